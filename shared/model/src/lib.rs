@@ -1,1 +1,51 @@
+//! The words of Flotilla as types: ids, positions, digests, and the resource kinds it acts on.
+//!
+//! What is here: newtypes that keep one id from being taken for another, and typed *views* of the
+//! resource kinds. A view holds the fields that Flotilla acts on; the objects themselves travel as
+//! JSON values, so that a field that a view does not know survives a round trip. [`unsupported`]
+//! names such fields, so that the hub can say so in a condition.
+//!
+//! What it refuses to know: storage, transport, clocks. Times come in as [`jiff::Timestamp`].
 
+mod digest;
+mod ids;
+mod kinds;
+mod meta;
+mod observation;
+mod release;
+mod text;
+pub mod unsupported;
+
+pub use digest::{Digest, InvalidDigest};
+pub use ids::{AppKey, ClusterName, CommitId, InvalidId, Owner, OwnerKind, Position, RepoUrl, RolloutName};
+pub use kinds::application::{
+    self, Application, ApplicationSpec, Automated, Destination, Directory, IgnoreDifference, Operation,
+    Retry, Source, SyncPolicy,
+};
+pub use kinds::application_set::{self, ApplicationSet, ApplicationSetSpec, RollingStep, RollingSync};
+pub use kinds::cluster::{self, Cluster, ClusterSpec, Mode, PauseRequest};
+pub use kinds::enrollment::{EnrollmentToken, EnrollmentTokenSpec};
+pub use kinds::fleet_rollout::{self, FleetRollout, FleetRolloutSpec, PinnedCommit};
+pub use kinds::policy::{self, Amount, OnFailure, RolloutPolicy, RolloutPolicySpec, Unreachable, Wave};
+pub use kinds::selector::{LabelSelector, Requirement};
+pub use kinds::{Gvk, Kind, gvk};
+pub use meta::{Meta, Object, OwnerReference};
+pub use observation::{Health, HealthStatus, Observation, ResourceState, SyncPhase, SyncState};
+pub use release::{ReleaseId, ReleaseSpec};
+pub use text::{duration, parse_duration};
+
+/// The namespace that the hub's argoproj.io objects live in unless a manifest names another, as in Argo CD.
+pub const DEFAULT_NAMESPACE: &str = "argocd";
+/// The server address of the cluster that the hub itself runs in, as in Argo CD.
+pub const IN_CLUSTER_SERVER: &str = "https://kubernetes.default.svc";
+/// The Cluster that [`IN_CLUSTER_SERVER`] stands for.
+pub const IN_CLUSTER_NAME: &str = "in-cluster";
+/// Argo CD's finalizer: with it, deleting an Application deletes what it put into the cluster.
+pub const RESOURCES_FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
+/// Names the RolloutPolicy of an ApplicationSet or Application.
+pub const POLICY_ANNOTATION: &str = "flotilla.dev/rollout-policy";
+/// Approves the deletions that a set holds; its value is the hash that the set's condition shows.
+pub const APPROVE_DELETIONS_ANNOTATION: &str = "flotilla.dev/approve-deletions";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! Cluster (flotilla.dev/v1alpha1): one spoke cluster.
+
+use crate::{ClusterName, Object};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A Cluster.
+pub type Cluster = Object<ClusterSpec>;
+
+/// What people ask of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClusterSpec {
+    /// The address by which Applications may name it; `https://NAME.clusters.flotilla.invalid` when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub server: String,
+    /// The AppProject it belongs to, for the clusters generator.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub project: String,
+    /// Present while the cluster is to be left alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<PauseRequest>,
+    /// Whether the agent acts or only looks.
+    #[serde(skip_serializing_if = "Mode::is_default")]
+    pub mode: Mode,
+}
+
+/// Whether the agent acts or only looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// Applies, heals and prunes.
+    #[default]
+    Enforce,
+    /// Compares and reports; writes nothing.
+    Observe,
+}
+
+impl Mode {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::Enforce
+    }
+}
+
+/// A request to leave a cluster alone (invariant 5, *Pause means no action*).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PauseRequest {
+    /// Why, for the people who meet it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Who asked; set by the hub from the request's subject.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// How long, counted from `at`; absent means until resumed.
+    #[serde(rename = "for", with = "crate::text::optional", skip_serializing_if = "Option::is_none")]
+    pub duration: Option<Duration>,
+    /// When the hub stored the request; set by the hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<jiff::Timestamp>,
+}
+
+impl PauseRequest {
+    /// When the pause ends by itself; `None` for one without an end or not stored yet.
+    pub fn ends(&self) -> Option<jiff::Timestamp> {
+        self.at?.checked_add(self.duration?).ok()
+    }
+
+    /// Whether the pause is in force at `now`.
+    pub fn is_active(&self, now: jiff::Timestamp) -> bool {
+        self.ends().is_none_or(|end| now < end)
+    }
+}
+
+/// The address of a cluster that was given none.
+pub fn default_server(name: &ClusterName) -> String {
+    format!("https://{name}.clusters.flotilla.invalid")
+}
+
+impl Cluster {
+    /// The cluster's name.
+    pub fn name(&self) -> ClusterName {
+        ClusterName::new(self.metadata.name.clone())
+    }
+
+    /// The address by which Applications may name it.
+    pub fn server(&self) -> String {
+        if self.spec.server.is_empty() { default_server(&self.name()) } else { self.spec.server.clone() }
+    }
+}

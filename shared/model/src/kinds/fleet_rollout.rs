@@ -1,0 +1,59 @@
+//! FleetRollout (flotilla.dev/v1alpha1): the immutable record of what one rollout ships.
+
+use crate::{CommitId, Object, Owner, RepoUrl, RollingSync, RolloutName, RolloutPolicySpec};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A FleetRollout.
+pub type FleetRollout = Object<FleetRolloutSpec>;
+
+/// The inputs that a rollout froze (invariant 3, *Pinned*). Clusters are no part of them: who is a
+/// member follows from these inputs and the clusters there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FleetRolloutSpec {
+    /// The set or Application that it rolls out.
+    pub owner: Owner,
+    /// Grows by one with every rollout of the owner.
+    pub sequence: u64,
+    /// The owner's object (apiVersion, kind, metadata name, namespace, labels and annotations, spec)
+    /// as it was.
+    pub object: Value,
+    /// What every (repository, revision) that generators and sources name resolved to.
+    #[serde(default)]
+    pub commits: Vec<PinnedCommit>,
+    /// How it goes through the fleet.
+    pub plan: PlanSpec,
+    /// The rollout before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<RolloutName>,
+    /// The W3C trace id of its trace, 32 hex digits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub trace_id: String,
+}
+
+/// What one revision of one repository resolved to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PinnedCommit {
+    /// The repository.
+    #[serde(rename = "repoURL")]
+    pub repo_url: RepoUrl,
+    /// The revision as written; `HEAD` when none was.
+    pub revision: String,
+    /// The commit.
+    pub commit: CommitId,
+}
+
+/// How a rollout goes through the fleet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PlanSpec {
+    /// One wave without a limit: neither policy nor rollingSync.
+    #[default]
+    Immediate,
+    /// The set's own `strategy.rollingSync`: steps match Application labels.
+    RollingSync(RollingSync),
+    /// A RolloutPolicy: waves match cluster labels.
+    Policy(RolloutPolicySpec),
+}

@@ -1,0 +1,99 @@
+use crate::*;
+use serde_json::json;
+use std::time::Duration;
+
+#[test]
+fn durations_read_and_write_as_go() {
+    for (text, seconds) in
+        [("90s", 90.0), ("1h30m", 5400.0), ("250ms", 0.25), ("1.5s", 1.5), ("0", 0.0), ("2d", 172_800.0)]
+    {
+        assert_eq!(parse_duration(text).unwrap(), Duration::from_secs_f64(seconds), "{text}");
+    }
+    for text in ["", "5", "m", "3 parsecs", "-1s"] {
+        let error = parse_duration(text).unwrap_err().to_string();
+        assert!(error.contains("a duration such as"), "{error}");
+    }
+    assert_eq!(duration(Duration::from_secs(3700)), "1h1m");
+    assert_eq!(duration(Duration::from_millis(1500)), "1.5s");
+}
+
+#[test]
+fn amounts_follow_argo_cd() {
+    let check = |value, total, expected| {
+        let amount: Amount = serde_json::from_value(value).unwrap();
+        assert_eq!(amount.of(total), expected, "{amount} of {total}");
+    };
+    check(json!(3), 10, 3);
+    check(json!("25%"), 10, 2);
+    check(json!("1%"), 10, 1);
+    check(json!("0%"), 10, 0);
+    check(json!(0), 10, 0);
+    check(json!("ten"), 10, 1);
+}
+
+#[test]
+fn repository_addresses_hide_credentials_and_normalise() {
+    let url = RepoUrl::new("https://user:hunter2@Git.Example.com/team/app.git/");
+    assert_eq!(url.to_string(), "https://Git.Example.com/team/app.git/");
+    assert_eq!(url.normalized(), "https://git.example.com/team/app");
+    assert!(!format!("{url:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_release_is_named_by_what_changes_the_cluster() {
+    let spec = ReleaseSpec {
+        application: AppKey::new("argocd", "web"),
+        bundle: Digest::of(b"a"),
+        bundle_bytes: 1,
+        namespace: "web".into(),
+        project: "default".into(),
+        sync_policy: SyncPolicy::default(),
+        ignore_differences: Vec::new(),
+        self_heal: false,
+        prune: false,
+        revisions: Vec::new(),
+    };
+    let commit = "a".repeat(40).parse().unwrap();
+    assert_eq!(spec.id(), ReleaseSpec { revisions: vec![commit], ..spec.clone() }.id());
+    assert_ne!(spec.id(), ReleaseSpec { prune: true, ..spec.clone() }.id());
+    assert_ne!(spec.id(), ReleaseSpec { bundle: Digest::of(b"b"), ..spec }.id());
+}
+
+#[test]
+fn unsupported_fields_are_named_with_a_remedy() {
+    let object = json!({"spec": {
+        "sourceHydrator": {"drySource": {}},
+        "sources": [{"repoURL": "x"}, {"repoURL": "x", "helm": {"values": "a: b"}}],
+        "info": [],
+    }});
+    let paths: Vec<_> = unsupported::application(&object).into_iter().map(|field| field.path).collect();
+    assert_eq!(paths, ["spec.sourceHydrator", "spec.sources[1].helm"]);
+}
+
+#[test]
+fn policies_say_what_is_wrong() {
+    let policy: RolloutPolicySpec = serde_json::from_value(json!({"waves": [
+        {"name": "canary", "match": {"matchExpressions": [{"key": "ring", "operator": "Equals", "values": ["canary"]}]}},
+        {"name": "canary", "take": 0, "maxUpdate": "many"},
+    ]}))
+    .unwrap();
+    let problems = policy.problems().join("\n");
+    for part in [
+        "waves[0].match.matchExpressions[0].operator",
+        "waves[1].name",
+        "waves[1].take",
+        "waves[1].maxUpdate",
+    ] {
+        assert!(problems.contains(part), "{problems}");
+    }
+}
+
+#[test]
+fn pauses_end_by_duration() {
+    let at: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let pause =
+        PauseRequest { duration: Some(Duration::from_secs(60)), at: Some(at), ..PauseRequest::default() };
+    assert!(pause.is_active(at + Duration::from_secs(59)));
+    assert!(!pause.is_active(at + Duration::from_secs(60)));
+    assert!(PauseRequest { duration: None, ..pause }.is_active(at + Duration::from_secs(1_000_000)));
+}

@@ -1,0 +1,94 @@
+//! YAML and JSON text to values and back, as Kubernetes users meet it.
+//!
+//! Decides what a text means: the semantics are those of `sigs.k8s.io/yaml` 1.6 (go-yaml v2.4, YAML 1.1 scalars over a YAML 1.2 grammar),
+//! because that is what kubectl and Argo CD read manifests with. `yes`, `on` and `y` are booleans, also as keys (`on:` becomes `"true"`);
+//! `0644` is octal, `08` is 8, `1_000` is 1000; an integer beyond 64 bits is a float; unknown tags are ignored; of duplicate keys the last wins
+//! ([`duplicate_keys`] names them); `<<` merges at its place, so what stands after it overrides it.
+//!
+//! Invariants: no text makes it panic, recurse without bound or take time out of proportion ([`Limits`](compose) on depth, nodes and
+//! what aliases may expand to); what [`parse`] accepts, `serde_json` can read again from JSON text; `parse(&to_string(v))` is `v`, with integral
+//! floats as integers.
+//!
+//! Refuses to know: files, Kubernetes kinds, templates. Comments and key order are not kept.
+//!
+//! # Why
+//! Deliberate differences from Go, each towards reading what was meant: `%YAML 1.2` is accepted; JSON with surrogate escapes or tabs is read;
+//! a key that is the string `<<` and text with U+0085, U+2028 or U+2029 are written in double quotes, since Go's output of these does
+//! not read back as the same value.
+
+mod compose;
+mod emit;
+mod error;
+mod number;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod timestamp;
+
+use serde_json::Value;
+
+pub use self::emit::to_string;
+pub use self::error::Error;
+
+/// One document of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// What it says; numbers are integers wherever they are integral and fit 64 bits.
+    pub value: Value,
+    /// Where its content starts: 1-based line in the text.
+    pub line: usize,
+}
+
+/// A key that repeats within one mapping; Kubernetes' readers keep the last without a word.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: `{path}` is set again here and this one wins; keep one of them")]
+pub struct DuplicateKey {
+    /// 1-based line of the repetition.
+    pub line: usize,
+    /// 1-based column of the repetition, in characters.
+    pub column: usize,
+    /// Where, as `spec.template.metadata.name` or `items[2].name`.
+    pub path: String,
+}
+
+/// Reads the first document of `text`, YAML or JSON; an empty text is `Null`. What follows the first document is not looked at,
+/// as in `sigs.k8s.io/yaml`.
+///
+/// # Errors
+/// Text that is no YAML, keys that are mappings or null, infinities, and texts over the limits, with line and remedy.
+pub fn parse(text: &str) -> Result<Value, Error> {
+    if let Some(value) = compose::json(text) {
+        return Ok(value);
+    }
+    let mut stream = compose::Stream::new(text)?;
+    Ok(stream.next_document()?.map_or(Value::Null, |document| document.value))
+}
+
+/// Reads every document of `text`. Documents without content (only comments, `null`) are left out.
+///
+/// # Errors
+/// As [`parse`], for the first document that is wrong: a stream that cannot be read to its end is not read at all.
+pub fn parse_all(text: &str) -> Result<Vec<Document>, Error> {
+    if let Some(value) = compose::json(text) {
+        let line = 1 + text.chars().take_while(|c| c.is_whitespace()).filter(|c| *c == '\n').count();
+        return Ok(vec![Document { value, line }]);
+    }
+    let mut stream = compose::Stream::new(text)?;
+    let mut documents = Vec::new();
+    while let Some(document) = stream.next_document()? {
+        if !document.value.is_null() {
+            documents.push(document);
+        }
+    }
+    Ok(documents)
+}
+
+/// The keys that repeat in any document of `text`, in order of their place; at most 100. Keys that a merge (`<<`) brings in do not count.
+///
+/// # Errors
+/// As [`parse_all`].
+pub fn duplicate_keys(text: &str) -> Result<Vec<DuplicateKey>, Error> {
+    let mut stream = compose::Stream::new(text)?;
+    while stream.next_document()?.is_some() {}
+    Ok(stream.into_duplicates())
+}

@@ -1,0 +1,234 @@
+//! What a scalar means: go-yaml v2's resolution of plain and tagged scalars.
+
+use base64::Engine as _;
+use serde_json::Value;
+
+use super::{number, timestamp};
+
+/// A scalar with its YAML 1.1 type.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Scalar {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Above `i64::MAX`.
+    UInt(u64),
+    /// Not necessarily finite.
+    Float(f64),
+    Str(String),
+}
+
+/// Tags that change what a scalar is; every other tag leaves its text a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tag {
+    None,
+    Str,
+    Bool,
+    Int,
+    Float,
+    Null,
+    Timestamp,
+    Binary,
+    Other,
+}
+
+impl Tag {
+    /// From the full tag, `tag:yaml.org,2002:int`.
+    pub(super) fn from_full(tag: &str) -> Self {
+        match tag.strip_prefix("tag:yaml.org,2002:") {
+            Some("str") => Self::Str,
+            Some("bool") => Self::Bool,
+            Some("int") => Self::Int,
+            Some("float") => Self::Float,
+            Some("null") => Self::Null,
+            Some("timestamp") => Self::Timestamp,
+            Some("binary") => Self::Binary,
+            _ => Self::Other,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "!!bool",
+            Self::Int => "!!int",
+            Self::Float => "!!float",
+            Self::Null => "!!null",
+            Self::Timestamp => "!!timestamp",
+            Self::Binary => "!!binary",
+            Self::None | Self::Str | Self::Other => "!!str",
+        }
+    }
+}
+
+impl Scalar {
+    /// The meaning of `text` under `tag`. `plain` is whether it was written without quotes.
+    ///
+    /// # Errors
+    /// A text that does not fit its explicit tag; the message carries no position.
+    pub(super) fn resolve(text: &str, plain: bool, tag: Tag) -> Result<Self, String> {
+        match tag {
+            Tag::None if plain => Ok(resolve_plain(text)),
+            Tag::None | Tag::Str | Tag::Other => Ok(Self::Str(text.to_owned())),
+            Tag::Binary => binary(text).map(Self::Str),
+            Tag::Timestamp if timestamp::is_timestamp(text) => Ok(Self::Str(text.to_owned())),
+            Tag::Bool | Tag::Int | Tag::Float | Tag::Null | Tag::Timestamp => {
+                let scalar = resolve_plain(text);
+                let scalar = match (tag, scalar) {
+                    #[expect(
+                        clippy::cast_precision_loss,
+                        reason = "`!!float` of an integer, as Go converts it"
+                    )]
+                    (Tag::Float, Self::Int(int)) => Self::Float(int as f64),
+                    (_, scalar) => scalar,
+                };
+                if scalar.tag() == tag {
+                    return Ok(scalar);
+                }
+                Err(format!("the value cannot be read as {}: correct it or remove the tag", tag.name()))
+            }
+        }
+    }
+
+    fn tag(&self) -> Tag {
+        match self {
+            Self::Null => Tag::Null,
+            Self::Bool(_) => Tag::Bool,
+            Self::Int(_) | Self::UInt(_) => Tag::Int,
+            Self::Float(_) => Tag::Float,
+            Self::Str(_) => Tag::Str,
+        }
+    }
+
+    /// As a JSON value; `None` for infinities and NaN.
+    pub(super) fn into_value(self) -> Option<Value> {
+        match self {
+            Self::Null => Some(Value::Null),
+            Self::Bool(bool) => Some(Value::Bool(bool)),
+            Self::Int(int) => Some(int.into()),
+            Self::UInt(int) => Some(int.into()),
+            Self::Float(float) => number::from_float(float),
+            Self::Str(text) => Some(Value::String(text)),
+        }
+    }
+
+    /// As a key of a JSON object; `None` where Go has no such key (null, integers above `i64::MAX`).
+    pub(super) fn into_key(self) -> Option<String> {
+        match self {
+            Self::Null | Self::UInt(_) => None,
+            Self::Bool(bool) => Some(bool.to_string()),
+            Self::Int(int) => Some(int.to_string()),
+            Self::Float(float) => Some(number::format_key(float)),
+            Self::Str(text) => Some(text),
+        }
+    }
+}
+
+/// Whether `text`, written plain, would be read as something else than this string.
+pub(super) fn reads_as_other(text: &str) -> bool {
+    !matches!(resolve_plain(text), Scalar::Str(_)) || timestamp::is_timestamp(text) || is_base60(text)
+}
+
+/// `1:30` was ninety in YAML 1.1; go-yaml reads a string but writes quotes for the sake of other readers.
+fn is_base60(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let mut parts = unsigned.split(':');
+    let head = parts.next().unwrap_or_default();
+    if !head.starts_with(|c: char| c.is_ascii_digit())
+        || !head.bytes().all(|b| b.is_ascii_digit() || b == b'_')
+    {
+        return false;
+    }
+    let minutes = |part: &str| match part.as_bytes() {
+        [ones] => ones.is_ascii_digit(),
+        [tens, ones] => (b'0'..=b'5').contains(tens) && ones.is_ascii_digit(),
+        _ => false,
+    };
+    let rest: Vec<&str> = parts.collect();
+    let Some((last, middle)) = rest.split_last() else { return false };
+    let (whole, fraction) = last.split_once('.').unwrap_or((last, ""));
+    middle.iter().all(|part| minutes(part))
+        && minutes(whole)
+        && fraction.bytes().all(|b| b.is_ascii_digit() || b == b'_')
+}
+
+fn resolve_plain(text: &str) -> Scalar {
+    let Some(first) = text.bytes().next() else { return Scalar::Null };
+    match text {
+        "~" | "null" | "Null" | "NULL" => return Scalar::Null,
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
+            return Scalar::Bool(true);
+        }
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
+            return Scalar::Bool(false);
+        }
+        ".nan" | ".NaN" | ".NAN" => return Scalar::Float(f64::NAN),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Scalar::Float(f64::INFINITY),
+        "-.inf" | "-.Inf" | "-.INF" => return Scalar::Float(f64::NEG_INFINITY),
+        _ => {}
+    }
+    let number = match first {
+        b'.' => float(text),
+        b'0'..=b'9' | b'+' | b'-' => {
+            let digits: String = text.chars().filter(|c| *c != '_').collect();
+            integer(&digits).or_else(|| float(&digits))
+        }
+        _ => None,
+    };
+    number.unwrap_or_else(|| Scalar::Str(text.to_owned()))
+}
+
+/// An integer in Go's base-0 notation: `0x1f`, `0o17`, `017`, `0b11`, decimal.
+fn integer(text: &str) -> Option<Scalar> {
+    let (negative, unsigned, signed) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..], true),
+        b'+' => (false, &text[1..], true),
+        _ => (false, text, false),
+    };
+    let (radix, digits) = match unsigned.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &unsigned[2..]),
+        [b'0', b'o' | b'O', ..] => (8, &unsigned[2..]),
+        [b'0', b'b' | b'B', ..] => (2, &unsigned[2..]),
+        [b'0', _, ..] => (8, &unsigned[1..]),
+        _ => (10, unsigned),
+    };
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    let magnitude = u64::from_str_radix(digits, radix).ok()?;
+    if negative {
+        return 0_i64.checked_sub_unsigned(magnitude).map(Scalar::Int);
+    }
+    match i64::try_from(magnitude) {
+        Ok(int) => Some(Scalar::Int(int)),
+        Err(_) if signed => None,
+        Err(_) => Some(Scalar::UInt(magnitude)),
+    }
+}
+
+/// A decimal float, `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, that does not overflow.
+fn float(text: &str) -> Option<Scalar> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (mantissa, exponent) =
+        unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
+    let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if !all_digits(whole) || !all_digits(fraction) || (whole.is_empty() && fraction.is_empty()) {
+        return None;
+    }
+    if let Some(exponent) = exponent {
+        let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        if digits.is_empty() || !all_digits(digits) {
+            return None;
+        }
+    }
+    text.parse::<f64>().ok().filter(|float| float.is_finite()).map(Scalar::Float)
+}
+
+/// The bytes of `!!binary`, which JSON can only carry as text: what is no UTF-8 becomes U+FFFD, as in Go.
+fn binary(text: &str) -> Result<String, String> {
+    let packed: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(packed)
+        .map_err(|_| "the value tagged !!binary is no base64: encode it, or remove the tag".to_owned())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

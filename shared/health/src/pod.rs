@@ -1,0 +1,95 @@
+//! Pod and Job (gitops-engine `pkg/health/health_pod.go`, `health_job.go`).
+
+use crate::read::{Condition, Read, conditions};
+use crate::{degraded, healthy, progressing};
+use serde_json::Value;
+use shared_model::{Health, HealthStatus};
+
+/// Judges a pod that is meant to end as one that is meant to run (Argo CD).
+const IGNORE_RESTART_POLICY: &str = "/metadata/annotations/argocd.argoproj.io~1ignore-restart-policy";
+
+pub(crate) fn job(object: &Value) -> Health {
+    let find = |kind: &str| -> Option<Condition<'_>> {
+        conditions(object).find(|condition| condition.kind == kind && !condition.is_false())
+    };
+    if let Some(failed) = find("Failed") {
+        degraded(failed.explain())
+    } else if let Some(suspended) = find("Suspended").filter(Condition::is_true) {
+        Health::new(HealthStatus::Suspended, suspended.explain())
+    } else if let Some(complete) = find("Complete") {
+        healthy(complete.message)
+    } else {
+        progressing("the job runs")
+    }
+}
+
+pub(crate) fn pod(object: &Value) -> Health {
+    let runs_for_ever = matches!(object.text("/spec/restartPolicy"), None | Some("Always"))
+        || object.text(IGNORE_RESTART_POLICY) == Some("true");
+    if runs_for_ever {
+        let stuck: Vec<String> = containers(object).filter_map(waits_in_vain).collect();
+        if !stuck.is_empty() {
+            return degraded(stuck.join(", "));
+        }
+    }
+    let message = object.text("/status/message").unwrap_or_default();
+    match object.text("/status/phase") {
+        None | Some("Pending") => progressing(message),
+        Some("Succeeded") => healthy(message),
+        Some("Failed") => degraded(failure(object, message)),
+        Some("Running") if runs_for_ever => running(object),
+        Some("Running") => progressing("runs to its end"),
+        Some(phase) => Health::new(HealthStatus::Unknown, format!("phase {phase} {message}").trim_end()),
+    }
+}
+
+fn running(object: &Value) -> Health {
+    if conditions(object).any(|condition| condition.kind == "Ready" && condition.is_true()) {
+        return healthy("");
+    }
+    let restarted = object
+        .list("/status/containerStatuses")
+        .iter()
+        .find(|status| status.pointer("/lastState/terminated").is_some_and(|state| !state.is_null()));
+    match restarted {
+        Some(status) => degraded(format!("container {} ended and is not ready", container_name(status))),
+        None => progressing("is not ready"),
+    }
+}
+
+fn containers(object: &Value) -> impl Iterator<Item = &Value> {
+    object.list("/status/initContainerStatuses").iter().chain(object.list("/status/containerStatuses"))
+}
+
+fn container_name(status: &Value) -> &str {
+    status.text("/name").unwrap_or("?")
+}
+
+/// A waiting container whose reason says that waiting will not help (ErrImagePull, CrashLoopBackOff, …).
+fn waits_in_vain(status: &Value) -> Option<String> {
+    let reason = status.text("/state/waiting/reason")?;
+    let hopeless = reason.starts_with("Err") || reason.ends_with("Error") || reason.ends_with("BackOff");
+    hopeless.then(|| match status.text("/state/waiting/message") {
+        Some(message) if !message.is_empty() => {
+            format!("container {}: {reason}: {message}", container_name(status))
+        }
+        _ => format!("container {}: {reason}", container_name(status)),
+    })
+}
+
+fn failure(object: &Value, message: &str) -> String {
+    if !message.is_empty() {
+        return message.to_owned();
+    }
+    let ended = containers(object).find_map(|status| {
+        let state = status.pointer("/state/terminated")?;
+        let code = state.count("/exitCode");
+        let reason = state.text("/reason").unwrap_or_default();
+        match (reason, code) {
+            ("OOMKilled", _) => Some(format!("container {} ran out of memory", container_name(status))),
+            (_, 0) => None,
+            (_, code) => Some(format!("container {} ended with code {code}", container_name(status))),
+        }
+    });
+    ended.or_else(|| object.text("/status/reason").map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,173 @@
+//! The one thread that writes: it takes all the commits that wait, makes them durable together, then shows and acknowledges them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use redb::Database;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::apply::{Applied, apply};
+use crate::window::Publisher;
+use crate::{Change, Error, Outcome, Revision, Txn};
+
+use super::file;
+use super::table::{Current, set_revision};
+
+/// How many commits wait at most before new ones are held back.
+const QUEUE: usize = 1024;
+/// The most commits, and about the most bytes, in one durable write.
+const GROUP_TXNS: usize = 256;
+const GROUP_BYTES: usize = 8 << 20;
+
+type Answer = Result<Outcome, Error>;
+
+#[derive(Debug)]
+struct Request {
+    txn: Txn,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The handle of the writing thread.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    // `None` only while dropping.
+    requests: Option<mpsc::Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(
+        database: Arc<Database>,
+        publisher: Arc<Publisher>,
+        folder: PathBuf,
+        at: Revision,
+    ) -> Result<Self, Error> {
+        let (requests, receiver) = mpsc::channel(QUEUE);
+        let error_folder = folder.clone();
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || Thread { database, publisher, folder, last: at, failed: None }.run(receiver))
+            .map_err(|e| file::io_failure("start the writing thread for", &error_folder, e))?;
+        Ok(Self { requests: Some(requests), thread: Some(thread) })
+    }
+
+    pub(crate) async fn commit(&self, txn: Txn) -> Answer {
+        let requests = self.requests.as_ref().ok_or(Error::Closed)?;
+        let (answer, answered) = oneshot::channel();
+        requests.send(Request { txn, answer }).await.map_err(|_| Error::Closed)?;
+        answered.await.map_err(|_| Error::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.requests = None;
+        let panicked = self.thread.take().is_some_and(|thread| thread.join().is_err());
+        if panicked {
+            tracing::error!("the store's writing thread panicked");
+        }
+    }
+}
+
+struct Thread {
+    database: Arc<Database>,
+    publisher: Arc<Publisher>,
+    folder: PathBuf,
+    /// The newest durable revision.
+    last: Revision,
+    failed: Option<Error>,
+}
+
+impl Thread {
+    fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = requests.blocking_recv() {
+            let (txns, answers) = gather(first, &mut requests);
+            let outcomes = match &self.failed {
+                Some(failed) => Err(failed.clone()),
+                None => self.write(txns),
+            };
+            respond(answers, outcomes);
+        }
+    }
+
+    fn write(&mut self, txns: Vec<Txn>) -> Result<Vec<Outcome>, Error> {
+        let written = write_group(&self.database, txns, self.last).map_err(|e| self.fail(e))?;
+        if let Some(change) = written.changes.last() {
+            self.last = change.revision;
+        }
+        self.publisher.publish(written.changes);
+        Ok(written.outcomes)
+    }
+
+    fn fail(&mut self, error: redb::Error) -> Error {
+        let error = file::failure(&self.folder, error);
+        log_failure(&self.folder, &error);
+        self.failed = Some(error.clone());
+        error
+    }
+}
+
+fn log_failure(folder: &Path, error: &Error) {
+    tracing::error!(folder = %folder.display(), %error, "the store takes no more writes");
+}
+
+/// The request that came and those that wait behind it, up to the size of a group.
+fn gather(
+    first: Request,
+    requests: &mut mpsc::Receiver<Request>,
+) -> (Vec<Txn>, Vec<oneshot::Sender<Answer>>) {
+    let mut bytes = first.txn.size();
+    let (mut txns, mut answers) = (vec![first.txn], vec![first.answer]);
+    while txns.len() < GROUP_TXNS && bytes < GROUP_BYTES {
+        let Ok(request) = requests.try_recv() else { break };
+        bytes += request.txn.size();
+        txns.push(request.txn);
+        answers.push(request.answer);
+    }
+    (txns, answers)
+}
+
+/// Whoever asked and left meanwhile does not get an answer, and that is fine.
+fn respond(answers: Vec<oneshot::Sender<Answer>>, outcomes: Result<Vec<Outcome>, Error>) {
+    match outcomes {
+        Ok(outcomes) => {
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                let _ = answer.send(Ok(outcome));
+            }
+        }
+        Err(error) => {
+            for answer in answers {
+                let _ = answer.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+/// A group of transactions that is durable.
+struct Written {
+    outcomes: Vec<Outcome>,
+    changes: Vec<Change>,
+}
+
+fn write_group(database: &Database, txns: Vec<Txn>, mut last: Revision) -> Result<Written, redb::Error> {
+    let mut written = Written { outcomes: Vec::with_capacity(txns.len()), changes: Vec::new() };
+    let write = database.begin_write()?;
+    {
+        let mut current = Current::open(&write)?;
+        for txn in txns {
+            let Applied { outcome, changes } = apply(&mut current, txn, last)?;
+            last = changes.last().map_or(last, |c| c.revision);
+            written.outcomes.push(outcome);
+            written.changes.extend(changes);
+        }
+    }
+    if written.changes.is_empty() {
+        // Nothing to make durable: everything compared with was durable before.
+        write.abort()?;
+    } else {
+        set_revision(&write, last)?;
+        write.commit()?;
+    }
+    Ok(written)
+}

@@ -1,0 +1,122 @@
+//! The newest changes, kept in memory for watchers.
+//!
+//! Why a shared window and not a queue for each watcher: the memory is bounded by one number whatever the number of watchers, and
+//! a watcher is only a position. One that falls behind the oldest change kept has lost changes, and is told so.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+use crate::{Change, Config, Error, Revision, Watch};
+
+/// How many changes one step of a watch looks at, give or take one revision.
+const SCAN: usize = 1024;
+
+/// Every change with a revision in `floor < revision <= tip`.
+#[derive(Debug)]
+pub(crate) struct Window {
+    changes: VecDeque<Change>,
+    bytes: usize,
+    floor: Revision,
+    tip: Revision,
+    config: Config,
+}
+
+/// The changes found by one step, all of them at or before `upto`, and none missed before it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) upto: Revision,
+}
+
+impl Window {
+    pub(crate) fn new(at: Revision, config: Config) -> Self {
+        Self { changes: VecDeque::new(), bytes: 0, floor: at, tip: at, config }
+    }
+
+    pub(crate) fn floor(&self) -> Revision {
+        self.floor
+    }
+
+    /// The oldest revision that is kept, or the next one when none is.
+    pub(crate) fn oldest(&self) -> Revision {
+        self.floor.next()
+    }
+
+    /// Takes in whole revisions, newer than all before.
+    pub(crate) fn extend(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            debug_assert!(change.revision >= self.tip, "revisions only grow");
+            self.tip = change.revision;
+            self.bytes += change.cost();
+            self.changes.push_back(change);
+        }
+        self.evict();
+    }
+
+    /// Drops the oldest revisions until it fits; the newest one stays.
+    fn evict(&mut self) {
+        while self.changes.len() > self.config.window_changes || self.bytes > self.config.window_bytes {
+            let Some(oldest) = self.changes.front().map(|c| c.revision).filter(|r| *r < self.tip) else {
+                return;
+            };
+            while let Some(change) = self.changes.pop_front_if(|c| c.revision == oldest) {
+                self.bytes -= change.cost();
+            }
+            self.floor = oldest;
+        }
+    }
+
+    /// The next changes after `at` under `prefix`; `None` when some after `at` are gone.
+    pub(crate) fn step(&self, at: Revision, prefix: &str) -> Option<Step> {
+        if at < self.floor {
+            return None;
+        }
+        let start = self.changes.partition_point(|c| c.revision <= at);
+        let mut end = self.changes.len().min(start + SCAN);
+        while end > start
+            && end < self.changes.len()
+            && self.changes[end].revision == self.changes[end - 1].revision
+        {
+            end += 1;
+        }
+        let changes = self.changes.range(start..end).filter(|c| c.key.starts_with(prefix)).cloned().collect();
+        let upto = if end == self.changes.len() { self.tip } else { self.changes[end - 1].revision };
+        Some(Step { changes, upto: upto.max(at) })
+    }
+}
+
+/// The writer's end: publishes to all watches. Watches end when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    window: Arc<RwLock<Window>>,
+    tip: watch::Sender<Revision>,
+}
+
+impl Publisher {
+    pub(crate) fn new(at: Revision, config: Config) -> Self {
+        Self { window: Arc::new(RwLock::new(Window::new(at, config))), tip: watch::Sender::new(at) }
+    }
+
+    /// Shows changes, which must be durable, to the watchers.
+    pub(crate) fn publish(&self, changes: Vec<Change>) {
+        if let Some(tip) = changes.last().map(|c| c.revision) {
+            self.window.write().extend(changes);
+            self.tip.send_replace(tip);
+        }
+    }
+
+    pub(crate) fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {
+        let tip = self.tip.subscribe();
+        let window = self.window.read();
+        if from < window.floor() {
+            return Err(Error::Compacted { from, oldest: window.oldest() });
+        }
+        Ok(Watch::new(Arc::clone(&self.window), tip, prefix.to_owned(), from))
+    }
+}
+
+#[cfg(test)]
+mod tests;

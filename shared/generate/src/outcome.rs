@@ -1,0 +1,142 @@
+//! What comes out of an expansion.
+
+use crate::GitRequest;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// The result of [`crate::generate`].
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub enum Outcome {
+    /// Ask Git these questions, put the answers into [`crate::Inputs::git`], and call again. Never empty.
+    Needs(BTreeSet<GitRequest>),
+    /// Done.
+    Done(Expansion),
+}
+
+/// What a set expands to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Expansion {
+    /// The Applications, sorted by name; none that is in [`Expansion::rejected`].
+    pub applications: Vec<Generated>,
+    /// Failures of the set. When there are any, nothing is to change (Argo CD's whole-set freeze) and there are no Applications.
+    pub problems: Vec<Problem>,
+    /// Applications that cannot be: they alone are neither created nor updated nor deleted. Sorted by name.
+    pub rejected: Vec<Rejected>,
+    /// Generators and fields that have no effect, sorted by path.
+    pub unsupported: Vec<Unsupported>,
+    /// When to expand again though nothing is known to have changed; none when no generator reads the outside.
+    pub requeue_after: Option<Duration>,
+}
+
+/// One Application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generated {
+    /// `metadata.name`.
+    pub name: String,
+    /// The whole Application, without status and ownerReferences.
+    pub object: Value,
+    /// The generator that gave its parameters, such as `spec.generators[0].matrix`.
+    pub origin: String,
+}
+
+/// An Application that is left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// `metadata.name` as rendered; empty when it rendered empty.
+    pub name: String,
+    /// The generator that gave its parameters; the first one for duplicates.
+    pub origin: String,
+    /// Why.
+    pub problem: Problem,
+}
+
+/// Something a person has to mend in the set or its inputs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Field path in the set, such as `spec.generators[0].git.files[1].path`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it; empty when the message says it.
+    pub remedy: String,
+    /// Argo CD's condition reason.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)?;
+        if self.remedy.is_empty() { Ok(()) } else { write!(f, ": {}", self.remedy) }
+    }
+}
+
+/// Argo CD's condition reasons for what generation can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// A generator failed.
+    ApplicationGenerationFromParamsError,
+    /// A template failed.
+    RenderTemplateParamsError,
+    /// An Application is not valid.
+    ApplicationValidationError,
+}
+
+impl Reason {
+    /// The string in conditions.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApplicationGenerationFromParamsError => "ApplicationGenerationFromParamsError",
+            Self::RenderTemplateParamsError => "RenderTemplateParamsError",
+            Self::ApplicationValidationError => "ApplicationValidationError",
+        }
+    }
+}
+
+/// A generator or field that is accepted and has no effect.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unsupported {
+    /// Field path in the set.
+    pub path: String,
+    /// What has no effect.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+    /// Whether Applications may be missing from the expansion because of it; then every deletion is held.
+    pub hides_applications: bool,
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)?;
+        if self.remedy.is_empty() { Ok(()) } else { write!(f, ": {}", self.remedy) }
+    }
+}
+
+/// What writing an expansion changes. Everything is sorted by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// Applications to create, with their ownerReferences. One of another owner may already have the name: then do not touch it.
+    pub create: Vec<Value>,
+    /// Applications to replace: the existing object with its new labels, annotations, finalizers, ownerReferences, spec and operation.
+    pub update: Vec<Value>,
+    /// Names of Applications to delete.
+    pub delete: Vec<String>,
+    /// Deletions that wait for approval; then [`Changes::delete`] is empty.
+    pub held: Option<Held>,
+}
+
+/// The brake on deletion (design §4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The Applications that would go, sorted.
+    pub removals: Vec<String>,
+    /// How many Applications the set has.
+    pub of: usize,
+    /// The value of the annotation `flotilla.dev/approve-deletions` that lets exactly these go.
+    pub approval: String,
+    /// For a condition: what is held, why, and how to approve it.
+    pub message: String,
+}

@@ -53,6 +53,7 @@ fn tighten(path: &Path, mode: u32) -> Result<(), Error> {
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|e| io_failure("make private", path, e))
 }
 
+#[allow(clippy::wildcard_enum_match_arm, reason = "the enum is open: redb adds variants")]
 fn open_failure(folder: &Path, error: DatabaseError) -> Error {
     let corrupt = |reason: String| Error::Corrupt { file: folder.join(NAME), reason };
     match error {
@@ -68,6 +69,7 @@ fn open_failure(folder: &Path, error: DatabaseError) -> Error {
 }
 
 /// What the storage reported, in terms of what to do about it.
+#[allow(clippy::wildcard_enum_match_arm, reason = "the enum is open: redb adds variants")]
 pub(crate) fn failure(folder: &Path, error: impl Into<redb::Error>) -> Error {
     match error.into() {
         redb::Error::Io(e) if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {

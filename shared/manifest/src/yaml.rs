@@ -92,3 +92,11 @@ pub fn duplicate_keys(text: &str) -> Result<Vec<DuplicateKey>, Error> {
     while stream.next_document()?.is_some() {}
     Ok(stream.into_duplicates())
 }
+
+/// A number in the form JSON texts carry it in: integers wherever it is integral and fits 64 bits.
+pub(crate) fn json_number(number: &serde_json::Number) -> serde_json::Number {
+    match number.as_f64().filter(|_| number.is_f64()).and_then(number::from_float) {
+        Some(Value::Number(normal)) => normal,
+        _ => number.clone(),
+    }
+}

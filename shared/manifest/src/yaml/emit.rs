@@ -249,11 +249,9 @@ impl Emitter {
 
 /// A number as Go reads it from JSON and writes it again: integers as digits, floats in the shortest form.
 fn number_text(number: &serde_json::Number) -> String {
+    let number = super::json_number(number);
     match number.as_f64().filter(|_| number.is_f64()) {
         None => number.to_string(),
-        Some(float) => match number::from_float(float) {
-            Some(Value::Number(normal)) if !normal.is_f64() => normal.to_string(),
-            _ => number::format(float),
-        },
+        Some(float) => number::format(float),
     }
 }

@@ -1,0 +1,124 @@
+//! Rendered bundles on disk: one file each, compressed, named by the digest of what is inside.
+//!
+//! A bundle is durable (file and folder synced) before [`Bundles::put`] returns, because a release
+//! that names it may be written next (design §8). A crash in between leaves a temporary file that
+//! the next start removes. The calls block: use them off the async workers.
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use shared_model::Digest;
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+const LEVEL: i32 = 3;
+const CACHED: usize = 32;
+const CACHED_BYTES: usize = 1024 * 1024;
+
+/// Why a bundle could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The folder or a file in it failed.
+    #[error("bundle folder {}: {what}", path.display())]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is no such bundle.
+    #[error("bundle {0} is not here")]
+    Missing(Digest),
+    /// The file's content has another digest.
+    #[error("bundle {0} is damaged on disk; it is written again when its application is rendered")]
+    Damaged(Digest),
+}
+
+/// The folder of bundles.
+#[derive(Debug, Clone)]
+pub struct Bundles {
+    folder: PathBuf,
+    recent: Arc<Mutex<Vec<(Digest, Bytes)>>>,
+}
+
+impl Bundles {
+    /// Opens or makes the folder, and removes what a crash left half-written.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or read.
+    pub fn open(folder: &Path) -> Result<Self, BundleError> {
+        let failed = |what| move |source| BundleError::Io { path: folder.to_owned(), what, source };
+        fs::create_dir_all(folder).map_err(failed("cannot be made"))?;
+        for entry in fs::read_dir(folder).map_err(failed("cannot be read"))?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                fs::remove_file(entry.path()).map_err(failed("cannot be cleaned"))?;
+            }
+        }
+        Ok(Self { folder: folder.to_owned(), recent: Arc::default() })
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join(format!("{}.zst", digest.hex()))
+    }
+
+    /// Stores a bundle's canonical bytes; durable when this returns.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn put(&self, bytes: &[u8]) -> Result<Digest, BundleError> {
+        let digest = Digest::of(bytes);
+        let path = self.path(&digest);
+        if path.exists() && self.get(&digest).is_ok() {
+            return Ok(digest);
+        }
+        let failed = |what| {
+            let path = path.clone();
+            move |source| BundleError::Io { path, what, source }
+        };
+        let compressed = zstd::encode_all(bytes, LEVEL).map_err(failed("cannot be compressed"))?;
+        let temporary = self.folder.join(format!(".{}.{}", digest.hex(), uuid::Uuid::new_v4()));
+        let mut file = File::create(&temporary).map_err(failed("cannot be made"))?;
+        file.write_all(&compressed).map_err(failed("cannot be written"))?;
+        file.sync_all().map_err(failed("cannot be synced"))?;
+        fs::rename(&temporary, &path).map_err(failed("cannot be put in place"))?;
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed("cannot be synced"))?;
+        Ok(digest)
+    }
+
+    /// A bundle's compressed form, as agents fetch it.
+    ///
+    /// # Errors
+    /// When there is none, or the disk fails.
+    pub fn compressed(&self, digest: &Digest) -> Result<Bytes, BundleError> {
+        if let Some((_, bytes)) = self.recent.lock().iter().find(|(known, _)| known == digest) {
+            return Ok(bytes.clone());
+        }
+        let path = self.path(digest);
+        let bytes = fs::read(&path).map(Bytes::from).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => BundleError::Missing(*digest),
+            _ => BundleError::Io { path, what: "cannot be read", source },
+        })?;
+        if bytes.len() <= CACHED_BYTES {
+            let mut recent = self.recent.lock();
+            recent.retain(|(known, _)| known != digest);
+            recent.insert(0, (*digest, bytes.clone()));
+            recent.truncate(CACHED);
+        }
+        Ok(bytes)
+    }
+
+    /// A bundle's canonical bytes, checked against its digest.
+    ///
+    /// # Errors
+    /// When there is none, it is damaged, or the disk fails.
+    pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, BundleError> {
+        let compressed = self.compressed(digest)?;
+        let bytes = zstd::decode_all(&compressed[..]).map_err(|_| BundleError::Damaged(*digest))?;
+        if Digest::of(&bytes) == *digest { Ok(bytes) } else { Err(BundleError::Damaged(*digest)) }
+    }
+}

@@ -1,0 +1,24 @@
+//! What the hub keeps: where each record lives in the store, and how objects change.
+//!
+//! The store knows keys and bytes; this package knows that an Application is at
+//! `obj/applications.argoproj.io/argocd/web` and its status beside it. The API (for people), the
+//! control loops and the gateway all change objects through [`Records`], so `uid`, `generation`,
+//! `creationTimestamp` and finalizers follow one set of rules (Kubernetes API conventions,
+//! "Metadata").
+//!
+//! Invariants: an object is stored without `status` and without `resourceVersion`; the revision of
+//! its key is its version. Statuses are written only when they change.
+//!
+//! What it refuses to know: HTTP, what a spec means, who may change what.
+
+mod bundles;
+pub mod keys;
+mod objects;
+mod records;
+
+pub use bundles::{BundleError, Bundles};
+pub use objects::{Stored, generation_after, is_deleted, prepare};
+pub use records::{Deleted, Error, Records};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! Reading and changing records.
+
+use crate::{
+    Stored, is_deleted, keys,
+    objects::{prepare, succeed},
+};
+use bytes::Bytes;
+use hub_store::{Compare, Op, Outcome, Page, Revision, Store, Txn};
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use shared_model::Kind;
+use std::sync::Arc;
+
+/// Why a record could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] hub_store::Error),
+    /// An object of this name exists.
+    #[error("{kind:?} \"{name}\" already exists")]
+    AlreadyExists {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// There is no such object.
+    #[error("{kind:?} \"{name}\" not found")]
+    NotFound {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// The object changed since it was read.
+    #[error("{kind:?} \"{name}\" has been modified; apply the change to the latest version and try again")]
+    Conflict {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// A record is not what this version of the hub writes.
+    #[error("record {key} cannot be read")]
+    Unreadable {
+        /// Its key.
+        key: String,
+        /// What the reader says.
+        source: serde_json::Error,
+    },
+}
+
+/// What became of a deleted object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Deleted {
+    /// It is gone; this is what it was.
+    Removed(Stored),
+    /// It is marked, and goes when its last finalizer does.
+    Marked(Stored),
+}
+
+/// The hub's records, over any store.
+#[derive(Debug, Clone)]
+pub struct Records {
+    store: Arc<dyn Store>,
+}
+
+impl Records {
+    /// Records in `store`.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// One object.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn get(&self, kind: Kind, ns: &str, name: &str) -> Result<Option<Stored>, Error> {
+        let entry = self.store.get(&keys::object(kind, ns, name)).await?;
+        Ok(entry.as_ref().and_then(Stored::from_entry))
+    }
+
+    /// All objects of a kind, in one namespace or in all, with the revision they were read at.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn list(&self, kind: Kind, ns: Option<&str>) -> Result<(Vec<Stored>, Revision), Error> {
+        let prefix = ns.map_or_else(|| keys::objects(kind), |ns| keys::objects_in(kind, ns));
+        let listing = self.store.list(&prefix, Page::default()).await?;
+        Ok((listing.entries.iter().filter_map(Stored::from_entry).collect(), listing.revision))
+    }
+
+    /// Stores a new object under its `metadata.name` and `metadata.namespace`.
+    ///
+    /// # Errors
+    /// When one of that name exists, or the store fails.
+    pub async fn create(&self, kind: Kind, object: Value, now: Timestamp) -> Result<Stored, Error> {
+        let value = prepare(kind, object, uuid::Uuid::new_v4().to_string(), now);
+        let stored = Stored { value, revision: Revision::default(), created: Revision::default() };
+        let key = keys::object(kind, stored.namespace(), stored.name());
+        let txn = Txn {
+            compares: vec![Compare::Absent { key: key.clone() }],
+            ops: vec![Op::Put { key, value: encode(&stored.value) }],
+        };
+        match self.store.commit(txn).await? {
+            Outcome::Committed(revision) => Ok(Stored { revision, created: revision, ..stored }),
+            Outcome::Conflict { .. } => Err(Error::AlreadyExists { kind, name: stored.name().to_owned() }),
+        }
+    }
+
+    /// Puts `new` in the place of `old`, which must still be the latest. An object whose deletion was
+    /// asked for disappears with its last finalizer. Nothing is written when nothing changes.
+    ///
+    /// # Errors
+    /// When the object changed since `old` was read, or the store fails.
+    pub async fn replace(&self, kind: Kind, old: &Stored, new: Value) -> Result<Stored, Error> {
+        let value = succeed(&old.value, new);
+        if value == old.value {
+            return Ok(old.clone());
+        }
+        let key = keys::object(kind, old.namespace(), old.name());
+        let gone = is_deleted(&value) && !has_finalizers(&value);
+        let ops = if gone {
+            let status = keys::status(kind, old.namespace(), old.name());
+            vec![Op::Delete { key: key.clone() }, Op::Delete { key: status }]
+        } else {
+            vec![Op::Put { key: key.clone(), value: encode(&value) }]
+        };
+        let txn = Txn { compares: vec![Compare::ModRevision { key, revision: old.revision }], ops };
+        match self.store.commit(txn).await? {
+            Outcome::Committed(revision) => Ok(Stored { value, revision, created: old.created }),
+            Outcome::Conflict { .. } => Err(Error::Conflict { kind, name: old.name().to_owned() }),
+        }
+    }
+
+    /// Changes an object, reading it again when another writer came in between. `change` answers
+    /// `None` to leave the object as it is.
+    ///
+    /// # Errors
+    /// When there is no such object, or the store fails.
+    pub async fn modify<F>(&self, kind: Kind, ns: &str, name: &str, mut change: F) -> Result<Stored, Error>
+    where
+        F: FnMut(&Value) -> Option<Value> + Send,
+    {
+        loop {
+            let Some(old) = self.get(kind, ns, name).await? else {
+                return Err(Error::NotFound { kind, name: name.to_owned() });
+            };
+            let Some(new) = change(&old.value) else { return Ok(old) };
+            match self.replace(kind, &old, new).await {
+                Err(Error::Conflict { .. }) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Deletes an object: at once without finalizers, else it is marked and goes with the last of them.
+    ///
+    /// # Errors
+    /// When there is no such object, or the store fails.
+    pub async fn delete(&self, kind: Kind, ns: &str, name: &str, now: Timestamp) -> Result<Deleted, Error> {
+        loop {
+            let Some(old) = self.get(kind, ns, name).await? else {
+                return Err(Error::NotFound { kind, name: name.to_owned() });
+            };
+            match self.delete_version(kind, &old, now).await {
+                Err(Error::Conflict { .. }) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// Deletes exactly the version `old` of an object.
+    ///
+    /// # Errors
+    /// When the object changed since `old` was read, or the store fails.
+    pub async fn delete_version(&self, kind: Kind, old: &Stored, now: Timestamp) -> Result<Deleted, Error> {
+        if has_finalizers(&old.value) {
+            if is_deleted(&old.value) {
+                return Ok(Deleted::Marked(old.clone()));
+            }
+            return self.mark(kind, old, now).await;
+        }
+        let key = keys::object(kind, old.namespace(), old.name());
+        let status = keys::status(kind, old.namespace(), old.name());
+        let txn = Txn {
+            compares: vec![Compare::ModRevision { key: key.clone(), revision: old.revision }],
+            ops: vec![Op::Delete { key }, Op::Delete { key: status }],
+        };
+        match self.store.commit(txn).await? {
+            Outcome::Committed(revision) => Ok(Deleted::Removed(Stored { revision, ..old.clone() })),
+            Outcome::Conflict { .. } => Err(Error::Conflict { kind, name: old.name().to_owned() }),
+        }
+    }
+
+    async fn mark(&self, kind: Kind, old: &Stored, now: Timestamp) -> Result<Deleted, Error> {
+        let mut value = old.value.clone();
+        value["metadata"]["deletionTimestamp"] = json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        value["metadata"]["deletionGracePeriodSeconds"] = json!(0);
+        value["metadata"]["generation"] = json!(crate::generation_after(&old.value, &value));
+        let key = keys::object(kind, old.namespace(), old.name());
+        let txn = Txn {
+            compares: vec![Compare::ModRevision { key: key.clone(), revision: old.revision }],
+            ops: vec![Op::Put { key, value: encode(&value) }],
+        };
+        match self.store.commit(txn).await? {
+            Outcome::Committed(revision) => {
+                Ok(Deleted::Marked(Stored { value, revision, created: old.created }))
+            }
+            Outcome::Conflict { .. } => Err(Error::Conflict { kind, name: old.name().to_owned() }),
+        }
+    }
+
+    /// The status of an object, with its revision.
+    ///
+    /// # Errors
+    /// When the store fails or the record cannot be read.
+    pub async fn status(&self, kind: Kind, ns: &str, name: &str) -> Result<Option<(Value, Revision)>, Error> {
+        self.read(&keys::status(kind, ns, name)).await
+    }
+
+    /// Writes the status of an object, if it differs from what is stored. Answers whether it did.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn put_status(&self, kind: Kind, ns: &str, name: &str, status: &Value) -> Result<bool, Error> {
+        let key = keys::status(kind, ns, name);
+        let value = encode(status);
+        if self.store.get(&key).await?.is_some_and(|entry| entry.value == value) {
+            return Ok(false);
+        }
+        // The object may be gone by now: a status without its object would never be collected.
+        let object = keys::object(kind, ns, name);
+        let txn = Txn { compares: vec![Compare::Exists { key: object }], ops: vec![Op::Put { key, value }] };
+        Ok(matches!(self.store.commit(txn).await?, Outcome::Committed(_)))
+    }
+
+    /// A record of any type, with the revision of its last write.
+    ///
+    /// # Errors
+    /// When the store fails or the record cannot be read.
+    pub async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<(T, Revision)>, Error> {
+        let Some(entry) = self.store.get(key).await? else { return Ok(None) };
+        let value = serde_json::from_slice(&entry.value)
+            .map_err(|source| Error::Unreadable { key: key.to_owned(), source })?;
+        Ok(Some((value, entry.mod_revision)))
+    }
+
+    /// Writes a record of any type, whatever was there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn write<T: Serialize>(&self, key: &str, record: &T) -> Result<(), Error> {
+        let ops = vec![Op::Put { key: key.to_owned(), value: encode(record) }];
+        match self.store.commit(Txn { compares: Vec::new(), ops }).await? {
+            Outcome::Committed(_) | Outcome::Conflict { .. } => Ok(()),
+        }
+    }
+}
+
+/// The stored form of a record: JSON with sorted keys.
+pub(crate) fn encode<T: Serialize>(record: &T) -> Bytes {
+    Bytes::from(serde_json::to_vec(record).expect("records have string keys only"))
+}
+
+fn has_finalizers(object: &Value) -> bool {
+    object
+        .pointer("/metadata/finalizers")
+        .and_then(Value::as_array)
+        .is_some_and(|finalizers| !finalizers.is_empty())
+}

@@ -1,0 +1,91 @@
+use crate::{BundleError, Bundles, Deleted, Error, Records, keys};
+use hub_store::Memory;
+use jiff::Timestamp;
+use serde_json::json;
+use shared_model::{AppKey, ClusterName, Digest, Kind, RolloutName};
+use std::sync::Arc;
+
+fn records() -> Records {
+    Records::new(Arc::new(Memory::new(hub_store::Config::default())))
+}
+
+fn application(name: &str) -> serde_json::Value {
+    json!({"metadata": {"name": name, "namespace": "argocd"}, "spec": {"project": "default"}})
+}
+
+#[tokio::test]
+async fn objects_get_their_metadata_and_count_generations() {
+    let records = records();
+    let now = Timestamp::UNIX_EPOCH;
+    let created = records.create(Kind::Application, application("web"), now).await.unwrap();
+    assert_eq!(created.value["apiVersion"], "argoproj.io/v1alpha1");
+    assert_eq!(created.value["metadata"]["creationTimestamp"], "1970-01-01T00:00:00Z");
+    let error = records.create(Kind::Application, application("web"), now).await.unwrap_err();
+    assert_eq!(error.to_string(), "Application \"web\" already exists");
+
+    let mut labelled = created.value.clone();
+    labelled["metadata"]["labels"] = json!({"team": "a"});
+    let labelled = records.replace(Kind::Application, &created, labelled).await.unwrap();
+    assert_eq!(labelled.value["metadata"]["generation"], 1);
+    let mut moved = labelled.value.clone();
+    moved["spec"]["project"] = json!("other");
+    let moved = records.replace(Kind::Application, &labelled, moved).await.unwrap();
+    assert_eq!(moved.value["metadata"]["generation"], 2);
+    let mut late = created.value.clone();
+    late["spec"]["project"] = json!("late");
+    let stale = records.replace(Kind::Application, &created, late).await.unwrap_err();
+    assert!(matches!(stale, Error::Conflict { .. }), "{stale}");
+}
+
+#[tokio::test]
+async fn a_finalizer_holds_a_deleted_object_until_it_goes() {
+    let records = records();
+    let now = Timestamp::UNIX_EPOCH;
+    let mut object = application("web");
+    object["metadata"]["finalizers"] = json!([shared_model::RESOURCES_FINALIZER]);
+    records.create(Kind::Application, object, now).await.unwrap();
+    let status = json!({"health": {"status": "Healthy"}});
+    assert!(records.put_status(Kind::Application, "argocd", "web", &status).await.unwrap());
+    assert!(!records.put_status(Kind::Application, "argocd", "web", &status).await.unwrap());
+
+    let marked = records.delete(Kind::Application, "argocd", "web", now).await.unwrap();
+    assert!(matches!(marked, Deleted::Marked(_)));
+    let release = |object: &serde_json::Value| {
+        let mut object = object.clone();
+        object["metadata"]["finalizers"] = json!([]);
+        Some(object)
+    };
+    records.modify(Kind::Application, "argocd", "web", release).await.unwrap();
+    assert!(records.get(Kind::Application, "argocd", "web").await.unwrap().is_none());
+    assert!(records.status(Kind::Application, "argocd", "web").await.unwrap().is_none());
+}
+
+#[test]
+fn keys_split_into_what_they_were_made_of() {
+    let app = AppKey::new("argocd", "web");
+    let object = keys::object(Kind::Cluster, "ignored", "eu-1");
+    assert_eq!(object, "obj/clusters.flotilla.dev/_/eu-1");
+    assert_eq!(keys::parse_object(&object), Some((Kind::Cluster, "", "eu-1")));
+    let status = keys::status(Kind::Secret, "argocd", "repo");
+    assert_eq!(keys::parse_object(&status), Some((Kind::Secret, "argocd", "repo")));
+    let cluster = ClusterName::new("eu-1");
+    assert_eq!(keys::parse_on_cluster(&keys::observation(&cluster, &app)), Some((cluster, app.clone())));
+    let rollout = RolloutName::new("web-1");
+    assert_eq!(keys::parse_member(&keys::member("argocd", &rollout, &app)), Some(("argocd", rollout, app)));
+}
+
+#[test]
+fn bundles_are_found_by_digest_and_damage_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundles = Bundles::open(folder.path()).unwrap();
+    let digest = bundles.put(b"{\"kind\":\"Namespace\"}\n").unwrap();
+    assert_eq!(bundles.get(&digest).unwrap(), b"{\"kind\":\"Namespace\"}\n");
+    let missing = Digest::of(b"other");
+    assert!(bundles.get(&missing).unwrap_err().to_string().contains("is not here"));
+
+    std::fs::write(folder.path().join(format!("{}.zst", digest.hex())), b"garbage").unwrap();
+    let reopened = Bundles::open(folder.path()).unwrap();
+    assert!(matches!(reopened.get(&digest), Err(BundleError::Damaged(_))));
+    reopened.put(b"{\"kind\":\"Namespace\"}\n").unwrap();
+    assert!(Bundles::open(folder.path()).unwrap().get(&digest).is_ok(), "rendering mends it");
+}

@@ -1,1 +1,28 @@
+//! The fleet planner: which application on which cluster may take its release now, and why the others wait.
+//!
+//! [`plan`] decides from values alone: the [`Fleet`] (clusters, rollouts, what agents were told and
+//! what they reported) and the time. Its [`Plan`] is a list of steps, each safe alone and in order;
+//! [`Step::writes`] says what one changes in the store, [`apply`] what it changes in a fleet.
+//! [`Report`] says of everything that waits what it waits for. [`check`] is an independent linter:
+//! it refuses plans that break an invariant of the design, by name.
+//!
+//! Invariants (design, "Rollout invariants"), each a [`Rule`]: *Proven first*, *Blast radius*,
+//! *Pinned*, *Halt*, *Pause means no action*, *Never backwards by accident*, *Heal always*,
+//! *Stable*, *Explained*. *Deletes are staged too* is not here: no step can remove anything.
+//!
+//! What it refuses to know: storage, transport, Git, rendering and clocks. Times that decide are
+//! the hub's, at receipt; an agent's clock never counts.
 
+mod fleet;
+mod observe;
+mod record;
+mod report;
+mod step;
+mod wait;
+
+pub use fleet::{ClusterState, Fleet, Hold, Line, Link, Member, Pause, Rollout, Seat};
+pub use observe::observe;
+pub use record::{Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, WaveHead};
+pub use report::{Report, RolloutReport, WaveReport};
+pub use step::{Change, Plan, Step, Writes, apply, apply_step};
+pub use wait::Wait;

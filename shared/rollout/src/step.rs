@@ -1,0 +1,336 @@
+//! Plans: steps in order, each safe alone, and what each of them writes.
+//!
+//! One definition of what a step changes serves control (which turns it into a transaction), the
+//! in-memory index, the simulation and the tests: [`Step::writes`].
+
+use crate::{
+    fleet::{Fleet, Member, Seat},
+    record::{Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, WaveHead},
+};
+use jiff::Timestamp;
+use shared_model::{AppKey, ClusterName, Owner, Position, ReleaseId, RolloutName};
+
+/// What is to be done now, in order. A prefix of it is safe, and planning after a prefix leads to the same end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The time it was made for.
+    pub at: Timestamp,
+    /// The steps. Those of one rollout depend on each other in this order.
+    pub steps: Vec<Step>,
+    /// When time alone changes a decision next, and which.
+    pub wake: Option<(Timestamp, &'static str)>,
+}
+
+/// One step of one rollout; one transaction may hold several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// What is rolled out.
+    pub owner: Owner,
+    /// The rollout.
+    pub rollout: RolloutName,
+    /// What changes.
+    pub change: Change,
+}
+
+/// What a step changes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The rollout leaves the queue.
+    Start {
+        /// How many waves its plan has.
+        waves: usize,
+    },
+    /// A newer rollout takes its place.
+    Supersede {
+        /// The newer one.
+        by: RolloutName,
+    },
+    /// A member gets its wave, for good.
+    Place {
+        /// The member.
+        app: AppKey,
+        /// Its wave; `None` when no wave takes it.
+        wave: Option<usize>,
+        /// Whether the wave has passed already.
+        late: bool,
+        /// Whether that uses up the wave's `take`.
+        fills: bool,
+    },
+    /// A wave's members may be released from now on.
+    Open {
+        /// The wave.
+        wave: usize,
+    },
+    /// A member's agent is told to run the release.
+    Release {
+        /// The member.
+        app: AppKey,
+        /// Its cluster.
+        cluster: ClusterName,
+        /// The release.
+        release: ReleaseId,
+        /// The new position.
+        position: Position,
+        /// Whether this is an earlier rollout's release for a joiner whose wave has not opened in the newest.
+        baseline: bool,
+    },
+    /// A member's agent was told to run this very release before: nothing is written to it.
+    Adopt {
+        /// The member.
+        app: AppKey,
+        /// Where it runs the release.
+        position: Position,
+    },
+    /// A member is proven.
+    Prove {
+        /// The member.
+        app: AppKey,
+        /// The position it was proven at.
+        position: Position,
+    },
+    /// A member failed.
+    Fail {
+        /// The member.
+        app: AppKey,
+        /// Why, as a fragment.
+        reason: String,
+    },
+    /// The member's wave goes on without it.
+    Excuse {
+        /// The member.
+        app: AppKey,
+        /// Why.
+        reason: Excuse,
+        /// Whether it gives up the slot of an unproven release.
+        may_run: bool,
+    },
+    /// What excused the member is over.
+    Readmit {
+        /// The member.
+        app: AppKey,
+        /// Whether its wave has passed meanwhile.
+        late: bool,
+    },
+    /// A wave's gate is met.
+    Pass {
+        /// The wave.
+        wave: usize,
+    },
+    /// Nothing more is released.
+    Halt {
+        /// The wave in which it went wrong.
+        wave: usize,
+        /// Why, as a fragment.
+        reason: String,
+        /// The member whose failure was one too many.
+        member: AppKey,
+    },
+    /// Every wave has passed.
+    Finish,
+}
+
+impl Change {
+    /// The member that it is about.
+    pub const fn app(&self) -> Option<&AppKey> {
+        match self {
+            Self::Place { app, .. }
+            | Self::Release { app, .. }
+            | Self::Adopt { app, .. }
+            | Self::Prove { app, .. }
+            | Self::Fail { app, .. }
+            | Self::Excuse { app, .. }
+            | Self::Readmit { app, .. } => Some(app),
+            Self::Start { .. }
+            | Self::Supersede { .. }
+            | Self::Open { .. }
+            | Self::Pass { .. }
+            | Self::Halt { .. }
+            | Self::Finish => None,
+        }
+    }
+}
+
+/// The values that a step writes; all of them in one transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Writes {
+    /// The rollout's new head (`st/fleetrollouts…`).
+    pub head: Option<Head>,
+    /// The member's new record (`rel/…`).
+    pub record: Option<(AppKey, MemberRecord)>,
+    /// The agent's new assignment, or the same one with another proof (`asg/…`).
+    pub assigned: Option<(Seat, Assigned)>,
+}
+
+impl Step {
+    /// What the step writes to `fleet` at `at` (the plan's time); `None` when it names a rollout or
+    /// member that is not there, which the planner never does.
+    pub fn writes(&self, fleet: &Fleet, at: Timestamp) -> Option<Writes> {
+        let rollout = fleet.lines.get(&self.owner)?.get(&self.rollout)?;
+        let Some(app) = self.change.app() else {
+            return Some(Writes { head: head_after(&rollout.head, &self.change, at), ..Writes::default() });
+        };
+        let member = rollout.members.get(app)?;
+        let assigned = fleet.assigned.get(&(member.cluster.clone(), app.clone()));
+        let before = Before { head: &rollout.head, member, record: member.record.as_ref(), assigned };
+        Some(before.after(&self.rollout, app, &self.change, at))
+    }
+}
+
+/// Does to `fleet` what committing the plan does to the store.
+///
+/// # Panics
+/// When the plan was not made for this fleet.
+pub fn apply(fleet: &mut Fleet, plan: &Plan) {
+    for step in &plan.steps {
+        apply_step(fleet, step, plan.at).expect("a plan names what its fleet has");
+    }
+}
+
+/// Does one step to `fleet`; `None`, and nothing done, when it names what is not there.
+pub fn apply_step(fleet: &mut Fleet, step: &Step, at: Timestamp) -> Option<()> {
+    let writes = step.writes(fleet, at)?;
+    let rollout = fleet.lines.get_mut(&step.owner)?.get_mut(&step.rollout)?;
+    if let Some(head) = writes.head {
+        rollout.head = head;
+    }
+    if let Some((app, record)) = writes.record {
+        rollout.members.get_mut(&app)?.record = Some(record);
+    }
+    if let Some((seat, assigned)) = writes.assigned {
+        fleet.assigned.insert(seat, assigned);
+    }
+    Some(())
+}
+
+/// The head after a change; `None` when it stays.
+fn head_after(head: &Head, change: &Change, at: Timestamp) -> Option<Head> {
+    let mut head = head.clone();
+    match change {
+        Change::Start { waves } => {
+            head.phase = Phase::Progressing;
+            head.started = Some(at);
+            head.waves = vec![WaveHead::default(); *waves];
+        }
+        Change::Supersede { .. } => {
+            head.phase = Phase::Superseded;
+            head.finished = Some(at);
+        }
+        Change::Place { wave: Some(wave), fills: true, .. } => head.waves.get_mut(*wave)?.filled = true,
+        Change::Open { wave } => head.waves.get_mut(*wave)?.opened = Some(at),
+        Change::Pass { wave } => head.waves.get_mut(*wave)?.passed = Some(at),
+        Change::Halt { wave, reason, member } => {
+            head.phase = Phase::Halted;
+            head.halted =
+                Some(Halted { at, wave: *wave, reason: reason.clone(), member: Some(member.clone()) });
+        }
+        Change::Finish => {
+            head.phase = Phase::Done;
+            head.finished = Some(at);
+        }
+        Change::Place { .. }
+        | Change::Release { .. }
+        | Change::Adopt { .. }
+        | Change::Prove { .. }
+        | Change::Fail { .. }
+        | Change::Excuse { .. }
+        | Change::Readmit { .. } => return None,
+    }
+    Some(head)
+}
+
+/// What a step about a member starts from.
+pub(crate) struct Before<'a> {
+    pub(crate) head: &'a Head,
+    pub(crate) member: &'a Member,
+    pub(crate) record: Option<&'a MemberRecord>,
+    pub(crate) assigned: Option<&'a Assigned>,
+}
+
+impl Before<'_> {
+    /// What the change writes. A change that makes no sense here writes nothing.
+    pub(crate) fn after(
+        &self,
+        rollout: &RolloutName,
+        app: &AppKey,
+        change: &Change,
+        at: Timestamp,
+    ) -> Writes {
+        let seat = (self.member.cluster.clone(), app.clone());
+        let mut writes = Writes { head: head_after(self.head, change, at), ..Writes::default() };
+        if let Change::Place { wave, late, .. } = change {
+            writes.record = Some((app.clone(), self.placed(*wave, *late)));
+            return writes;
+        }
+        let Some(mut record) = self.record.cloned() else { return writes };
+        let mut assigned = self.assigned.cloned();
+        match change {
+            Change::Release { release, position, .. } => {
+                let proof = self.assigned.and_then(|assigned| assigned.proof);
+                let order = Order::Run { release: *release, rollout: rollout.clone(), at };
+                assigned = Some(Assigned { position: *position, order, proof });
+                record.state = MemberState::Released { position: *position, at };
+                record.released = Some(at);
+                record.before = proof;
+            }
+            Change::Adopt { position, .. } => {
+                record.state = MemberState::Released { position: *position, at }
+            }
+            Change::Prove { position, .. } => {
+                record.state = MemberState::Proven { position: *position, at };
+                record.may_run = false;
+                if let Some(assigned) = &mut assigned {
+                    let known = assigned.proof.is_some_and(|proof| proof.position == *position);
+                    if let (false, Some((_, release))) = (known, assigned.running()) {
+                        assigned.proof = Some(Proof { release, position: *position, at });
+                    }
+                }
+            }
+            Change::Fail { reason, .. } => {
+                let position = record.state.position().unwrap_or_default();
+                record.state = MemberState::Failed { position, at, reason: reason.clone() };
+                record.failures += 1;
+                // What was proven here stops being so; what was proven before it counts again.
+                if let Some(assigned) = &mut assigned
+                    && assigned.proof.is_some_and(|proof| proof.position == position)
+                {
+                    assigned.proof = record.before.filter(|before| before.position != position);
+                }
+            }
+            Change::Excuse { reason, may_run, .. } => {
+                record.excused = Some(*reason);
+                record.may_run = *may_run;
+            }
+            Change::Readmit { late, .. } => {
+                record.excused = None;
+                record.may_run = false;
+                record.late |= late;
+            }
+            Change::Start { .. }
+            | Change::Supersede { .. }
+            | Change::Place { .. }
+            | Change::Open { .. }
+            | Change::Pass { .. }
+            | Change::Halt { .. }
+            | Change::Finish => {}
+        }
+        writes.assigned = assigned.filter(|after| self.assigned != Some(after)).map(|after| (seat, after));
+        writes.record = Some((app.clone(), record));
+        writes
+    }
+
+    /// A fresh record; failures in this rollout are not forgotten.
+    fn placed(&self, wave: Option<usize>, late: bool) -> MemberRecord {
+        MemberRecord {
+            cluster: self.member.cluster.clone(),
+            release: self.member.release,
+            wave,
+            late,
+            state: MemberState::Waiting,
+            excused: None,
+            may_run: false,
+            failures: self.record.map_or(0, |record| record.failures),
+            released: None,
+            before: None,
+        }
+    }
+}

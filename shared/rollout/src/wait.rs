@@ -1,0 +1,269 @@
+//! What something waits for, as one sentence (invariant 10, *Explained*).
+
+use crate::fleet::Hold;
+use jiff::Timestamp;
+use shared_model::{AppKey, ClusterName, HealthStatus, ReleaseId, RolloutName};
+use std::fmt;
+
+/// What a member or a rollout waits for. `Display` is one sentence that names the cluster, gate or person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// Its rollout has not started.
+    Queued {
+        /// The rollout that has its turn.
+        behind: RolloutName,
+    },
+    /// Its rollout halted.
+    Halted {
+        /// The wave in which it went wrong.
+        wave: String,
+        /// The member that failed.
+        member: Option<AppKey>,
+        /// That member's cluster.
+        cluster: Option<ClusterName>,
+        /// Why.
+        reason: String,
+    },
+    /// A newer rollout took over.
+    Superseded {
+        /// The newer one, if it is known.
+        by: Option<RolloutName>,
+    },
+    /// No wave takes its cluster.
+    NoWave {
+        /// The cluster.
+        cluster: ClusterName,
+    },
+    /// Its wave has not opened.
+    WaveNotOpen {
+        /// Its wave.
+        wave: String,
+        /// What the wave waits for.
+        waits_for: Box<Self>,
+    },
+    /// Its wave's `maxUpdate` is used up.
+    Budget {
+        /// The wave.
+        wave: String,
+        /// How many may be released and not proven.
+        max_update: usize,
+        /// Who is, at most eight.
+        holding: Vec<ClusterName>,
+        /// How many are.
+        held: usize,
+    },
+    /// Too much on its cluster is released and not proven, across all rollouts.
+    ClusterLimit {
+        /// The cluster.
+        cluster: ClusterName,
+        /// How much may be.
+        limit: usize,
+    },
+    /// Its cluster is paused.
+    Paused {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Why it is paused.
+        reason: String,
+        /// Who paused it.
+        by: String,
+        /// When the pause ends by itself.
+        until: Option<Timestamp>,
+        /// Whether the agent said that it stopped.
+        acknowledged: bool,
+        /// Whether it was paused in the cluster itself.
+        local: bool,
+    },
+    /// Its cluster must not be told anything.
+    Held {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Why.
+        hold: Hold,
+    },
+    /// Its agent is not there.
+    Unreachable {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Since when.
+        since: Timestamp,
+        /// Whether it was ever there.
+        seen: bool,
+    },
+    /// There is no such Cluster.
+    UnknownCluster {
+        /// The name.
+        cluster: ClusterName,
+    },
+    /// Its agent only looks, so that it cannot be proven.
+    Observing {
+        /// The cluster.
+        cluster: ClusterName,
+    },
+    /// A person must sync it.
+    AwaitingSync {
+        /// The member.
+        app: AppKey,
+        /// The release that a sync applies.
+        release: ReleaseId,
+    },
+    /// It joined while an earlier wave is under way, and no earlier rollout can stand in.
+    NoBaseline {
+        /// Its cluster.
+        cluster: ClusterName,
+        /// Its wave.
+        wave: String,
+        /// What the wave waits for.
+        waits_for: Box<Self>,
+    },
+    /// Too few members of a wave are proven, and no other can be.
+    NothingProven {
+        /// The wave.
+        wave: String,
+        /// How many are.
+        proven: usize,
+        /// How many must be.
+        needed: usize,
+        /// How many are excused.
+        excused: usize,
+    },
+    /// Members of a wave are not proven yet.
+    Unproven {
+        /// The wave.
+        wave: String,
+        /// Whose clusters, at most eight.
+        clusters: Vec<ClusterName>,
+        /// How many.
+        count: usize,
+    },
+    /// A wave must stay proven for a while.
+    Soak {
+        /// The wave.
+        wave: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// It must stay Healthy for a while.
+    Settle {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Until when, if nothing breaks.
+        until: Timestamp,
+    },
+    /// Its agent has not said anything of this release yet.
+    Unreported {
+        /// The cluster.
+        cluster: ClusterName,
+    },
+    /// Its sync is under way.
+    Syncing {
+        /// The cluster.
+        cluster: ClusterName,
+        /// What the agent says of it.
+        message: String,
+    },
+    /// It is not Healthy.
+    Progressing {
+        /// The cluster.
+        cluster: ClusterName,
+        /// What it is.
+        health: HealthStatus,
+        /// Why.
+        message: String,
+        /// When it counts as failed.
+        deadline: Option<Timestamp>,
+    },
+    /// It failed.
+    Failed {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queued { behind } => write!(f, "waits for its turn behind {behind}"),
+            Self::Superseded { by: Some(by) } => write!(f, "{by} took its place"),
+            Self::Superseded { by: None } => f.write_str("a newer rollout took its place"),
+            Self::NoWave { cluster } => write!(f, "no wave takes {cluster}: add a wave that matches it"),
+            Self::WaveNotOpen { wave, waits_for } => write!(f, "wave {wave} has not opened: {waits_for}"),
+            Self::NoBaseline { cluster, wave, waits_for } => write!(
+                f,
+                "{cluster} joined before wave {wave} was reached and no earlier rollout got that far: {waits_for}"
+            ),
+            Self::Budget { max_update: 0, wave, .. } => {
+                write!(f, "wave {wave} has maxUpdate 0: a person must raise it")
+            }
+            Self::Budget { wave, max_update, holding, held } => write!(
+                f,
+                "wave {wave} updates at most {max_update} at once: waits for {}",
+                names(holding, *held)
+            ),
+            Self::ClusterLimit { cluster, limit } => {
+                write!(f, "{cluster} updates at most {limit} applications at once")
+            }
+            Self::UnknownCluster { cluster } => write!(f, "there is no Cluster {cluster}"),
+            Self::Held { cluster, hold } => write!(f, "{cluster} is held: {hold}"),
+            Self::Observing { cluster } => {
+                write!(f, "{cluster} only observes (spec.mode: Observe), so nothing can be proven there")
+            }
+            Self::Unreachable { cluster, since, seen: true } => write!(f, "{cluster} is away since {since}"),
+            Self::Unreachable { cluster, since, seen: false } => {
+                write!(f, "{cluster} has not connected since {since}")
+            }
+            Self::AwaitingSync { app, release } => {
+                write!(f, "a person must sync {app} to {}", release.0.short())
+            }
+            Self::NothingProven { wave, proven, needed, excused } => write!(
+                f,
+                "wave {wave} has {proven} of {needed} proven members that it needs ({excused} excused), and no other that can be"
+            ),
+            Self::Unproven { wave, clusters, count } => {
+                write!(f, "wave {wave} waits for {}", names(clusters, *count))
+            }
+            Self::Soak { wave, until } => write!(f, "wave {wave} must stay proven until {until}"),
+            Self::Settle { cluster, until } => write!(f, "{cluster} must stay Healthy until {until}"),
+            Self::Unreported { cluster } => write!(f, "{cluster} has not reported on this release yet"),
+            Self::Paused { cluster, reason, by, until, acknowledged, local } => {
+                let by = if by.is_empty() { "a person" } else { by };
+                let place = if *local { " in the cluster itself" } else { "" };
+                let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
+                let silent = if *acknowledged || *local { "" } else { " (not acknowledged yet)" };
+                write!(f, "{cluster} is paused{place} by {by}{until}{}{silent}", Reason(reason))
+            }
+            Self::Halted { wave, member, cluster, reason } => {
+                let member = member.as_ref().map(|member| format!(": {member}")).unwrap_or_default();
+                let cluster = cluster.as_ref().map(|cluster| format!(" on {cluster}")).unwrap_or_default();
+                write!(
+                    f,
+                    "halted in wave {wave}{member}{cluster}{}; a person or a newer commit must decide",
+                    Reason(reason)
+                )
+            }
+            Self::Syncing { cluster, message } => write!(f, "{cluster} is syncing{}", Reason(message)),
+            Self::Progressing { cluster, health, message, deadline } => {
+                let deadline = deadline.map(|at| format!(" (fails at {at})")).unwrap_or_default();
+                write!(f, "{cluster} is {health}{}{deadline}", Reason(message))
+            }
+            Self::Failed { cluster, reason } => write!(f, "{cluster} failed{}", Reason(reason)),
+        }
+    }
+}
+
+/// Somebody's own words after a sentence, if there are any.
+struct Reason<'a>(&'a str);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+    }
+}
+
+fn names(clusters: &[ClusterName], count: usize) -> String {
+    let shown: Vec<_> = clusters.iter().map(ClusterName::as_str).collect();
+    let more = count.saturating_sub(shown.len());
+    if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+}

@@ -1,1 +1,45 @@
+//! Git for the hub: which commit a revision is, and what is in it.
+//!
+//! [`Repositories`] resolves references (by asking the server for those names only, nothing is
+//! fetched), fetches single commits into bare mirrors, and reads their trees by object id. There is no
+//! work tree, so any number of readers share one mirror, at different commits too. [`poll::Schedule`]
+//! decides, without doing any of it, which reference is to be asked for when.
+//!
+//! # Invariants
+//! - This package is the only home of `gix`.
+//! - Nothing of Git runs on an async worker: network and disk work happens on tokio's blocking threads,
+//!   bounded per host and in all, and separately for what only reads mirrors. A server that hangs keeps
+//!   no other host waiting and no reader at all.
+//! - Every operation ends by its deadline ([`Config::timeout`]).
+//! - A crash at any moment leaves a mirror that works or is made anew ([`Repositories::fetch`]).
+//! - Secrets are in no error, log line, `Debug` output or file.
+//!
+//! # Why
+//! - *A commit, not a branch, is fetched*: a commit named by id is asked for by that id, depth 1, in one
+//!   exchange. Two revisions that are the same commit cost one fetch, and a branch that moves between
+//!   resolve and fetch changes nothing.
+//! - *Generations*: gix cannot repack, so a mirror with [`PACKS_PER_GENERATION`] packs is made anew in a
+//!   new folder and the one before is kept for readers of older commits.
+//!
+//! It refuses to know what a manifest or an Application is, and who may read which repository: a commit
+//! that one caller has fetched can be read by every caller that names its repository.
 
+mod address;
+mod cache;
+mod config;
+mod error;
+mod mirror;
+mod pools;
+mod refs;
+mod remote;
+mod repositories;
+mod tree;
+
+pub mod poll;
+
+pub use config::{Config, Credentials, ReadLimit};
+pub use error::Error;
+pub use mirror::PACKS_PER_GENERATION;
+pub use repositories::Repositories;
+pub use shared_model::{CommitId, RepoUrl};
+pub use tree::{Entry, Mode, ObjectId, Tree, TreeId};

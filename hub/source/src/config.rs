@@ -1,0 +1,73 @@
+//! What a caller chooses: where mirrors live, how long an operation may take, and what to log in with.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+/// How [`Repositories`](crate::Repositories) works.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder of the mirrors, made when missing. One process uses it at a time.
+    pub folder: PathBuf,
+    /// Whether repositories on this machine (`file://` and absolute paths) may be read. Whoever may
+    /// write an Application could otherwise read any repository that the hub's user can.
+    pub allow_file: bool,
+    /// Operations at once: that many per host, that many on mirrors, and eight times as many on the
+    /// network in all. At least 1.
+    pub parallelism: usize,
+    /// How long one call may take, waiting for its turn included.
+    pub timeout: Duration,
+    /// Authorities to trust besides the system's, each a text of one or more PEM certificates.
+    pub ca_certificates: Vec<String>,
+}
+
+impl Config {
+    /// Mirrors in `folder`; no local repositories, 8 operations at once, 60 s each.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            allow_file: false,
+            parallelism: 8,
+            timeout: Duration::from_secs(60),
+            ca_certificates: Vec::new(),
+        }
+    }
+}
+
+/// What a repository is read with. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials(pub(crate) Login);
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Login {
+    Basic { username: String, password: String },
+    Bearer { token: String },
+}
+
+impl Credentials {
+    /// User name and password, or token as the password. Without a user name it is
+    /// `x-access-token`, as in Argo CD: forges that take tokens do not look at it.
+    pub fn basic(username: impl Into<String>, password: impl Into<String>) -> Self {
+        let username = username.into();
+        let username = if username.is_empty() { "x-access-token".to_owned() } else { username };
+        Self(Login::Basic { username, password: password.into() })
+    }
+
+    /// A token sent as `Authorization: Bearer` (Argo CD's `bearerToken`, for Bitbucket Data Center).
+    pub fn bearer(token: impl Into<String>) -> Self {
+        Self(Login::Bearer { token: token.into() })
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+/// How much [`Repositories::read`](crate::Repositories::read) may bring into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimit {
+    /// Bytes of one file.
+    pub per_file: u64,
+    /// Bytes of all files of one call.
+    pub total: u64,
+}

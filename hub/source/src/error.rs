@@ -1,0 +1,144 @@
+//! What can go wrong, where, and how to mend it.
+
+use shared_model::{CommitId, RepoUrl};
+use std::time::Duration;
+
+/// Why a repository could not be read. Texts never hold credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The repository is on this machine and the hub was not started to read such ones.
+    #[error(
+        "{url} is a repository on the hub's own machine: start the hub with --allow-file-repositories to allow those"
+    )]
+    FileNotAllowed {
+        /// The repository.
+        url: RepoUrl,
+    },
+    /// The address is not one that this hub can read.
+    #[error("{url} is no usable repository address: {cause}")]
+    Address {
+        /// The repository.
+        url: RepoUrl,
+        /// What is wrong with it and what would do.
+        cause: String,
+    },
+    /// No answer, or not one that a Git server gives.
+    #[error("cannot reach {url}: {cause}")]
+    Unreachable {
+        /// The repository.
+        url: RepoUrl,
+        /// What the network, TLS or the server said.
+        cause: String,
+    },
+    /// The server wants to know who asks, or does not let this one read.
+    #[error("{url} refused to be read {with}: {remedy}")]
+    Refused {
+        /// The repository.
+        url: RepoUrl,
+        /// What was tried: with the given credentials, or without any.
+        with: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// There is a server but no repository.
+    #[error("no repository at {url}: check the address and that the credentials may read it")]
+    NoRepository {
+        /// The repository.
+        url: RepoUrl,
+    },
+    /// The revision is no branch, tag, full reference or commit id.
+    #[error("revision `{revision}` not found in {url}: {known}")]
+    RevisionNotFound {
+        /// The repository.
+        url: RepoUrl,
+        /// What was asked for.
+        revision: String,
+        /// What is there instead.
+        known: String,
+    },
+    /// The server does not have the commit.
+    #[error(
+        "commit {commit} not found in {url}: `{revision}` may have been force-pushed or deleted since; refresh to resolve it again"
+    )]
+    CommitNotFound {
+        /// The repository.
+        url: RepoUrl,
+        /// The commit.
+        commit: CommitId,
+        /// The revision that it was resolved from.
+        revision: String,
+    },
+    /// The deadline passed.
+    #[error("{url} did not answer within {}s ({stage}): is the server slow or hanging?", .after.as_secs_f32())]
+    TimedOut {
+        /// The repository.
+        url: RepoUrl,
+        /// What it was doing, or what it waited for.
+        stage: &'static str,
+        /// The time it had.
+        after: Duration,
+    },
+    /// The commit has no such file.
+    #[error("no file `{path}` in {url} at {}", .commit.short())]
+    NoSuchFile {
+        /// The repository.
+        url: RepoUrl,
+        /// The commit.
+        commit: CommitId,
+        /// The path, as asked for.
+        path: String,
+    },
+    /// The path leads out of the repository.
+    #[error("path `{path}` leads out of the repository: write it from the repository's root, without `..`")]
+    PathOutside {
+        /// The path, as asked for.
+        path: String,
+    },
+    /// A file, or several together, are over the limit.
+    #[error("`{path}` in {url} is too large: {size} bytes {of}, the limit is {limit}")]
+    TooLarge {
+        /// The repository.
+        url: RepoUrl,
+        /// The file at which the limit was passed.
+        path: String,
+        /// The size that was found.
+        size: u64,
+        /// Of what: of the file, or of all files up to it.
+        of: &'static str,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The tree is larger than any that a repository of manifests has.
+    #[error("the tree of {url} at {} is too large: {cause}", .commit.short())]
+    TreeTooLarge {
+        /// The repository.
+        url: RepoUrl,
+        /// The commit.
+        commit: CommitId,
+        /// The bound that was passed.
+        cause: String,
+    },
+    /// The server's answer or the mirror cannot be used, and making the mirror anew did not help.
+    #[error("{url} could not be read: {cause}")]
+    Broken {
+        /// The repository.
+        url: RepoUrl,
+        /// What was found.
+        cause: String,
+    },
+    /// The hub's own disk, or one of its settings.
+    #[error("{what}: {cause}")]
+    Setup {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        cause: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn disk(what: impl Into<String>, cause: &std::io::Error) -> Self {
+        Self::Setup { what: what.into(), cause: cause.to_string() }
+    }
+}

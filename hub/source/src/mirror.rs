@@ -1,0 +1,336 @@
+//! The folder of one repository's mirror: generations of bare repositories, each with whole commits.
+//!
+//! ```text
+//! <sha256 of the repository's address>/
+//!   url                     the address, for people
+//!   gen-00000001/           a bare repository, readable by git too
+//!     refs/flotilla/<id>    one per commit that is completely there: the commit point of a fetch
+//!   tmp-…                   a generation in the making
+//! ```
+//!
+//! # Guarantees
+//! - A commit is found only after its pack, its index and then its reference are on the disk.
+//! - What a crash leaves (`tmp-…`, lock files, temporary packs, generations older than the last two) is
+//!   removed when the mirror is opened.
+//! - A generation's folder is removed when its last reader is done with it.
+//!
+//! # Assumptions
+//! One process at a time, and one fetch per mirror at a time; the caller holds [`Mirror::fetching`].
+
+use crate::{
+    CommitId, Credentials, Error,
+    address::{self, Address},
+};
+use parking_lot::{Mutex, RwLock};
+use std::{
+    fmt, fs, io,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// After this many fetches a mirror is made anew, since gix cannot repack.
+pub const PACKS_PER_GENERATION: usize = 20;
+/// A generation being replaced is kept for readers of older commits.
+const GENERATIONS_KEPT: usize = 2;
+
+/// One bare repository.
+pub(crate) struct Generation {
+    number: u64,
+    path: PathBuf,
+    objects: Arc<gix::odb::Store>,
+    obsolete: AtomicBool,
+}
+
+impl Generation {
+    fn open(number: u64, path: PathBuf) -> io::Result<Self> {
+        let objects = store(&path)?;
+        Ok(Self { number, path, objects, obsolete: AtomicBool::new(false) })
+    }
+
+    /// A handle for one thread.
+    pub(crate) fn objects(&self) -> gix::odb::HandleArc {
+        handle(&self.objects)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn holds(&self, commit: &CommitId) -> bool {
+        marker(&self.path, commit).exists()
+    }
+
+    /// Packs that its fetches left.
+    fn packs(&self) -> usize {
+        let names = fs::read_dir(self.path.join("objects/pack")).into_iter().flatten().flatten();
+        names.filter(|entry| entry.path().extension().is_some_and(|e| e == "pack")).count()
+    }
+}
+
+impl fmt::Debug for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())
+    }
+}
+
+impl Drop for Generation {
+    fn drop(&mut self) {
+        if *self.obsolete.get_mut()
+            && let Err(err) = fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), error = %err, "an old mirror could not be removed");
+        }
+    }
+}
+
+/// What the last failed fetch was, for those who waited for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) sequence: u64,
+    pub(crate) commit: CommitId,
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) error: Error,
+}
+
+/// What a fetch was last asked with, to make a broken mirror anew.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remembered {
+    pub(crate) revision: String,
+    pub(crate) credentials: Option<Credentials>,
+}
+
+/// The mirror of one repository.
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    folder: PathBuf,
+    /// Held by the one fetch that runs.
+    pub(crate) fetching: Arc<tokio::sync::Mutex<()>>,
+    /// Fetches ended so far, and the last failure.
+    pub(crate) ended: Mutex<(u64, Option<Failure>)>,
+    pub(crate) remembered: Mutex<Remembered>,
+    /// Oldest first; empty before the first fetch. `None` until the folder was looked at.
+    generations: RwLock<Option<Vec<Arc<Generation>>>>,
+    /// Never reused, so that a reader of a removed generation cannot meet its successor.
+    next: Mutex<u64>,
+}
+
+impl Mirror {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            fetching: Arc::default(),
+            ended: Mutex::default(),
+            remembered: Mutex::default(),
+            generations: RwLock::default(),
+            next: Mutex::new(1),
+        }
+    }
+
+    /// The newest generation that has the commit.
+    pub(crate) fn find(&self, commit: &CommitId) -> Result<Option<Arc<Generation>>, Error> {
+        self.opened()?;
+        let generations = self.generations.read();
+        Ok(generations.iter().flatten().rev().find(|g| g.holds(commit)).cloned())
+    }
+
+    /// The generation to fetch into, unless it is time for a new one.
+    pub(crate) fn current(&self) -> Result<Option<Arc<Generation>>, Error> {
+        self.opened()?;
+        let current = self.generations.read().iter().flatten().next_back().cloned();
+        Ok(current.filter(|g| g.packs() < PACKS_PER_GENERATION))
+    }
+
+    /// Takes a generation out of use. Its folder goes with its last reader.
+    pub(crate) fn discard(&self, generation: &Generation) {
+        if let Some(generations) = &mut *self.generations.write() {
+            generations.retain(|g| g.number != generation.number);
+        }
+        generation.obsolete.store(true, Ordering::Release);
+    }
+
+    /// An empty bare repository, not in use until [`Mirror::publish`].
+    pub(crate) fn prepare(&self, address: &Address) -> Result<Unpublished, Error> {
+        self.opened()?;
+        let number = {
+            let mut next = self.next.lock();
+            *next += 1;
+            *next - 1
+        };
+        let path = self.folder.join(format!("tmp-{number:08}"));
+        let make = || {
+            fs::create_dir_all(&self.folder)?;
+            write(&self.folder.join("url"), &format!("{}\n", address::identity(&address.url)))?;
+            lay_out(&path)
+        };
+        make().map_err(|err| Error::disk(format!("cannot make {}", path.display()), &err))?;
+        Ok(Unpublished { number, path })
+    }
+
+    /// Puts a new generation into use: one rename.
+    pub(crate) fn publish(&self, unpublished: Unpublished) -> Result<(), Error> {
+        let (number, from) = (unpublished.number, unpublished.path.clone());
+        let path = self.folder.join(format!("gen-{number:08}"));
+        let publish = || {
+            fs::rename(&from, &path)?;
+            sync_folder(&self.folder)?;
+            Generation::open(number, path.clone())
+        };
+        let generation =
+            publish().map_err(|err| Error::disk(format!("cannot make {}", path.display()), &err))?;
+        let mut generations = self.generations.write();
+        let generations = generations.get_or_insert_default();
+        generations.push(Arc::new(generation));
+        let surplus = generations.len().saturating_sub(GENERATIONS_KEPT);
+        for old in generations.drain(..surplus) {
+            old.obsolete.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn opened(&self) -> Result<(), Error> {
+        if self.generations.read().is_some() {
+            return Ok(());
+        }
+        let mut generations = self.generations.write();
+        if generations.is_none() {
+            let found = self.recover();
+            let found =
+                found.map_err(|err| Error::disk(format!("cannot open {}", self.folder.display()), &err))?;
+            *self.next.lock() = found.last().map_or(1, |g| g.number + 1);
+            *generations = Some(found);
+        }
+        Ok(())
+    }
+
+    /// The generations on disk, after removing what a crash left.
+    fn recover(&self) -> io::Result<Vec<Arc<Generation>>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(err) => return Err(err),
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some(number) = name.strip_prefix("gen-").and_then(|n| n.parse::<u64>().ok()) {
+                numbers.push((number, entry.path()));
+            } else if name.starts_with("tmp-") {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        numbers.sort();
+        let surplus = numbers.len().saturating_sub(GENERATIONS_KEPT);
+        for (_, path) in numbers.drain(..surplus) {
+            fs::remove_dir_all(path)?;
+        }
+        let mut generations = Vec::new();
+        for (number, path) in numbers {
+            match tidy(&path).and_then(|()| Generation::open(number, path.clone())) {
+                Ok(generation) => generations.push(Arc::new(generation)),
+                Err(err) => {
+                    tracing::warn!(path = %path.display(), error = %err, "a broken mirror is removed");
+                    fs::remove_dir_all(&path)?;
+                }
+            }
+        }
+        Ok(generations)
+    }
+}
+
+/// A generation in the making; its folder goes when it is dropped unpublished.
+#[derive(Debug)]
+pub(crate) struct Unpublished {
+    number: u64,
+    path: PathBuf,
+}
+
+impl Unpublished {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Unpublished {
+    fn drop(&mut self) {
+        // Gone already when it was published.
+        fs::remove_dir_all(&self.path).ok();
+    }
+}
+
+/// Opens the objects of the bare repository at `path`.
+pub(crate) fn store(path: &Path) -> io::Result<Arc<gix::odb::Store>> {
+    let options = gix::odb::store::init::Options {
+        slots: gix::odb::store::init::Slots::Given(
+            u16::try_from(PACKS_PER_GENERATION * 4).unwrap_or(u16::MAX),
+        ),
+        use_multi_pack_index: false,
+        ..Default::default()
+    };
+    let objects = path.join("objects");
+    gix::odb::Store::at_opts(objects, gix::hash::Kind::Sha1, &mut std::iter::empty(), options).map(Arc::new)
+}
+
+pub(crate) fn handle(store: &Arc<gix::odb::Store>) -> gix::odb::HandleArc {
+    store.to_cache_arc()
+}
+
+/// The commits that are completely in the bare repository at `path`.
+pub(crate) fn commits(path: &Path) -> Vec<gix::ObjectId> {
+    let names = fs::read_dir(path.join("refs/flotilla")).into_iter().flatten().flatten();
+    names.filter_map(|entry| gix::ObjectId::from_hex(entry.file_name().as_encoded_bytes()).ok()).collect()
+}
+
+/// Records that a commit is completely there: what was written so far reaches the disk first.
+pub(crate) fn commit(path: &Path, commit: &CommitId, written: &[PathBuf]) -> io::Result<()> {
+    for file in written {
+        fs::File::open(file)?.sync_all()?;
+    }
+    sync_folder(&path.join("objects/pack"))?;
+    write(&marker(path, commit), &format!("{commit}\n"))
+}
+
+fn marker(path: &Path, commit: &CommitId) -> PathBuf {
+    path.join("refs/flotilla").join(commit.as_str())
+}
+
+fn lay_out(path: &Path) -> io::Result<()> {
+    for folder in ["objects/pack", "objects/info", "refs/flotilla", "refs/heads"] {
+        fs::create_dir_all(path.join(folder))?;
+    }
+    write(&path.join("HEAD"), "ref: refs/heads/main\n")?;
+    write(&path.join("config"), "[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+}
+
+/// Removes what an interrupted fetch leaves in a generation.
+fn tidy(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path.join("shallow.lock")) {
+        Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+        Ok(()) | Err(_) => {}
+    }
+    for entry in fs::read_dir(path.join("objects/pack"))? {
+        let entry = entry?;
+        if !["pack", "idx"].iter().any(|known| entry.path().extension().is_some_and(|e| e == *known)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file so that it is either not there or whole.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = fs::File::create(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}

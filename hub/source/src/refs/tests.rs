@@ -1,0 +1,61 @@
+use super::*;
+
+const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+const C: &str = "cccccccccccccccccccccccccccccccccccccccc";
+
+fn listed() -> Vec<Reference> {
+    let reference = |name: &str, commit: &str| Reference { name: name.into(), commit: Some(commit.into()) };
+    vec![
+        reference("HEAD", A),
+        reference("refs/heads/main", A),
+        reference("refs/heads/main-2", B),
+        reference("refs/heads/both", B),
+        reference("refs/tags/both", C),
+        reference("refs/tags/v1", C),
+    ]
+}
+
+fn check(revision: &str, expect: &str) {
+    let got = match Revision::parse(revision) {
+        Revision::Commit(commit) => format!("commit {commit}"),
+        Revision::Names(names) => choose(&names, &listed()).map_or("none".to_owned(), |c| c.to_string()),
+        Revision::Invalid => "invalid".to_owned(),
+    };
+    assert_eq!(got, expect, "{revision}");
+}
+
+#[test]
+fn revisions_are_chosen() {
+    check("", A);
+    check("HEAD", A);
+    check("main", A);
+    check("main-2", B);
+    check("refs/heads/main", A);
+    check("v1", C);
+    check("refs/tags/both", C);
+    check("both", B);
+    check("mai", "none");
+    check(A, &format!("commit {A}"));
+    check(&A.to_uppercase(), &format!("commit {A}"));
+    check("a b", "invalid");
+    check("1.2.*", "invalid");
+    check("x\nref-prefix refs/", "invalid");
+    check("..", "invalid");
+}
+
+#[test]
+fn what_is_missing_is_said_with_what_is_near() {
+    let message = |revision: &str, refs: &[Reference]| {
+        not_found(&RepoUrl::new("https://h/r"), revision, refs).to_string()
+    };
+    assert_eq!(
+        message("mian", &listed()),
+        "revision `mian` not found in https://h/r: branches and tags there: main, both, main-2, v1"
+    );
+    assert_eq!(
+        message("x", &[]),
+        "revision `x` not found in https://h/r: the repository has no branches and no tags yet"
+    );
+    assert!(message("abcdef1", &listed()).contains("all its 40 digits"));
+}

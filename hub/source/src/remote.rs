@@ -1,0 +1,245 @@
+//! One conversation with a Git server: handshake, then list references or fetch a commit. Blocking.
+//!
+//! It decides from the server's answers what went wrong ([`failure`]) and never prints what it logged in
+//! with.
+//!
+//! # Why
+//! *No negotiation in rounds*: the commits of a mirror are all known to be whole, so all of them are
+//! offered at once with the one that is wanted, and the pack comes in the same answer. gix's own fetch
+//! would list references first and walk the history that a depth of 1 does not have.
+
+mod deadline;
+mod failure;
+mod transport;
+
+use deadline::Bounded;
+pub(crate) use deadline::Deadline;
+pub(crate) use transport::Trust;
+
+use crate::{CommitId, Credentials, Error, address::Address, mirror, refs::Reference, tree};
+use failure::failure;
+use gix::protocol::{
+    Handshake, LsRefsCommand, SendFlushOnDrop,
+    fetch::{Arguments, Context, Negotiate, Options, Response, Shallow, Tags, negotiate},
+    handshake::Ref,
+    ls_refs::RefPrefixes,
+    transport::{Protocol, Service, client::blocking_io::Transport},
+};
+use std::{num::NonZeroU32, path::Path};
+
+/// One object of a fetched pack may not take more memory than this.
+const MAX_OBJECT: usize = 1 << 30;
+/// Commits offered as known in one fetch.
+const MAX_HAVES: usize = 256;
+const DEPTH: NonZeroU32 = NonZeroU32::MIN;
+
+/// Who is asked, with what, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) address: &'a Address,
+    pub(crate) credentials: Option<&'a Credentials>,
+    pub(crate) trust: &'a Trust,
+    pub(crate) deadline: &'a Deadline,
+}
+
+impl Target<'_> {
+    /// The references that begin with one of `prefixes`, or with one of `otherwise` when `enough` says
+    /// that the first do not do: in one conversation.
+    pub(crate) fn list(
+        &self,
+        prefixes: &[String],
+        enough: impl Fn(&[Reference]) -> bool,
+        otherwise: &[&str],
+    ) -> Result<Vec<Reference>, Error> {
+        let listed = || {
+            let mut session = Session::open(self)?;
+            let first = session.references(prefixes.iter().map(String::as_str))?;
+            if enough(&first) || session.lists_all() {
+                return Ok(first);
+            }
+            session.references(otherwise.iter().copied())
+        };
+        listed().map_err(|err| self.failed(&err, "listing references"))
+    }
+
+    /// Fetches `commit` into the bare repository at `path`, beside the commits that are there.
+    pub(crate) fn fetch(&self, commit: &CommitId, revision: &str, path: &Path) -> Result<(), Error> {
+        let wanted = gix::ObjectId::from_hex(commit.as_str().as_bytes());
+        let wanted =
+            wanted.ok().filter(|id| id.kind() == gix::hash::Kind::Sha1).ok_or_else(|| Error::Broken {
+                url: self.address.url.clone(),
+                cause: "repositories with SHA-256 ids are not supported yet".to_owned(),
+            })?;
+        let received = Session::open(self).and_then(|session| session.fetch(wanted, path, self.deadline));
+        let files = received.map_err(|err| match failure::says_missing(&err) {
+            true => Error::CommitNotFound {
+                url: self.address.url.clone(),
+                commit: commit.clone(),
+                revision: revision.to_owned(),
+            },
+            false => self.failed(&err, "fetching"),
+        })?;
+        let disk =
+            |err: &std::io::Error| Error::disk(format!("cannot write the mirror {}", path.display()), err);
+        let store = mirror::store(path).map_err(|err| disk(&err))?;
+        tree::root(&mirror::handle(&store), &wanted).map_err(|err| Error::Broken {
+            url: self.address.url.clone(),
+            cause: format!("the server's pack does not hold what was asked for: {err:?}"),
+        })?;
+        mirror::commit(path, commit, &files.written).map_err(|err| disk(&err))?;
+        if let Some(keep) = files.keep {
+            std::fs::remove_file(keep).ok();
+        }
+        Ok(())
+    }
+
+    fn failed(&self, err: &gix::Error, stage: &'static str) -> Error {
+        failure(self, err, stage)
+    }
+}
+
+/// The files that a fetch made.
+#[derive(Debug, Default)]
+struct Received {
+    written: Vec<std::path::PathBuf>,
+    /// Keeps git's garbage collection away from a pack that no reference holds yet.
+    keep: Option<std::path::PathBuf>,
+}
+
+struct Session {
+    transport: SendFlushOnDrop<Box<dyn Transport + Send>>,
+    handshake: Handshake,
+}
+
+fn agent() -> (&'static str, Option<String>) {
+    ("agent", Some(gix::protocol::agent(concat!("flotilla/", env!("CARGO_PKG_VERSION")))))
+}
+
+impl Session {
+    fn open(target: &Target<'_>) -> gix::Result<Self> {
+        let mut transport = SendFlushOnDrop::new(transport::open(target)?, false);
+        // Credentials were sent with the first request: being asked for them means they were refused.
+        let refuse = |_| Ok(None);
+        let mut progress = gix::progress::Discard;
+        let handshake = gix::protocol::handshake(
+            &mut transport.inner,
+            Service::UploadPack,
+            refuse,
+            Vec::new(),
+            &mut progress,
+        )?;
+        Ok(Self { transport, handshake })
+    }
+
+    /// Servers before protocol 2 list everything with their first answer.
+    fn lists_all(&self) -> bool {
+        self.handshake.refs.is_some()
+    }
+
+    fn references<'p>(&mut self, prefixes: impl Iterator<Item = &'p str>) -> gix::Result<Vec<Reference>> {
+        if let Some(refs) = &self.handshake.refs {
+            return Ok(refs.iter().map(reference).collect());
+        }
+        let mut wanted = RefPrefixes::new();
+        wanted.extend(prefixes.map(Into::into));
+        let command = LsRefsCommand::new(Some(wanted), &self.handshake.capabilities, agent());
+        let refs = command.invoke_blocking(&mut self.transport.inner, &mut gix::progress::Discard, false)?;
+        Ok(refs.iter().map(reference).collect())
+    }
+
+    fn fetch(mut self, wanted: gix::ObjectId, path: &Path, deadline: &Deadline) -> gix::Result<Received> {
+        let store = mirror::store(path).map_err(gix::Error::from_error)?;
+        let mut negotiation = Everything { wanted, known: mirror::commits(path) };
+        negotiation.known.truncate(MAX_HAVES);
+        let shallow = if self.can_be_shallow() { Shallow::DepthAtRemote(DEPTH) } else { Shallow::NoChange };
+        let mut received = Received::default();
+        gix::protocol::fetch(
+            &mut negotiation,
+            |pack, progress, interrupt| {
+                let written = gix::odb::pack::Bundle::write_to_directory(
+                    pack,
+                    Some(&path.join("objects/pack")),
+                    progress,
+                    interrupt,
+                    Some(mirror::handle(&store)),
+                    gix::hash::Kind::Sha1,
+                    gix::odb::pack::bundle::write::Options {
+                        thread_limit: Some(1),
+                        alloc_limit_bytes: Some(MAX_OBJECT),
+                        ..Default::default()
+                    },
+                )?;
+                received.written = written.data_path.into_iter().chain(written.index_path).collect();
+                received.keep = written.keep_path;
+                Ok(true)
+            },
+            gix::progress::Discard,
+            deadline.passed_flag(),
+            Context {
+                handshake: &mut self.handshake,
+                transport: &mut self.transport.inner,
+                user_agent: agent(),
+                trace_packetlines: false,
+            },
+            Options {
+                shallow_file: path.join("shallow"),
+                shallow: &shallow,
+                tags: Tags::None,
+                reject_shallow_remote: false,
+            },
+        )?;
+        Ok(received)
+    }
+
+    fn can_be_shallow(&self) -> bool {
+        let capabilities = &self.handshake.capabilities;
+        match self.handshake.server_protocol_version {
+            Protocol::V2 => {
+                capabilities.capability("fetch").and_then(|c| c.supports("shallow")).unwrap_or(false)
+            }
+            Protocol::V0 | Protocol::V1 => capabilities.contains("shallow"),
+        }
+    }
+}
+
+fn reference(listed: &Ref) -> Reference {
+    let (name, target, peeled) = listed.unpack();
+    // `unpack` gives the tag object first where there is one.
+    let commit = peeled.or(target).map(|id| id.to_hex().to_string());
+    Reference { name: String::from_utf8_lossy(name).into_owned(), commit }
+}
+
+/// Wants one commit and offers all that is there, at once.
+struct Everything {
+    wanted: gix::ObjectId,
+    known: Vec<gix::ObjectId>,
+}
+
+impl Negotiate for Everything {
+    fn mark_complete_and_common_ref(&mut self) -> gix::Result<negotiate::Action> {
+        Ok(negotiate::Action::MustNegotiate { remote_ref_target_known: Vec::new() })
+    }
+
+    fn add_wants(&mut self, arguments: &mut Arguments, _known: &[bool]) -> bool {
+        arguments.want(self.wanted);
+        true
+    }
+
+    fn one_round(
+        &mut self,
+        _state: &mut negotiate::one_round::State,
+        arguments: &mut Arguments,
+        _previous: Option<&Response>,
+    ) -> gix::Result<(negotiate::Round, bool)> {
+        for known in &self.known {
+            arguments.have(known);
+        }
+        let round = negotiate::Round {
+            haves_sent: self.known.len(),
+            in_vain: 0,
+            haves_to_send: 0,
+            previous_response_had_at_least_one_in_common: false,
+        };
+        Ok((round, true))
+    }
+}

@@ -1,0 +1,103 @@
+//! The moment by which an operation ends, for code that blocks.
+
+use std::{
+    io,
+    io::{BufRead, Read},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// When an operation must have ended, or that it was told to.
+#[derive(Debug, Clone)]
+pub(crate) struct Deadline {
+    end: Instant,
+    given: Duration,
+    passed: Arc<AtomicBool>,
+}
+
+impl Deadline {
+    pub(crate) fn after(given: Duration) -> Self {
+        Self { end: Instant::now() + given, given, passed: Arc::default() }
+    }
+
+    /// The time that there was at first.
+    pub(crate) fn given(&self) -> Duration {
+        self.given
+    }
+
+    pub(crate) fn end(&self) -> Instant {
+        self.end
+    }
+
+    /// The time left; at least a millisecond, because zero means "for ever" to some.
+    pub(crate) fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+    }
+
+    /// Ends the operation now.
+    pub(crate) fn interrupt(&self) {
+        self.passed.store(true, Ordering::Release);
+    }
+
+    /// Whether it is over. Sets [`Deadline::passed_flag`].
+    pub(crate) fn passed(&self) -> bool {
+        if Instant::now() >= self.end {
+            self.interrupt();
+        }
+        self.passed.load(Ordering::Acquire)
+    }
+
+    /// For gix, which looks at it while it reads and indexes a pack.
+    pub(crate) fn passed_flag(&self) -> &AtomicBool {
+        &self.passed
+    }
+}
+
+/// A reader that fails once its deadline has passed or too much has come. Each single read of `inner`
+/// has to end by itself.
+#[derive(Debug)]
+pub(crate) struct Bounded<R> {
+    inner: R,
+    deadline: Deadline,
+    left: u64,
+}
+
+impl<R> Bounded<R> {
+    pub(crate) fn new(inner: R, deadline: Deadline, most: u64) -> Self {
+        Self { inner, deadline, left: most }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.deadline.passed() {
+            return Err(io::Error::from(io::ErrorKind::TimedOut));
+        }
+        if self.left == 0 {
+            return Err(io::Error::other("the server sends more than any repository of manifests holds"));
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        let read = self.inner.read(buffer)?;
+        self.left = self.left.saturating_sub(read as u64);
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Bounded<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.check()?;
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.left = self.left.saturating_sub(amount as u64);
+        self.inner.consume(amount);
+    }
+}

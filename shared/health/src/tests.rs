@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "json! literals read best in place")]
+
 use super::*;
 use serde_json::json;
 

@@ -1,1 +1,37 @@
+//! What an agent does for one application on one cluster: a sans-IO state machine.
+//!
+//! The engine of an agent holds one [`Machine`] per application. It tells it what happened
+//! ([`Machine::handle`]), performs what it asks for ([`Machine::poll_action`] until `None`, in order),
+//! wakes it at [`Machine::poll_timeout`] with [`Event::Tick`], and sends [`Machine::report`] to the hub when
+//! asked to ([`Action::ReportChanged`]).
+//!
+//! Decides from the assignment, the inventory and the live objects that it is told of: what to apply,
+//! in which order, when to heal, what to prune, when the sync has ended, and how it stands.
+//!
+//! Invariants, each a property test:
+//! - *Never backwards*: only the newest position acts; an older assignment or removal is refused.
+//! - *Pause means no action*: while paused, or in `Mode::Observe`, no write is ever given out
+//!   ([`Action::is_write`]); results still in flight are taken in, observing and reporting go on.
+//! - *Only ours*: nothing is deleted that is not in the inventory, and nothing whose live object does not
+//!   carry our mark.
+//! - *Quiet*: an event that tells nothing new gives no action; no failure is tried again without a wait.
+//! - *Deterministic*: the same events at the same times give the same actions.
+//!
+//! ```text
+//! Machine::new(assignment: Arc<Assignment>, inventory: Option<Vec<ObjectId>>, now) -> Machine
+//! Machine::removing(application, position, cascade, inventory: Option<Vec<ObjectId>>, now) -> Machine
+//! machine.handle(event, now);  machine.poll_action() -> Option<Action>;  machine.poll_timeout() -> Option<(Timestamp, &'static str)>
+//! machine.report() -> Report;  machine.position() -> Position;  machine.inventory() -> impl Iterator<Item = &ObjectId>
+//! ```
+//!
+//! What it refuses to know: the network, Kubernetes clients, discovery, the clock, other applications.
 
+mod assignment;
+mod event;
+mod options;
+mod report;
+mod scope;
+
+pub use assignment::Assignment;
+pub use event::{Action, Event, Failure, Method, Propagation, Write};
+pub use report::{MOST_DRIFT_LINES, MOST_RESOURCES, Report};

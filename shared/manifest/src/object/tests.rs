@@ -71,7 +71,9 @@ fn faults_name_place_object_field_and_remedy() {
 fn text_that_is_no_yaml_is_one_problem() {
     check(
         "a: [1\nb: 2\n",
-        expect!["! apps/web.yaml: line 2, column 2: illegal placement of ':' indicator: correct the YAML here, or quote the value"],
+        expect![
+            "! apps/web.yaml: line 2, column 2: illegal placement of ':' indicator: correct the YAML here, or quote the value"
+        ],
     );
 }
 

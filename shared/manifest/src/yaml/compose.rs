@@ -112,6 +112,9 @@ impl<'a> Stream<'a> {
             );
             return Err(Error { line: 1, column: 1, message });
         }
+        if let Some(at) = text.find(is_forbidden) {
+            return Err(Error::control_character(text, at));
+        }
         let parser = Parser::new_from_str(text);
         Ok(Self {
             text,
@@ -333,6 +336,11 @@ impl<'a> Stream<'a> {
         push_key(&mut path, name);
         self.duplicates.push(DuplicateKey { line: at.line(), column: at.col() + 1, path });
     }
+}
+
+/// Characters that YAML 1.1 allows in escapes only.
+fn is_forbidden(char: char) -> bool {
+    !matches!(char, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn push_key(path: &mut String, key: &str) {

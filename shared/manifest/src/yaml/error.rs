@@ -19,6 +19,20 @@ impl Error {
         Self { line: at.line().max(1), column: at.col() + 1, message: message.into() }
     }
 
+    /// A character that only an escape may carry, at this byte of `text`.
+    pub(super) fn control_character(text: &str, at: usize) -> Self {
+        let before = &text[..at];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let code = text[at..].chars().next().map_or(0, u32::from);
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message: format!(
+                "the control character U+{code:04X} is not allowed: remove it, or write \"\\u{code:04X}\" in double quotes"
+            ),
+        }
+    }
+
     /// A mapping or list where a key must stand: nearly always a template that was not rendered.
     pub(super) fn complex_key(at: Marker, text: &str) -> Self {
         let here: String =
@@ -56,7 +70,7 @@ fn explain(info: &str, line: &str, at: Marker) -> String {
     let remedy = match info {
         "while scanning a quoted scalar, found unexpected end of stream"
         | "invalid indentation in quoted scalar" => {
-            "a quote opened here or before is not closed: add the closing quote, and indent the lines in between"
+            "a quote opened here or before is not closed, or a line within it is not indented: close it, and indent the lines within"
         }
         "while scanning a quoted scalar, found unexpected document indicator" => {
             "`---` or `...` stands inside a quoted string: close the quote before it"
@@ -69,6 +83,10 @@ fn explain(info: &str, line: &str, at: Marker) -> String {
         }
         "while parsing a flow sequence, expected ',' or ']'" => {
             "a `[` is not closed or a comma is missing: close it with `]`, separate items by `,`"
+        }
+        "':' must be followed by a valid YAML whitespace" => "a tab follows `:`: write a space instead",
+        "invalid indentation in flow construct" => {
+            "a line within `{}` or `[]` is not indented: indent it further than the key it belongs to"
         }
         "misplaced bracket" => "a closing bracket has no opening one: remove it or quote the value",
         "mapping values are not allowed in this context" => {

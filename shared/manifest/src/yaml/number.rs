@@ -2,25 +2,16 @@
 
 use serde_json::{Number, Value};
 
-/// 2^63 and 2^64: the first floats that no longer fit `i64` and `u64`.
-const I64_END: f64 = 9_223_372_036_854_775_808.0;
-const U64_END: f64 = 18_446_744_073_709_551_616.0;
-
-/// A finite float as a JSON value: integers stay integers, since Go's JSON writes `1.0` as `1` and Kubernetes then reads an integer.
-/// `None` for infinities and NaN, which JSON does not have.
+/// A finite float as a JSON value. Go's JSON writes `1.0` as `1` and 2^63 as `9223372036854776000` (the shortest digits, filled with zeros),
+/// and Kubernetes reads what fits 64 bits as an integer: so do we. `None` for infinities and NaN, which JSON does not have.
 pub(super) fn from_float(float: f64) -> Option<Value> {
-    if float.fract() == 0.0 {
-        #[expect(clippy::cast_possible_truncation, reason = "the range is checked, the fraction is zero")]
-        if (-I64_END..I64_END).contains(&float) {
-            return Some(Value::from(float as i64));
+    if float.fract() == 0.0 && float.abs() < 1e20 {
+        let digits = float.to_string();
+        if let Ok(integer) = digits.parse::<i64>() {
+            return Some(Value::from(integer));
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the range is checked, the fraction is zero"
-        )]
-        if (0.0..U64_END).contains(&float) {
-            return Some(Value::from(float as u64));
+        if let Ok(integer) = digits.parse::<u64>() {
+            return Some(Value::from(integer));
         }
     }
     Number::from_f64(float).map(Value::Number)

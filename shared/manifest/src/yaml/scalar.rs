@@ -167,7 +167,7 @@ fn resolve_plain(text: &str) -> Scalar {
         _ => {}
     }
     let number = match first {
-        b'.' => float(text),
+        b'.' if underscores_separate_digits(text) => float(&text.replace('_', "")),
         b'0'..=b'9' | b'+' | b'-' => {
             let digits: String = text.chars().filter(|c| *c != '_').collect();
             integer(&digits).or_else(|| float(&digits))
@@ -203,6 +203,16 @@ fn integer(text: &str) -> Option<Scalar> {
         Err(_) if signed => None,
         Err(_) => Some(Scalar::UInt(magnitude)),
     }
+}
+
+/// Go's rule for underscores in a number, which go-yaml leaves to it after a leading dot.
+fn underscores_separate_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    bytes
+        .iter()
+        .enumerate()
+        .all(|(at, byte)| *byte != b'_' || (digit(at.checked_sub(1)) && digit(at.checked_add(1))))
 }
 
 /// A decimal float, `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, that does not overflow.

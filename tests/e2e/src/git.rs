@@ -1,0 +1,1 @@
+//! Git repositories made by the real git, and a server for them.

@@ -1,0 +1,82 @@
+//! Our own programs, `flotilla` and `flotilla-agent`, built by the cargo that runs the tests.
+//!
+//! Why cargo is called again: it tells a test where the programs of *its own* package are, and builds only those
+//! before the test. These two belong to other packages. Why with a test target beside them: cargo chooses the features
+//! of dependencies for all that it is asked to build, development dependencies included. Asked for the same set as
+//! `cargo test` it finds everything compiled and links two programs; asked for those two alone it would compile
+//! their dependencies once more.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{process::Process, terminal};
+
+/// Where our programs are.
+#[derive(Debug)]
+pub struct Programs {
+    /// The hub and its command line.
+    pub flotilla: PathBuf,
+    /// The agent.
+    pub agent: PathBuf,
+}
+
+/// Our programs, as of the sources that the tests were built from. Cargo's own lock holds back who asks at the same
+/// time in another process.
+///
+/// # Panics
+/// When cargo cannot build them, with what it said.
+pub fn programs() -> &'static Programs {
+    static PROGRAMS: OnceLock<Result<Programs>> = OnceLock::new();
+    match PROGRAMS.get_or_init(build) {
+        Ok(programs) => programs,
+        Err(error) => panic!("could not build flotilla and flotilla-agent: {error:#}"),
+    }
+}
+
+fn build() -> Result<Programs> {
+    let exe = std::env::current_exe().context("find the path of this test")?;
+    // target/PROFILE/deps/TEST
+    let profile_dir = exe.ancestors().nth(2).context("this test is not in a target folder")?;
+    let target_dir = profile_dir.parent().context("this test is not in a target folder")?;
+    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(profile) => profile,
+        None => bail!("no profile is named {}", profile_dir.display()),
+    };
+    let logs = tempfile::tempdir().context("make a folder for the log of cargo")?;
+    let started = Instant::now();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--workspace", "--bin=flotilla", "--bin=flotilla-agent", "--test=harness"])
+        .args(["--profile", profile])
+        .arg("--target-dir")
+        .arg(target_dir)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
+    // Cargo describes this package to its tests. Build scripts that look at these would run again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "LD_LIBRARY_PATH"
+        {
+            command.env_remove(name);
+        }
+    }
+    let cargo = Process::start("cargo", &mut command, logs.path())?;
+    let status = cargo.wait_blocking()?;
+    if !status.success() {
+        bail!("{status}\n{}", cargo.tail());
+    }
+    terminal::show(&format!(
+        "flotilla and flotilla-agent are up to date after {} s",
+        started.elapsed().as_secs()
+    ));
+    let program = |name: &str| profile_dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    Ok(Programs { flotilla: program("flotilla"), agent: program("flotilla-agent") })
+}

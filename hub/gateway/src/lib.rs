@@ -1,1 +1,37 @@
+//! The hub's side of the agent protocol: who agents are, one session each, bundles.
+//!
+//! Agents dial in over mTLS. [`Authority`] makes the certificates; [`enroll`] trades a one-time
+//! token for one; [`session`] decides what a connected agent must be told (a plain state machine);
+//! [`attach`] moves its messages; [`observer`] keeps what agents report; [`links`] tells the planner
+//! who is there. [`dispatch`] holds one store watch for all sessions.
+//!
+//! Invariants:
+//! 1. An agent reads its own assignments and the bundles they name, nothing else: the cluster is the
+//!    one in its certificate, never one that it claims.
+//! 2. Absence never means deletion: an agent gives something up on an explicit removal only.
+//! 3. Nothing is sent to an agent that is ahead of the store (`HubBehindAgent`), to another cluster
+//!    under a known name (`ClusterReplaced`), or to a second agent of one cluster (`DuplicateAgent`).
+//! 4. Reconnecting costs what changed: the session sends what differs from the agent's hello.
+//!
+//! What it refuses to know: Git, rendering, waves. It reads assignments, it never writes one.
 
+mod attach;
+mod authority;
+mod bundles;
+mod dispatch;
+mod enroll;
+mod identity;
+mod links;
+mod observer;
+mod service;
+mod session;
+mod status;
+mod tls;
+
+pub use authority::{Authority, AuthorityError};
+pub use identity::{InvalidIdentity, SpiffeId};
+pub use links::{LinkState, Links};
+pub use service::{Config, Error, Gateway};
+
+#[cfg(test)]
+mod tests;

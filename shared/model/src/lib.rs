@@ -14,6 +14,7 @@ mod meta;
 mod observation;
 mod release;
 mod text;
+mod token;
 pub mod unsupported;
 
 pub use digest::{Digest, InvalidDigest};
@@ -33,6 +34,7 @@ pub use meta::{Meta, Object, OwnerReference};
 pub use observation::{Health, HealthStatus, Observation, ResourceState, SyncPhase, SyncState};
 pub use release::{ReleaseId, ReleaseSpec};
 pub use text::{duration, parse_duration};
+pub use token::JoinToken;
 
 /// The namespace that the hub's argoproj.io objects live in unless a manifest names another, as in Argo CD.
 pub const DEFAULT_NAMESPACE: &str = "argocd";

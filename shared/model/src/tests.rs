@@ -97,3 +97,12 @@ fn pauses_end_by_duration() {
     assert!(!pause.is_active(at + Duration::from_secs(60)));
     assert!(PauseRequest { duration: None, ..pause }.is_active(at + Duration::from_secs(1_000_000)));
 }
+
+#[test]
+fn tokens_survive_their_text_and_errors_keep_the_secret() {
+    let token = JoinToken { id: "eu-1-x7".into(), secret: "s3cr3t".into(), authority: "ab".repeat(32) };
+    assert_eq!(token.to_string().parse::<JoinToken>().unwrap(), token);
+    assert!(!format!("{token:?}").contains("s3cr3t"));
+    let error = "flt1.eu-1.s3cr3t".parse::<JoinToken>().unwrap_err().to_string();
+    assert!(error.contains("flotilla cluster token") && !error.contains("s3cr3t"), "{error}");
+}

@@ -1,0 +1,168 @@
+//! Who is connected: the planner's view of the fleet's links, and the way to each session.
+
+use parking_lot::Mutex;
+use shared_model::ClusterName;
+use shared_rollout::{Hold, Link};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::{mpsc, watch};
+
+use crate::session::Input;
+use jiff::Timestamp;
+
+/// What is known of one cluster's link.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkState {
+    /// Whether its agent is there.
+    pub link: Link,
+    /// The id of the hub's pause that the agent obeys; empty without one.
+    pub acknowledged_pause: String,
+    /// A pause set in the cluster itself.
+    pub local_pause: Option<shared_rollout::Pause>,
+    /// Why it must not be told anything.
+    pub hold: Option<Hold>,
+}
+
+impl LinkState {
+    fn lost(since: Timestamp) -> Self {
+        Self {
+            link: Link::LostSince(since),
+            acknowledged_pause: String::new(),
+            local_pause: None,
+            hold: None,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    states: BTreeMap<ClusterName, LinkState>,
+    sessions: BTreeMap<ClusterName, Session>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Session {
+    number: u64,
+    instance: String,
+    inputs: mpsc::Sender<Input>,
+}
+
+/// The fleet's links. Clones share one state.
+#[derive(Debug, Clone)]
+pub struct Links {
+    inner: Arc<Mutex<Inner>>,
+    version: Arc<watch::Sender<u64>>,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self { inner: Arc::default(), version: Arc::new(watch::Sender::new(0)) }
+    }
+}
+
+/// Proof that a session is registered; ended by [`Links::leave`].
+#[derive(Debug)]
+pub(crate) struct Seat {
+    number: u64,
+}
+
+impl Links {
+    /// Links without anyone connected.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All that is known, by cluster. A cluster that is not here was never connected since the hub started.
+    pub fn snapshot(&self) -> BTreeMap<ClusterName, LinkState> {
+        self.inner.lock().states.clone()
+    }
+
+    /// Changes whenever a link does.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// How many agents are connected.
+    pub fn connected(&self) -> usize {
+        self.inner.lock().sessions.len()
+    }
+
+    fn changed(&self) {
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// Registers a session. A second agent of the cluster is refused; the same agent returning
+    /// replaces its dead session.
+    pub(crate) fn join(
+        &self,
+        cluster: &ClusterName,
+        instance: &str,
+        inputs: mpsc::Sender<Input>,
+    ) -> Option<Seat> {
+        let mut inner = self.inner.lock();
+        if let Some(present) = inner.sessions.get(cluster) {
+            if present.instance != instance && !present.inputs.is_closed() {
+                return None;
+            }
+            let _gone = present.inputs.try_send(Input::Cut("the agent connected again".to_owned()));
+        }
+        inner.next += 1;
+        let number = inner.next;
+        inner.sessions.insert(cluster.clone(), Session { number, instance: instance.to_owned(), inputs });
+        Some(Seat { number })
+    }
+
+    /// Changes what is known of a cluster's link.
+    pub(crate) fn update(&self, cluster: &ClusterName, now: Timestamp, change: impl FnOnce(&mut LinkState)) {
+        let mut inner = self.inner.lock();
+        let state = inner.states.entry(cluster.clone()).or_insert_with(|| LinkState::lost(now));
+        let before = state.clone();
+        change(state);
+        let differs = *state != before;
+        drop(inner);
+        if differs {
+            self.changed();
+        }
+    }
+
+    /// Ends a session, unless another has taken its place. Answers whether it was the present one.
+    pub(crate) fn leave(&self, cluster: &ClusterName, seat: &Seat, now: Timestamp) -> bool {
+        let mut inner = self.inner.lock();
+        // A session that did not keep up is not listed any more, but nobody has taken its place.
+        let present = inner.sessions.get(cluster).is_none_or(|session| session.number == seat.number);
+        if present {
+            inner.sessions.remove(cluster);
+            if let Some(state) = inner.states.get_mut(cluster) {
+                state.link = Link::LostSince(now);
+            }
+        }
+        drop(inner);
+        if present {
+            self.changed();
+        }
+        present
+    }
+
+    /// Forgets a cluster that is no more, and cuts its session.
+    pub(crate) fn forget(&self, cluster: &ClusterName, reason: &str) {
+        let mut inner = self.inner.lock();
+        inner.states.remove(cluster);
+        let session = inner.sessions.get(cluster).map(|session| session.inputs.clone());
+        drop(inner);
+        if let Some(inputs) = session {
+            let _gone = inputs.try_send(Input::Cut(reason.to_owned()));
+        }
+        self.changed();
+    }
+
+    /// Hands an input to a cluster's session, if it has one. A session that does not keep up is cut:
+    /// when it returns it gets what differs.
+    pub(crate) fn tell(&self, cluster: &ClusterName, input: Input) {
+        let mut inner = self.inner.lock();
+        let Some(session) = inner.sessions.get(cluster) else { return };
+        if session.inputs.try_send(input).is_err() {
+            tracing::warn!(%cluster, "the session does not keep up and is cut");
+            inner.sessions.remove(cluster);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Keeps what agents report: batched, on change only, in at most [`LARGEST`] bytes each.
+
+use hub_records::{Records, keys};
+use hub_store::{MAX_OPS, Op, Txn};
+use shared_model::Observation;
+use std::{collections::BTreeMap, time::Duration};
+use tokio::sync::mpsc;
+
+/// The largest record of an observation, in bytes (design §8).
+pub(crate) const LARGEST: usize = 2048;
+const QUEUE: usize = 4096;
+const GATHER: Duration = Duration::from_millis(20);
+
+/// The way to the observer.
+#[derive(Debug, Clone)]
+pub(crate) struct Observer {
+    queue: mpsc::Sender<Observation>,
+}
+
+impl Observer {
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<Observation>) {
+        let (queue, receiver) = mpsc::channel(QUEUE);
+        (Self { queue }, receiver)
+    }
+
+    /// Hands an observation over; waits while the queue is full, which slows that agent's stream.
+    pub(crate) async fn observe(&self, observation: Observation) {
+        if self.queue.send(observation).await.is_err() {
+            tracing::debug!("an observation came while the hub stops");
+        }
+    }
+}
+
+/// Writes observations until the queue closes.
+pub(crate) async fn run(records: Records, mut queue: mpsc::Receiver<Observation>) {
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, MAX_OPS).await > 0 {
+        if batch.len() < MAX_OPS {
+            // A little patience makes one durable write of many.
+            tokio::time::sleep(GATHER).await;
+            while batch.len() < MAX_OPS {
+                let Ok(more) = queue.try_recv() else { break };
+                batch.push(more);
+            }
+        }
+        if let Err(error) = write(&records, std::mem::take(&mut batch)).await {
+            tracing::error!(%error, "observations could not be kept; agents report again when they reconnect");
+        }
+    }
+}
+
+async fn write(records: &Records, batch: Vec<Observation>) -> Result<(), hub_records::Error> {
+    let mut latest: BTreeMap<String, (Option<Observation>, Observation)> = BTreeMap::new();
+    for report in batch {
+        let key = keys::observation(&report.cluster, &report.application);
+        let (stored, previous) = match latest.remove(&key) {
+            Some((stored, newer)) => (stored, Some(newer)),
+            None => {
+                let stored = records.read::<Observation>(&key).await?.map(|(observation, _)| observation);
+                (stored.clone(), stored)
+            }
+        };
+        let now = report.received_at;
+        let kept = shared_rollout::observe(previous.as_ref(), bounded(report), now);
+        latest.insert(key, (stored, kept));
+    }
+    let ops: Vec<Op> = latest
+        .into_iter()
+        .filter(|(_, (stored, kept))| !stored.as_ref().is_some_and(|stored| says_the_same(stored, kept)))
+        .map(|(key, (_, kept))| {
+            let value = serde_json::to_vec(&kept).expect("observations have string keys only");
+            Op::Put { key, value: value.into() }
+        })
+        .collect();
+    if !ops.is_empty() {
+        let _committed = records.store().commit(Txn { compares: Vec::new(), ops }).await?;
+    }
+    Ok(())
+}
+
+/// Whether nothing but the time of receipt differs.
+fn says_the_same(stored: &Observation, kept: &Observation) -> bool {
+    *stored == Observation { received_at: stored.received_at, ..kept.clone() }
+}
+
+/// Cut to the bound: details go first, the verdicts stay.
+fn bounded(mut report: Observation) -> Observation {
+    let cut = |text: &mut String, most: usize| {
+        if text.len() > most {
+            let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+            text.truncate(end);
+            text.push('…');
+        }
+    };
+    cut(&mut report.message, 400);
+    cut(&mut report.health.message, 200);
+    report.drift.truncate(8);
+    report.drift.iter_mut().for_each(|line| cut(line, 100));
+    for resource in &mut report.resources {
+        if let Some(health) = &mut resource.health {
+            cut(&mut health.message, 100);
+        }
+    }
+    while !report.resources.is_empty()
+        && serde_json::to_vec(&report).map_or(0, |bytes| bytes.len()) > LARGEST - 128
+    {
+        let keep = report.resources.len() - report.resources.len().div_ceil(8);
+        report.resources.truncate(keep);
+    }
+    report
+}

@@ -1,0 +1,251 @@
+//! The agent port: TLS, the gRPC services, and what they share.
+
+use crate::{
+    Authority, Links, SpiffeId, attach,
+    authority::AuthorityError,
+    bundles, dispatch,
+    enroll::Enrollment,
+    observer::{self, Observer},
+    status, tls,
+};
+use hub_records::{Bundles, Records};
+use proto::v1;
+use serde_json::Value;
+use shared_model::{Cluster, ClusterName, Kind};
+use shared_runtime::Tasks;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+const HANDSHAKES: usize = 256;
+const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_WITHIN: Duration = Duration::from_secs(20);
+
+/// Where and under which names agents reach the hub.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address of the agent port.
+    pub listen: SocketAddr,
+    /// DNS names and addresses in its certificate.
+    pub names: Vec<String>,
+}
+
+/// Why the agent port could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The port is taken or not ours to take.
+    #[error("the agent port {address} cannot be opened")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// No certificate could be made for it.
+    #[error("the agent port has no certificate")]
+    Certificate(#[from] AuthorityError),
+    /// TLS could not be set up.
+    #[error("TLS of the agent port could not be set up")]
+    Tls(#[from] rustls::Error),
+}
+
+/// What every session shares.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) records: Records,
+    pub(crate) bundles: Bundles,
+    pub(crate) links: Links,
+    pub(crate) observer: Observer,
+    pub(crate) tasks: Tasks,
+}
+
+/// The agent port, open.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The address that it listens on.
+    pub address: SocketAddr,
+    /// Who is connected.
+    pub links: Links,
+}
+
+impl Gateway {
+    /// Opens the port and serves agents until `tasks` stops.
+    ///
+    /// # Errors
+    /// When the port cannot be opened or has no certificate.
+    pub async fn build(
+        config: Config,
+        authority: Arc<Authority>,
+        records: Records,
+        bundles: Bundles,
+        tasks: Tasks,
+    ) -> Result<Self, Error> {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| Error::Listen { address: config.listen, source })?;
+        let address =
+            listener.local_addr().map_err(|source| Error::Listen { address: config.listen, source })?;
+        let certificate =
+            tls::Reloadable::new(authority.issue_server(&config.names, shared_runtime::now())?)?;
+        let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(&authority, Arc::clone(&certificate))?));
+        let links = Links::new();
+        let (observer, observations) = Observer::channel();
+        forget_connections(&records).await;
+        // The observer ends when the last session drops its end of the queue.
+        tasks.spawn("observer", observer::run(records.clone(), observations));
+        tasks.spawn_until_stopped("dispatch", dispatch::run(records.clone(), links.clone()));
+        tasks.spawn_until_stopped(
+            "certificates",
+            tls::renew(Arc::clone(&authority), config.names, certificate),
+        );
+        let shared =
+            Shared { authority, records, bundles, links: links.clone(), observer, tasks: tasks.clone() };
+        let (connections, incoming) = mpsc::channel(16);
+        tasks.spawn_until_stopped("agent port", accept(listener, acceptor, connections));
+        let server = tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
+            .max_concurrent_streams(Some(16))
+            .add_service(
+                v1::enrollment_server::EnrollmentServer::new(Enrollment(shared.clone()))
+                    .max_decoding_message_size(64 * 1024),
+            )
+            .add_service(
+                v1::agent_server::AgentServer::new(AgentService(shared))
+                    .max_decoding_message_size(proto::MAX_MESSAGE_BYTES),
+            );
+        let stopped = tasks.stopped();
+        tasks.spawn("agent server", async move {
+            let served = server.serve_with_incoming_shutdown(ReceiverStream::new(incoming), stopped).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the agent port failed");
+            }
+        });
+        Ok(Self { address, links })
+    }
+}
+
+/// After a start nobody is connected, whatever was written before.
+async fn forget_connections(records: &Records) {
+    let now = shared_runtime::now();
+    let clusters = match records.list(Kind::Cluster, None).await {
+        Ok((clusters, _)) => clusters,
+        Err(error) => {
+            tracing::error!(%error, "Clusters cannot be read");
+            return;
+        }
+    };
+    for cluster in clusters {
+        status::update(records, &ClusterName::new(cluster.name()), |status| {
+            if status.pointer("/connection/state").is_some_and(|state| state == "Connected") {
+                status::disconnected(status, "the hub started again", now);
+            }
+        })
+        .await;
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    connections: mpsc::Sender<Result<TlsStream<TcpStream>, std::io::Error>>,
+) {
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    loop {
+        let (socket, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "the agent port could not take a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { return };
+        let (acceptor, connections) = (acceptor.clone(), connections.clone());
+        shared_runtime::spawn("handshake", async move {
+            let _permit = permit;
+            let _unsupported = socket.set_nodelay(true);
+            match tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(socket)).await {
+                Ok(Ok(stream)) => drop(connections.send(Ok(stream)).await),
+                Ok(Err(error)) => tracing::warn!(
+                    %peer, %error,
+                    "a connection to the agent port was not TLS of this hub's authority and was refused"
+                ),
+                Err(_) => tracing::warn!(%peer, "a connection to the agent port sent nothing and was closed"),
+            }
+        });
+    }
+}
+
+impl Shared {
+    /// The cluster that the verified certificate of a request names.
+    #[allow(clippy::result_large_err, reason = "tonic's Status is the error of every service method")]
+    pub(crate) fn authenticate<T>(&self, request: &Request<T>) -> Result<ClusterName, Status> {
+        let certificates = request.peer_certs().filter(|certificates| !certificates.is_empty());
+        let certificates = certificates
+            .ok_or_else(|| Status::unauthenticated("a client certificate of this hub is needed"))?;
+        let id = SpiffeId::of_certificate(&certificates[0], self.authority.trust_domain())
+            .map_err(|error| Status::unauthenticated(error.to_string()))?;
+        Ok(id.cluster)
+    }
+
+    /// A Cluster with its status.
+    pub(crate) async fn cluster(&self, name: &ClusterName) -> Result<Option<(Cluster, Value)>, Status> {
+        let read = async {
+            let Some(stored) = self.records.get(Kind::Cluster, "", name.as_str()).await? else {
+                return Ok(None);
+            };
+            let status = self.records.status(Kind::Cluster, "", name.as_str()).await?;
+            Ok::<_, hub_records::Error>(Some((
+                stored.value,
+                status.map(|(status, _)| status).unwrap_or_default(),
+            )))
+        };
+        let found = read.await.map_err(|error| {
+            tracing::error!(cluster = %name, %error, "the Cluster cannot be read");
+            Status::unavailable("the hub cannot read its store now")
+        })?;
+        let Some((value, status)) = found else { return Ok(None) };
+        let cluster = Cluster::from_value(&value).map_err(|error| {
+            Status::failed_precondition(format!("Cluster {name} cannot be read: {error}"))
+        })?;
+        Ok(Some((cluster, status)))
+    }
+}
+
+/// The service for members of the fleet.
+#[derive(Debug, Clone)]
+struct AgentService(Shared);
+
+type Chunks = std::pin::Pin<Box<dyn Stream<Item = Result<v1::BundleChunk, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl v1::agent_server::Agent for AgentService {
+    type AttachStream = ReceiverStream<Result<v1::HubMessage, Status>>;
+    type FetchBundleStream = Chunks;
+
+    async fn attach(
+        &self,
+        request: Request<Streaming<v1::AgentMessage>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
+        let cluster = self.0.authenticate(&request)?;
+        let receiver = attach::serve(self.0.clone(), cluster, request.into_inner()).await?;
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn fetch_bundle(
+        &self,
+        request: Request<v1::FetchBundleRequest>,
+    ) -> Result<Response<Self::FetchBundleStream>, Status> {
+        let cluster = self.0.authenticate(&request)?;
+        let chunks = bundles::fetch(&self.0, &cluster, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(chunks)))
+    }
+}

@@ -106,3 +106,40 @@ async fn workloads_run_fail_complete_and_go() -> Result<()> {
     println!("all in all {:?}", started.elapsed());
     Ok(())
 }
+
+#[tokio::test]
+async fn an_outage_loses_nothing() -> Result<()> {
+    let Some(control_plane) = control_plane() else { return Ok(()) };
+    let mut cluster = Cluster::start(control_plane, "eu-1", Options { controllers: true }).await?;
+    cluster.apply(&deployment("before", "shop/orders:1")).await?;
+    available(&cluster, "before").await;
+
+    cluster.stop_api_server();
+    let refused = cluster.kubectl(&["get", "deployments"]).await.unwrap_err();
+    assert!(format!("{refused:#}").contains("refused"), "{refused:#}");
+
+    cluster.start_api_server().await?;
+    available(&cluster, "before").await;
+    cluster.apply(&deployment("after", "shop/orders:1")).await?;
+    available(&cluster, "after").await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn clusters_on_one_etcd_do_not_see_each_other() -> Result<()> {
+    let Some(control_plane) = control_plane() else { return Ok(()) };
+    let start = |name| Cluster::start(control_plane, name, Options::default());
+    let (one, other) = futures::try_join!(start("eu-1"), start("eu-2"))?;
+    one.kubectl(&["create", "namespace", "orders"]).await?;
+    assert_eq!(one.kubectl(&["get", "namespace", "orders", "--output=name"]).await?, "namespace/orders\n");
+    let missing = other.kubectl(&["get", "namespace", "orders"]).await.unwrap_err();
+    assert!(format!("{missing:#}").contains("not found"), "{missing:#}");
+
+    let (url, kubeconfig) = (one.url(), one.kubeconfig());
+    one.delete();
+    assert!(!kubeconfig.exists(), "{} is left", kubeconfig.display());
+    let address = url.trim_start_matches("https://");
+    assert!(std::net::TcpStream::connect(address).is_err(), "somebody still listens on {address}");
+    other.kubectl(&["get", "namespaces"]).await?;
+    Ok(())
+}

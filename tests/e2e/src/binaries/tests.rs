@@ -45,7 +45,9 @@ impl Fixture {
     }
 
     fn write_program(&self, path: &Path, script: &str) {
-        let script = script.replace("$BUILDS", &self.path("builds").display().to_string());
+        let script = script
+            .replace("$BUILDS", &self.path("builds").display().to_string())
+            .replace("$HEARD", &self.path("heard").display().to_string());
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let source = self.path("script");
         fs::write(&source, format!("#!/bin/sh\n{script}")).unwrap();
@@ -57,7 +59,13 @@ impl Fixture {
     }
 
     fn provide(&self) -> Result<super::Binaries, Error> {
-        let show = |line: &str| self.shown.lock().push(line.to_owned());
+        let show = |line: &str| {
+            self.shown.lock().push(line.to_owned());
+            // The name of the file that a `go` may wait for.
+            if line.starts_with("building etcd: ") {
+                fs::write(self.path("heard"), "").unwrap();
+            }
+        };
         let workshop = Workshop {
             go: self.path("go"),
             assets: Some(self.path("assets")),
@@ -96,6 +104,21 @@ fn all_are_built_in_order_and_found_the_next_time() {
 
     fixture.provide().unwrap();
     assert_eq!(fixture.builds(), every_package(), "the second time there is nothing to build");
+}
+
+#[test]
+fn a_long_build_says_that_it_goes_on() {
+    let fixture = Fixture::new(
+        r#"
+if [ "$1" = env ]; then echo go1.25.0; exit; fi
+echo "go: downloading something" >&2
+until [ -e "$HEARD" ]; do sleep 0.01; done
+echo whole > "$7"
+"#,
+    );
+    fixture.provide().unwrap();
+    let shown = fixture.shown.lock();
+    assert!(shown.iter().any(|line| line.contains(" s, go: downloading something")), "{shown:#?}");
 }
 
 #[test]

@@ -96,3 +96,30 @@ async fn the_watchdog_kills_when_its_pipe_closes_and_not_when_told_to_leave() ->
     child.wait()?;
     Ok(())
 }
+
+/// Runs itself once more as the victim, whose process holds the writing end of a named pipe: when that process ends,
+/// the reader of the pipe does too.
+#[tokio::test]
+async fn nothing_outlives_a_test_process_that_is_killed() -> Result<()> {
+    const VICTIM: &str = "TESTS_E2E_VICTIM_PIPE";
+    const HOLD: &str = r#"exec > "$1"; echo ready; exec sleep 600"#;
+    let dir = tempfile::tempdir()?;
+    if let Some(pipe) = std::env::var_os(VICTIM) {
+        let _held =
+            Process::start("holder", Command::new("sh").args(["-c", HOLD, "sh"]).arg(pipe), dir.path())?;
+        return std::future::pending().await;
+    }
+    let pipe = dir.path().join("pipe");
+    ensure!(Command::new("mkfifo").arg(&pipe).status()?.success());
+    let reader = Process::start("reader", Command::new("cat").arg(&pipe), dir.path())?;
+    let mut victim = Command::new(std::env::current_exe()?);
+    victim
+        .args(["--exact", "process::tests::nothing_outlives_a_test_process_that_is_killed"])
+        .env(VICTIM, &pipe);
+    let victim = Process::start("victim", &mut victim, dir.path())?;
+    says(&reader, "ready").await;
+    assert!(reader.exited().is_none());
+    victim.kill_hard();
+    assert!(reader.wait(SOON).await?.success());
+    Ok(())
+}

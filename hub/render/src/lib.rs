@@ -1,1 +1,20 @@
+//! Files of one source become a bundle.
+//!
+//! Decides which files of a folder are manifests ([`select`]), what they say ([`plain`]), and whether
+//! that is known already ([`Cache`]). Reading Git is the caller's: files come in as paths and bytes, so
+//! rendering is a function of what was read. Plain directories of YAML and JSON are rendered; a source
+//! of another type ([`detect`]) gets a problem that says what to do.
+//!
+//! Type detection and file rules are Argo CD's (`reposerver/repository`, `util/app/discovery`).
 
+mod cache;
+mod detect;
+mod glob;
+mod plain;
+
+pub use cache::{Cache, Inputs, Known};
+pub use detect::{SourceType, detect};
+pub use plain::{LARGEST_FILE, LARGEST_SOURCE, Rendered, plain, select};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! fasttemplate as Argo CD uses it: `{{ name }}` is replaced by a string parameter, and nothing else happens.
+//!
+//! Decides the text of a template field without `goTemplate: true`, quirks included, since users' sets depend on them
+//! (`applicationset/utils`, `valyala/fasttemplate`):
+//! - a text with no tag that closes on the same line stays as it is, even if a tag spans lines;
+//! - white space around the name does not count;
+//! - an unknown or empty name, or a parameter that is not a string, leaves the tag as written;
+//! - `{{` without an end is an error when another tag is complete, and text otherwise.
+//!
+//! Refuses to know: nested parameters. Callers flatten them to dotted names first.
+
+use std::collections::BTreeMap;
+
+use crate::Error;
+
+/// Parameters by name. Only strings are substituted.
+pub trait Parameters {
+    /// The string named `name`; `None` when it is absent or not a string.
+    fn string(&self, name: &str) -> Option<&str>;
+}
+
+impl Parameters for BTreeMap<String, String> {
+    fn string(&self, name: &str) -> Option<&str> {
+        self.get(name).map(String::as_str)
+    }
+}
+
+impl Parameters for BTreeMap<String, serde_json::Value> {
+    fn string(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(serde_json::Value::as_str)
+    }
+}
+
+impl Parameters for serde_json::Map<String, serde_json::Value> {
+    fn string(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(serde_json::Value::as_str)
+    }
+}
+
+/// Replaces the tags of `template`.
+///
+/// # Errors
+/// [`Error::UnclosedTag`] when one tag is complete and another never ends.
+pub fn render(template: &str, parameters: &impl Parameters) -> Result<String, Error> {
+    if !has_tag_on_one_line(template) {
+        return Ok(template.to_owned());
+    }
+    let mut out = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        out.push_str(before);
+        let Some((tag, after)) = after.split_once("}}") else {
+            return Err(Error::UnclosedTag(after.chars().take(80).collect()));
+        };
+        match parameters.string(tag.trim()).filter(|_| !tag.trim().is_empty()) {
+            Some(value) => out.push_str(value),
+            None => {
+                out.push_str("{{");
+                out.push_str(tag);
+                out.push_str("}}");
+            }
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// The tags of `template` that `parameters` do not replace, trimmed: what stays in the output as written.
+#[must_use]
+pub fn unresolved(template: &str, parameters: &impl Parameters) -> Vec<String> {
+    if !has_tag_on_one_line(template) {
+        return Vec::new();
+    }
+    let tags =
+        template.split("{{").skip(1).filter_map(|rest| rest.split_once("}}")).map(|(tag, _)| tag.trim());
+    tags.filter(|tag| parameters.string(tag).is_none()).map(str::to_owned).collect()
+}
+
+/// Argo CD asks for `{{.*?}}`, where a dot is anything but a line's end.
+fn has_tag_on_one_line(template: &str) -> bool {
+    template.lines().any(|line| line.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}")))
+}
+
+#[cfg(test)]
+mod tests;

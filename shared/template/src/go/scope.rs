@@ -1,0 +1,253 @@
+//! The state of one rendering: what functions see of it, and the budget that they share.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use regex::Regex;
+
+use super::ast::{Place, Tree};
+use super::{Limits, Options, Set};
+use crate::error::Exceeded;
+use crate::functions::Fail;
+use crate::{Error, Map, Str, Template, Value};
+
+/// Result of running a part of a template. The error is large and rare, so it is boxed.
+pub(super) type Run<T> = Result<T, Box<Error>>;
+
+/// One rendering, as a function sees it.
+#[derive(Debug)]
+pub struct Scope<'t> {
+    pub(super) set: &'t Set,
+    pub(super) options: Options,
+    pub(super) tree: Option<&'t Tree>,
+    pub(super) place: Option<Place<'t>>,
+    pub(super) variables: Vec<(Arc<str>, Value)>,
+    pub(super) out: Vec<u8>,
+    limits: Limits,
+    used: Used,
+    now: Option<Timestamp>,
+    patterns: BTreeMap<String, Regex>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Used {
+    steps: u64,
+    memory: usize,
+    depth: usize,
+}
+
+impl<'t> Scope<'t> {
+    pub(super) fn new(set: &'t Set, options: Options, limits: Limits, now: Option<Timestamp>) -> Self {
+        Self {
+            set,
+            options,
+            tree: None,
+            place: None,
+            variables: Vec::new(),
+            out: Vec::new(),
+            limits,
+            used: Used::default(),
+            now,
+            patterns: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn into_output(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// The time of this rendering.
+    ///
+    /// # Errors
+    /// When the caller gave none.
+    pub fn now(&self) -> Result<Timestamp, Fail> {
+        self.now.ok_or_else(|| {
+            Fail::from("no time is given here: a template must not depend on when it is rendered")
+        })
+    }
+
+    /// Counts one more item visited.
+    ///
+    /// # Errors
+    /// When the limit is reached.
+    pub fn step(&mut self) -> Result<(), Fail> {
+        self.steps(1)
+    }
+
+    /// Counts `count` more items visited.
+    ///
+    /// # Errors
+    /// When the limit is reached.
+    pub fn steps(&mut self, count: usize) -> Result<(), Fail> {
+        self.used.steps = self.used.steps.saturating_add(count as u64);
+        if self.used.steps > self.limits.steps {
+            return Err(Exceeded::Steps(self.limits.steps).into());
+        }
+        Ok(())
+    }
+
+    /// Counts bytes that are about to be made. Functions that may make more than they were given call it first.
+    ///
+    /// # Errors
+    /// When the limit is reached.
+    pub fn charge(&mut self, bytes: usize) -> Result<(), Fail> {
+        self.used.memory = self.used.memory.saturating_add(bytes);
+        if self.used.memory > self.limits.memory_bytes {
+            return Err(Exceeded::Memory(self.limits.memory_bytes).into());
+        }
+        Ok(())
+    }
+
+    /// Bytes that may still be made.
+    #[must_use]
+    pub fn memory_left(&self) -> usize {
+        self.limits.memory_bytes.saturating_sub(self.used.memory)
+    }
+
+    /// Puts `value` into `map`, unless that would make the map contain itself, which Go allows and then overflows its stack printing it.
+    ///
+    /// # Errors
+    /// When it would, or the limit is reached.
+    pub fn store(&mut self, map: &Map, key: Str, value: Value) -> Result<(), Fail> {
+        self.charge(key.len() + size_of::<Value>() * 2)?;
+        if self.contains(&value, map.address())? {
+            return Err(Fail::from(format!(
+                "key {} would make the dict contain itself",
+                crate::quote::quote(key.as_bytes())
+            )));
+        }
+        map.insert(key, value);
+        Ok(())
+    }
+
+    fn contains(&mut self, value: &Value, address: usize) -> Result<bool, Fail> {
+        let mut seen = BTreeSet::new();
+        let mut pending = vec![value.clone()];
+        while let Some(value) = pending.pop() {
+            self.step()?;
+            match &value {
+                Value::Map(map) if map.address() == address => return Ok(true),
+                Value::Map(map) if seen.insert(map.address()) => {
+                    pending.extend(map.entries().into_iter().map(|(_, value)| value))
+                }
+                Value::List(list) if seen.insert(list.address()) => pending.extend(list.items()),
+                Value::Missing
+                | Value::Nil
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Int64(_)
+                | Value::Byte(_)
+                | Value::Float(_)
+                | Value::Str(_)
+                | Value::List(_)
+                | Value::Map(_)
+                | Value::Object(_) => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// A compiled pattern, kept for the rest of the rendering.
+    pub(crate) fn pattern(
+        &mut self,
+        pattern: &str,
+        compile: impl FnOnce(&str) -> Result<Regex, Fail>,
+    ) -> Result<Regex, Fail> {
+        if let Some(found) = self.patterns.get(pattern) {
+            return Ok(found.clone());
+        }
+        self.charge(pattern.len().saturating_mul(64))?;
+        let compiled = compile(pattern)?;
+        self.patterns.insert(pattern.to_owned(), compiled.clone());
+        Ok(compiled)
+    }
+
+    /// What the template `name` of this set prints for `data`: Helm's `include`.
+    ///
+    /// # Errors
+    /// The template's own, or a limit.
+    pub fn include(&mut self, name: &str, data: Value) -> Result<Str, Fail> {
+        let outer = std::mem::take(&mut self.out);
+        let place = self.place;
+        let run = self.execute(name, data);
+        let printed = std::mem::replace(&mut self.out, outer);
+        run.map_err(|error| Fail::Template(error))?;
+        self.place = place;
+        self.charge(printed.len())?;
+        Ok(printed.into())
+    }
+
+    /// What `text`, which may use this set's templates, prints for `data`: Helm's `tpl`.
+    ///
+    /// # Errors
+    /// When it does not parse, fails, or reaches a limit.
+    pub fn render_text(&mut self, name: &str, text: &str, data: Value) -> Result<Str, Fail> {
+        self.charge(text.len().saturating_mul(8))?;
+        let parsed = Template::parse_with(name, text, &self.set.functions)
+            .map_err(|error| Fail::Template(Box::new(error)))?;
+        let mut trees = self.set.trees.clone();
+        trees.extend(parsed.set.trees.iter().map(|(name, tree)| (name.clone(), Arc::clone(tree))));
+        let set = Set { name: name.to_owned(), trees, functions: self.set.functions.clone() };
+        let mut inner = Scope::new(&set, self.options, self.limits, self.now);
+        inner.used = self.used;
+        inner.patterns = std::mem::take(&mut self.patterns);
+        let run = inner.execute(name, data);
+        self.used = Used { depth: self.used.depth, ..inner.used };
+        self.patterns = std::mem::take(&mut inner.patterns);
+        run.map_err(Fail::Template)?;
+        let printed = inner.into_output();
+        self.charge(printed.len())?;
+        Ok(printed.into())
+    }
+
+    /// The error `message` at the present place.
+    pub(super) fn error<T>(&self, message: impl Into<String>) -> Run<T> {
+        let message = message.into();
+        let Some(tree) = self.tree else {
+            return Err(Box::new(Error::NoTemplate { name: self.set.name.clone(), missing: message }));
+        };
+        let (line, column) = tree.source.place(self.place.map_or(0, Place::at));
+        Err(Box::new(Error::Execute {
+            name: tree.source.name.clone(),
+            line,
+            column,
+            template: tree.name.to_string(),
+            context: self.place.map(|place| place.to_string()).unwrap_or_default(),
+            message,
+        }))
+    }
+
+    /// A failed function's error; a limit stays a limit.
+    pub(super) fn fail<T>(&self, fail: Fail, prefix: &str) -> Run<T> {
+        match fail {
+            Fail::Message(message) => self.error(format!("{prefix}{message}")),
+            Fail::Exceeded(exceeded) => Err(Box::new(Error::Limit { name: self.set.name.clone(), exceeded })),
+            Fail::Template(error) if matches!(*error, Error::Limit { .. }) => Err(error),
+            Fail::Template(error) => self.error(format!("{prefix}{error}")),
+        }
+    }
+
+    pub(super) fn tick(&mut self) -> Run<()> {
+        self.step().or_else(|fail| self.fail(fail, ""))
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Run<()> {
+        if self.out.len().saturating_add(bytes.len()) > self.limits.output_bytes {
+            return self.fail(Exceeded::Output(self.limits.output_bytes).into(), "");
+        }
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Runs a part that is one level deeper.
+    pub(super) fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Run<T>) -> Run<T> {
+        if self.used.depth >= self.limits.depth {
+            return self.fail(Exceeded::Depth(self.limits.depth).into(), "");
+        }
+        self.used.depth += 1;
+        let result = run(self);
+        self.used.depth -= 1;
+        result
+    }
+}

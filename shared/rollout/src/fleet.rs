@@ -218,18 +218,6 @@ impl Member {
 }
 
 impl Fleet {
-    /// The observation of a seat, if it is about exactly the release and position that the seat was
-    /// assigned. Only such observations prove or fail anything.
-    pub fn evidence(&self, seat: &Seat) -> Option<&Observation> {
-        let (position, release) = self.assigned.get(seat)?.running()?;
-        self.observed.get(seat).filter(|seen| {
-            seen.position == position
-                && seen.release == Some(release)
-                && seen.cluster == seat.0
-                && !seen.removed
-        })
-    }
-
     /// The position after everything that the seat's agent was told or told us; `None` when the
     /// agent is ahead of the store (invariant 6, *Never backwards by accident*).
     pub fn next_position(&self, seat: &Seat) -> Option<Position> {
@@ -237,14 +225,28 @@ impl Fleet {
         let seen = self.observed.get(seat).map(|observed| (observed.position, observed.removed));
         let last = match (told, seen) {
             (None, None) => Position { incarnation: self.incarnation, generation: 0 },
-            (None, Some((seen, removed))) if removed => seen,
-            (None, Some(_)) => return None,
+            (None, Some((seen, true))) => seen,
+            (None, Some((_, false))) => return None,
             (Some(told), Some((seen, _))) if seen > told => return None,
             (Some(told), _) => told,
         };
-        if last.incarnation > self.incarnation {
-            return None;
-        }
-        Some(Position { incarnation: self.incarnation, generation: last.generation + 1 })
+        let next = Position { incarnation: self.incarnation, generation: last.generation + 1 };
+        (last.incarnation <= self.incarnation).then_some(next)
     }
+}
+
+/// The observation, if it is about exactly the position and release that the seat was assigned.
+/// Only such observations prove or fail anything.
+pub(crate) fn evidence<'a>(
+    assigned: &Assigned,
+    observed: Option<&'a Observation>,
+    cluster: &ClusterName,
+) -> Option<&'a Observation> {
+    let (position, release) = assigned.running()?;
+    observed.filter(|seen| {
+        seen.position == position
+            && seen.release == Some(release)
+            && seen.cluster == *cluster
+            && !seen.removed
+    })
 }

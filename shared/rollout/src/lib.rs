@@ -13,15 +13,26 @@
 //! What it refuses to know: storage, transport, Git, rendering and clocks. Times that decide are
 //! the hub's, at receipt; an agent's clock never counts.
 
+mod budget;
+mod draft;
+mod excuse;
 mod fleet;
+mod gate;
 mod observe;
+mod plan;
+mod proof;
 mod record;
+mod release;
 mod report;
 mod step;
+mod supersede;
+mod terms;
 mod wait;
+mod waves;
 
 pub use fleet::{ClusterState, Fleet, Hold, Line, Link, Member, Pause, Rollout, Seat};
 pub use observe::observe;
+pub use plan::plan;
 pub use record::{Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, WaveHead};
 pub use report::{Report, RolloutReport, WaveReport};
 pub use step::{Change, Plan, Step, Writes, apply, apply_step};

@@ -100,6 +100,9 @@ pub struct MemberRecord {
     /// Whether it may run an unproven release without holding a slot (it was excused while it did).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_run: bool,
+    /// Whether its deadline stands still, because its cluster may not act or its agent only looks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
     /// How often it failed in this rollout.
     #[serde(default)]
     pub failures: u32,

@@ -1,8 +1,19 @@
 //! What a plan leaves waiting, and for what.
 
-use crate::{fleet::Seat, record::Phase, wait::Wait};
-use shared_model::{AppKey, Owner, RolloutName};
-use std::collections::BTreeMap;
+use crate::{
+    draft::{Draft, Wake},
+    fleet::{Member, Seat},
+    gate,
+    proof::{self, Verdict, later},
+    record::{Head, MemberRecord, MemberState, Phase},
+    release,
+    wait::Wait,
+};
+use shared_model::{
+    AppKey, Owner, RolloutName,
+    policy::{OnFailure, WaitOrSkip},
+};
+use std::{collections::BTreeMap, ops::Range};
 
 /// What waits for what, after the plan's steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,4 +62,243 @@ pub struct WaveReport {
     pub failed: usize,
     /// Excused and not proven.
     pub excused: usize,
+}
+
+/// Reports on every rollout that is not superseded, and finds when time alone changes something.
+pub(crate) fn report(draft: &Draft<'_>, wake: &mut Wake) -> Report {
+    let mut report = Report::default();
+    for line in &draft.lines {
+        let lead = draft.lead(line);
+        for index in line.clone() {
+            let listed = match draft.head(index).phase {
+                Phase::Queued => queued(draft, index, lead),
+                Phase::Progressing | Phase::Halted | Phase::Done if lead == Some(index) => {
+                    one(draft, index, wake)
+                }
+                Phase::Superseded | Phase::Progressing | Phase::Halted | Phase::Done => {
+                    note_settling(draft, index, wake);
+                    continue;
+                }
+            };
+            report.rollouts.insert((draft.owner(index).clone(), draft.rollout(index).name.clone()), listed);
+        }
+        note_clusters(draft, line, wake);
+    }
+    report
+}
+
+fn queued(draft: &Draft<'_>, index: usize, lead: Option<usize>) -> RolloutReport {
+    let behind =
+        lead.map_or_else(|| draft.rollout(index).name.clone(), |lead| draft.rollout(lead).name.clone());
+    let wait = Wait::Queued { behind };
+    let waits = draft.rollout(index).members.keys().map(|app| (app.clone(), wait.clone())).collect();
+    RolloutReport { waits_for: Some(wait), waits, ..RolloutReport::default() }
+}
+
+fn one(draft: &Draft<'_>, index: usize, wake: &mut Wake) -> RolloutReport {
+    let head = draft.head(index);
+    let tallies = gate::tally(draft, index);
+    let next = gate::unmet_next(draft, index, &tallies);
+    let waits_for = match head.phase {
+        Phase::Halted => Some(halted(draft, index, head)),
+        Phase::Progressing => next,
+        Phase::Queued | Phase::Done | Phase::Superseded => None,
+    };
+    if let Some(Wait::Soak { until, .. }) = &waits_for {
+        wake.at(*until, "a wave has soaked");
+    }
+    let mut report = RolloutReport {
+        phase: head.phase,
+        waves: waves(draft, index),
+        in_no_wave: draft.rollout(index).members.len() - draft.placed(index).count(),
+        ..RolloutReport::default()
+    };
+    for (app, member) in &draft.rollout(index).members {
+        let record = draft.record(index, app);
+        if let Some(wait) = waits(draft, index, app, member, record, waits_for.as_ref(), wake) {
+            report.waits.insert(app.clone(), wait);
+        }
+        if record.is_some_and(|record| record.may_run) {
+            report.may_run.push((member.cluster.clone(), app.clone()));
+        }
+    }
+    report.waits_for = waits_for;
+    if head.phase == Phase::Halted && draft.terms[index].on_failure == OnFailure::Rollback {
+        let note = "onFailure: Rollback acts as Halt for now; revert the commit to go back";
+        report.notes.push(note.to_owned());
+    }
+    report
+}
+
+fn waves(draft: &Draft<'_>, index: usize) -> Vec<WaveReport> {
+    let heads = &draft.head(index).waves;
+    let blank = |(wave, head): (usize, &crate::WaveHead)| WaveReport {
+        name: draft.wave(index, wave).name.clone(),
+        open: head.opened.is_some(),
+        passed: head.passed.is_some(),
+        ..WaveReport::default()
+    };
+    let mut waves: Vec<_> = heads.iter().enumerate().map(blank).collect();
+    for (_, _, record, wave) in draft.placed(index) {
+        let wave = &mut waves[wave];
+        wave.total += 1;
+        *match record.state {
+            MemberState::Proven { .. } => &mut wave.proven,
+            _ if record.excused.is_some() => &mut wave.excused,
+            MemberState::Waiting => &mut wave.waiting,
+            MemberState::Released { .. } => &mut wave.released,
+            MemberState::Failed { .. } => &mut wave.failed,
+        } += 1;
+    }
+    waves
+}
+
+/// What one member waits for; `None` when it is proven.
+fn waits<'a>(
+    draft: &Draft<'a>,
+    index: usize,
+    app: &'a AppKey,
+    member: &Member,
+    record: Option<&MemberRecord>,
+    rollout: Option<&Wait>,
+    wake: &mut Wake,
+) -> Option<Wait> {
+    let Some(record) = record else {
+        return Some(Wait::UnknownCluster { cluster: member.cluster.clone() });
+    };
+    let Some(wave) = record.wave else { return Some(Wait::NoWave { cluster: member.cluster.clone() }) };
+    match &record.state {
+        MemberState::Proven { .. } => None,
+        MemberState::Waiting => Some(waiting(draft, index, app, member, record, wave, rollout)),
+        MemberState::Released { .. } | MemberState::Failed { .. } => {
+            let verdict = proof::verdict(draft, index, app, record, wave);
+            let settling = note_member(draft, index, record, wave, &verdict, wake);
+            if let MemberState::Failed { reason, .. } = &record.state
+                && !settling
+            {
+                return Some(Wait::Failed { cluster: member.cluster.clone(), reason: reason.clone() });
+            }
+            let wait = match verdict {
+                Verdict::Waits(wait) => wait,
+                Verdict::Proven => return None,
+                Verdict::Failed(reason) => Wait::Failed { cluster: member.cluster.clone(), reason },
+            };
+            Some(release::away(draft, &member.cluster).unwrap_or(wait))
+        }
+    }
+}
+
+fn waiting<'a>(
+    draft: &Draft<'a>,
+    index: usize,
+    app: &'a AppKey,
+    member: &Member,
+    record: &MemberRecord,
+    wave: usize,
+    rollout: Option<&Wait>,
+) -> Wait {
+    let head = draft.head(index);
+    if let Some(wait) = draft.waits.get(&(index, app)) {
+        return wait.clone();
+    }
+    let cluster = member.cluster.clone();
+    if head.phase == Phase::Halted {
+        return halted(draft, index, head);
+    }
+    if head.waves[wave].opened.is_some() {
+        let away = release::blocked(draft, index, app, member);
+        return away.unwrap_or(if record.excused.is_some() {
+            Wait::Observing { cluster }
+        } else {
+            // Whatever is open and not refused was released.
+            Wait::Unreported { cluster }
+        });
+    }
+    let name = draft.wave(index, wave).name.clone();
+    let gate =
+        rollout.cloned().unwrap_or(Wait::Unproven { wave: name.clone(), clusters: Vec::new(), count: 0 });
+    let waits_for = Box::new(gate);
+    let idle = draft.assigned(&cluster, app).is_none_or(|assigned| assigned.running().is_none());
+    let earlier = draft.line_of(index).start < index;
+    if idle && earlier && release::stand_in(draft, index, app, &cluster).is_none() {
+        Wait::NoBaseline { cluster, wave: name, waits_for }
+    } else {
+        Wait::WaveNotOpen { wave: name, waits_for }
+    }
+}
+
+fn halted(draft: &Draft<'_>, index: usize, head: &Head) -> Wait {
+    let halted = head.halted.as_ref();
+    let member = halted.and_then(|halted| halted.member.clone());
+    let members = &draft.rollout(index).members;
+    let wave = halted.and_then(|halted| draft.terms[index].waves.get(halted.wave));
+    Wait::Halted {
+        wave: wave.map(|wave| wave.name.clone()).unwrap_or_default(),
+        cluster: member.as_ref().and_then(|app| members.get(app)).map(|member| member.cluster.clone()),
+        reason: halted.map(|halted| halted.reason.clone()).unwrap_or_default(),
+        member,
+    }
+}
+
+/// When time alone proves or fails the member. Says whether it is settling.
+fn note_member(
+    draft: &Draft<'_>,
+    index: usize,
+    record: &MemberRecord,
+    wave: usize,
+    verdict: &Verdict,
+    wake: &mut Wake,
+) -> bool {
+    let linked = draft.cluster(&record.cluster).is_some_and(|cluster| cluster.link.lost_since().is_none());
+    if let Some((at, _)) = proof::deadline(record, draft.wave(index, wave).deadline)
+        && at > draft.now
+    {
+        wake.at(at, "a member's deadline");
+    }
+    if let Verdict::Waits(Wait::Settle { until, .. }) = verdict {
+        if linked {
+            wake.at(*until, "a member has settled");
+        }
+        return true;
+    }
+    false
+}
+
+/// As [`note_member`], for a rollout that no longer leads: only proof matters there.
+fn note_settling(draft: &Draft<'_>, index: usize, wake: &mut Wake) {
+    for (app, _, record, wave) in draft.placed(index) {
+        let current = draft.assigned(&record.cluster, app).and_then(|assigned| assigned.running());
+        if record.state.is_proven() || record.state.position() != current.map(|(position, _)| position) {
+            continue;
+        }
+        let linked =
+            draft.cluster(&record.cluster).is_some_and(|cluster| cluster.link.lost_since().is_none());
+        if let Verdict::Waits(Wait::Settle { until, .. }) = proof::verdict(draft, index, app, record, wave)
+            && linked
+        {
+            wake.at(until, "a member has settled");
+        }
+    }
+}
+
+/// When a pause ends, or a silent cluster counts as unreachable.
+fn note_clusters(draft: &Draft<'_>, line: &Range<usize>, wake: &mut Wake) {
+    let Some(lead) = draft.lead(line) else { return };
+    let terms = &draft.terms[lead];
+    for member in draft.rollout(lead).members.values() {
+        let Some(cluster) = draft.cluster(&member.cluster) else { continue };
+        let ends = cluster.pauses.iter().filter(|pause| !pause.local).filter_map(|pause| pause.until);
+        for until in ends.filter(|until| *until > draft.now) {
+            wake.at(until, "a pause ends");
+        }
+        if terms.unreachable.action == WaitOrSkip::Skip
+            && draft.head(lead).phase == Phase::Progressing
+            && let Some(since) = cluster.link.lost_since()
+        {
+            let at = later(since, terms.unreachable.after);
+            if at > draft.now {
+                wake.at(at, "a silent cluster counts as unreachable");
+            }
+        }
+    }
 }

@@ -111,6 +111,16 @@ pub enum Change {
         /// Whether its wave has passed meanwhile.
         late: bool,
     },
+    /// A released member's deadline stands still.
+    Stop {
+        /// The member.
+        app: AppKey,
+    },
+    /// A released member's deadline counts from now.
+    Resume {
+        /// The member.
+        app: AppKey,
+    },
     /// A wave's gate is met.
     Pass {
         /// The wave.
@@ -139,7 +149,9 @@ impl Change {
             | Self::Prove { app, .. }
             | Self::Fail { app, .. }
             | Self::Excuse { app, .. }
-            | Self::Readmit { app, .. } => Some(app),
+            | Self::Readmit { app, .. }
+            | Self::Stop { app }
+            | Self::Resume { app } => Some(app),
             Self::Start { .. }
             | Self::Supersede { .. }
             | Self::Open { .. }
@@ -203,7 +215,7 @@ pub fn apply_step(fleet: &mut Fleet, step: &Step, at: Timestamp) -> Option<()> {
 }
 
 /// The head after a change; `None` when it stays.
-fn head_after(head: &Head, change: &Change, at: Timestamp) -> Option<Head> {
+pub(crate) fn head_after(head: &Head, change: &Change, at: Timestamp) -> Option<Head> {
     let mut head = head.clone();
     match change {
         Change::Start { waves } => {
@@ -233,7 +245,9 @@ fn head_after(head: &Head, change: &Change, at: Timestamp) -> Option<Head> {
         | Change::Prove { .. }
         | Change::Fail { .. }
         | Change::Excuse { .. }
-        | Change::Readmit { .. } => return None,
+        | Change::Readmit { .. }
+        | Change::Stop { .. }
+        | Change::Resume { .. } => return None,
     }
     Some(head)
 }
@@ -271,6 +285,7 @@ impl Before<'_> {
                 record.state = MemberState::Released { position: *position, at };
                 record.released = Some(at);
                 record.before = proof;
+                record.stopped = false;
             }
             Change::Adopt { position, .. } => {
                 record.state = MemberState::Released { position: *position, at }
@@ -305,6 +320,13 @@ impl Before<'_> {
                 record.may_run = false;
                 record.late |= late;
             }
+            Change::Stop { .. } => record.stopped = true,
+            Change::Resume { .. } => {
+                record.stopped = false;
+                if let MemberState::Released { at: since, .. } = &mut record.state {
+                    *since = at;
+                }
+            }
             Change::Start { .. }
             | Change::Supersede { .. }
             | Change::Place { .. }
@@ -328,6 +350,7 @@ impl Before<'_> {
             state: MemberState::Waiting,
             excused: None,
             may_run: false,
+            stopped: false,
             failures: self.record.map_or(0, |record| record.failures),
             released: None,
             before: None,

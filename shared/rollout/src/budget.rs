@@ -1,0 +1,102 @@
+//! How many members may be released and not proven at once (invariant 2, *Blast radius*).
+//!
+//! A slot of a wave is held by every member of it whose agent was told to run a release that is not
+//! proven there: this rollout's, or an older one's that it took over (*inherited*). The connection
+//! does not matter. A member excused while it held a slot gives it up and is in `mayRun` instead.
+//! Replacing an inherited unproven release adds no exposure, so it needs only that the releases of
+//! this rollout stay within the limit; otherwise a bad commit could not be fixed forward.
+
+use crate::{draft::Draft, gate::named, record::MemberState, wait::Wait};
+use shared_model::{AppKey, ClusterName};
+
+/// Who holds the slots of one rollout's waves.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    waves: Vec<Slots>,
+}
+
+/// How a release takes its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// Anew, by this rollout.
+    Own,
+    /// By this rollout, from an unproven release of an older one.
+    Replaced,
+    /// By an older rollout.
+    Inherited,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Slots {
+    total: usize,
+    own: Vec<ClusterName>,
+    inherited: Vec<ClusterName>,
+}
+
+impl Budget {
+    pub(crate) fn of(draft: &Draft<'_>, index: usize) -> Self {
+        let mut waves = vec![Slots::default(); draft.head(index).waves.len()];
+        for (app, _, record, wave) in draft.placed(index) {
+            let slots = &mut waves[wave];
+            slots.total += 1;
+            if record.may_run {
+                continue;
+            }
+            match record.state {
+                MemberState::Released { .. } | MemberState::Failed { .. } => {
+                    slots.own.push(record.cluster.clone())
+                }
+                MemberState::Waiting | MemberState::Proven { .. } => {
+                    if draft.runs_unproven(&record.cluster, app) {
+                        slots.inherited.push(record.cluster.clone());
+                    }
+                }
+            }
+        }
+        Self { waves }
+    }
+
+    /// Why the wave has no slot for the member; `None` when it has one.
+    pub(crate) fn refuses(
+        &self,
+        draft: &Draft<'_>,
+        index: usize,
+        wave: usize,
+        cluster: &ClusterName,
+        app: &AppKey,
+    ) -> Option<Wait> {
+        let slots = &self.waves[wave];
+        let max_update = draft.wave(index, wave).max_update(slots.total);
+        let replaces = draft.runs_unproven(cluster, app);
+        let after = slots.own.len() + 1 + if replaces { 0 } else { slots.inherited.len() };
+        if after <= max_update {
+            return None;
+        }
+        let holders = slots.own.iter().chain(&slots.inherited).cloned().collect();
+        let (holding, _) = named(holders);
+        let held = slots.own.len() + slots.inherited.len();
+        let wave = draft.wave(index, wave).name.clone();
+        Some(Wait::Budget { wave, max_update, holding, held })
+    }
+
+    /// A release takes a slot of the wave.
+    pub(crate) fn take(&mut self, wave: usize, cluster: &ClusterName, slot: Slot) {
+        let slots = &mut self.waves[wave];
+        if slot == Slot::Replaced
+            && let Some(at) = slots.inherited.iter().position(|holder| holder == cluster)
+        {
+            slots.inherited.remove(at);
+        }
+        match slot {
+            Slot::Own | Slot::Replaced => slots.own.push(cluster.clone()),
+            Slot::Inherited => slots.inherited.push(cluster.clone()),
+        }
+    }
+}
+
+/// Why the cluster cannot take another unproven release; `None` when it can.
+pub(crate) fn cluster_refuses(draft: &Draft<'_>, cluster: &ClusterName, app: &AppKey) -> Option<Wait> {
+    let limit = draft.fleet.max_per_cluster?;
+    let others = draft.unproven_on(cluster) - usize::from(draft.runs_unproven(cluster, app));
+    (others >= limit).then(|| Wait::ClusterLimit { cluster: cluster.clone(), limit })
+}

@@ -1,0 +1,84 @@
+//! Going on without members that cannot take part: unreachable, paused or only observing.
+//!
+//! Only the wave under way excuses, and only by policy. Unreachable members are excused after
+//! `unreachable.after`, at most `unreachable.atMost` of the wave. An excused member that runs an
+//! unproven release gives up its slot and goes to `mayRun`, which the same `atMost` bounds whatever
+//! the reason. When the reason is over the member is readmitted: it counts again, or, when its wave
+//! has passed meanwhile, catches up without closing the gate again.
+
+use crate::{draft::Draft, fleet::ClusterState, proof::later, record::Excuse, step::Change, terms::Terms};
+use jiff::Timestamp;
+use shared_model::{AppKey, Mode, policy::WaitOrSkip};
+
+/// Readmits whom nothing excuses any more.
+pub(crate) fn readmit(draft: &mut Draft<'_>, index: usize) {
+    let over = |draft: &Draft<'_>, cluster, excuse| {
+        draft.cluster(cluster).is_some_and(|cluster| !lasts(excuse, cluster, draft.now))
+    };
+    let back: Vec<(AppKey, usize)> = draft
+        .placed(index)
+        .filter(|(_, _, record, _)| record.excused.is_some_and(|excuse| over(draft, &record.cluster, excuse)))
+        .map(|(app, _, _, wave)| (app.clone(), wave))
+        .collect();
+    for (app, wave) in back {
+        let late = draft.head(index).waves[wave].passed.is_some();
+        draft.step(index, Change::Readmit { app, late });
+    }
+}
+
+/// Excuses whom the policy lets the open wave go on without.
+pub(crate) fn excuse(draft: &mut Draft<'_>, index: usize, wave: usize) {
+    let (mut total, mut unreachable, mut may_run) = (0, 0, 0);
+    let mut wanted = Vec::new();
+    for (app, _, record, its) in draft.placed(index) {
+        if its != wave {
+            continue;
+        }
+        total += 1;
+        unreachable += usize::from(record.excused == Some(Excuse::Unreachable));
+        may_run += usize::from(record.may_run);
+        if record.excused.is_some() || record.state.is_proven() {
+            continue;
+        }
+        let reason = draft
+            .cluster(&record.cluster)
+            .and_then(|cluster| reason(&draft.terms[index], cluster, draft.now));
+        if let Some(reason) = reason {
+            wanted.push((app.clone(), reason, draft.runs_unproven(&record.cluster, app)));
+        }
+    }
+    let at_most = draft.terms[index].unreachable.at_most.of(total);
+    for (app, reason, runs) in wanted {
+        let is_unreachable = reason == Excuse::Unreachable;
+        if (is_unreachable && unreachable >= at_most) || (runs && may_run >= at_most) {
+            continue;
+        }
+        unreachable += usize::from(is_unreachable);
+        may_run += usize::from(runs);
+        draft.step(index, Change::Excuse { app, reason, may_run: runs });
+    }
+}
+
+/// Why the policy lets a wave go on without members on the cluster.
+fn reason(terms: &Terms<'_>, cluster: &ClusterState, now: Timestamp) -> Option<Excuse> {
+    let away = cluster.link.lost_since();
+    let gone = away.is_some_and(|since| later(since, terms.unreachable.after) <= now);
+    let skip_paused = terms.paused == WaitOrSkip::Skip;
+    if skip_paused && cluster.pauses.iter().any(|pause| pause.is_active(now)) {
+        Some(Excuse::Paused)
+    } else if skip_paused && cluster.mode == Mode::Observe {
+        Some(Excuse::Observing)
+    } else if gone && terms.unreachable.action == WaitOrSkip::Skip {
+        Some(Excuse::Unreachable)
+    } else {
+        None
+    }
+}
+
+fn lasts(excuse: Excuse, cluster: &ClusterState, now: Timestamp) -> bool {
+    match excuse {
+        Excuse::Unreachable => cluster.link.lost_since().is_some(),
+        Excuse::Paused => cluster.pauses.iter().any(|pause| pause.is_active(now)),
+        Excuse::Observing => cluster.mode == Mode::Observe,
+    }
+}

@@ -1,0 +1,97 @@
+//! Whether a wave's gate is met (invariant 1, *Proven first*), and what is missing otherwise.
+//!
+//! Met when every member that was there in time is proven or excused, at least `minProven` are
+//! proven, and the wave has soaked since the last of them was. A failed member within `maxFailures`
+//! is excused by the policy as far as the gate goes; it keeps its slot. An empty wave of a policy is
+//! never met; an empty rollingSync step is, as in Argo CD. Members that joined or came back after
+//! the wave had passed never close its gate again.
+
+use crate::{draft::Draft, proof::later, record::MemberState, wait::Wait};
+use jiff::Timestamp;
+use shared_model::ClusterName;
+
+/// How many clusters a sentence names.
+const NAMED: usize = 8;
+
+/// The members of one wave, counted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    pub(crate) total: usize,
+    pub(crate) proven: usize,
+    /// Excused and not proven.
+    pub(crate) excused: usize,
+    /// Neither proven, excused nor tolerated, and there in time.
+    pub(crate) missing: Vec<ClusterName>,
+    pub(crate) last_proven: Option<Timestamp>,
+    /// How many failed at least once.
+    pub(crate) failures: usize,
+}
+
+/// Counts every wave of a rollout.
+pub(crate) fn tally(draft: &Draft<'_>, index: usize) -> Vec<Tally> {
+    let mut waves = vec![Tally::default(); draft.head(index).waves.len()];
+    for (_, _, record, wave) in draft.placed(index) {
+        let tally = &mut waves[wave];
+        let tolerated = draft.wave(index, wave).max_failures.is_some();
+        tally.total += 1;
+        tally.failures += usize::from(record.failures > 0);
+        match &record.state {
+            MemberState::Proven { at, .. } => {
+                tally.proven += 1;
+                let soaks = (!record.late).then_some(*at);
+                tally.last_proven = tally.last_proven.max(soaks);
+            }
+            MemberState::Waiting | MemberState::Released { .. } | MemberState::Failed { .. }
+                if record.excused.is_some() =>
+            {
+                tally.excused += 1;
+            }
+            MemberState::Failed { .. } if tolerated => {}
+            MemberState::Waiting | MemberState::Released { .. } | MemberState::Failed { .. } => {
+                if !record.late {
+                    tally.missing.push(record.cluster.clone());
+                }
+            }
+        }
+    }
+    waves
+}
+
+/// What the gate of a wave still waits for; `None` when it is met.
+pub(crate) fn unmet(draft: &Draft<'_>, index: usize, wave: usize, tally: &Tally) -> Option<Wait> {
+    let terms = draft.wave(index, wave);
+    let name = terms.name.clone();
+    if !tally.missing.is_empty() {
+        let (clusters, count) = named(tally.missing.clone());
+        return Some(Wait::Unproven { wave: name, clusters, count });
+    }
+    let needed = terms.min_proven(tally.total);
+    if tally.proven < needed {
+        let (proven, excused) = (tally.proven, tally.excused);
+        return Some(Wait::NothingProven { wave: name, proven, needed, excused });
+    }
+    let until = later(tally.last_proven?, terms.soak);
+    (until > draft.now).then_some(Wait::Soak { wave: name, until })
+}
+
+/// What the waves before `wave` still wait for; `None` when it may open.
+pub(crate) fn unmet_before(draft: &Draft<'_>, index: usize, wave: usize, tallies: &[Tally]) -> Option<Wait> {
+    (0..wave).find_map(|earlier| unmet(draft, index, earlier, &tallies[earlier]))
+}
+
+/// What the rollout as a whole waits for; `None` when it may finish.
+pub(crate) fn unmet_next(draft: &Draft<'_>, index: usize, tallies: &[Tally]) -> Option<Wait> {
+    let waves = &draft.head(index).waves;
+    let next = waves.iter().position(|wave| wave.passed.is_none()).unwrap_or(waves.len());
+    unmet_before(draft, index, next, tallies)
+        .or_else(|| (next < waves.len()).then(|| unmet(draft, index, next, &tallies[next]))?)
+}
+
+/// At most [`NAMED`] of the clusters, each once, and how many there are.
+pub(crate) fn named(mut clusters: Vec<ClusterName>) -> (Vec<ClusterName>, usize) {
+    clusters.sort();
+    clusters.dedup();
+    let count = clusters.len();
+    clusters.truncate(NAMED);
+    (clusters, count)
+}

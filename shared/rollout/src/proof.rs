@@ -1,0 +1,203 @@
+//! Whether a released member is proven, has failed, or still has to show itself.
+//!
+//! *Proven*: on observations of exactly its assignment, the sync succeeded and everything was
+//! Healthy without a break for `settle`, by the hub's clock at receipt. Silence proves nothing: of a
+//! cluster that is not connected, only what it last reported counts, up to the time of that report.
+//! Proof is a state: once proven, only Degraded, Missing or a failed sync take it away, because
+//! Progressing is what every autoscaler causes.
+//!
+//! Failed: the sync failed; or `deadline` has passed since the release; or, in a wave without a
+//! deadline, the sync succeeded and the result is Degraded. With a deadline, Degraded may still mend
+//! itself. While its cluster is paused or held, or its agent only looks, a deadline stands still.
+
+use crate::{
+    draft::Draft,
+    fleet::evidence,
+    record::{MemberRecord, MemberState, Phase},
+    step::Change,
+    wait::Wait,
+};
+use jiff::Timestamp;
+use shared_model::{AppKey, ClusterName, HealthStatus, Mode, Observation, SyncPhase, duration};
+use std::time::Duration;
+
+/// What is to be said of a released member.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Proven,
+    Failed(String),
+    Waits(Wait),
+}
+
+/// Takes in what was observed, for every member of a rollout. Of one that no longer leads its line,
+/// only proof matters: it frees slots. `leads` says whether it does.
+pub(crate) fn take_in(draft: &mut Draft<'_>, index: usize, leads: bool) {
+    let changes: Vec<_> = draft
+        .placed(index)
+        .filter_map(|(app, _, record, wave)| change(draft, index, app, record, wave))
+        .filter(|change| leads || matches!(change, Change::Prove { .. }))
+        .collect();
+    for change in changes {
+        draft.step(index, change);
+    }
+}
+
+fn change<'a>(
+    draft: &Draft<'a>,
+    index: usize,
+    app: &'a AppKey,
+    record: &MemberRecord,
+    wave: usize,
+) -> Option<Change> {
+    let position = record.state.position()?;
+    let assigned = draft.assigned(&record.cluster, app)?;
+    if assigned.running() != Some((position, record.release)) {
+        return None;
+    }
+    let fail = |reason| Change::Fail { app: app.clone(), reason };
+    match &record.state {
+        MemberState::Waiting => None,
+        MemberState::Proven { .. } => {
+            let reason = breaks(draft, &record.cluster, app)?;
+            (draft.head(index).phase == Phase::Progressing).then(|| fail(reason))
+        }
+        MemberState::Released { .. } | MemberState::Failed { .. } => {
+            let stands = is_stopped(draft, &record.cluster);
+            let timed = matches!(record.state, MemberState::Released { .. });
+            if timed && record.stopped != stands && draft.wave(index, wave).deadline.is_some() {
+                let app = app.clone();
+                return Some(if stands { Change::Stop { app } } else { Change::Resume { app } });
+            }
+            match verdict(draft, index, app, record, wave) {
+                Verdict::Proven => Some(Change::Prove { app: app.clone(), position }),
+                Verdict::Failed(reason) if timed => Some(fail(reason)),
+                Verdict::Failed(_) | Verdict::Waits(_) => None,
+            }
+        }
+    }
+}
+
+/// Whether deadlines of the cluster stand still: nothing may be done there, or nothing is.
+fn is_stopped(draft: &Draft<'_>, cluster: &ClusterName) -> bool {
+    draft.cluster(cluster).is_none_or(|cluster| {
+        cluster.hold.is_some()
+            || cluster.mode == Mode::Observe
+            || cluster.pauses.iter().any(|pause| pause.is_active(draft.now))
+    })
+}
+
+/// Why what was proven there is so no longer; `None` while nothing speaks against it.
+pub(crate) fn breaks(draft: &Draft<'_>, cluster: &ClusterName, app: &AppKey) -> Option<String> {
+    let state = draft.cluster(cluster)?;
+    if state.hold.is_some() {
+        return None; // Whoever reports may not be who was assigned.
+    }
+    let assigned = draft.assigned(cluster, app)?;
+    let seen = evidence(assigned, draft.observed(cluster, app), cluster)?;
+    let bad = matches!(seen.health.status, HealthStatus::Degraded | HealthStatus::Missing);
+    if seen.phase == SyncPhase::Failed {
+        Some(worded("its sync failed after it was proven", &seen.message))
+    } else if bad {
+        Some(worded(&format!("turned {} after it was proven", seen.health.status), &seen.health.message))
+    } else {
+        None
+    }
+}
+
+/// What the evidence says of a released or failed member.
+pub(crate) fn verdict<'a>(
+    draft: &Draft<'a>,
+    index: usize,
+    app: &'a AppKey,
+    record: &MemberRecord,
+    wave: usize,
+) -> Verdict {
+    let cluster = &record.cluster;
+    let terms = draft.wave(index, wave);
+    let deadline = deadline(record, terms.deadline);
+    let wait = match draft.cluster(cluster) {
+        None => Wait::UnknownCluster { cluster: cluster.clone() },
+        Some(state) => {
+            if let Some(hold) = &state.hold {
+                return Verdict::Waits(Wait::Held { cluster: cluster.clone(), hold: hold.clone() });
+            }
+            if state.mode == Mode::Observe {
+                return Verdict::Waits(Wait::Observing { cluster: cluster.clone() });
+            }
+            let assigned = draft.assigned(cluster, app);
+            let seen =
+                assigned.and_then(|assigned| evidence(assigned, draft.observed(cluster, app), cluster));
+            match seen {
+                None => Wait::Unreported { cluster: cluster.clone() },
+                Some(seen) => {
+                    let heard = if state.link.lost_since().is_none() { draft.now } else { seen.received_at };
+                    match judge(seen, heard, terms.settle, terms.deadline) {
+                        Verdict::Waits(wait) => wait,
+                        settled @ (Verdict::Proven | Verdict::Failed(_)) => return settled,
+                    }
+                }
+            }
+        }
+    };
+    match deadline {
+        Some((at, limit)) if at <= draft.now => {
+            Verdict::Failed(format!("was not proven within {}: {wait}", duration(limit)))
+        }
+        _ => Verdict::Waits(with_deadline(wait, deadline.map(|(at, _)| at))),
+    }
+}
+
+/// When the member's time is up, and how much it had.
+pub(crate) fn deadline(record: &MemberRecord, limit: Option<Duration>) -> Option<(Timestamp, Duration)> {
+    match record.state {
+        MemberState::Released { at, .. } if !record.stopped => limit.map(|limit| (later(at, limit), limit)),
+        MemberState::Released { .. }
+        | MemberState::Waiting
+        | MemberState::Proven { .. }
+        | MemberState::Failed { .. } => None,
+    }
+}
+
+fn judge(seen: &Observation, heard: Timestamp, settle: Duration, deadline: Option<Duration>) -> Verdict {
+    let cluster = seen.cluster.clone();
+    if let Some(since) = seen.healthy_since {
+        let until = later(since, settle);
+        return if until <= heard {
+            Verdict::Proven
+        } else {
+            Verdict::Waits(Wait::Settle { cluster, until })
+        };
+    }
+    match seen.phase {
+        SyncPhase::Failed => Verdict::Failed(worded("the sync failed", &seen.message)),
+        SyncPhase::Pending | SyncPhase::Running => {
+            Verdict::Waits(Wait::Syncing { cluster, message: seen.message.clone() })
+        }
+        SyncPhase::Succeeded if seen.health.status == HealthStatus::Degraded && deadline.is_none() => {
+            Verdict::Failed(worded("is Degraded", &seen.health.message))
+        }
+        SyncPhase::Succeeded => Verdict::Waits(Wait::Progressing {
+            cluster,
+            health: seen.health.status,
+            message: seen.health.message.clone(),
+            deadline: None,
+        }),
+    }
+}
+
+fn with_deadline(wait: Wait, at: Option<Timestamp>) -> Wait {
+    if let Wait::Progressing { cluster, health, message, .. } = wait {
+        Wait::Progressing { cluster, health, message, deadline: at }
+    } else {
+        wait
+    }
+}
+
+fn worded(what: &str, message: &str) -> String {
+    if message.is_empty() { what.to_owned() } else { format!("{what}: {message}") }
+}
+
+/// `at` plus `by`, or the end of time.
+pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,179 @@
+//! Telling agents to run a release: who may have it now, and why the others may not.
+//!
+//! A member may be released by the line's newest rollout when its wave is open, or when what it
+//! gets is what was last proven on that very seat (a `git revert`). A joiner with nothing to run
+//! whose wave is not open gets its *baseline*: the newest earlier rollout in which its wave passed.
+//! A rollout that halted is nobody's baseline and releases nothing.
+//!
+//! Never released to: clusters that are unknown, paused, held or not connected (an order left
+//! behind for them could be carried out long after the rollout halted), agents ahead of the store,
+//! and members that wait for a person's sync.
+
+use crate::{
+    budget::{Budget, Slot, cluster_refuses},
+    draft::Draft,
+    fleet::{Link, Member},
+    record::{Excuse, MemberRecord, MemberState, Phase},
+    step::Change,
+    wait::Wait,
+    waves,
+};
+use shared_model::{AppKey, ClusterName};
+
+/// Releases whatever may be released by the line's newest rollout.
+pub(crate) fn release(draft: &mut Draft<'_>, index: usize) {
+    if !matches!(draft.head(index).phase, Phase::Progressing | Phase::Done) {
+        return;
+    }
+    let candidates: Vec<_> = draft
+        .placed(index)
+        .filter(|(app, member, record, wave)| is_candidate(draft, index, app, member, record, *wave))
+        .map(|(app, member, _, wave)| (app, member, wave))
+        .collect();
+    let mut budget = Budget::of(draft, index);
+    for (app, member, wave) in candidates {
+        let refused = blocked(draft, index, app, member)
+            .or_else(|| budget.refuses(draft, index, wave, &member.cluster, app))
+            .or_else(|| cluster_refuses(draft, &member.cluster, app));
+        if let Some(wait) = refused {
+            draft.waits.insert((index, app), wait);
+            continue;
+        }
+        let slot = if draft.runs_unproven(&member.cluster, app) { Slot::Replaced } else { Slot::Own };
+        budget.take(wave, &member.cluster, slot);
+        write(draft, index, app, member, false);
+    }
+}
+
+fn is_candidate(
+    draft: &Draft<'_>,
+    index: usize,
+    app: &AppKey,
+    member: &Member,
+    record: &MemberRecord,
+    wave: usize,
+) -> bool {
+    let head = draft.head(index);
+    let skipped = record.excused == Some(Excuse::Observing) && head.phase == Phase::Progressing;
+    let proof = draft.assigned(&member.cluster, app).and_then(|assigned| assigned.proof);
+    let returns = proof.is_some_and(|proof| proof.release == member.release);
+    record.state == MemberState::Waiting && !skipped && (head.waves[wave].opened.is_some() || returns)
+}
+
+/// Gives joiners with nothing to run what an earlier rollout shipped to their wave.
+pub(crate) fn baselines(draft: &mut Draft<'_>, lead: usize) {
+    let head = draft.head(lead);
+    let joiners: Vec<_> = draft
+        .placed(lead)
+        .filter(|(app, member, record, wave)| {
+            let closed = head.waves[*wave].opened.is_none() || head.phase == Phase::Halted;
+            let idle =
+                draft.assigned(&member.cluster, app).is_none_or(|assigned| assigned.running().is_none());
+            closed && idle && record.state == MemberState::Waiting
+        })
+        .map(|(app, member, _, wave)| (app, member.cluster.clone(), wave))
+        .collect();
+    if joiners.is_empty() {
+        return;
+    }
+    let mut leading = Budget::of(draft, lead);
+    for (app, cluster, wave) in joiners {
+        if let Some(wait) = baseline(draft, lead, &mut leading, app, &cluster, wave) {
+            draft.waits.insert((lead, app), wait);
+        }
+    }
+}
+
+/// Releases one baseline; or says what it waits for, if it is not the wave itself.
+fn baseline<'a>(
+    draft: &mut Draft<'a>,
+    lead: usize,
+    leading: &mut Budget,
+    app: &'a AppKey,
+    cluster: &ClusterName,
+    wave: usize,
+) -> Option<Wait> {
+    let Some((older, its_wave)) = stand_in(draft, lead, app, cluster) else {
+        // What its own wave waits for is said by the report.
+        return None;
+    };
+    let member = draft.rollout(older).members.get(app)?;
+    let refused = blocked(draft, older, app, member)
+        .or_else(|| leading.refuses(draft, lead, wave, cluster, app))
+        .or_else(|| cluster_refuses(draft, cluster, app));
+    if refused.is_some() {
+        return refused;
+    }
+    if draft.record(older, app).is_none_or(|record| record.state != MemberState::Waiting) {
+        let change = Change::Place { app: app.clone(), wave: Some(its_wave), late: true, fills: false };
+        draft.step(older, change);
+    }
+    let refused = Budget::of(draft, older).refuses(draft, older, its_wave, cluster, app);
+    if refused.is_none() {
+        leading.take(wave, cluster, Slot::Inherited);
+        write(draft, older, app, member, true);
+    }
+    refused
+}
+
+/// The newest earlier rollout in which the joiner's wave passed, and that wave there.
+pub(crate) fn stand_in(
+    draft: &Draft<'_>,
+    lead: usize,
+    app: &AppKey,
+    cluster: &ClusterName,
+) -> Option<(usize, usize)> {
+    (draft.line_of(lead).start..lead).rev().find_map(|older| {
+        let head = draft.head(older);
+        let ended = matches!(head.phase, Phase::Done | Phase::Superseded) && head.halted.is_none();
+        let member = draft.rollout(older).members.get(app).filter(|member| member.cluster == *cluster)?;
+        let wave = waves::wave_of(draft, older, app, member)?;
+        let passed = head.waves.get(wave).is_some_and(|wave| wave.passed.is_some());
+        (ended && passed).then_some((older, wave))
+    })
+}
+
+fn write(draft: &mut Draft<'_>, index: usize, app: &AppKey, member: &Member, baseline: bool) {
+    let seat = (member.cluster.clone(), app.clone());
+    let position = draft.fleet.next_position(&seat).expect("an agent ahead of the store blocks the release");
+    let (app, cluster, release) = (app.clone(), member.cluster.clone(), member.release);
+    draft.step(index, Change::Release { app, cluster, release, position, baseline });
+}
+
+/// Why the member may not be released to whatever its wave says; `None` when it may.
+pub(crate) fn blocked(draft: &Draft<'_>, index: usize, app: &AppKey, member: &Member) -> Option<Wait> {
+    let name = &member.cluster;
+    away(draft, name).or_else(|| {
+        if draft.fleet.next_position(&(name.clone(), app.clone())).is_none() {
+            let hold = crate::fleet::Hold::HubBehindAgent;
+            return Some(Wait::Held { cluster: name.clone(), hold });
+        }
+        draft.terms[index]
+            .awaits_sync(member)
+            .then(|| Wait::AwaitingSync { app: app.clone(), release: member.release })
+    })
+}
+
+/// Why nothing may be released to the cluster; `None` when something may.
+pub(crate) fn away(draft: &Draft<'_>, name: &ClusterName) -> Option<Wait> {
+    let cluster = name.clone();
+    let Some(state) = draft.cluster(name) else { return Some(Wait::UnknownCluster { cluster }) };
+    if let Some(pause) = state.pauses.iter().find(|pause| pause.is_active(draft.now)) {
+        return Some(Wait::Paused {
+            cluster,
+            reason: pause.reason.clone(),
+            by: pause.by.clone(),
+            until: pause.until,
+            acknowledged: pause.acknowledged,
+            local: pause.local,
+        });
+    }
+    if let Some(hold) = &state.hold {
+        return Some(Wait::Held { cluster, hold: hold.clone() });
+    }
+    match state.link {
+        Link::Connected => None,
+        Link::LostSince(since) => Some(Wait::Unreachable { cluster, since, seen: true }),
+        Link::NeverSeen { since } => Some(Wait::Unreachable { cluster, since, seen: false }),
+    }
+}

@@ -1,4 +1,5 @@
-//! How long puts, lists and watches take on this machine's disk: `cargo run --release -p hub-store --example timing -- FOLDER`.
+//! How long puts, lists and watches take on this machine's disk: `cargo run --release -p hub-store --example
+//! timing -- FOLDER`.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 #![allow(clippy::disallowed_methods, reason = "bare tasks: there is no process to drain")]
 

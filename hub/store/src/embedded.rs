@@ -1,10 +1,11 @@
 //! The store of one hub: a redb file in a folder of its own, with nothing to run beside it.
 //!
-//! One thread writes. Commits that arrive while it waits for the disk share its next durable write, each with its own compares
-//! and its own revision, so a hundred writers cost little more than one. Reads take a snapshot and never wait for the writer.
+//! One thread writes. Commits that arrive while it waits for the disk share its next durable write, each with
+//! its own compares and its own revision, so a hundred writers cost little more than one. Reads take a
+//! snapshot and never wait for the writer.
 //!
-//! Why it stops taking writes after the first failure of the disk: whether that write is durable is unknown, so no later one
-//! could be compared with it honestly. Opening the store again finds out.
+//! Why it stops taking writes after the first failure of the disk: whether that write is durable is unknown,
+//! so no later one could be compared with it honestly. Opening the store again finds out.
 
 mod file;
 mod table;
@@ -22,7 +23,8 @@ use crate::{Config, Entry, Error, Listing, Outcome, Page, Revision, Store, Txn, 
 use table::Snapshot;
 use writer::Writer;
 
-/// A [`Store`] in a folder. Dropping it waits for the commits under way, ends its watches, and frees the folder.
+/// A [`Store`] in a folder. Dropping it waits for the commits under way, ends its watches, and frees the
+/// folder.
 #[derive(Debug)]
 pub struct Embedded {
     // Dropped first: it joins the thread that holds the other reference to the database.
@@ -33,8 +35,8 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Opens the store in `folder`, or makes one there. The folder is the store's own: only its owner may look into it (mode
-    /// 0700, the file 0600). Verifies the whole file, and blocks while it does.
+    /// Opens the store in `folder`, or makes one there. The folder is the store's own: only its owner may
+    /// look into it (mode 0700, the file 0600). Verifies the whole file, and blocks while it does.
     ///
     /// # Errors
     /// When another process (or another `Embedded`) has it open, when the file is damaged or of a newer version, and when the

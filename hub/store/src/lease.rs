@@ -1,11 +1,13 @@
 //! Who may act alone: a lease held in a key, and the fence that its actions carry.
 //!
-//! It decides, from the key's entry and the time, which transaction the would-be holder should try. Its safety is in the store
-//! and not in clocks: every action of a holder compares [`Lease::fence`], the create revision of the key, in its own transaction.
-//! Whoever takes a lease over removes the key first, so the fence of the one before never holds again. Clocks that disagree make a
-//! lease change hands early or late, and never twice at once.
+//! It decides, from the key's entry and the time, which transaction the would-be holder should try. Its
+//! safety is in the store and not in clocks: every action of a holder compares [`Lease::fence`], the create
+//! revision of the key, in its own transaction. Whoever takes a lease over removes the key first, so the
+//! fence of the one before never holds again. Clocks that disagree make a lease change hands early or late,
+//! and never twice at once.
 //!
-//! Holder names must be unique to a process's life (a name with a random part), or two lives would share a fence.
+//! Holder names must be unique to a process's life (a name with a random part), or two lives would share a
+//! fence.
 
 use std::time::Duration;
 

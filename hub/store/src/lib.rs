@@ -1,20 +1,22 @@
 //! The hub's memory: a key-value store in which every change has a revision.
 //!
-//! It decides whether a transaction may commit, by comparing the revisions of keys, and numbers what commits. It knows nothing of
-//! what the values mean.
+//! It decides whether a transaction may commit, by comparing the revisions of keys, and numbers what commits.
+//! It knows nothing of what the values mean.
 //!
-//! The semantics are etcd's, and the limits are those that etcd can hold too, so that one hub on a folder ([`Embedded`]), a test
-//! ([`Memory`]) and, later, several hubs on etcd behave the same behind [`Store`].
+//! The semantics are etcd's, and the limits are those that etcd can hold too, so that one hub on a folder
+//! ([`Embedded`]), a test ([`Memory`]) and, later, several hubs on etcd behave the same behind [`Store`].
 //!
 //! Invariants:
-//! 1. There is one counter. A transaction that changes something takes the next [`Revision`]; all its changes carry it; no
-//!    revision is ever used twice, restarts included. A transaction that changes nothing (no operations, or deletes of absent
-//!    keys) takes none.
+//! 1. There is one counter. A transaction that changes something takes the next [`Revision`]; all its changes
+//!    carry it; no revision is ever used twice, restarts included. A transaction that changes nothing (no
+//!    operations, or deletes of absent keys) takes none.
 //! 2. What is acknowledged is durable, and visible to every later read.
-//! 3. Watchers see only what is durable: each change once, in the order of revisions, the changes of one revision together.
+//! 3. Watchers see only what is durable: each change once, in the order of revisions, the changes of one
+//!    revision together.
 //! 4. Nothing grows with a slow reader: a watcher that falls behind the window is told so and ends.
 //!
-//! A listing and a watch join without a gap: `watch(prefix, listing.revision)` starts exactly after what was listed.
+//! A listing and a watch join without a gap: `watch(prefix, listing.revision)` starts exactly after what was
+//! listed.
 
 mod apply;
 mod embedded;
@@ -78,7 +80,8 @@ pub trait Store: Send + Sync + Debug {
     /// committed is then unknown until the store is opened again.
     async fn commit(&self, txn: Txn) -> Result<Outcome, Error>;
 
-    /// Every change with a revision greater than `from` to keys that start with `prefix`: in order, each exactly once.
+    /// Every change with a revision greater than `from` to keys that start with `prefix`: in order, each
+    /// exactly once.
     ///
     /// A `from` that the store has not reached yet waits for it.
     ///

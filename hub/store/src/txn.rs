@@ -1,7 +1,8 @@
 //! Transactions: what to compare, what to write, and the limits that every backend shares.
 //!
-//! Why these limits: etcd takes at most 128 operations and, as it is shipped, 1.5 MiB in one request, and refuses a transaction
-//! that touches a key twice. A transaction that works on the embedded store must work there too.
+//! Why these limits: etcd takes at most 128 operations and, as it is shipped, 1.5 MiB in one request, and
+//! refuses a transaction that touches a key twice. A transaction that works on the embedded store must work
+//! there too.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -180,7 +181,8 @@ fn check_key(key: &str) -> Result<(), Error> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a conflict is not an error: nothing was written"]
 pub enum Outcome {
-    /// All of it is durable. The revision is the transaction's own, or the store's newest when nothing changed.
+    /// All of it is durable. The revision is the transaction's own, or the store's newest when nothing
+    /// changed.
     Committed(Revision),
     /// Nothing was written, because the first compare that failed is on this key, which holds this.
     Conflict { key: String, actual: Option<Entry> },

@@ -28,8 +28,8 @@ impl Watch {
         Self { window, tip, prefix, at, ended: false }
     }
 
-    /// Everything up to this revision has been given or does not concern the prefix. It moves on without changes too, which
-    /// makes it the revision of a bookmark.
+    /// Everything up to this revision has been given or does not concern the prefix. It moves on without
+    /// changes too, which makes it the revision of a bookmark.
     pub fn position(&self) -> Revision {
         self.at
     }

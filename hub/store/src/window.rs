@@ -1,7 +1,8 @@
 //! The newest changes, kept in memory for watchers.
 //!
-//! Why a shared window and not a queue for each watcher: the memory is bounded by one number whatever the number of watchers, and
-//! a watcher is only a position. One that falls behind the oldest change kept has lost changes, and is told so.
+//! Why a shared window and not a queue for each watcher: the memory is bounded by one number whatever the
+//! number of watchers, and a watcher is only a position. One that falls behind the oldest change kept has
+//! lost changes, and is told so.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The layout of the file: `current` holds each key's newest entry, `meta` the newest revision and the format.
+//! The layout of the file: `current` holds each key's newest entry, `meta` the newest revision and the
+//! format.
 
 use std::ops::Bound;
 use std::path::Path;

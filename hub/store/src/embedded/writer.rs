@@ -1,4 +1,5 @@
-//! The one thread that writes: it takes all the commits that wait, makes them durable together, then shows and acknowledges them.
+//! The one thread that writes: it takes all the commits that wait, makes them durable together, then shows
+//! and acknowledges them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

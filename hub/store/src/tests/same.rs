@@ -1,4 +1,5 @@
-//! The same random transactions give the same results, revisions, listings and watch events on every backend and on the model.
+//! The same random transactions give the same results, revisions, listings and watch events on every backend
+//! and on the model.
 
 use std::collections::BTreeSet;
 

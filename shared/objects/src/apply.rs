@@ -129,7 +129,8 @@ pub fn track(
 fn prepare(config: &Value, manager: Manager<'_>, schema: &Schema) -> Result<Value, Status> {
     if manager.name.is_empty() {
         return Err(Status::bad_request(
-            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch",
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: \
+             is required for apply patch",
         ));
     }
     if value::get(config, &["metadata", "managedFields"]).is_some() {

@@ -51,11 +51,11 @@ pub fn generate(base: &str, random: u64) -> String {
 pub fn dns1123_label(text: &str) -> Vec<String> {
     let mut problems = too_long(text, LABEL_LENGTH);
     if !is_dns_label(text) {
-        problems.push(
-            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an \
-             alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-                .to_owned(),
-        );
+        problems.push(form(
+            "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'",
+            "'my-name',  or '123-abc'",
+            "[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+        ));
     }
     problems
 }
@@ -64,14 +64,21 @@ pub fn dns1123_label(text: &str) -> Vec<String> {
 pub fn dns1123_subdomain(text: &str) -> Vec<String> {
     let mut problems = too_long(text, SUBDOMAIN_LENGTH);
     if !text.split('.').all(is_dns_label) {
-        problems.push(
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end \
-             with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-             '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-                .to_owned(),
-        );
+        problems.push(form(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'",
+            "'example.com'",
+            r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
+        ));
     }
     problems
+}
+
+/// The usual sentence: what a text consists of, with examples and the regular expression.
+fn form(what: &str, examples: &str, regex: &str) -> String {
+    format!(
+        "{what}, and must start and end with an alphanumeric character \
+         (e.g. {examples}, regex used for validation is '{regex}')"
+    )
 }
 
 /// What is wrong with a name that only has to fit in a URL.
@@ -86,16 +93,16 @@ pub fn path_segment(text: &str) -> Vec<String> {
 /// What is wrong with a label or annotation key, a finalizer, and the like: an optional DNS subdomain, `/`,
 /// and a name.
 pub fn qualified_name(text: &str) -> Vec<String> {
-    const FORM: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric \
-                        character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
-                        '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+    let name_form = form(
+        "must consist of alphanumeric characters, '-', '_' or '.'",
+        "'MyName',  or 'my.name',  or '123-abc'",
+        "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]",
+    );
     let mut problems = Vec::new();
     let name = match text.split_once('/') {
         Some((_, name)) if name.contains('/') => {
-            let form = format!(
-                "a qualified name {FORM} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-            );
-            return vec![form];
+            let prefix = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
+            return vec![format!("a qualified name {name_form} {prefix}")];
         }
         Some(("", name)) => {
             problems.push("prefix part must be non-empty".to_owned());
@@ -112,7 +119,7 @@ pub fn qualified_name(text: &str) -> Vec<String> {
     }
     problems.extend(too_long(name, LABEL_LENGTH).into_iter().map(|p| format!("name part {p}")));
     if !is_label_text(name) {
-        problems.push(format!("name part {FORM}"));
+        problems.push(format!("name part {name_form}"));
     }
     problems
 }
@@ -121,12 +128,11 @@ pub fn qualified_name(text: &str) -> Vec<String> {
 pub fn label_value(text: &str) -> Vec<String> {
     let mut problems = too_long(text, LABEL_LENGTH);
     if !text.is_empty() && !is_label_text(text) {
-        problems.push(
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end \
-             with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is \
-             '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-                .to_owned(),
-        );
+        problems.push(form(
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'",
+            "'MyValue',  or 'my_value',  or '12345'",
+            "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?",
+        ));
     }
     problems
 }

@@ -8,7 +8,7 @@ use super::set::FieldSet;
 use crate::value::{self, metadata_mut};
 
 /// How a manager came by its fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Operation {
     Apply,
     Update,
@@ -113,8 +113,9 @@ pub(crate) fn read(object: &Value) -> Vec<Entry> {
     entries.and_then(Value::as_array).into_iter().flatten().filter_map(Entry::from_wire).collect()
 }
 
-/// Writes the entries that have fields left.
-pub(crate) fn write(object: &mut Value, entries: Vec<Entry>) {
+/// Writes the entries that have fields left, those of apply first, as Kubernetes orders them.
+pub(crate) fn write(object: &mut Value, mut entries: Vec<Entry>) {
+    entries.sort_by_key(|entry| entry.operation);
     let entries: Vec<_> =
         entries.iter().filter(|entry| !entry.fields.is_empty()).map(Entry::to_wire).collect();
     let metadata = metadata_mut(object);

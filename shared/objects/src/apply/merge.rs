@@ -52,14 +52,15 @@ pub(crate) fn item_key(shape: &Shape, item: &Value) -> Result<Step, String> {
     let fields = keys.iter().map(|(name, default)| {
         let value = item.get(name).or(default.as_ref());
         value.map(|value| (name, value)).ok_or_else(|| {
-            format!("associative list with keys has an element that omits key field {name:?} (and doesn't have default value)")
+            let problem = "associative list with keys has an element that omits key field";
+            format!("{problem} {name:?} (and doesn't have default value)")
         })
     });
     Ok(Step::Key(key_text(fields.collect::<Result<Vec<_>, _>>()?)))
 }
 
-/// The items of both, those in both merged. The configuration's order rules; what is live only keeps its
-/// place before the item that follows it.
+/// The items of both, those in both merged. The configuration's order rules for its items; what is live only
+/// comes as early as it can, so that new items come last.
 pub(crate) fn merge_items(
     live: &[(Step, &Value)],
     config: &[(Step, &Value)],
@@ -69,17 +70,16 @@ pub(crate) fn merge_items(
     let mut merged = Vec::new();
     let mut rest = live.iter().peekable();
     for (step, wanted) in config {
-        let Some(at) = find(live, step) else {
-            merged.push((*wanted).clone());
-            continue;
-        };
-        while let Some((key, item)) = rest.next_if(|(key, _)| key != step) {
-            if find(config, key).is_none() {
-                merged.push((*item).clone());
-            }
+        while let Some((_, item)) = rest.next_if(|(key, _)| find(config, key).is_none()) {
+            merged.push((*item).clone());
         }
-        rest.next();
-        merged.push(merge(live[at].1, wanted));
+        match find(live, step) {
+            Some(at) => {
+                merged.push(merge(live[at].1, wanted));
+                rest.next_if(|(key, _)| key == step);
+            }
+            None => merged.push((*wanted).clone()),
+        }
     }
     let left = rest.filter(|(key, _)| find(config, key).is_none());
     merged.extend(left.map(|(_, item)| (*item).clone()));

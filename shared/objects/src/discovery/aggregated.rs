@@ -10,15 +10,16 @@ pub const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=API
 /// `GET /api` for who accepts [`AGGREGATED`].
 pub fn aggregated_core(resources: &[ApiResource]) -> Value {
     let empty = versions(resources, "").is_empty();
-    list(if empty { Vec::new() } else { vec![group(resources, "")] })
+    if empty { list(&[]) } else { list(&[group(resources, "")]) }
 }
 
 /// `GET /apis` for who accepts [`AGGREGATED`].
 pub fn aggregated_groups(resources: &[ApiResource]) -> Value {
-    list(groups(resources).iter().map(|name| group(resources, name)).collect())
+    let groups: Vec<_> = groups(resources).iter().map(|name| group(resources, name)).collect();
+    list(&groups)
 }
 
-fn list(items: Vec<Value>) -> Value {
+fn list(items: &[Value]) -> Value {
     json!({
         "kind": "APIGroupDiscoveryList",
         "apiVersion": "apidiscovery.k8s.io/v2",

@@ -53,7 +53,7 @@ pub fn create(
     metadata.insert("uid".to_owned(), new.uid.into());
     metadata.insert("creationTimestamp".to_owned(), whole_seconds(now));
     metadata.insert("generation".to_owned(), 1.into());
-    valid(check(&object, rules), resource, &object)?;
+    valid(&check(&object, rules), resource, &object)?;
     Ok(object)
 }
 
@@ -62,8 +62,8 @@ fn whole_seconds(now: Timestamp) -> Value {
     Timestamp::from_second(now.as_second()).expect("a time cut to its second is in range").to_string().into()
 }
 
-fn valid(errors: Vec<FieldError>, resource: Resource<'_>, object: &Value) -> Result<(), Status> {
-    if errors.is_empty() { Ok(()) } else { Err(Status::invalid(resource, name(object), &errors)) }
+fn valid(errors: &[FieldError], resource: Resource<'_>, object: &Value) -> Result<(), Status> {
+    if errors.is_empty() { Ok(()) } else { Err(Status::invalid(resource, name(object), errors)) }
 }
 
 /// Which part of an object a request writes.
@@ -106,7 +106,7 @@ pub fn update(
     if part == Part::Main {
         let mut errors = check(&new, rules);
         errors.extend(check_change(old, &new, rules));
-        valid(errors, resource, &new)?;
+        valid(&errors, resource, &new)?;
     }
     if is_deleting(&new) && finalizers(&new).is_empty() {
         return Ok(Updated::Removed(new));

@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "cases read better with values")]
+
 use super::*;
 
 /// Valid, or the start of the first problem.
@@ -48,4 +50,16 @@ fn generated_names() {
     assert_eq!(long.len(), 63);
     assert!(dns1123_label(&long).is_empty(), "{long}");
     assert_ne!(generate("a", 1), generate("a", 2));
+}
+
+#[test]
+fn the_words_are_those_of_kubernetes() {
+    let words = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \
+                 and must start and end with an alphanumeric character (e.g. 'example.com', regex used for \
+                 validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+    assert_eq!(dns1123_subdomain("A"), [words]);
+    let words = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', \
+                 and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or \
+                 '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+    assert_eq!(label_value("a b"), [words]);
 }

@@ -11,7 +11,10 @@ const MAX_OPERATIONS: usize = 10_000;
 
 pub(super) fn apply(object: &Value, patch: &Value) -> Result<Value, Status> {
     let operations = patch.as_array().ok_or_else(|| {
-        Status::bad_request("error decoding patch: a JSON patch must be a list of operations, as in [{\"op\": \"remove\", \"path\": \"/spec/suspend\"}]")
+        Status::bad_request(
+            "error decoding patch: a JSON patch must be a list of operations, \
+             as in [{\"op\": \"remove\", \"path\": \"/spec/suspend\"}]",
+        )
     })?;
     if operations.len() > MAX_OPERATIONS {
         let found = operations.len();
@@ -30,40 +33,25 @@ pub(super) fn apply(object: &Value, patch: &Value) -> Result<Value, Status> {
 }
 
 fn refuse(patch: &Patch, error: &PatchError) -> Status {
+    let (name, from) = match &patch[error.operation] {
+        PatchOperation::Add(_) => ("add", ""),
+        PatchOperation::Remove(_) => ("remove", ""),
+        PatchOperation::Replace(_) => ("replace", ""),
+        PatchOperation::Test(_) => ("test", ""),
+        PatchOperation::Move(operation) => ("move", operation.from.as_str()),
+        PatchOperation::Copy(operation) => ("copy", operation.from.as_str()),
+    };
     let path = error.path.as_str();
-    let missing = match patch.get(error.operation) {
-        Some(PatchOperation::Add(_)) => {
-            format!("add operation does not apply: doc is missing path: {path:?}: missing value")
-        }
-        Some(PatchOperation::Remove(_)) => {
-            format!("remove operation does not apply: doc is missing path: {path:?}: missing value")
-        }
-        Some(PatchOperation::Replace(_)) => {
-            format!("replace operation does not apply: doc is missing path: {path:?}: missing value")
-        }
-        Some(PatchOperation::Move(_) | PatchOperation::Copy(_) | PatchOperation::Test(_)) | None => {
-            format!("doc is missing path: {path:?}: missing value")
-        }
-    };
-    let from = match patch.get(error.operation) {
-        Some(PatchOperation::Move(operation)) => operation.from.as_str(),
-        Some(PatchOperation::Copy(operation)) => operation.from.as_str(),
-        Some(
-            PatchOperation::Add(_)
-            | PatchOperation::Remove(_)
-            | PatchOperation::Replace(_)
-            | PatchOperation::Test(_),
-        )
-        | None => path,
-    };
+    #[allow(clippy::wildcard_enum_match_arm, reason = "the enum is open: json-patch adds variants")]
     let why = match &error.kind {
         PatchErrorKind::TestFailed => format!("testing value {path} failed: test failed"),
-        PatchErrorKind::InvalidFromPointer => format!("doc is missing from path: {from:?}: missing value"),
+        PatchErrorKind::InvalidFromPointer => {
+            format!("{name} operation does not apply: doc is missing from path: {from:?}: missing value")
+        }
         PatchErrorKind::CannotMoveInsideItself => format!("cannot move {from:?} into itself"),
-        _ => missing,
+        _ => format!("{name} operation does not apply: doc is missing path: {path:?}: missing value"),
     };
-    Status::unprocessable(format!(
-        "the server rejected our request due to an error in our request: operation {}: {why}",
-        error.operation
-    ))
+    let operation = error.operation;
+    let words = "the server rejected our request due to an error in our request";
+    Status::unprocessable(format!("{words}: operation {operation}: {why}"))
 }

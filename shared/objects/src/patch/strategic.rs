@@ -68,15 +68,15 @@ fn merge_map(
         };
     }
     for (directive, value) in patch {
-        if let (Some(name), Some(gone)) = (directive.strip_prefix(DELETE_FROM), value.as_array()) {
-            if let Some(Value::Array(items)) = merged.get_mut(name) {
-                items.retain(|item| !gone.contains(item));
-            }
+        let Some(listed) = value.as_array() else { continue };
+        let list = |prefix| directive.strip_prefix(prefix);
+        if let Some(Value::Array(items)) = list(DELETE_FROM).and_then(|name| merged.get_mut(name)) {
+            items.retain(|item| !listed.contains(item));
         }
-        if let (Some(name), Some(order)) = (directive.strip_prefix(ORDER), value.as_array()) {
-            if let Some(Value::Array(items)) = merged.get_mut(name) {
-                sort(items, order, schema.field(name));
-            }
+        if let Some(name) = list(ORDER)
+            && let Some(Value::Array(items)) = merged.get_mut(name)
+        {
+            sort(items, listed, schema.field(name));
         }
     }
     Ok(Some(merged))
@@ -136,7 +136,7 @@ fn merge_list(live: &[Value], patch: &[Value], shape: &Shape, schema: &Schema) -
 
 /// Puts the items that the order names into that order; the others keep their places behind those before
 /// them.
-fn sort(items: &mut Vec<Value>, order: &[Value], schema: &Schema) {
+fn sort(items: &mut [Value], order: &[Value], schema: &Schema) {
     let key = |item: &Value| item_key(schema.shape(), item).ok();
     let rank = |item: &Value| order.iter().position(|wanted| key(wanted) == key(item) && key(item).is_some());
     let mut named: Vec<_> = items.iter().filter(|item| rank(item).is_some()).cloned().collect();

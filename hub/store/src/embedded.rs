@@ -39,8 +39,8 @@ impl Embedded {
     /// look into it (mode 0700, the file 0600). Verifies the whole file, and blocks while it does.
     ///
     /// # Errors
-    /// When another process (or another `Embedded`) has it open, when the file is damaged or of a newer version, and when the
-    /// folder cannot be written.
+    /// When another process (or another `Embedded`) has it open, when the file is damaged or of a newer
+    /// version, and when the folder cannot be written.
     pub fn open(folder: &Path, config: Config) -> Result<Self, Error> {
         let config = checked(config);
         let database = Arc::new(file::open(folder, config.cache_bytes)?);

@@ -76,8 +76,8 @@ pub trait Store: Send + Sync + Debug {
     /// Dropping the returned future does not withdraw a transaction that was already handed over.
     ///
     /// # Errors
-    /// When the transaction breaks a limit (nothing was changed), or when the storage fails: whether the transaction was
-    /// committed is then unknown until the store is opened again.
+    /// When the transaction breaks a limit (nothing was changed), or when the storage fails: whether the
+    /// transaction was committed is then unknown until the store is opened again.
     async fn commit(&self, txn: Txn) -> Result<Outcome, Error>;
 
     /// Every change with a revision greater than `from` to keys that start with `prefix`: in order, each
@@ -86,8 +86,8 @@ pub trait Store: Send + Sync + Debug {
     /// A `from` that the store has not reached yet waits for it.
     ///
     /// # Errors
-    /// [`Error::Compacted`] when changes after `from` have left the window, which a restart empties: list again, and watch from
-    /// the listing's revision.
+    /// [`Error::Compacted`] when changes after `from` have left the window, which a restart empties: list
+    /// again, and watch from the listing's revision.
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error>;
 
     /// The newest revision.

@@ -48,8 +48,8 @@ impl PatchKind {
 /// The object after a JSON patch.
 ///
 /// # Errors
-/// 400 when the patch is malformed, 413 when it has more than 10,000 operations, 422 when an operation does not fit the
-/// object; all name the operation by its place, the first being 0.
+/// 400 when the patch is malformed, 413 when it has more than 10,000 operations, 422 when an operation does
+/// not fit the object; all name the operation by its place, the first being 0.
 pub fn json(object: &Value, patch: &Value) -> Result<Value, Status> {
     json::apply(object, patch)
 }

@@ -37,3 +37,6 @@ pub use record::{Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Orde
 pub use report::{Report, RolloutReport, WaveReport};
 pub use step::{Change, Plan, Step, Writes, apply, apply_step};
 pub use wait::Wait;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! A small fleet for tests: clusters with simulated agents, commits, a clock, and the hub's part in
+//! between (membership recomputed from frozen inputs, plans applied step by step).
+
+use crate::{
+    ClusterState, Fleet, Link, Member, Pause, Phase, Plan, Report, Rollout, Seat, apply_step, observe, plan,
+};
+use jiff::{SignedDuration, Timestamp};
+use shared_model::{
+    AppKey, ClusterName, Digest, Health, HealthStatus, Observation, Owner, OwnerKind, Position, ReleaseId,
+    RolloutName, SyncPhase, SyncState, fleet_rollout::PlanSpec,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a rollout was made from: a commit, and a later one that changes some clusters only.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source {
+    pub(crate) commit: String,
+    pub(crate) base: Option<String>,
+    pub(crate) only: BTreeSet<ClusterName>,
+}
+
+impl Source {
+    fn commit_of(&self, cluster: &ClusterName) -> &str {
+        match &self.base {
+            Some(base) if !self.only.contains(cluster) => base,
+            _ => &self.commit,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) fleet: Fleet,
+    pub(crate) now: Timestamp,
+    pub(crate) plan: PlanSpec,
+    pub(crate) automated: bool,
+    /// Application name prefixes: one application each per cluster.
+    pub(crate) apps: Vec<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) sources: BTreeMap<RolloutName, Source>,
+    /// Which commit a release is of, for people.
+    pub(crate) releases: BTreeMap<ReleaseId, String>,
+    /// What each agent was last told.
+    pub(crate) agents: BTreeMap<Seat, (Position, ReleaseId)>,
+    pub(crate) sync_requests: BTreeMap<AppKey, ReleaseId>,
+}
+
+pub(crate) fn start() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn owner() -> Owner {
+    Owner { kind: OwnerKind::ApplicationSet, namespace: "argocd".into(), name: "web".into() }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            fleet: Fleet { incarnation: 1, ..Fleet::default() },
+            now: start(),
+            plan: PlanSpec::Immediate,
+            automated: true,
+            apps: vec!["web".into()],
+            labels: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            sync_requests: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn app(&self, prefix: &str, cluster: &ClusterName) -> AppKey {
+        AppKey::new("argocd", format!("{prefix}-{cluster}"))
+    }
+
+    pub(crate) fn seats(&self, cluster: &ClusterName) -> Vec<Seat> {
+        self.apps.iter().map(|prefix| (cluster.clone(), self.app(prefix, cluster))).collect()
+    }
+
+    pub(crate) fn cluster(&mut self, name: &str) -> &mut ClusterState {
+        self.fleet.clusters.entry(ClusterName::new(name)).or_insert_with(ClusterState::default)
+    }
+
+    pub(crate) fn pause(&mut self, name: &str, until: Option<Timestamp>) {
+        let pause = Pause { reason: "INC-7".into(), by: "ann".into(), until, ..Pause::default() };
+        self.cluster(name).pauses.push(pause);
+    }
+
+    pub(crate) fn leave(&mut self, name: &str) {
+        let name = ClusterName::new(name);
+        self.fleet.clusters.remove(&name);
+        self.fleet.assigned.retain(|seat, _| seat.0 != name);
+        self.fleet.observed.retain(|seat, _| seat.0 != name);
+        self.agents.retain(|seat, _| seat.0 != name);
+        self.refresh();
+    }
+
+    /// A new rollout waits in the line.
+    pub(crate) fn commit(&mut self, source: Source) -> RolloutName {
+        let line = self.fleet.lines.entry(owner()).or_default();
+        let sequence = line.rollouts.last().map_or(1, |rollout| rollout.sequence + 1);
+        let name = RolloutName::new(format!("r{sequence}"));
+        line.rollouts.push(Rollout {
+            name: name.clone(),
+            sequence,
+            created: self.now,
+            plan: self.plan.clone(),
+            head: crate::Head::default(),
+            members: BTreeMap::new(),
+        });
+        self.sources.insert(name.clone(), source);
+        self.refresh();
+        name
+    }
+
+    /// What control does: members follow from the frozen inputs and the clusters there are.
+    pub(crate) fn refresh(&mut self) {
+        let clusters: Vec<_> = self.fleet.clusters.keys().cloned().collect();
+        let Some(mut line) = self.fleet.lines.remove(&owner()) else { return };
+        for rollout in &mut line.rollouts {
+            let source = &self.sources[&rollout.name];
+            let mut old = std::mem::take(&mut rollout.members);
+            for cluster in &clusters {
+                for prefix in self.apps.clone() {
+                    let key = self.app(&prefix, cluster);
+                    let commit = source.commit_of(cluster);
+                    let release = ReleaseId(Digest::of(format!("{commit}/{prefix}/{cluster}").as_bytes()));
+                    self.releases.insert(release, commit.to_owned());
+                    let mut labels = self.labels.clone();
+                    labels.extend(self.fleet.clusters[cluster].labels.clone());
+                    let member = Member {
+                        labels,
+                        automated: self.automated,
+                        sync_requested: self.sync_requests.get(&key).copied(),
+                        record: old.remove(&key).and_then(|member| member.record),
+                        ..Member::new(cluster.clone(), release)
+                    };
+                    rollout.members.insert(key, member);
+                }
+            }
+        }
+        self.fleet.lines.insert(owner(), line);
+    }
+
+    /// The agent of a connected cluster takes what it was assigned.
+    pub(crate) fn deliver(&mut self, cluster: &ClusterName) {
+        let state = &self.fleet.clusters[cluster];
+        if state.link != Link::Connected || state.pauses.iter().any(|pause| pause.is_active(self.now)) {
+            return;
+        }
+        for seat in self.seats(cluster) {
+            let Some(told) = self.fleet.assigned.get(&seat).and_then(crate::Assigned::running) else {
+                continue;
+            };
+            let known = self.agents.entry(seat).or_insert(told);
+            *known = told.max(*known);
+        }
+    }
+
+    /// What the agent of a seat would report now.
+    pub(crate) fn observation(
+        &self,
+        seat: &Seat,
+        phase: SyncPhase,
+        health: HealthStatus,
+    ) -> Option<Observation> {
+        let (position, release) = self.agents.get(seat).copied()?;
+        Some(Observation {
+            application: seat.1.clone(),
+            cluster: seat.0.clone(),
+            position,
+            release: Some(release),
+            phase,
+            message: if phase == SyncPhase::Failed { "apply refused".into() } else { String::new() },
+            sync: SyncState::Synced,
+            health: Health::new(health, if health == HealthStatus::Healthy { "" } else { "0 of 1 ready" }),
+            drift: Vec::new(),
+            resources: Vec::new(),
+            healed: 0,
+            removed: false,
+            received_at: Timestamp::UNIX_EPOCH,
+            healthy_since: None,
+        })
+    }
+
+    /// The hub receives a report.
+    pub(crate) fn receive(&mut self, report: Observation) {
+        let seat = (report.cluster.clone(), report.application.clone());
+        let kept = observe(self.fleet.observed.get(&seat), report, self.now);
+        self.fleet.observed.insert(seat, kept);
+    }
+
+    pub(crate) fn report(&mut self, cluster: &str, phase: SyncPhase, health: HealthStatus) {
+        let cluster = ClusterName::new(cluster);
+        self.deliver(&cluster);
+        for seat in self.seats(&cluster) {
+            if let Some(report) = self.observation(&seat, phase, health) {
+                self.receive(report);
+            }
+        }
+    }
+
+    pub(crate) fn after(&mut self, seconds: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    }
+
+    /// Plans, checks the plan, and commits it.
+    pub(crate) fn run(&mut self) -> (Plan, Report) {
+        let (plan, report) = plan(&self.fleet, self.now);
+        for step in &plan.steps {
+            apply_step(&mut self.fleet, step, plan.at).expect("a plan names what its fleet has");
+        }
+        (plan, report)
+    }
+
+    pub(crate) fn lead(&self) -> Option<&Rollout> {
+        self.fleet.lines.get(&owner())?.lead()
+    }
+
+    pub(crate) fn phase(&self, rollout: &str) -> Phase {
+        self.fleet.lines[&owner()].get(&RolloutName::new(rollout)).unwrap().head.phase
+    }
+}

@@ -48,13 +48,19 @@ impl Credentials {
     pub fn basic(username: impl Into<String>, password: impl Into<String>) -> Self {
         let username = username.into();
         let username = if username.is_empty() { "x-access-token".to_owned() } else { username };
-        Self(Login::Basic { username, password: password.into() })
+        Self(Login::Basic { username, password: line(password.into()) })
     }
 
     /// A token sent as `Authorization: Bearer` (Argo CD's `bearerToken`, for Bitbucket Data Center).
     pub fn bearer(token: impl Into<String>) -> Self {
-        Self(Login::Bearer { token: token.into() })
+        Self(Login::Bearer { token: line(token.into()) })
     }
+}
+
+/// A secret as it was meant: `echo` and editors end it with a line feed.
+fn line(mut secret: String) -> String {
+    secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
+    secret
 }
 
 impl fmt::Debug for Credentials {

@@ -224,16 +224,16 @@ impl Mirror {
             }
         }
         numbers.sort();
-        let surplus = numbers.len().saturating_sub(GENERATIONS_KEPT);
-        for (_, path) in numbers.drain(..surplus) {
-            fs::remove_dir_all(path)?;
-        }
         let mut generations = Vec::new();
-        for (number, path) in numbers {
-            match tidy(&path).and_then(|()| Generation::open(number, path.clone())) {
-                Ok(generation) => generations.push(Arc::new(generation)),
+        while let Some((number, path)) = numbers.pop() {
+            let opened = match generations.len() {
+                GENERATIONS_KEPT => Err(io::Error::other("it is older than those that are kept")),
+                _ => tidy(&path).and_then(|()| Generation::open(number, path.clone())),
+            };
+            match opened {
+                Ok(generation) => generations.insert(0, Arc::new(generation)),
                 Err(err) => {
-                    tracing::warn!(path = %path.display(), error = %err, "a broken mirror is removed");
+                    tracing::info!(path = %path.display(), reason = %err, "a mirror is removed");
                     fs::remove_dir_all(&path)?;
                 }
             }
@@ -306,8 +306,9 @@ fn lay_out(path: &Path) -> io::Result<()> {
     write(&path.join("config"), "[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
 }
 
-/// Removes what an interrupted fetch leaves in a generation.
+/// Removes what an interrupted fetch leaves in a generation. Fails when it is none.
 fn tidy(path: &Path) -> io::Result<()> {
+    fs::read_dir(path.join("refs/flotilla"))?;
     match fs::remove_file(path.join("shallow.lock")) {
         Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
         Ok(()) | Err(_) => {}

@@ -13,6 +13,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// Network operations in all, as a multiple of those of one host.
 const HOSTS: usize = 8;
 
+/// Hosts with nobody waiting are forgotten when there are this many.
+const HOSTS_REMEMBERED: usize = 256;
+
 #[derive(Debug)]
 pub(crate) struct Pools {
     parallelism: usize,
@@ -63,7 +66,6 @@ impl Pools {
             let ready = ready.await;
             let host = host.acquire_owned().await.expect("the semaphore is never closed");
             let turn = network.acquire_owned().await.expect("the semaphore is never closed");
-            // The time spent waiting is over: the server gets what is left.
             blocking(&address.url, &deadline, (host, turn), move |deadline| work(deadline, &ready)).await
         };
         bounded(&address.url, &deadline, "waiting for the server or for its turn", talk).await
@@ -71,6 +73,9 @@ impl Pools {
 
     fn host(&self, name: String) -> Arc<Semaphore> {
         let mut hosts = self.hosts.lock();
+        if hosts.len() >= HOSTS_REMEMBERED {
+            hosts.retain(|_, turns| Arc::strong_count(turns) > 1);
+        }
         Arc::clone(hosts.entry(name).or_insert_with(|| Arc::new(Semaphore::new(self.parallelism))))
     }
 }
@@ -82,10 +87,13 @@ async fn blocking<T: Send + 'static>(
     turn: impl Send + 'static,
     work: impl FnOnce(&Deadline) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let deadline = deadline.clone();
+    let (deadline, at) = (deadline.clone(), url.clone());
     let span = tracing::Span::current();
     let done = tokio::task::spawn_blocking(move || {
-        let result = span.in_scope(|| work(&deadline));
+        let result = match deadline.passed() {
+            true => Err(Error::TimedOut { url: at, stage: "waiting for its turn", after: deadline.given() }),
+            false => span.in_scope(|| work(&deadline)),
+        };
         drop(turn);
         result
     });

@@ -16,7 +16,13 @@ use deadline::Bounded;
 pub(crate) use deadline::Deadline;
 pub(crate) use transport::Trust;
 
-use crate::{CommitId, Credentials, Error, address::Address, mirror, refs::Reference, tree};
+use crate::{
+    CommitId, Credentials, Error,
+    address::{Address, Place},
+    mirror,
+    refs::Reference,
+    tree,
+};
 use failure::failure;
 use gix::protocol::{
     Handshake, LsRefsCommand, SendFlushOnDrop,
@@ -71,14 +77,15 @@ impl Target<'_> {
                 cause: "repositories with SHA-256 ids are not supported yet".to_owned(),
             })?;
         let received = Session::open(self).and_then(|session| session.fetch(wanted, path, self.deadline));
-        let files = received.map_err(|err| match failure::says_missing(&err) {
-            true => Error::CommitNotFound {
-                url: self.address.url.clone(),
-                commit: commit.clone(),
-                revision: revision.to_owned(),
-            },
-            false => self.failed(&err, "fetching"),
-        })?;
+        let files =
+            received.map_err(|err| match failure::says_missing(&err) || self.is_missing_here(&wanted) {
+                true => Error::CommitNotFound {
+                    url: self.address.url.clone(),
+                    commit: commit.clone(),
+                    revision: revision.to_owned(),
+                },
+                false => self.failed(&err, "fetching"),
+            })?;
         let disk =
             |err: &std::io::Error| Error::disk(format!("cannot write the mirror {}", path.display()), err);
         let store = mirror::store(path).map_err(|err| disk(&err))?;
@@ -91,6 +98,19 @@ impl Target<'_> {
             std::fs::remove_file(keep).ok();
         }
         Ok(())
+    }
+
+    /// Whether a local repository lacks the commit. Its `git-upload-pack` says so and ends while it is
+    /// still being written to, so that its words may never be read.
+    fn is_missing_here(&self, wanted: &gix::oid) -> bool {
+        use gix::objs::Exists as _;
+        match &self.address.place {
+            Place::Http { .. } => false,
+            Place::File { path } => [path.join(".git"), path.clone()]
+                .iter()
+                .find_map(|folder| gix::odb::at(folder.join("objects")).ok())
+                .is_some_and(|objects| !objects.exists(wanted)),
+        }
     }
 
     fn failed(&self, err: &gix::Error, stage: &'static str) -> Error {

@@ -259,7 +259,8 @@ impl Repositories {
     fn mirror(&self, address: &Address) -> Arc<Mirror> {
         let name = address.folder();
         let folder = self.0.config.folder.join(&name);
-        Arc::clone(self.0.mirrors.lock().entry(name).or_insert_with(|| Arc::new(Mirror::new(folder))))
+        let mut mirrors = self.0.mirrors.lock();
+        Arc::clone(mirrors.entry(name).or_insert_with(|| Arc::new(Mirror::new(folder))))
     }
 }
 
@@ -338,19 +339,19 @@ fn readable(mirror: &Mirror, commit: &CommitId) -> Result<bool, Error> {
 }
 
 /// Fetches into the current generation, or into a new one: when there is none, when it has its share of
-/// packs, and when the current one does not take the pack.
+/// packs, and when the current one does not take what the server sends.
 fn fetch_now(target: &Target<'_>, mirror: &Mirror, commit: &CommitId, revision: &str) -> Result<(), Error> {
     repository(target.address)?;
     let started = Instant::now();
+    let url = &target.address.url;
     if let Some(current) = mirror.current()? {
         match target.fetch(commit, revision, current.path()) {
             Err(Error::Broken { cause, .. }) if !target.deadline.passed() => {
-                tracing::warn!(url = %target.address.url, cause, "a mirror did not take a fetch and is made anew");
-                mirror.discard(&current);
+                tracing::warn!(%url, cause, "a mirror did not take a fetch and is made anew");
             }
             done => {
                 let milliseconds = started.elapsed().as_millis();
-                tracing::debug!(url = %target.address.url, %commit, milliseconds, ok = done.is_ok(), "fetched");
+                tracing::debug!(%url, %commit, milliseconds, ok = done.is_ok(), "fetched");
                 return done;
             }
         }
@@ -358,8 +359,7 @@ fn fetch_now(target: &Target<'_>, mirror: &Mirror, commit: &CommitId, revision: 
     let fresh = mirror.prepare(target.address)?;
     target.fetch(commit, revision, fresh.path())?;
     mirror.publish(fresh)?;
-    let milliseconds = started.elapsed().as_millis();
-    tracing::debug!(url = %target.address.url, %commit, milliseconds, "fetched into a new mirror");
+    tracing::debug!(%url, %commit, milliseconds = started.elapsed().as_millis(), "fetched into a new mirror");
     Ok(())
 }
 

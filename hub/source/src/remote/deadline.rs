@@ -56,7 +56,7 @@ impl Deadline {
     }
 }
 
-/// A reader that fails once its deadline has passed or too much has come. Each single read of `inner`
+/// A reader that fails once its deadline has passed or too much has come. Each single `fill_buf` of `inner`
 /// has to end by itself.
 #[derive(Debug)]
 pub(crate) struct Bounded<R> {
@@ -81,12 +81,14 @@ impl<R> Bounded<R> {
     }
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: BufRead> Read for Bounded<R> {
+    /// By pieces as they come: gix's own `read` waits until the buffer is full, however long it takes.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.check()?;
-        let read = self.inner.read(buffer)?;
-        self.left = self.left.saturating_sub(read as u64);
-        Ok(read)
+        let piece = self.fill_buf()?;
+        let length = piece.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&piece[..length]);
+        self.consume(length);
+        Ok(length)
     }
 }
 

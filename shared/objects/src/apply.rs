@@ -86,6 +86,10 @@ pub fn apply(
     if let Some(before) = &before {
         merge::prune(&mut object, &before.fields.minus(&kept), &kept, schema);
     }
+    let gone = FieldSet::owned(flatten(live, schema)).minus(&FieldSet::owned(flatten(&object, schema)));
+    for entry in &mut entries {
+        entry.fields.remove(&gone);
+    }
     let at = own.unwrap_or(entries.len());
     entries.insert(at, Entry::continuing(before, Entry::new(manager, Operation::Apply, &object, set, now)));
     managers::write(&mut object, entries);

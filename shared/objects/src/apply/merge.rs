@@ -67,11 +67,17 @@ pub(crate) fn merge_items(
     merge: impl Fn(&Value, &Value) -> Value,
 ) -> Vec<Value> {
     let find = |items: &[(Step, &Value)], step: &Step| items.iter().position(|(key, _)| key == step);
+    let only_live = |key: &Step| find(config, key).is_none();
     let mut merged = Vec::new();
     let mut rest = live.iter().peekable();
-    for (step, wanted) in config {
-        while let Some((_, item)) = rest.next_if(|(key, _)| find(config, key).is_none()) {
-            merged.push((*item).clone());
+    for (index, (step, wanted)) in config.iter().enumerate() {
+        // Up to the next item that both have; those of both that come elsewhere in the configuration are
+        // passed by.
+        let both = config[index..].iter().map(|(key, _)| key).find(|key| find(live, key).is_some());
+        while let Some((key, item)) = rest.next_if(|(key, _)| Some(key) != both) {
+            if only_live(key) {
+                merged.push((*item).clone());
+            }
         }
         match find(live, step) {
             Some(at) => {
@@ -81,13 +87,14 @@ pub(crate) fn merge_items(
             None => merged.push((*wanted).clone()),
         }
     }
-    let left = rest.filter(|(key, _)| find(config, key).is_none());
+    let left = rest.filter(|(key, _)| only_live(key));
     merged.extend(left.map(|(_, item)| (*item).clone()));
     merged
 }
 
-/// Takes the fields in `doomed` out of an object, and the maps that this leaves empty. Items of lists go with
-/// all that is in them, unless something in `kept` is.
+/// Takes the fields in `doomed` out of an object, and the maps and lists that this leaves empty unless they
+/// are in `kept`. Items of lists go with all that is in them, whoever wrote it: without its keys an item is
+/// nothing.
 pub(super) fn prune(object: &mut Value, doomed: &FieldSet, kept: &FieldSet, schema: &Schema) {
     if !doomed.is_empty() {
         prune_below(object, doomed, kept, schema, &mut FieldPath::default());
@@ -111,21 +118,21 @@ fn prune_below(
                     .then_some((name, value))
             });
             *map = fields.collect::<Map<_, _>>();
-            !map.is_empty() || kept.reaches(path)
+            !map.is_empty() || kept.contains(path)
         }
         (shape @ (Shape::Set | Shape::Map(_)), Value::Array(items)) if keyed(shape, items).is_some() => {
             let before = items.len();
             items.retain_mut(|item| {
                 let step = item_key(shape, item).expect("all items have keys");
                 path.at(step, |path| {
-                    let goes = doomed.contains(path) && !kept.reaches(path);
+                    let goes = doomed.contains(path);
                     if !goes && *shape != Shape::Set {
                         prune_below(item, doomed, kept, schema.items(), path);
                     }
                     !goes
                 })
             });
-            !items.is_empty() || before == 0 && !doomed.contains(path) || kept.reaches(path)
+            !items.is_empty() || before == 0 && !doomed.contains(path) || kept.contains(path)
         }
         _ => !doomed.contains(path),
     }

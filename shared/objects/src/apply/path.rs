@@ -59,10 +59,6 @@ pub(crate) fn key_text<'a>(fields: impl IntoIterator<Item = (&'a String, &'a Val
 pub(crate) struct FieldPath(pub(crate) Vec<Step>);
 
 impl FieldPath {
-    pub(crate) fn starts_with(&self, start: &Self) -> bool {
-        self.0.starts_with(&start.0)
-    }
-
     /// Runs `below` with the path one step longer.
     pub(crate) fn at<T>(&mut self, step: Step, below: impl FnOnce(&mut Self) -> T) -> T {
         self.0.push(step);

@@ -105,11 +105,6 @@ impl FieldSet {
         self.0.contains(path)
     }
 
-    /// Whether it has the field, or one below it.
-    pub(crate) fn reaches(&self, path: &FieldPath) -> bool {
-        self.0.range(path..).next().is_some_and(|next| next.starts_with(path))
-    }
-
     pub(crate) fn union(&self, other: &Self) -> Self {
         Self(self.0.union(&other.0).cloned().collect())
     }

@@ -60,21 +60,6 @@ impl Rules {
         }
         then(&desired, &live_less, &owned);
     }
-
-    /// `desired` with the live values at the ignored pointers: what `RespectIgnoreDifferences=true` writes.
-    #[must_use]
-    pub fn keeping_live(&self, desired: &Value, live: &Value) -> Value {
-        let mut kept = desired.clone();
-        let rules = self.0.iter().filter(|rule| applies(rule, desired, live));
-        for pointer in rules.flat_map(|rule| &rule.json_pointers) {
-            match (kept.pointer_mut(pointer), live.pointer(pointer)) {
-                (Some(place), Some(value)) => *place = value.clone(),
-                (Some(_), None) => remove(&mut kept, pointer),
-                (None, _) => {}
-            }
-        }
-        kept
-    }
 }
 
 fn applies(rule: &IgnoreDifference, desired: &Value, live: &Value) -> bool {

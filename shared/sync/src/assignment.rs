@@ -20,6 +20,7 @@ pub struct Assignment {
     pub release: ReleaseId,
     /// The release.
     pub spec: ReleaseSpec,
+    /// By id.
     pub(crate) objects: Vec<Desired>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) options: Options,
@@ -38,6 +39,13 @@ pub(crate) struct Desired {
     pub(crate) options: Options,
     /// Its health is not counted.
     pub(crate) ignore_health: bool,
+}
+
+impl Desired {
+    /// Whether it is part of the application: applied, compared, healed.
+    pub(crate) fn is_resource(&self) -> bool {
+        self.hook.is_none() && !self.id.name.ends_with('*')
+    }
 }
 
 /// One object in one wave of one phase, as an index into the objects.
@@ -66,9 +74,17 @@ impl Assignment {
             let stamped = tracking::stamp(&manifest, &app.namespace, &app.name);
             Manifest::new(stamped).expect("a manifest with marks is a manifest")
         };
-        let manifests: Vec<Manifest> = bundle.objects().iter().map(complete).collect();
+        let mut manifests: Vec<Manifest> = bundle.objects().iter().map(complete).collect();
+        manifests.sort_by_cached_key(Manifest::id);
         let options = Options::of(&spec.sync_policy);
         let mut unsupported = crate::options::unsupported(&spec, &manifests);
+        manifests.dedup_by(|later, earlier| {
+            let twice = later.generate_name().is_none() && later.id() == earlier.id();
+            if twice {
+                unsupported.push(format!("{}: is in the release twice, the first counts", later.id()));
+            }
+            twice
+        });
         let mut tasks = Vec::new();
         for step in order::steps(&manifests) {
             let index = manifests.iter().position(|manifest| std::ptr::eq(manifest, step.manifest));
@@ -93,5 +109,16 @@ impl Assignment {
             })
             .collect();
         Self { position, release: spec.id(), spec, objects, tasks, options, unsupported }
+    }
+
+    /// What the release says of an object.
+    pub(crate) fn desired(&self, id: &ObjectId) -> Option<&Desired> {
+        let index = self.objects.binary_search_by(|desired| desired.id.cmp(id)).ok()?;
+        self.objects.get(index)
+    }
+
+    /// The objects that are compared and healed.
+    pub(crate) fn resources(&self) -> impl Iterator<Item = &Desired> {
+        self.objects.iter().filter(|desired| desired.is_resource())
     }
 }

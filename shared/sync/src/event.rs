@@ -96,7 +96,7 @@ impl Action {
 /// How an object is written (Argo CD's sync options; the object's own annotation wins over the application's).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Write {
-    /// Server-side apply, create or replace.
+    /// Server-side apply or replace.
     pub method: Method,
     /// `Force=true`: where an update is refused as impossible, delete and create again.
     pub recreate: bool,
@@ -109,8 +109,6 @@ pub struct Write {
 pub enum Method {
     /// Server-side apply with forced conflicts: what the release says wins.
     Apply,
-    /// Create only (hooks): an object that is already there is a [`Failure::Conflict`].
-    Create,
     /// `Replace=true`: PUT over what is there, or create.
     Replace,
 }

@@ -19,6 +19,7 @@
 //!
 //! ```text
 //! Machine::new(assignment: Arc<Assignment>, inventory: Option<Vec<ObjectId>>, now) -> Machine
+//! Machine::resume(assignment, inventory, now) -> Machine          // after a restart, when its sync had succeeded
 //! Machine::removing(application, position, cascade, inventory: Option<Vec<ObjectId>>, now) -> Machine
 //! machine.handle(event, now);  machine.poll_action() -> Option<Action>;  machine.poll_timeout() -> Option<(Timestamp, &'static str)>
 //! machine.report() -> Report;  machine.position() -> Position;  machine.inventory() -> impl Iterator<Item = &ObjectId>
@@ -28,10 +29,22 @@
 
 mod assignment;
 mod event;
+mod heal;
+mod hooks;
+mod inventory;
+mod live;
+mod machine;
+mod operation;
 mod options;
+mod plan;
+mod prune;
+mod removal;
 mod report;
+mod retry;
 mod scope;
+mod step;
 
 pub use assignment::Assignment;
 pub use event::{Action, Event, Failure, Method, Propagation, Write};
+pub use machine::Machine;
 pub use report::{MOST_DRIFT_LINES, MOST_RESOURCES, Report};

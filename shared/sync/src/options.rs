@@ -14,15 +14,18 @@ pub(crate) struct Options {
     pub(crate) keep_on_prune: bool,
     /// `Delete=false`, and `Delete=confirm` until confirmations exist.
     pub(crate) keep_on_removal: bool,
-    pub(crate) respect_ignored: bool,
     pub(crate) out_of_sync_only: bool,
     pub(crate) propagation: Propagation,
     pub(crate) write: Write,
 }
 
 /// Options that need no action of their own: server-side apply is always how we write, and nothing is dry-run.
-const MOOT: [&str; 3] =
-    ["ServerSideApply=true", "SkipDryRunOnMissingResource=true", "ClientSideApplyMigration=false"];
+const MOOT: [&str; 4] = [
+    "ServerSideApply=true",
+    "SkipDryRunOnMissingResource=true",
+    "ClientSideApplyMigration=false",
+    "RespectIgnoreDifferences=false",
+];
 
 impl Options {
     pub(crate) fn of(policy: &SyncPolicy) -> Self {
@@ -31,7 +34,6 @@ impl Options {
             prune_last: false,
             keep_on_prune: false,
             keep_on_removal: false,
-            respect_ignored: false,
             out_of_sync_only: false,
             propagation: Propagation::Foreground,
             write: Write { method: Method::Apply, recreate: false, validate: true },
@@ -66,8 +68,6 @@ impl Options {
             "Prune=true" => self.keep_on_prune = false,
             "Delete=false" | "Delete=confirm" => self.keep_on_removal = true,
             "Delete=true" => self.keep_on_removal = false,
-            "RespectIgnoreDifferences=true" => self.respect_ignored = true,
-            "RespectIgnoreDifferences=false" => self.respect_ignored = false,
             "ApplyOutOfSyncOnly=true" => self.out_of_sync_only = true,
             "ApplyOutOfSyncOnly=false" => self.out_of_sync_only = false,
             "Replace=true" => self.write.method = Method::Replace,

@@ -1,0 +1,320 @@
+//! The machine at work: steps of a sync, heals, clean-up of hooks.
+
+use crate::assignment::{Assignment, Desired};
+use crate::hooks::{self, Outcome};
+use crate::live::Live;
+use crate::machine::{Deletion, Goal, Machine, Purpose};
+use crate::operation::{Namespace, Stage, waits_for_health};
+use crate::plan::{self, Group, Job, JobState};
+use crate::{Action, prune};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared_manifest::order::DeletePolicy;
+use shared_manifest::{Manifest, ObjectId, tracking};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Machine {
+    /// Does what can be done of the sync now.
+    pub(crate) fn step_operation(&mut self, assignment: &Arc<Assignment>, now: Timestamp) {
+        loop {
+            match self.operation.stage {
+                Stage::Start if self.all_read() => self.begin(assignment, now),
+                Stage::Wait(until) if until <= now => {
+                    self.operation.try_again();
+                    self.changed = true;
+                }
+                Stage::Groups | Stage::Aftermath => {
+                    if !self.step_groups(assignment, now) {
+                        return;
+                    }
+                }
+                Stage::Start | Stage::Wait(_) | Stage::Succeeded | Stage::Failed => return,
+            }
+        }
+    }
+
+    fn begin(&mut self, assignment: &Arc<Assignment>, now: Timestamp) {
+        self.changed = true;
+        if let Some(refusal) = prune::refusal(assignment, &self.world, &self.inventory.extras) {
+            self.operation.message = refusal;
+            self.operation.stage = Stage::Failed;
+            return;
+        }
+        let groups = plan::sync(assignment, &self.world, &self.inventory.extras, now);
+        self.enter(&groups);
+        self.operation.begin(groups, now);
+    }
+
+    /// What is about to be written is in the inventory, durably, before the first write.
+    fn enter(&mut self, groups: &[Group]) {
+        let jobs = || groups.iter().flat_map(|group| &group.jobs);
+        self.inventory.add(jobs().map(|job| job.id.clone()));
+        for job in jobs() {
+            // Hooks with generated names: new every time, so certainly absent.
+            self.world.entry(job.id.clone()).or_insert_with(|| {
+                let mut seen = crate::live::Seen::new(false);
+                seen.live = Live::Absent;
+                seen
+            });
+        }
+        if let Some(ids) = self.inventory.to_save() {
+            self.outbox.push_back(Action::SaveInventory(ids));
+        }
+    }
+
+    /// Works on the group under way; whether it is to be called again.
+    fn step_groups(&mut self, assignment: &Arc<Assignment>, now: Timestamp) -> bool {
+        if !self.namespace_ready(assignment, now) {
+            return false;
+        }
+        let at = self.operation.at;
+        let Some(group) = self.operation.groups.get_mut(at) else {
+            self.end();
+            return true;
+        };
+        let empty = Group { phase: group.phase, wave: group.wave, prunes: Vec::new(), jobs: Vec::new() };
+        let mut group = std::mem::replace(group, empty);
+        let waits = waits_for_health(&self.operation.groups, assignment) || has_hook(&group, assignment);
+        let resolved =
+            self.step_prunes(&mut group, assignment, now) && self.step_jobs(&mut group, assignment, now);
+        let ended = resolved && !failed(&group) && self.step_health(&mut group, assignment, waits);
+        let failed = resolved && failed(&group);
+        self.operation.groups[at] = group;
+        if failed {
+            self.changed = true;
+            self.group_failed(assignment, now);
+        } else if ended {
+            self.changed = true;
+            self.operation.at += 1;
+        }
+        failed || ended
+    }
+
+    fn group_failed(&mut self, assignment: &Arc<Assignment>, now: Timestamp) {
+        if self.operation.stage == Stage::Aftermath {
+            self.operation.at += 1;
+            return;
+        }
+        self.operation.group_failed(now);
+        if self.operation.stage == Stage::Failed {
+            let groups = plan::after_failure(assignment, now);
+            if !groups.is_empty() {
+                self.enter(&groups);
+                self.operation.begin(groups, now);
+                self.operation.stage = Stage::Aftermath;
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        self.changed = true;
+        if self.operation.stage == Stage::Aftermath {
+            self.operation.stage = Stage::Failed;
+        } else {
+            self.operation.succeed();
+        }
+    }
+
+    /// Asks for the destination namespace when it is wanted; whether the sync may go on.
+    fn namespace_ready(&mut self, assignment: &Arc<Assignment>, now: Timestamp) -> bool {
+        match &self.operation.namespace {
+            Namespace::Ready => return true,
+            Namespace::Sent => return false,
+            Namespace::Failed(again) if again.due > now => return false,
+            Namespace::Failed(_) | Namespace::Wanted => {}
+        }
+        let name = assignment.spec.namespace.clone();
+        let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        if let Some(managed) = &assignment.spec.sync_policy.managed_namespace_metadata {
+            for field in ["labels", "annotations"] {
+                if let Some(map) = managed.get(field).filter(|map| map.is_object()) {
+                    object["metadata"][field] = map.clone();
+                }
+            }
+        }
+        let id = ObjectId { group: String::new(), kind: "Namespace".into(), namespace: String::new(), name };
+        if self.send(Purpose::Namespace, None, Action::CreateNamespace { id, object: Arc::new(object) }) {
+            self.operation.namespace = Namespace::Sent;
+        }
+        false
+    }
+
+    /// Deletes what the group prunes; whether all of it was taken or failed.
+    fn step_prunes(&mut self, group: &mut Group, assignment: &Arc<Assignment>, now: Timestamp) -> bool {
+        for job in &mut group.prunes {
+            if job.state != JobState::Todo {
+                continue;
+            }
+            let facts = self.world.get(&job.id).and_then(|seen| seen.facts());
+            let there = facts.is_some_and(|facts| facts.ours && !facts.deleting);
+            let taken = matches!(self.deletions.get(&job.id), Some(Deletion::Accepted(_)));
+            if !there || taken {
+                job.state = JobState::Done;
+            } else if self.delete(&job.id, assignment.options.propagation, now) {
+                job.state = JobState::Sent;
+            }
+        }
+        group.prunes.iter().all(Job::is_resolved)
+    }
+
+    /// Applies one kind after the other; whether all was applied or failed.
+    fn step_jobs(&mut self, group: &mut Group, assignment: &Arc<Assignment>, now: Timestamp) -> bool {
+        loop {
+            let unresolved = group.jobs.iter().filter(|job| !job.is_resolved());
+            let Some(rank) = unresolved.map(|job| job.rank).min() else { return true };
+            let of_kind = group.jobs.iter_mut().filter(|job| job.rank == rank && !job.is_resolved());
+            let mut moved = false;
+            for job in of_kind {
+                let before = job.state.clone();
+                self.step_job(job, assignment, now);
+                moved |= job.is_resolved() || (job.state == JobState::Todo && before != JobState::Todo);
+            }
+            if !moved {
+                return false;
+            }
+        }
+    }
+
+    fn step_job(&mut self, job: &mut Job, assignment: &Arc<Assignment>, now: Timestamp) {
+        let Some(desired) = job.object.map(|index| &assignment.objects[index]) else { return };
+        let facts = self.world.get(&job.id).and_then(|seen| seen.facts());
+        if let JobState::Clearing(uid) = &job.state {
+            if facts.is_none_or(|facts| facts.uid != *uid) {
+                job.state = JobState::Todo;
+            } else {
+                self.delete(&job.id, crate::Propagation::Background, now);
+            }
+            return;
+        }
+        if job.state != JobState::Todo {
+            return;
+        }
+        // What we asked to delete must go first: an apply would be taken and lost.
+        let leaving = |uid: &Option<String>| match self.deletions.get(&job.id) {
+            Some(Deletion::Accepted(deleted)) => deleted == uid,
+            Some(Deletion::Retry(_)) | None => false,
+        };
+        if facts.is_some_and(|facts| leaving(&facts.uid)) {
+            return;
+        }
+        if desired.hook.as_ref().is_some_and(|policies| policies.contains(&DeletePolicy::BeforeHookCreation))
+            && let Some(facts) = facts.filter(|facts| facts.ours)
+        {
+            job.state = JobState::Clearing(facts.uid.clone());
+            self.delete(&job.id, crate::Propagation::Background, now);
+            return;
+        }
+        let seen = self.world.get(&job.id);
+        let as_wished = seen.is_some_and(|seen| seen.facts().is_some() && !seen.differs());
+        let owned = facts.is_some_and(|facts| facts.ours);
+        let written = seen.is_some_and(|seen| seen.written) || (desired.options.out_of_sync_only && owned);
+        if desired.is_resource() && as_wished && written {
+            job.state = JobState::Applied;
+        } else if self.apply(Purpose::Job, &job.id, desired, assignment) {
+            job.state = JobState::Sent;
+        }
+    }
+
+    fn apply(&mut self, purpose: Purpose, id: &ObjectId, desired: &Desired, assignment: &Assignment) -> bool {
+        if self.flights.contains_key(id) {
+            return false;
+        }
+        let object = named(&desired.object, id, assignment);
+        self.send(purpose, None, Action::Apply { id: id.clone(), object, how: desired.options.write })
+    }
+
+    /// Waits for hooks to end, and for health where that counts; whether the group is done.
+    fn step_health(&mut self, group: &mut Group, assignment: &Arc<Assignment>, waits: bool) -> bool {
+        for job in group.jobs.iter_mut().filter(|job| job.state == JobState::Applied) {
+            let Some(desired) = job.object.map(|index| &assignment.objects[index]) else { continue };
+            let hook = desired.hook.is_some();
+            if !hook && !waits {
+                job.state = JobState::Done;
+                continue;
+            }
+            let outcome = match hooks::outcome(self.world.get(&job.id), hook) {
+                Outcome::Bad(_) | Outcome::Wait(_) if desired.ignore_health && !hook => Outcome::Good,
+                outcome => outcome,
+            };
+            let good = match outcome {
+                Outcome::Wait(_) => continue,
+                Outcome::Good => {
+                    job.state = JobState::Done;
+                    true
+                }
+                Outcome::Bad(message) => {
+                    job.state = JobState::Failed { message, free: false, wait: Duration::ZERO };
+                    false
+                }
+            };
+            self.changed = true;
+            if desired.hook.as_ref().is_some_and(|policies| hooks::deleted_after(policies, good)) {
+                self.cleanup.insert(job.id.clone());
+            }
+        }
+        group.jobs.iter().all(|job| job.state == JobState::Done)
+    }
+
+    /// Objects that self-heal would write again, were it due.
+    pub(crate) fn healable(&self) -> Vec<ObjectId> {
+        let heals = match &self.goal {
+            Goal::Run(assignment) => {
+                assignment.spec.self_heal && self.operation.namespace == Namespace::Ready
+            }
+            Goal::Remove(_) => false,
+        };
+        let written = |id: &&ObjectId| self.world.get(*id).is_some_and(|seen| seen.written);
+        let free = |id: &&ObjectId| !self.flights.contains_key(*id);
+        let ids = self.differing.iter().filter(|_| heals).filter(written).filter(free);
+        ids.cloned().collect()
+    }
+
+    /// Writes again what drifted, where that is due; asks for a namespace that went.
+    pub(crate) fn heal(&mut self, assignment: &Arc<Assignment>, now: Timestamp) {
+        if assignment.spec.self_heal && self.operation.is_over() {
+            self.namespace_ready(assignment, now);
+        }
+        for id in self.healable() {
+            let Some(desired) = assignment.desired(&id) else { continue };
+            if self.heals.due(&id, now) <= now && self.apply(Purpose::Heal, &id, desired, assignment) {
+                self.heals.start(&id, now);
+            }
+        }
+    }
+
+    /// Deletes hooks that ended, and what should have been pruned but was not known when the sync ran.
+    pub(crate) fn clean_up(&mut self, assignment: &Arc<Assignment>, now: Timestamp) {
+        for id in self.cleanup.clone() {
+            self.delete(&id, crate::Propagation::Background, now);
+        }
+        if self.operation.stage == Stage::Succeeded {
+            for (id, _) in prune::candidates(assignment, &self.world, &self.inventory.extras) {
+                self.delete(&id, assignment.options.propagation, now);
+            }
+        }
+    }
+}
+
+fn failed(group: &Group) -> bool {
+    group.all().any(Job::has_failed)
+}
+
+fn has_hook(group: &Group, assignment: &Assignment) -> bool {
+    group.jobs.iter().any(|job| job.object.is_some_and(|index| assignment.objects[index].hook.is_some()))
+}
+
+/// The object under the name that was generated for it.
+fn named(object: &Arc<Value>, id: &ObjectId, assignment: &Assignment) -> Arc<Value> {
+    if object.pointer("/metadata/name").is_some() {
+        return Arc::clone(object);
+    }
+    let mut object = object.as_ref().clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("generateName");
+        metadata.insert("name".to_owned(), Value::from(id.name.clone()));
+    }
+    let app = &assignment.spec.application;
+    let manifest = Manifest::new(object).expect("a manifest with a name is a manifest");
+    Arc::new(tracking::stamp(&manifest, &app.namespace, &app.name))
+}

@@ -14,6 +14,7 @@
 //! the hub's, at receipt; an agent's clock never counts.
 
 mod budget;
+mod check;
 mod draft;
 mod excuse;
 mod fleet;
@@ -30,6 +31,7 @@ mod terms;
 mod wait;
 mod waves;
 
+pub use check::{Rule, Violation, check};
 pub use fleet::{ClusterState, Fleet, Hold, Line, Link, Member, Pause, Rollout, Seat};
 pub use observe::observe;
 pub use plan::plan;

@@ -2,7 +2,8 @@
 //! between (membership recomputed from frozen inputs, plans applied step by step).
 
 use crate::{
-    ClusterState, Fleet, Link, Member, Pause, Phase, Plan, Report, Rollout, Seat, apply_step, observe, plan,
+    ClusterState, Fleet, Link, Member, Pause, Phase, Plan, Report, Rollout, Seat, apply_step, check, observe,
+    plan,
 };
 use jiff::{SignedDuration, Timestamp};
 use shared_model::{
@@ -207,6 +208,8 @@ impl World {
     /// Plans, checks the plan, and commits it.
     pub(crate) fn run(&mut self) -> (Plan, Report) {
         let (plan, report) = plan(&self.fleet, self.now);
+        let violations = check(&self.fleet, &plan, &report, self.now);
+        assert!(violations.is_empty(), "{violations:#?}");
         for step in &plan.steps {
             apply_step(&mut self.fleet, step, plan.at).expect("a plan names what its fleet has");
         }

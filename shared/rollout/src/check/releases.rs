@@ -1,0 +1,148 @@
+//! What a release would break. Most of what can go wrong, goes wrong here.
+
+use super::{Broken, Rule, view::View};
+use crate::{Hold, Phase, Rollout};
+use shared_model::{AppKey, ClusterName, Position, ReleaseId};
+
+pub(super) fn judge(
+    view: &View<'_>,
+    app: &AppKey,
+    (cluster, release, position): (&ClusterName, ReleaseId, Position),
+    baseline: bool,
+    broken: &mut Vec<Broken>,
+) {
+    let mut say = |rule, message: String| broken.push((rule, message));
+    let member = &view.rollout.members[app];
+    if member.release != release || member.cluster != *cluster {
+        say(Rule::Pinned, format!("{app} would get what the rollout did not freeze for {cluster}"));
+    }
+    if view.told(app, cluster).is_some_and(|(_, running)| running == release) {
+        say(Rule::Stable, format!("{app} on {cluster} runs that release already"));
+    }
+    for (rule, message) in
+        backwards(view, app, cluster, position).into_iter().chain(left_alone(view, cluster))
+    {
+        say(rule, message);
+    }
+    if view.rollout.head.phase == Phase::Halted || view.rollout.head.halted.is_some() {
+        say(Rule::Halt, format!("{app} would be released although the rollout halted"));
+    }
+    if let Some(wave) = view.failed_wave().filter(|_| !baseline) {
+        say(Rule::Halt, format!("{app} would be released although wave {wave} failed too often"));
+    }
+    if let Some(failed) = view.overlooked().filter(|_| !baseline) {
+        say(Rule::Halt, format!("{app} would be released although the sync of {failed} failed"));
+    }
+    let Some(wave) = view.record(app).and_then(|record| record.wave) else {
+        say(Rule::ProvenFirst, format!("{app} would be released although it is in no wave"));
+        return;
+    };
+    let lead = view.fleet.lines[view.owner].lead();
+    if baseline {
+        for (rule, message) in stands_in(view, app, wave, lead) {
+            say(rule, message);
+        }
+    } else {
+        if lead.is_none_or(|lead| lead.name != view.rollout.name) {
+            say(Rule::Pinned, format!("{app} would be released by a rollout that does not lead"));
+        }
+        let proven = view.fleet.assigned.get(&(cluster.clone(), app.clone())).and_then(|told| told.proof);
+        let returns = proven.is_some_and(|proof| proof.release == release);
+        let open = view.rollout.head.waves.get(wave).is_some_and(|wave| wave.opened.is_some());
+        if !open && !returns {
+            say(Rule::ProvenFirst, format!("{app} would be released although wave {wave} has not opened"));
+        }
+    }
+    for message in radius(view, app, cluster, wave, lead.filter(|_| baseline)) {
+        say(Rule::BlastRadius, message);
+    }
+}
+
+fn backwards(view: &View<'_>, app: &AppKey, cluster: &ClusterName, position: Position) -> Option<Broken> {
+    let seat = (cluster.clone(), app.clone());
+    let told = view.fleet.assigned.get(&seat).map(|told| told.position);
+    let seen = view.fleet.observed.get(&seat);
+    if seen
+        .is_some_and(|seen| told.is_none_or(|told| seen.position > told) && !(seen.removed && told.is_none()))
+    {
+        return Some((Rule::NeverBackwards, format!("the agent of {cluster} is ahead of the store")));
+    }
+    let last = told.max(seen.map(|seen| seen.position));
+    let grows = last.is_none_or(|last| position > last) && position.incarnation == view.fleet.incarnation;
+    (!grows).then(|| {
+        (Rule::NeverBackwards, format!("{app} on {cluster} would go to {position}, which does not follow"))
+    })
+}
+
+fn left_alone(view: &View<'_>, cluster: &ClusterName) -> Option<Broken> {
+    let Some(state) = view.fleet.clusters.get(cluster) else {
+        return Some((Rule::Pause, format!("there is no cluster {cluster}")));
+    };
+    if view.is_paused(cluster) {
+        return Some((Rule::Pause, format!("{cluster} is paused")));
+    }
+    match &state.hold {
+        None => None,
+        Some(Hold::HubBehindAgent) => {
+            Some((Rule::NeverBackwards, format!("the agent of {cluster} is ahead of the store")))
+        }
+        Some(hold @ (Hold::ClusterReplaced | Hold::DuplicateAgent | Hold::Other(_))) => {
+            Some((Rule::Pause, format!("{cluster} must not be told anything: {hold}")))
+        }
+    }
+}
+
+/// A baseline is for joiners with nothing to run, from an earlier rollout that got that far.
+fn stands_in(view: &View<'_>, app: &AppKey, wave: usize, lead: Option<&Rollout>) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    let rollout = view.rollout;
+    let passed = rollout.head.waves.get(wave).is_some_and(|wave| wave.passed.is_some());
+    if !passed || !matches!(rollout.head.phase, Phase::Done | Phase::Superseded) {
+        let message = format!("{app} would get a baseline that never passed wave {wave}");
+        broken.push((Rule::ProvenFirst, message));
+    }
+    let member = &rollout.members[app];
+    if view.told(app, &member.cluster).is_some() {
+        broken.push((Rule::Pinned, format!("{app} would go back to a baseline although it runs something")));
+    }
+    if lead.is_none_or(|lead| lead.sequence <= rollout.sequence) {
+        broken.push((Rule::Pinned, format!("{app} would get a baseline that is not an earlier rollout")));
+    }
+    broken
+}
+
+/// The limits that one more unproven release would pass.
+fn radius(
+    view: &View<'_>,
+    app: &AppKey,
+    cluster: &ClusterName,
+    wave: usize,
+    lead: Option<&Rollout>,
+) -> Vec<String> {
+    let mut passed = Vec::new();
+    let replaces = view.is_unproven(app, cluster);
+    let (own, inherited) = view.holders(wave);
+    let max = view.max_update(wave);
+    if own + 1 > max || (!replaces && own + inherited + 1 > max) {
+        passed.push(format!("{app} would be one more than the {max} that wave {wave} updates at once"));
+    }
+    let leading = lead.map(|rollout| View { rollout, ..*view });
+    let its_wave = leading.and_then(|view| view.record(app)).and_then(|record| record.wave);
+    if let (Some(leading), Some(wave)) = (leading, its_wave) {
+        let (own, inherited) = leading.holders(wave);
+        if own + inherited + 1 > leading.max_update(wave) {
+            passed.push(format!("{app} as a baseline would be one too many of wave {wave}"));
+        }
+    }
+    let others = view
+        .fleet
+        .assigned
+        .keys()
+        .filter(|seat| seat.0 == *cluster && seat.1 != *app && view.is_unproven(&seat.1, cluster));
+    if let Some(limit) = view.fleet.max_per_cluster
+        && others.count() >= limit
+    {
+        passed.push(format!("{cluster} would update more than {limit} applications at once"));
+    }
+    passed
+}

@@ -174,7 +174,7 @@ impl Status {
 
     /// 413: the request or the object is too large.
     pub fn too_large(message: &str) -> Self {
-        Self::new(413, "RequestEntityTooLarge", format!("Request entity is too large: {message}"))
+        Self::new(413, "RequestEntityTooLarge", format!("Request entity too large: {message}"))
     }
 
     /// 415: the body's media type is not one of these.
@@ -220,7 +220,7 @@ impl Status {
 
     /// 504: the request waited for a revision that did not come.
     pub fn revision_too_new(asked: u64, newest: u64) -> Self {
-        let message = format!("Too large resource version: {asked}, current: {newest}");
+        let message = format!("Timeout: Too large resource version: {asked}, current: {newest}");
         let cause = Cause {
             reason: "ResourceVersionTooLarge".to_owned(),
             message: "Too large resource version".to_owned(),

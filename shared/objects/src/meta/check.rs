@@ -100,7 +100,9 @@ fn check_owners(object: &Value) -> Vec<FieldError> {
         for field in ["apiVersion", "kind", "name", "uid"] {
             if value::text(owner, &[field]).is_empty() {
                 let at = format!("metadata.ownerReferences[{index}].{field}");
-                errors.push(FieldError::required(at, ""));
+                let what =
+                    if field == "apiVersion" { "version must not be empty" } else { "must not be empty" };
+                errors.push(FieldError::invalid(at, "", what));
             }
         }
     }

@@ -169,6 +169,9 @@ fn keep_what_is_not_written(old: &Value, new: &mut Value, rules: &Rules) {
     for field in SYSTEM.into_iter().chain(["namespace", "resourceVersion"]) {
         copy(old_meta, metadata, field);
     }
+    if !metadata.contains_key("managedFields") {
+        copy(old_meta, metadata, "managedFields");
+    }
     metadata.insert("generation".to_owned(), generation.into());
 }
 

@@ -100,7 +100,7 @@ fn create_refuses() {
     );
     check(
         json!({"name": "a", "namespace": "x", "ownerReferences": [{"uid": "u", "kind": "K", "name": "n"}]}),
-        "metadata.ownerReferences[0].apiVersion: Required value",
+        "metadata.ownerReferences[0].apiVersion: Invalid value: \"\": version must not be empty",
     );
     let cluster = Rules { namespaced: false, ..RULES };
     let errors = super::check(&json!({"metadata": {"name": "a", "namespace": "x"}}), &cluster);
@@ -139,6 +139,9 @@ fn each_part_leaves_the_other_alone() {
         Ok(Updated::Unchanged)
     );
     assert_eq!(updated(Part::Main, json!({"status": null})), Ok(Updated::Unchanged));
+    // Who leaves out the field managers does not mean to remove them.
+    let managed = with(stored(), &json!({"metadata": {"managedFields": [{"manager": "m"}]}}));
+    assert_eq!(update(&managed, stored(), Part::Main, APPS, &RULES), Ok(Updated::Unchanged));
     let system = json!({"metadata": {"generation": 50, "creationTimestamp": null, "deletionTimestamp": "now", "uid": null}});
     assert_eq!(updated(Part::Main, system), Ok(Updated::Unchanged));
     // Where status is no subresource it is written with the rest.

@@ -42,11 +42,11 @@ fn refusals_of_requests() {
         &Status::too_large("limit is 3"),
         413,
         "RequestEntityTooLarge",
-        "Request entity is too large: limit is 3",
+        "Request entity too large: limit is 3",
     );
     check(&Status::internal("oh"), 500, "InternalError", "Internal error occurred: oh");
     let newer = Status::revision_too_new(9, 5);
-    check(&newer, 504, "Timeout", "Too large resource version: 9, current: 5");
+    check(&newer, 504, "Timeout", "Timeout: Too large resource version: 9, current: 5");
     assert_eq!(newer.to_value()["details"]["causes"][0]["reason"], "ResourceVersionTooLarge");
     assert_eq!(Status::too_many_requests("slow", 7).to_value()["details"]["retryAfterSeconds"], 7);
 }

@@ -1,6 +1,9 @@
 //! The harness itself: a control plane starts, runs workloads, survives an outage, and goes away.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Result, ensure};
 use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job, core::v1::Pod};
@@ -8,7 +11,7 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams},
 };
-use tests_e2e::{Cluster, Options, binaries::binaries, control_plane, eventually};
+use tests_e2e::{Cluster, Options, binaries::binaries, control_plane, eventually, programs};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -17,6 +20,15 @@ const SOON: Duration = Duration::from_secs(60);
 fn control_plane_binaries() {
     if let Err(error) = binaries() {
         panic!("{error}");
+    }
+}
+
+/// Needs no control plane, so it runs without Go too.
+#[test]
+fn our_programs_are_built_and_run() {
+    for program in [&programs().flotilla, &programs().agent] {
+        let help = Command::new(program).arg("--help").output().unwrap();
+        assert!(help.status.success(), "{} --help: {help:?}", program.display());
     }
 }
 

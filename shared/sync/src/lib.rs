@@ -48,3 +48,6 @@ pub use assignment::Assignment;
 pub use event::{Action, Event, Failure, Method, Propagation, Write};
 pub use machine::Machine;
 pub use report::{MOST_DRIFT_LINES, MOST_RESOURCES, Report};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+mod cluster;
+mod harness;
+mod heals;
+mod options;
+mod properties;
+mod removals;
+mod syncs;

@@ -13,7 +13,6 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::OnceLock,
-    time::Duration,
 };
 
 use build::Workshop;
@@ -140,7 +139,7 @@ pub fn binaries() -> Result<&'static Binaries, &'static Error> {
         assets: std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from),
         cache: cache_root().join("flotilla").join("controlplane"),
         modules: Path::new(env!("CARGO_MANIFEST_DIR")).join("controlplane"),
-        heartbeat: Duration::from_secs(20),
+        heartbeat: terminal::HEARTBEAT,
         show: &terminal::show,
     };
     BINARIES.get_or_init(|| workshop().provide()).as_ref()

@@ -11,7 +11,6 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
-    time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
@@ -51,7 +50,6 @@ fn build() -> Result<Programs> {
         None => bail!("no profile is named {}", profile_dir.display()),
     };
     let logs = tempfile::tempdir().context("make a folder for the log of cargo")?;
-    let started = Instant::now();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     command
@@ -69,14 +67,17 @@ fn build() -> Result<Programs> {
         }
     }
     let cargo = Process::start("cargo", &mut command, logs.path())?;
-    let status = cargo.wait_blocking()?;
+    let last_line = || cargo.log().lines().last().map(|line| line.trim().to_owned());
+    let status = terminal::alive(
+        "building flotilla and flotilla-agent",
+        terminal::HEARTBEAT,
+        last_line,
+        &terminal::show,
+        || cargo.wait_blocking(),
+    )?;
     if !status.success() {
         bail!("{status}\n{}", cargo.tail());
     }
-    terminal::show(&format!(
-        "flotilla and flotilla-agent are up to date after {} s",
-        started.elapsed().as_secs()
-    ));
     let program = |name: &str| profile_dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     Ok(Programs { flotilla: program("flotilla"), agent: program("flotilla-agent") })
 }

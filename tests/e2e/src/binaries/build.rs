@@ -5,7 +5,6 @@ use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
     process::Command,
-    sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
 };
 
@@ -13,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::{Binaries, Error, Program};
-use crate::process::Process;
+use crate::{process::Process, terminal};
 
 /// The version that the Kubernetes programs report; a linker flag, as the modules are built outside their repository.
 const KUBERNETES_VERSION: &str = "v1.34.3";
@@ -121,7 +120,7 @@ impl Workshop<'_> {
         let lock = File::create(&path).with_context(|| format!("open {}", path.display()))?;
         if lock.try_lock().is_err() {
             (self.show)("another process builds the control plane; waiting for it");
-            self.with_heartbeat("waiting for the other build", || None, || lock.lock())
+            self.alive("waiting for the other build", || None, || lock.lock())
                 .with_context(|| format!("lock {}", path.display()))?;
         }
         Ok(lock)
@@ -148,7 +147,7 @@ impl Workshop<'_> {
             .env("GOWORK", "off");
         let go = Process::start("go", &mut command, logs.path())?;
         let last_line = || go.log().lines().last().map(str::to_owned);
-        let status = self.with_heartbeat(&format!("building {name}"), last_line, || go.wait_blocking())?;
+        let status = self.alive(&format!("building {name}"), last_line, || go.wait_blocking())?;
         if !status.success() {
             bail!("go build {} failed ({status})\n{}", program.package(), go.tail());
         }
@@ -158,26 +157,13 @@ impl Workshop<'_> {
         Ok(())
     }
 
-    /// Does `work` while another thread says from time to time that it goes on, and how far it is.
-    fn with_heartbeat<T>(
+    fn alive<T>(
         &self,
         what: &str,
         progress: impl Fn() -> Option<String> + Send,
         work: impl FnOnce() -> T,
     ) -> T {
-        let started = Instant::now();
-        let (done, waiting) = mpsc::channel::<()>();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                while waiting.recv_timeout(self.heartbeat) == Err(RecvTimeoutError::Timeout) {
-                    let progress = progress().map(|line| format!(", {line}")).unwrap_or_default();
-                    (self.show)(&format!("{what}: {} s{progress}", started.elapsed().as_secs()));
-                }
-            });
-            let result = work();
-            drop(done);
-            result
-        })
+        terminal::alive(what, self.heartbeat, progress, self.show, work)
     }
 }
 

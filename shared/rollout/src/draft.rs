@@ -2,7 +2,7 @@
 
 use crate::{
     fleet::{ClusterState, Fleet, Member, Rollout, Seat},
-    record::{Assigned, Head, MemberRecord},
+    record::{Assigned, Head, MemberRecord, Phase},
     step::{Before, Change, Step},
     terms::{Terms, WaveTerms},
     wait::Wait,
@@ -75,6 +75,19 @@ impl<'a> Draft<'a> {
     /// The rollout that decides for a line now.
     pub(crate) fn lead(&self, line: &Range<usize>) -> Option<usize> {
         line.clone().rev().find(|index| self.heads[*index].phase.leads())
+    }
+
+    /// The rollout that may act for a line: its lead, unless that is done and a newer one is to start.
+    pub(crate) fn acting(&self, line: &Range<usize>) -> Option<usize> {
+        let lead = self.lead(line)?;
+        let due = self.heads[lead].phase == Phase::Done
+            && self.heads[lead..line.end].iter().any(|head| head.phase == Phase::Queued);
+        (!due).then_some(lead)
+    }
+
+    /// The line's lead while it goes from wave to wave.
+    pub(crate) fn progressing(&self, line: &Range<usize>) -> Option<usize> {
+        self.lead(line).filter(|lead| self.heads[*lead].phase == Phase::Progressing)
     }
 
     /// The line of a rollout.

@@ -1,12 +1,11 @@
 //! The order in which things are decided.
 //!
-//! First what was observed, then whose turn it is, then waves and gates, until nothing follows any
-//! more; only then releases. So no release is planned while a failure that is already known is still
-//! to be counted. All of that repeats until it changes nothing, which is what makes a plan *stable*
-//! (invariant 9): nothing is left for a second plan of the same fleet at the same time.
-//!
-//! A plan never opens a wave on proof that a step of its own would take away, so every prefix of its
-//! steps is safe, and a fleet that was stopped after any of them plans the rest.
+//! Places first, then what was observed, failures, turns, gates, and only then releases; each only
+//! when those before it have nothing more to add. So nothing is released while a failure that is
+//! already known is still to be counted. All of it repeats until it adds nothing, which is what makes
+//! a plan *stable* (invariant 9): nothing is left for a second plan of the same fleet at that time.
+//! And because each decision is taken from what the steps before it wrote, a hub that stops after
+//! any step plans the rest of the same steps.
 
 use crate::{
     draft::{Draft, Wake},
@@ -26,65 +25,86 @@ use jiff::Timestamp;
 /// `now` is the larger of the hub's clock and the time of the last plan that was committed.
 pub fn plan(fleet: &Fleet, now: Timestamp) -> (Plan, Report) {
     let mut draft = Draft::new(fleet, now);
-    loop {
-        while grows(&mut draft, decide) {}
-        draft.waits.clear();
-        if !grows(&mut draft, release) {
-            break;
-        }
-    }
+    while DECISIONS.iter().any(|decide| grows(&mut draft, decide)) {}
     let mut wake = Wake::default();
     let report = report::report(&draft, &mut wake);
     (Plan { at: now, steps: draft.steps, wake: wake.0 }, report)
 }
 
+/// Each is taken only when those before it have nothing more to add.
+const DECISIONS: [fn(&mut Draft<'_>); 7] = [place, settle_in, take_in, halt, take_turns, advance, release];
+
 /// Whether the decision adds steps.
-fn grows<'a>(draft: &mut Draft<'a>, decide: impl Fn(&mut Draft<'a>)) -> bool {
+fn grows(draft: &mut Draft<'_>, decide: &fn(&mut Draft<'_>)) -> bool {
     let before = draft.steps.len();
     decide(draft);
     draft.steps.len() > before
 }
 
-/// Everything but releases, once.
-fn decide(draft: &mut Draft<'_>) {
-    let lines = draft.lines.clone();
-    for line in &lines {
-        let lead = draft.lead(line);
-        for index in line.clone() {
+fn place(draft: &mut Draft<'_>) {
+    for line in draft.lines.clone() {
+        if let Some(lead) = draft.acting(&line) {
+            waves::place(draft, lead);
+        }
+    }
+}
+
+fn settle_in(draft: &mut Draft<'_>) {
+    for line in draft.lines.clone() {
+        if let Some(lead) = draft.acting(&line) {
+            waves::settle_in(draft, lead);
+            excuse::readmit(draft, lead);
+        }
+    }
+}
+
+fn take_in(draft: &mut Draft<'_>) {
+    for line in draft.lines.clone() {
+        let lead = draft.acting(&line);
+        for index in line {
             if draft.head(index).phase != Phase::Queued {
                 proof::take_in(draft, index, lead == Some(index));
             }
         }
     }
-    for line in &lines {
-        supersede::take_turns(draft, line);
-        if let Some(lead) = draft.lead(line) {
-            advance(draft, lead);
+}
+
+fn halt(draft: &mut Draft<'_>) {
+    for line in draft.lines.clone() {
+        if let Some(lead) = draft.progressing(&line)
+            && let Some(halt) = failed(draft, lead)
+        {
+            draft.step(lead, halt);
         }
     }
 }
 
-fn release(draft: &mut Draft<'_>) {
+fn take_turns(draft: &mut Draft<'_>) {
     for line in draft.lines.clone() {
-        if let Some(lead) = draft.lead(&line) {
+        supersede::take_turns(draft, &line);
+    }
+}
+
+fn release(draft: &mut Draft<'_>) {
+    draft.waits.clear();
+    for line in draft.lines.clone() {
+        if let Some(lead) = draft.acting(&line) {
             release::release(draft, lead);
             release::baselines(draft, lead);
         }
     }
 }
 
-/// Places members, halts, and moves gates.
-fn advance(draft: &mut Draft<'_>, index: usize) {
-    waves::place(draft, index);
-    waves::settle_in(draft, index);
-    excuse::readmit(draft, index);
-    if draft.head(index).phase != Phase::Progressing {
-        return;
+fn advance(draft: &mut Draft<'_>) {
+    for line in draft.lines.clone() {
+        if let Some(lead) = draft.progressing(&line) {
+            gates(draft, lead);
+        }
     }
-    if let Some(halt) = halt(draft, index) {
-        draft.step(index, halt);
-        return;
-    }
+}
+
+/// Opens and passes waves as far as their gates are met.
+fn gates(draft: &mut Draft<'_>, index: usize) {
     while let Some(wave) = draft.head(index).waves.iter().position(|wave| wave.passed.is_none()) {
         if draft.head(index).waves[wave].opened.is_none() {
             if gate::unmet_before(draft, index, wave, &gate::tally(draft, index)).is_some() {
@@ -93,7 +113,7 @@ fn advance(draft: &mut Draft<'_>, index: usize) {
             draft.step(index, Change::Open { wave });
         }
         excuse::excuse(draft, index, wave);
-        if gate::unmet(draft, index, wave, &gate::tally(draft, index)[wave]).is_some() {
+        if gate::unmet_before(draft, index, wave + 1, &gate::tally(draft, index)).is_some() {
             return;
         }
         draft.step(index, Change::Pass { wave });
@@ -104,7 +124,7 @@ fn advance(draft: &mut Draft<'_>, index: usize) {
 }
 
 /// The halt that is due when more members of a wave failed than it allows (invariant 4).
-fn halt(draft: &Draft<'_>, index: usize) -> Option<Change> {
+fn failed(draft: &Draft<'_>, index: usize) -> Option<Change> {
     let tallies = gate::tally(draft, index);
     let over = |wave: &usize| {
         draft.wave(index, *wave).max_failures.is_some_and(|most| tallies[*wave].failures > most)

@@ -1,5 +1,8 @@
 //! Tests of the planner: scripts that read like a manual, and properties over random fleets.
 
+mod events;
+mod oracle;
 mod world;
 
+mod invariants;
 mod scripts;

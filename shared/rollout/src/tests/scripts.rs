@@ -395,8 +395,8 @@ fn without_a_deadline_degraded_fails_at_once_and_progressing_never() {
               r2 place web-c2 in wave 0
               r2 prove web-c1 at 1.1
               r2 adopt web-c2 at 1.1
-              r2 open 0
               r2 fail web-c2: the sync failed: apply refused
+              r2 open 0
               r2 pass 0
               r2 finish
               r2 Done: all passed 1/2

@@ -1,16 +1,46 @@
 //! Argo CD's ApplicationSet language.
 //!
-//! Decides which Applications an ApplicationSet stands for, from the set, the clusters and Git's answers; what writing them changes;
-//! and what the set's conditions say:
-//! ```text
-//! generate(set: &Value, inputs: &Inputs) -> Outcome                      // Needs(questions for Git) or Done(Expansion)
-//! repositories(set: &Value) -> BTreeSet<Repository>                      // what to subscribe to before the first expansion
-//! reconcile(set: &Value, existing: &[Value], expansion: &Expansion) -> Changes   // `existing`: the Applications that the set owns
-//! conditions(set: &Value, expansion: &Expansion, held: Option<&Held>, failed: Option<&str>, now: Timestamp) -> Vec<Value>
-//! ```
+//! Decides which Applications an ApplicationSet stands for ([`generate`]), from the set, the clusters and Git's answers; what writing them
+//! changes ([`reconcile`]); and what the set's conditions say ([`conditions`]). The semantics are those of Argo CD 3.5's `applicationset/`
+//! packages, quirks included, since sets depend on them.
+//!
+//! Invariants:
+//! - output is the same to the byte for the same set and inputs, in whatever order clusters and paths come; nothing panics, whatever the JSON;
+//! - a failure of any generator or template changes nothing at all; an Application that is not valid stands still alone;
+//! - every string of a template is compiled once per call, however many Applications it gives;
+//! - nothing is deleted that a person would not expect: an empty expansion, a tenth of the set, or a generator that we do not act on hold
+//!   every deletion until it is approved.
+//!
+//! Refuses to know: where Git's answers come from (it asks, [`Outcome::Needs`]), whether clusters and projects exist, clocks, storage.
+//!
+//! # Why
+//! Deviations from Argo CD, each towards what was meant: a tag left in a name, destination or project is an error instead of an Application
+//! called `{{name}}`; `<no value>` and `map[…]` there too; clusters and merge come in a fixed order; an unknown generator is an error, and one
+//! that we do not act on is named, instead of generating nothing in silence; post-selectors see labels below `metadata` in Go mode too;
+//! deletions are held by the brake.
 
+mod check;
+mod condition;
+mod engine;
+mod expand;
+mod fields;
+mod generators;
+mod glob;
 mod input;
+mod near;
 mod outcome;
+mod params;
+mod reconcile;
+mod remedy;
+mod render;
+mod run;
+mod selector;
 
+pub use condition::conditions;
+pub use expand::{generate, repositories};
 pub use input::{ClusterInput, GitAnswer, GitRequest, Inputs, Repository};
 pub use outcome::{Changes, Expansion, Generated, Held, Outcome, Problem, Reason, Rejected, Unsupported};
+pub use reconcile::reconcile;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! The set's conditions, in Argo CD's types and reasons, with two of our own.
+//!
+//! Argo CD's: `ErrorOccurred`, `ParametersGenerated`, `ResourcesUpToDate`. Ours, present only while true: `DeletionsHeld`,
+//! `UnsupportedFields`.
+
+use crate::outcome::{Expansion, Held, Reason};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared_model::unsupported;
+use std::fmt::Display;
+
+const UP_TO_DATE: &str = "ApplicationSetUpToDate";
+const GENERATED: &str = "Successfully generated parameters for all Applications";
+/// How many entries a message lists.
+const LISTED: usize = 5;
+
+struct Condition {
+    kind: &'static str,
+    status: bool,
+    reason: &'static str,
+    message: String,
+}
+
+/// The conditions of `set` after an expansion. `held` is what [`crate::reconcile`] held; `failed` is why a write failed, if one did;
+/// `previous` are the conditions so far: one whose status stays keeps its `lastTransitionTime`, others get `now`.
+pub fn conditions(
+    set: &Value,
+    expansion: &Expansion,
+    held: Option<&Held>,
+    failed: Option<&str>,
+    previous: &[Value],
+    now: Timestamp,
+) -> Vec<Value> {
+    let mut found = outcome(expansion, failed);
+    if let Some(held) = held {
+        let message = held.message.clone();
+        found.push(Condition { kind: "DeletionsHeld", status: true, reason: "AwaitingApproval", message });
+    }
+    let ours = expansion.unsupported.iter().map(ToString::to_string);
+    let others = unsupported::application_set(set)
+        .into_iter()
+        .map(|field| format!("{}: {}", field.path, field.remedy));
+    let all: Vec<_> = ours.chain(others).collect();
+    if !all.is_empty() {
+        let message = listed(&all);
+        found.push(Condition { kind: "UnsupportedFields", status: true, reason: "NoEffectYet", message });
+    }
+    found.into_iter().map(|condition| condition.to_json(previous, now)).collect()
+}
+
+fn outcome(expansion: &Expansion, failed: Option<&str>) -> Vec<Condition> {
+    let (reason, message) = if let Some(first) = expansion.problems.first() {
+        (first.reason.as_str(), listed(&expansion.problems))
+    } else if !expansion.rejected.is_empty() {
+        let rejected = expansion.rejected.iter().map(|rejected| match rejected.name.as_str() {
+            "" => rejected.problem.to_string(),
+            name => format!("application `{name}`: {}", rejected.problem),
+        });
+        (Reason::ApplicationValidationError.as_str(), listed(&rejected.collect::<Vec<_>>()))
+    } else if let Some(failed) = failed {
+        ("UpdateApplicationError", failed.to_owned())
+    } else {
+        return vec![
+            Condition {
+                kind: "ErrorOccurred",
+                status: false,
+                reason: UP_TO_DATE,
+                message: GENERATED.to_owned(),
+            },
+            Condition {
+                kind: "ParametersGenerated",
+                status: true,
+                reason: "ParametersGenerated",
+                message: GENERATED.to_owned(),
+            },
+            Condition {
+                kind: "ResourcesUpToDate",
+                status: true,
+                reason: UP_TO_DATE,
+                message: "ApplicationSet up to date".to_owned(),
+            },
+        ];
+    };
+    let without_parameters = expansion
+        .problems
+        .iter()
+        .any(|problem| problem.reason == Reason::ApplicationGenerationFromParamsError);
+    let parameters = if without_parameters {
+        Condition {
+            kind: "ParametersGenerated",
+            status: false,
+            reason: "ErrorOccurred",
+            message: message.clone(),
+        }
+    } else {
+        Condition {
+            kind: "ParametersGenerated",
+            status: true,
+            reason: "ParametersGenerated",
+            message: GENERATED.to_owned(),
+        }
+    };
+    vec![
+        Condition { kind: "ErrorOccurred", status: true, reason, message: message.clone() },
+        parameters,
+        Condition { kind: "ResourcesUpToDate", status: false, reason, message },
+    ]
+}
+
+impl Condition {
+    fn to_json(&self, previous: &[Value], now: Timestamp) -> Value {
+        let status = if self.status { "True" } else { "False" };
+        let same = |condition: &&Value| {
+            let is = |key: &str, value: &str| condition.get(key).and_then(Value::as_str) == Some(value);
+            is("type", self.kind) && is("status", status)
+        };
+        let since =
+            previous.iter().find(same).and_then(|condition| condition.get("lastTransitionTime")).cloned();
+        json!({
+            "type": self.kind,
+            "status": status,
+            "reason": self.reason,
+            "message": self.message,
+            "lastTransitionTime": since.unwrap_or_else(|| json!(format!("{now:.0}"))),
+        })
+    }
+}
+
+fn listed<T: Display>(items: &[T]) -> String {
+    let shown = items.iter().take(LISTED).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    match items.len().saturating_sub(LISTED) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
+}

@@ -1,0 +1,149 @@
+//! One parameter set: what a generator gives to a template.
+//!
+//! In Go mode the parameters are nested objects, in flat mode dotted keys whose values are (nearly always) strings. Numbers are float64, as
+//! everything that Argo CD reads from JSON is, so 1000000 prints `1e+06`.
+
+mod text;
+
+use serde_json::{Map, Value};
+use shared_template::Value as Data;
+use shared_template::{Element, Map as DataMap};
+use std::collections::BTreeMap;
+
+pub(crate) use text::{go_string, normalize};
+
+/// One parameter set.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Params {
+    pub(crate) map: Map<String, Value>,
+    /// The keys whose maps are Go's `map[string]string`: an absent key there is "" under `index` and `missingkey=zero`.
+    pub(crate) typed: Typed,
+}
+
+/// Which parameters are Go's `map[string]string` rather than `map[string]any`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Typed {
+    /// `metadata.labels` and `metadata.annotations`.
+    pub(crate) metadata: bool,
+    /// `values`.
+    pub(crate) values: bool,
+    /// The same within the items of `clusters` (`flatList`).
+    pub(crate) clusters: bool,
+}
+
+impl Params {
+    pub(crate) fn new(map: Map<String, Value>) -> Self {
+        Self { map, typed: Typed::default() }
+    }
+
+    /// The parameters as Go templates see them.
+    pub(crate) fn to_data(&self) -> Data {
+        let entries = self.map.iter().map(|(key, value)| {
+            let data = match (key.as_str(), value) {
+                ("metadata", Value::Object(metadata)) if self.typed.metadata => metadata_data(metadata),
+                ("values", Value::Object(values)) if self.typed.values => strings(values),
+                ("clusters", Value::Array(clusters)) if self.typed.clusters => {
+                    Data::list(clusters.iter().map(cluster_data).collect())
+                }
+                _ => Data::from(value.clone()),
+            };
+            (key.as_str().into(), data)
+        });
+        Data::Map(DataMap::new(Element::Any, entries.collect()))
+    }
+
+    /// Dotted keys and printed values, as post-selectors see them.
+    pub(crate) fn flattened(&self) -> BTreeMap<String, String> {
+        flatten(&self.map).into_iter().map(|(key, value)| (key, go_string(value))).collect()
+    }
+
+    /// The names that a template can use, in the form that the mode uses, for messages.
+    pub(crate) fn names(&self, go_template: bool) -> Vec<String> {
+        if !go_template {
+            return self.map.keys().cloned().collect();
+        }
+        let mut names = Vec::new();
+        go_names("", &self.map, &mut names);
+        names
+    }
+
+    /// Adds `values`, rendered: nested in Go mode, `values.k` in flat mode.
+    pub(crate) fn add_values(&mut self, values: Vec<(String, String)>, go_template: bool) {
+        if values.is_empty() {
+            return;
+        }
+        if go_template {
+            let map = values.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
+            self.map.insert("values".to_owned(), Value::Object(map));
+            self.typed.values = true;
+        } else {
+            self.map.extend(
+                values.into_iter().map(|(key, value)| (format!("values.{key}"), Value::String(value))),
+            );
+        }
+    }
+}
+
+/// Leaves of nested objects and arrays under dotted keys: `a.b`, `tags.0`. Empty objects and arrays vanish.
+pub(crate) fn flatten(map: &Map<String, Value>) -> BTreeMap<String, &Value> {
+    let mut flat = BTreeMap::new();
+    for (key, value) in map {
+        flatten_into(key.clone(), value, &mut flat);
+    }
+    flat
+}
+
+fn flatten_into<'a>(key: String, value: &'a Value, flat: &mut BTreeMap<String, &'a Value>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(field, value)| flatten_into(format!("{key}.{field}"), value, flat))
+        }
+        Value::Array(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| flatten_into(format!("{key}.{index}"), value, flat));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            flat.insert(key, value);
+        }
+    }
+}
+
+fn go_names(prefix: &str, map: &Map<String, Value>, names: &mut Vec<String>) {
+    for (key, value) in map {
+        let plain = key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !key.starts_with(|c: char| c.is_ascii_digit());
+        let name = match (plain, prefix) {
+            (true, _) => format!("{prefix}.{key}"),
+            (false, "") => format!("index . \"{key}\""),
+            (false, _) => format!("index {prefix} \"{key}\""),
+        };
+        match value {
+            Value::Object(fields) if plain && !fields.is_empty() => go_names(&name, fields, names),
+            _ => names.push(name),
+        }
+    }
+}
+
+fn strings(map: &Map<String, Value>) -> Data {
+    let entries = map.iter().map(|(key, value)| (key.as_str().into(), Data::from(value.clone())));
+    Data::Map(DataMap::new(Element::Str, entries.collect()))
+}
+
+fn metadata_data(metadata: &Map<String, Value>) -> Data {
+    let entries = metadata.iter().map(|(key, value)| {
+        let data = value.as_object().map_or_else(|| Data::from(value.clone()), strings);
+        (key.as_str().into(), data)
+    });
+    Data::Map(DataMap::new(Element::Any, entries.collect()))
+}
+
+fn cluster_data(cluster: &Value) -> Data {
+    let Value::Object(map) = cluster else { return Data::from(cluster.clone()) };
+    let typed = Typed { metadata: true, values: true, clusters: false };
+    Params { map: map.clone(), typed }.to_data()
+}
+
+#[cfg(test)]
+mod tests;

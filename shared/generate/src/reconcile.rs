@@ -1,0 +1,205 @@
+//! What writing an expansion changes, and the brake on deletion (design §4).
+//!
+//! An update replaces the whole spec and all labels, annotations and finalizers, but for what `preservedFields` and Argo CD itself keep.
+//! Applications that are being deleted are left alone. When the expansion has problems, nothing changes.
+
+use crate::outcome::{Changes, Expansion, Held};
+use serde_json::{Value, json};
+use shared_model::{APPROVE_DELETIONS_ANNOTATION, Digest};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Annotations that live on an Application without being in its template (`defaultPreservedAnnotations`).
+const KEPT_ANNOTATIONS: [&str; 3] =
+    ["notified.notifications.argoproj.io", "argocd.argoproj.io/refresh", "argocd.argoproj.io/hydrate"];
+/// Finalizers that hooks put on an Application.
+const KEPT_FINALIZERS: [&str; 2] =
+    ["pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io"];
+/// How many names a message lists.
+const LISTED: usize = 5;
+
+/// What `applicationsSync` allows beside creation.
+#[derive(Debug, Clone, Copy)]
+struct Policy {
+    updates: bool,
+    deletes: bool,
+}
+
+/// Compares `expansion` with `existing`, the Applications that `set` owns, under the set's policy. A set that is being deleted changes nothing:
+/// its Applications go by their owner references.
+pub fn reconcile(set: &Value, existing: &[Value], expansion: &Expansion) -> Changes {
+    if !expansion.problems.is_empty() || is_going(set) {
+        return Changes::default();
+    }
+    let policy = policy(set);
+    let existing: BTreeMap<&str, &Value> =
+        existing.iter().map(|application| (name(application), application)).collect();
+    let owner = owner(set);
+    let mut changes = Changes::default();
+    for generated in &expansion.applications {
+        match existing.get(generated.name.as_str()) {
+            None => {
+                let mut created = generated.object.clone();
+                own(&mut created, &owner);
+                changes.create.push(created);
+            }
+            Some(current) if policy.updates && !is_going(current) => {
+                let merged = merged(set, current, &generated.object, &owner);
+                if merged != **current {
+                    changes.update.push(merged);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    if policy.deletes {
+        let wanted: BTreeSet<&str> = expansion
+            .applications
+            .iter()
+            .map(|generated| generated.name.as_str())
+            .chain(expansion.rejected.iter().map(|rejected| rejected.name.as_str()))
+            .collect();
+        let living: Vec<&str> =
+            existing.iter().filter(|(_, current)| !is_going(current)).map(|(name, _)| *name).collect();
+        let removals =
+            living.iter().filter(|name| !wanted.contains(*name)).map(|name| (*name).to_owned()).collect();
+        brake(set, expansion, living.len(), removals, &mut changes);
+    }
+    changes
+}
+
+fn policy(set: &Value) -> Policy {
+    match set.pointer("/spec/syncPolicy/applicationsSync").and_then(Value::as_str).unwrap_or_default() {
+        "create-only" => Policy { updates: false, deletes: false },
+        "create-update" => Policy { updates: true, deletes: false },
+        "create-delete" => Policy { updates: false, deletes: true },
+        _ => Policy { updates: true, deletes: true },
+    }
+}
+
+/// Lets few deletions through, and others when they are approved by name.
+fn brake(set: &Value, expansion: &Expansion, of: usize, removals: Vec<String>, changes: &mut Changes) {
+    if removals.is_empty() {
+        return;
+    }
+    let hiding = expansion.unsupported.iter().find(|unsupported| unsupported.hides_applications);
+    let why = match hiding {
+        _ if expansion.applications.is_empty() => "the set generates no Application now".to_owned(),
+        Some(hiding) => format!("they may be missing only because of {}: {}", hiding.path, hiding.message),
+        None if removals.len() > (of / 10).max(1) => "that is more than a tenth of the set".to_owned(),
+        None => {
+            changes.delete = removals;
+            return;
+        }
+    };
+    let approval = Digest::of(removals.join("\n").as_bytes()).short();
+    let annotation = format!("/metadata/annotations/{}", APPROVE_DELETIONS_ANNOTATION.replace('/', "~1"));
+    if set.pointer(&annotation).and_then(Value::as_str) == Some(&approval) {
+        changes.delete = removals;
+        return;
+    }
+    let more = removals.len().saturating_sub(LISTED);
+    let names = removals.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let names = if more == 0 { names } else { format!("{names} and {more} more") };
+    let message = format!(
+        "{} of {of} Applications would be deleted ({names}), and {why}; nothing is deleted until it is approved: kubectl annotate applicationset {} -n {} --overwrite {APPROVE_DELETIONS_ANNOTATION}={approval}",
+        removals.len(),
+        name(set),
+        crate::render::namespace(set),
+    );
+    changes.held = Some(Held { removals, of, approval, message });
+}
+
+/// The existing object with what the set decides.
+fn merged(set: &Value, current: &Value, generated: &Value, owner: &Value) -> Value {
+    let mut merged = current.clone();
+    let Value::Object(fields) = &mut merged else { return generated.clone() };
+    for key in ["apiVersion", "kind", "spec", "operation"] {
+        if let Some(value) = generated.get(key) {
+            fields.insert(key.to_owned(), value.clone());
+        }
+    }
+    let preserved = |kind: &str| {
+        let listed = set.pointer(&format!("/spec/preservedFields/{kind}")).and_then(Value::as_array);
+        listed.into_iter().flatten().filter_map(Value::as_str)
+    };
+    let annotations = preserved("annotations").chain(KEPT_ANNOTATIONS);
+    let annotations = with_kept(current, generated, "annotations", annotations);
+    let labels = with_kept(current, generated, "labels", preserved("labels"));
+    let finalizers = finalizers(current, generated);
+    let Some(Value::Object(metadata)) = fields.get_mut("metadata") else { return generated.clone() };
+    for (key, value) in [("annotations", annotations), ("labels", labels), ("finalizers", finalizers)] {
+        match value {
+            Some(value) => drop(metadata.insert(key.to_owned(), value)),
+            None => drop(metadata.remove(key)),
+        }
+    }
+    own(&mut merged, owner);
+    merged
+}
+
+fn with_kept<'a>(
+    current: &Value,
+    generated: &Value,
+    kind: &str,
+    kept: impl Iterator<Item = &'a str>,
+) -> Option<Value> {
+    let map = |object: &Value| {
+        object.pointer(&format!("/metadata/{kind}")).and_then(Value::as_object).cloned().unwrap_or_default()
+    };
+    let (current, mut result) = (map(current), map(generated));
+    for key in kept {
+        if let Some(value) = current.get(key) {
+            result.insert(key.to_owned(), value.clone());
+        }
+    }
+    (!result.is_empty()).then_some(Value::Object(result))
+}
+
+fn finalizers(current: &Value, generated: &Value) -> Option<Value> {
+    let list = |object: &Value| {
+        object.pointer("/metadata/finalizers").and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let mut result = list(generated);
+    for finalizer in list(current) {
+        let kept =
+            finalizer.as_str().is_some_and(|text| KEPT_FINALIZERS.iter().any(|kept| text.starts_with(kept)));
+        if kept && !result.contains(&finalizer) {
+            result.push(finalizer);
+        }
+    }
+    (!result.is_empty()).then_some(Value::Array(result))
+}
+
+fn owner(set: &Value) -> Value {
+    let uid = set.pointer("/metadata/uid").cloned().unwrap_or_else(|| json!(""));
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "ApplicationSet",
+        "name": name(set),
+        "uid": uid,
+        "controller": true,
+        "blockOwnerDeletion": true,
+    })
+}
+
+/// Makes the set the controlling owner; other owners stay.
+fn own(application: &mut Value, owner: &Value) {
+    let Some(metadata) = application.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let list = metadata.entry("ownerReferences").or_insert_with(|| json!([]));
+    let Value::Array(items) = list else {
+        *list = json!([owner]);
+        return;
+    };
+    match items.iter_mut().find(|item| item.get("uid") == owner.get("uid")) {
+        Some(item) => *item = owner.clone(),
+        None => items.push(owner.clone()),
+    }
+}
+
+fn is_going(object: &Value) -> bool {
+    object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null())
+}
+
+fn name(object: &Value) -> &str {
+    object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
+}

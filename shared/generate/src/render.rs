@@ -1,0 +1,161 @@
+//! From parameters to one Application: the template of a generator and the set, compiled once, and the template patch.
+
+mod overlay;
+mod patch;
+
+use crate::engine::{Bound, Engine, Field, Tree};
+use crate::params::Params;
+use crate::{Problem, Reason, fields};
+use serde_json::{Map, Value, json};
+use shared_model::{DEFAULT_NAMESPACE, RESOURCES_FINALIZER};
+
+pub(crate) const TEMPLATE: &str = "spec.template";
+const PATCH: &str = "spec.templatePatch";
+
+/// What every template of a set shares.
+#[derive(Debug)]
+pub(crate) struct Renderer<'a> {
+    engine: Engine,
+    template: &'a Value,
+    patch: Option<Field>,
+    namespace: &'a str,
+    /// Whether Applications without finalizers get the one that deletes their objects with them.
+    cascades: bool,
+}
+
+/// A generator's template merged with the set's, compiled.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) template: Value,
+    tree: Tree,
+}
+
+impl<'a> Renderer<'a> {
+    pub(crate) fn of(engine: Engine, set: &'a Value, spec: &'a Map<String, Value>) -> Result<Self, Problem> {
+        let Some(template) = spec.get("template").filter(|template| template.is_object()) else {
+            return Err(failed(
+                TEMPLATE,
+                "template is required",
+                "write the Application to generate: metadata and spec",
+            ));
+        };
+        let text = fields::string("spec", spec, "templatePatch")?;
+        let policy = spec.get("syncPolicy");
+        let preserves =
+            policy.and_then(|policy| policy.get("preserveResourcesOnDeletion")).and_then(Value::as_bool);
+        Ok(Self {
+            engine,
+            template,
+            patch: if text.is_empty() { None } else { Some(engine.field(PATCH, text)?) },
+            namespace: namespace(set),
+            cascades: preserves != Some(true),
+        })
+    }
+
+    /// Compiles the set's template with what the generator's own template puts before it.
+    pub(crate) fn program(&self, own: Option<&Value>) -> Result<Program, Problem> {
+        let mut template = match own {
+            Some(own) => overlay::filled(own, self.template),
+            None => self.template.clone(),
+        };
+        overlay::drop_nulls(&mut template);
+        Ok(Program { tree: self.engine.tree(TEMPLATE, &template)?, template })
+    }
+
+    /// The Application of one parameter set. One without parameters is not rendered and gets no finalizer, as in Argo CD.
+    pub(crate) fn application(&self, program: &Program, params: &Params) -> Result<Value, Problem> {
+        let bound = self.engine.bind(params);
+        let mut application = if params.map.is_empty() {
+            self.assembled(program.template.clone())
+        } else {
+            let mut application = self.assembled(self.engine.render_tree(&program.tree, &bound)?);
+            if self.cascades && application.pointer("/metadata/finalizers").is_none() {
+                application["metadata"]["finalizers"] = json!([RESOURCES_FINALIZER]);
+            }
+            application
+        };
+        if let Some(patch) = &self.patch {
+            self.apply(patch, &mut application, &bound)?;
+        }
+        Ok(application)
+    }
+
+    fn assembled(&self, template: Value) -> Value {
+        let Value::Object(mut template) = template else { return Value::Null };
+        let mut given = template.remove("metadata").unwrap_or_default();
+        let mut metadata = Map::new();
+        metadata.insert(
+            "name".to_owned(),
+            given.get_mut("name").map(Value::take).unwrap_or_else(|| Value::from("")),
+        );
+        metadata.insert("namespace".to_owned(), Value::from(self.namespace));
+        for key in ["labels", "annotations", "finalizers"] {
+            match given.get_mut(key).map(Value::take) {
+                None | Some(Value::Null) => {}
+                Some(Value::Object(map)) if map.is_empty() => {}
+                Some(Value::Array(items)) if items.is_empty() => {}
+                Some(value) => {
+                    metadata.insert(key.to_owned(), value);
+                }
+            }
+        }
+        let spec = template.remove("spec").filter(Value::is_object).unwrap_or_else(|| json!({}));
+        json!({ "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": metadata, "spec": spec })
+    }
+
+    /// Neither the project nor the namespace can be changed by a patch, so that it cannot break out of the set's bounds.
+    fn apply(&self, patch: &Field, application: &mut Value, bound: &Bound<'_>) -> Result<(), Problem> {
+        let text = self.engine.render(patch, bound)?;
+        let parsed = shared_manifest::yaml::parse(&text);
+        let patch = match parsed
+            .map_err(|error| failed(PATCH, &format!("the rendered patch is not YAML: {error}"), ""))?
+        {
+            Value::Null => return Ok(()),
+            Value::Object(patch) => patch,
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                return Err(failed(
+                    PATCH,
+                    "the rendered patch is not a map",
+                    "write `spec:` and below it what to change",
+                ));
+            }
+        };
+        let project = application.pointer("/spec/project").cloned();
+        patch::apply(application, patch).map_err(|(path, message)| {
+            failed(&format!("{PATCH}{path}"), message, "set it in one place only")
+        })?;
+        let Value::Object(patched) = application else { return Ok(()) };
+        let unpatched = |patched: &mut Map<String, Value>, part: &str, key: &str, value: Option<Value>| {
+            let part = patched.entry(part).or_insert_with(|| json!({}));
+            if !part.is_object() {
+                *part = json!({});
+            }
+            match (part, value) {
+                (Value::Object(part), Some(value)) => drop(part.insert(key.to_owned(), value)),
+                (Value::Object(part), None) => drop(part.remove(key)),
+                _ => {}
+            }
+        };
+        unpatched(patched, "metadata", "namespace", Some(Value::from(self.namespace)));
+        unpatched(patched, "spec", "project", project);
+        patched.insert("apiVersion".to_owned(), Value::from("argoproj.io/v1alpha1"));
+        patched.insert("kind".to_owned(), Value::from("Application"));
+        patched.remove("status");
+        Ok(())
+    }
+}
+
+/// The namespace of a set and so of its Applications.
+pub(crate) fn namespace(set: &Value) -> &str {
+    let namespace = set.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+    if namespace.is_empty() { DEFAULT_NAMESPACE } else { namespace }
+}
+
+fn failed(path: &str, message: &str, remedy: &str) -> Problem {
+    Problem {
+        path: path.to_owned(),
+        message: message.to_owned(),
+        remedy: remedy.to_owned(),
+        reason: Reason::RenderTemplateParamsError,
+    }
+}

@@ -1,0 +1,126 @@
+//! Label selectors over parameters and clusters.
+//!
+//! Keys must be qualified names, as in Kubernetes; values may be anything, as in Argo CD's own evaluator. `NotIn` holds for an absent key; no
+//! requirement at all selects everything.
+
+use crate::Problem;
+use crate::fields;
+use crate::run::failed;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A checked selector.
+#[derive(Debug, Default)]
+pub(crate) struct Selector(Vec<Requirement>);
+
+#[derive(Debug)]
+struct Requirement {
+    key: String,
+    operator: Operator,
+    values: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Operator {
+    In,
+    NotIn,
+    Exists,
+    DoesNotExist,
+}
+
+impl Selector {
+    /// Reads a `LabelSelector`; absent selects everything.
+    pub(crate) fn parse(path: &str, value: Option<&Value>) -> Result<Self, Problem> {
+        let map = fields::object(path, value)?;
+        let mut requirements = Vec::new();
+        for (key, value) in fields::strings(path, map, "matchLabels")? {
+            check_key(&format!("{path}.matchLabels"), key)?;
+            requirements.push(Requirement {
+                key: key.to_owned(),
+                operator: Operator::In,
+                values: vec![value.to_owned()],
+            });
+        }
+        for (index, expression) in fields::array(path, map, "matchExpressions")?.iter().enumerate() {
+            requirements.push(requirement(&format!("{path}.matchExpressions[{index}]"), expression)?);
+        }
+        Ok(Self(requirements))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.0.iter().all(|requirement| {
+            let value = labels.get(&requirement.key);
+            match requirement.operator {
+                Operator::In => value.is_some_and(|value| requirement.values.contains(value)),
+                Operator::NotIn => !value.is_some_and(|value| requirement.values.contains(value)),
+                Operator::Exists => value.is_some(),
+                Operator::DoesNotExist => value.is_none(),
+            }
+        })
+    }
+}
+
+fn requirement(path: &str, expression: &Value) -> Result<Requirement, Problem> {
+    let map = fields::object(path, Some(expression))?;
+    let key = fields::string(path, map, "key")?;
+    check_key(&format!("{path}.key"), key)?;
+    let mut values = Vec::new();
+    for (index, value) in fields::array(path, map, "values")?.iter().enumerate() {
+        let text = value.as_str().ok_or_else(|| {
+            failed(&format!("{path}.values[{index}]"), "must be a string", "put the value in quotes")
+        })?;
+        values.push(text.to_owned());
+    }
+    let operator = match fields::string(path, map, "operator")? {
+        "In" => Operator::In,
+        "NotIn" => Operator::NotIn,
+        "Exists" => Operator::Exists,
+        "DoesNotExist" => Operator::DoesNotExist,
+        other => {
+            let message = format!("`{other}` is not a valid label selector operator");
+            return Err(failed(
+                &format!("{path}.operator"),
+                message,
+                "use In, NotIn, Exists or DoesNotExist",
+            ));
+        }
+    };
+    match (operator, values.is_empty()) {
+        (Operator::In | Operator::NotIn, true) => {
+            Err(failed(&format!("{path}.values"), "In and NotIn need at least one value", ""))
+        }
+        (Operator::Exists | Operator::DoesNotExist, false) => {
+            Err(failed(&format!("{path}.values"), "Exists and DoesNotExist take no values", ""))
+        }
+        _ => Ok(Requirement { key: key.to_owned(), operator, values }),
+    }
+}
+
+/// A qualified name (`validation.IsQualifiedName`): an optional DNS prefix and `/`, then at most 63 of `[A-Za-z0-9_.-]`, alphanumeric ends.
+fn check_key(path: &str, key: &str) -> Result<(), Problem> {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let ends = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    let name_fits = name.len() <= 63
+        && ends(name)
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let prefix_fits = prefix.is_none_or(|prefix| {
+        ends(prefix)
+            && prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
+    });
+    if name_fits && prefix_fits {
+        return Ok(());
+    }
+    let message = format!("error parsing label selector: `{key}` is not a valid label key");
+    Err(failed(
+        path,
+        message,
+        "use letters, digits, `-`, `_` and `.`, at most 63, with an optional DNS prefix and `/`",
+    ))
+}

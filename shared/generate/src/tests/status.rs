@@ -1,0 +1,112 @@
+use super::{World, expand, set, spec};
+use crate::{conditions, reconcile};
+use expect_test::{Expect, expect};
+use jiff::Timestamp;
+use serde_json::Value;
+
+const NOW: &str = "2026-11-21T12:00:00.7Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn lines(conditions: &[Value]) -> String {
+    let line = |condition: &Value| {
+        let text = |key: &str| condition[key].as_str().unwrap().to_owned();
+        format!(
+            "{}={} {} {}: {}\n",
+            text("type"),
+            text("status"),
+            text("lastTransitionTime"),
+            text("reason"),
+            text("message")
+        )
+    };
+    conditions.iter().map(line).collect()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "expect_test's values are made in place")]
+#[track_caller]
+fn check(spec: &str, failed: Option<&str>, expect: Expect) {
+    let set = set(spec);
+    let expansion = expand(&set, &World::default());
+    expect.assert_eq(&lines(&conditions(&set, &expansion, None, failed, &[], now())));
+}
+
+#[test]
+fn all_is_well() {
+    check(&spec("- list: {elements: [{app: a}]}", "{{app}}", "p", "https://a"), None, expect![[r#"
+        ErrorOccurred=False 2026-11-21T12:00:00Z ApplicationSetUpToDate: Successfully generated parameters for all Applications
+        ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
+        ResourcesUpToDate=True 2026-11-21T12:00:00Z ApplicationSetUpToDate: ApplicationSet up to date
+    "#]]);
+}
+
+#[test]
+fn a_write_failed() {
+    check(
+        &spec("- list: {elements: [{app: a}]}", "{{app}}", "p", "https://a"),
+        Some("application `a` belongs to another set"),
+        expect![[r#"
+            ErrorOccurred=True 2026-11-21T12:00:00Z UpdateApplicationError: application `a` belongs to another set
+            ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
+            ResourcesUpToDate=False 2026-11-21T12:00:00Z UpdateApplicationError: application `a` belongs to another set
+        "#]],
+    );
+}
+
+#[test]
+fn a_generator_failed() {
+    check(&spec("- gti: {}", "{{app}}", "p", "https://a"), None, expect![[r#"
+        ErrorOccurred=True 2026-11-21T12:00:00Z ApplicationGenerationFromParamsError: spec.generators[0].gti: unknown generator `gti`: did you mean `git`?
+        ParametersGenerated=False 2026-11-21T12:00:00Z ErrorOccurred: spec.generators[0].gti: unknown generator `gti`: did you mean `git`?
+        ResourcesUpToDate=False 2026-11-21T12:00:00Z ApplicationGenerationFromParamsError: spec.generators[0].gti: unknown generator `gti`: did you mean `git`?
+    "#]]);
+}
+
+#[test]
+fn a_template_failed() {
+    check(&spec("- list: {elements: [{app: a}]}", "{{.app}}", "p", "https://a"), None, expect![[r#"
+        ErrorOccurred=True 2026-11-21T12:00:00Z RenderTemplateParamsError: spec.template.metadata.name: `{{.app}}` is left in the generated name: uses Go template syntax: set goTemplate: true
+        ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
+        ResourcesUpToDate=False 2026-11-21T12:00:00Z RenderTemplateParamsError: spec.template.metadata.name: `{{.app}}` is left in the generated name: uses Go template syntax: set goTemplate: true
+    "#]]);
+}
+
+#[test]
+fn an_application_is_not_valid() {
+    check(&spec("- list: {elements: [{app: a}, {app: A}]}", "{{app}}", "p", "https://a"), None, expect![[r#"
+        ErrorOccurred=True 2026-11-21T12:00:00Z ApplicationValidationError: application `A`: spec.template.metadata.name: `A` cannot be the name of an Application: use lower-case letters, digits, `-` and `.`, at most 253: nameNormalized, path.basenameNormalized, or `normalize` with goTemplate
+        ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
+        ResourcesUpToDate=False 2026-11-21T12:00:00Z ApplicationValidationError: application `A`: spec.template.metadata.name: `A` cannot be the name of an Application: use lower-case letters, digits, `-` and `.`, at most 253: nameNormalized, path.basenameNormalized, or `normalize` with goTemplate
+    "#]]);
+}
+
+#[test]
+fn fields_without_effect_are_named() {
+    let spec =
+        spec("- list: {elements: [{app: a}], elemnts: []}\n- pullRequest: {}", "{{app}}", "p", "https://a");
+    check(&spec.replace("path: 'p'", "helm: {values: a}"), None, expect![[r#"
+        ErrorOccurred=False 2026-11-21T12:00:00Z ApplicationSetUpToDate: Successfully generated parameters for all Applications
+        ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
+        ResourcesUpToDate=True 2026-11-21T12:00:00Z ApplicationSetUpToDate: ApplicationSet up to date
+        UnsupportedFields=True 2026-11-21T12:00:00Z NoEffectYet: spec.generators[0].list.elemnts: unknown field `elemnts`: did you mean `elements`?; spec.generators[1].pullRequest: the `pullRequest` generator is not acted on yet and gives no Applications: use list, clusters, git, matrix or merge; spec.template.spec.source.helm: Helm charts are not rendered yet; commit the rendered manifests
+    "#]]);
+}
+
+#[test]
+fn held_deletions_and_transition_times() {
+    let full = set(&spec("- list: {elements: [{app: a}]}", "{{app}}", "p", "https://a"));
+    let existing = reconcile(&full, &[], &expand(&full, &World::default())).create;
+    let empty = set(&spec("- list: {elements: []}", "{{app}}", "p", "https://a"));
+    let expansion = expand(&empty, &World::default());
+    let held = reconcile(&empty, &existing, &expansion).held;
+    let before =
+        conditions(&full, &expansion, None, Some("failed"), &[], "2026-01-01T00:00:00Z".parse().unwrap());
+    expect![[r#"
+        ErrorOccurred=False 2026-11-21T12:00:00Z ApplicationSetUpToDate: Successfully generated parameters for all Applications
+        ParametersGenerated=True 2026-01-01T00:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
+        ResourcesUpToDate=True 2026-11-21T12:00:00Z ApplicationSetUpToDate: ApplicationSet up to date
+        DeletionsHeld=True 2026-11-21T12:00:00Z AwaitingApproval: 1 of 1 Applications would be deleted (a), and the set generates no Application now; nothing is deleted until it is approved: kubectl annotate applicationset fleet -n argocd --overwrite flotilla.dev/approve-deletions=ca978112ca1b
+    "#]].assert_eq(&lines(&conditions(&empty, &expansion, held.as_ref(), None, &before, now())));
+}

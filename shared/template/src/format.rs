@@ -31,8 +31,6 @@ pub(crate) struct Directive {
     sharp: bool,
     space: bool,
     zero: bool,
-    /// `%+v`
-    plus_v: bool,
     /// `%#v`
     sharp_v: bool,
     width: Option<usize>,
@@ -46,11 +44,17 @@ const PLAIN: Directive = Directive {
     sharp: false,
     space: false,
     zero: false,
-    plus_v: false,
     sharp_v: false,
     width: None,
     precision: None,
 };
+
+/// `fmt.Sprintf("%s", value)`.
+pub(crate) fn as_string(scope: &mut Scope<'_>, value: &Value) -> Result<String, Fail> {
+    let mut printer = Printer::new(scope);
+    printer.value(Directive { verb: 's', ..PLAIN }, value, 0)?;
+    Ok(String::from_utf8_lossy(&printer.into_bytes()).into_owned())
+}
 
 /// `fmt.Sprintf("%v", value)`.
 pub(crate) fn plain(scope: &mut Scope<'_>, value: &Value) -> Result<Vec<u8>, Fail> {
@@ -133,6 +137,7 @@ impl<'a, 't> Printer<'a, 't> {
             ('v', Value::Missing | Value::Nil) => self.pad(directive, b"<nil>"),
             (_, Value::Missing | Value::Nil) if depth > 0 => self.emit(b"<nil>"),
             (_, Value::Missing | Value::Nil) => self.bad_verb(directive, value),
+            ('w', _) if depth == 0 => self.bad_verb(directive, value),
             ('p', _) => self.bad_verb(directive, value),
             (_, Value::Bool(truth)) => self.bool(directive, value, *truth),
             (_, Value::Int(number) | Value::Int64(number)) => {

@@ -111,9 +111,13 @@ fn parse_unsigned(text: &str) -> Option<u64> {
     if negative { None } else { u64::from_str_radix(&digits, radix).ok() }
 }
 
-/// Go's `strconv.ParseFloat`, without hexadecimal floats.
+/// Go's `strconv.ParseFloat`.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if let Some(digits) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
+        let size = parse_hexadecimal(digits)?;
+        return Some(if text.starts_with('-') { -size } else { size });
+    }
     let named = matches!(unsigned.to_ascii_lowercase().as_str(), "inf" | "infinity" | "nan");
     let plain = unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.');
     if !named && (!plain || text.contains("__") || text.ends_with('_')) {
@@ -121,6 +125,18 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
     }
     let value: f64 = text.replace('_', "").parse().ok()?;
     (named || value.is_finite()).then_some(value)
+}
+
+/// `1.8p3`, where up to sixteen digits are exact.
+#[expect(clippy::cast_precision_loss, reason = "a float of more digits than fit is not exact")]
+fn parse_hexadecimal(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}").replace('_', "");
+    let mantissa = u64::from_str_radix(&digits, 16).ok()? as f64;
+    let exponent = exponent.parse::<i32>().ok()?.checked_sub(4 * i32::try_from(fraction.len()).ok()?)?;
+    let value = mantissa * 2_f64.powi(exponent);
+    value.is_finite().then_some(value)
 }
 
 /// The shortest digits that read back as `value`, and the exponent of the first one: 1234.5 is ("12345", 3).

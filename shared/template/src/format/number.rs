@@ -4,7 +4,7 @@ use super::{Directive, Printer};
 use crate::Value;
 use crate::functions::Fail;
 use crate::number::{exponential, format_shortest, format_special, positional, shortest, split_exponent};
-use crate::quote::quote_with;
+use crate::quote::{is_print, quote_with};
 
 impl Printer<'_, '_> {
     pub(super) fn integer(&mut self, directive: Directive, value: &Value, number: i128) -> Result<(), Fail> {
@@ -22,9 +22,11 @@ impl Printer<'_, '_> {
                 return self.pad(directive, quoted.as_bytes());
             }
             'U' => {
-                let shown = if directive.sharp { format!(" '{}'", character(number)) } else { String::new() };
-                return self
-                    .pad(Directive { zero: false, ..directive }, format!("U+{size:04X}{shown}").as_bytes());
+                let shown = u32::try_from(number).ok().and_then(char::from_u32);
+                let shown = shown.filter(|shown| directive.sharp && is_print(*shown));
+                let shown = shown.map(|shown| format!(" '{shown}'")).unwrap_or_default();
+                let code = format!("U+{:04X}{shown}", number & i128::from(u64::MAX));
+                return self.pad(Directive { zero: false, ..directive }, code.as_bytes());
             }
             _ => return self.bad_verb(directive, value),
         };
@@ -54,9 +56,16 @@ impl Printer<'_, '_> {
                 exponential(&digits, exponent)
             }
             'f' | 'F' => format!("{size:.*}", precision.unwrap_or(6)),
+            'x' | 'X' => hexadecimal(size, precision),
+            'b' => binary(size),
             _ => return self.bad_verb(directive, value),
         };
-        let digits = if matches!(directive.verb, 'E' | 'G') { digits.to_uppercase() } else { digits };
+        let digits = if directive.sharp && directive.verb != 'b' && number.is_finite() {
+            sharpened(&digits, directive)
+        } else {
+            digits
+        };
+        let digits = if matches!(directive.verb, 'E' | 'G' | 'X') { digits.to_uppercase() } else { digits };
         let negative = number.is_sign_negative() && !number.is_nan();
         let sign = if number.is_infinite() && !negative && !directive.space && directive.verb == 'v' {
             "+"
@@ -83,7 +92,7 @@ fn special(size: f64) -> String {
 fn sign(directive: Directive, negative: bool) -> &'static str {
     match directive {
         _ if negative => "-",
-        Directive { plus: true, .. } | Directive { plus_v: true, .. } => "+",
+        Directive { plus: true, .. } => "+",
         Directive { space: true, .. } => " ",
         _ => "",
     }
@@ -114,4 +123,71 @@ fn general(size: f64, precision: Option<usize>) -> String {
     } else {
         positional(&digits, exponent)
     }
+}
+
+/// Mantissa and exponent: the value is the mantissa times two to the exponent.
+fn parts(size: f64) -> (u64, i32) {
+    let bits = size.to_bits();
+    let fraction = bits & ((1 << 52) - 1);
+    match i32::try_from(bits >> 52 & 0x7ff).unwrap_or(0) {
+        0 => (fraction, -1074),
+        exponent => (fraction | 1 << 52, exponent - 1075),
+    }
+}
+
+/// `%b`: the mantissa in decimal and the exponent.
+fn binary(size: f64) -> String {
+    let (mantissa, exponent) = parts(size);
+    format!("{mantissa}p{exponent:+}")
+}
+
+/// `%x`: one digit before the point, as many as needed after it, or as many as asked for.
+fn hexadecimal(size: f64, precision: Option<usize>) -> String {
+    let (mut mantissa, mut exponent) = parts(size);
+    if mantissa == 0 {
+        let zeros = precision
+            .filter(|precision| *precision > 0)
+            .map(|precision| format!(".{}", "0".repeat(precision)));
+        return format!("0x0{}p+00", zeros.unwrap_or_default());
+    }
+    while mantissa >> 52 == 0 {
+        mantissa <<= 1;
+        exponent -= 1;
+    }
+    // One hexadecimal digit, thirteen after the point.
+    let mut scaled = mantissa;
+    if let Some(precision) = precision.filter(|precision| *precision < 13) {
+        let dropped = 4 * (13 - precision);
+        let (kept, rest, half) = (scaled >> dropped, scaled & ((1 << dropped) - 1), 1_u64 << (dropped - 1));
+        let up = rest > half || rest == half && kept & 1 == 1;
+        scaled = (kept + u64::from(up)) << dropped;
+        if scaled >> 53 != 0 {
+            scaled >>= 1;
+            exponent += 1;
+        }
+    }
+    let digits = format!("{:013x}", scaled & ((1 << 52) - 1));
+    let digits = match precision {
+        Some(precision) => format!("{digits:0<precision$}")[..precision].to_owned(),
+        None => digits.trim_end_matches('0').to_owned(),
+    };
+    let point = if digits.is_empty() { "" } else { "." };
+    let exponent = exponent + 52;
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("0x{}{point}{digits}p{sign}{:02}", scaled >> 52, exponent.abs())
+}
+
+/// The `#` flag: always a point, and `%g` keeps its zeros.
+fn sharpened(digits: &str, directive: Directive) -> String {
+    let marks: &[char] = if digits.starts_with("0x") { &['p'] } else { &['e'] };
+    let end = digits.find(marks).unwrap_or(digits.len());
+    let (number, exponent) = digits.split_at(end);
+    let mut wanted = match directive.verb {
+        'v' | 'g' | 'G' | 'x' | 'X' => directive.precision.unwrap_or(6),
+        _ => 0,
+    };
+    let significant = number.trim_start_matches(['0', '.']).bytes().filter(|byte| *byte != b'.').count();
+    wanted = wanted.saturating_sub(if number == "0" { 1 } else { significant });
+    let point = if number.contains('.') { "" } else { "." };
+    format!("{number}{point}{}{exponent}", "0".repeat(wanted))
 }

@@ -62,7 +62,9 @@ impl<'v> Arguments<'v> {
         if number.is_empty() {
             return Ok(None);
         }
-        let number = number.parse::<i64>().ok().filter(|number| number.unsigned_abs() <= MAX_WIDTH as u64);
+        // Go looks at what it has read before it reads the last digit.
+        let number =
+            number.parse::<i64>().ok().filter(|number| number.unsigned_abs() / 10 <= MAX_WIDTH as u64);
         if number.is_none() {
             *rest = "";
         }
@@ -157,7 +159,7 @@ impl Printer<'_, '_> {
         };
         if verb == 'v' {
             directive.sharp_v = std::mem::take(&mut directive.sharp);
-            directive.plus_v = std::mem::take(&mut directive.plus);
+            directive.plus = false;
         }
         self.value(directive, value, 0)
     }

@@ -71,7 +71,10 @@ fn index(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
                     return Err(Fail::from("value is nil; should be of type string"));
                 }
                 other => {
-                    return Err(Fail::from(format!("value has type {}; should be string", other.type_name())));
+                    return Err(Fail::from(format!(
+                        "value has type {}; should be string",
+                        other.type_name()
+                    )));
                 }
             },
             other @ (Value::Bool(_)

@@ -52,7 +52,7 @@ fn equal(scope: &mut Scope<'_>, left: &Value, right: &Value) -> Result<bool, Fai
             if left.is_nil() || right.is_nil() {
                 return Ok(left.is_nil() == right.is_nil());
             }
-            let shown = String::from_utf8_lossy(&crate::format::plain(scope, right)?).into_owned();
+            let shown = crate::format::as_string(scope, right)?;
             Err(Fail::from(format!("non-comparable type {shown}: {}", right.type_name())))
         }
         (one, other) if std::mem::discriminant(&one) == std::mem::discriminant(&other) => Ok(one == other),
@@ -62,10 +62,8 @@ fn equal(scope: &mut Scope<'_>, left: &Value, right: &Value) -> Result<bool, Fai
 }
 
 fn not_comparable(scope: &mut Scope<'_>, left: &Value, right: &Value) -> Result<Fail, Fail> {
-    let show = |scope: &mut Scope<'_>, value| {
-        Ok::<_, Fail>(String::from_utf8_lossy(&crate::format::plain(scope, value)?).into_owned())
-    };
-    let (one, other) = (show(scope, left)?, show(scope, right)?);
+    let one = crate::format::as_string(scope, left)?;
+    let other = String::from_utf8_lossy(&crate::format::plain(scope, right)?).into_owned();
     Ok(Fail::from(format!(
         "non-comparable types {one}: {}, {}: {other}",
         left.type_name(),

@@ -63,10 +63,9 @@ fn set(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 }
 
 fn unset(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    if let Some(map) = map(arguments, 0) {
-        map.remove(bytes(arguments, 1));
-    }
-    Ok(any(arguments, 0).clone())
+    let Some(map) = map(arguments, 0) else { return Ok(new_map([])) };
+    map.remove(bytes(arguments, 1));
+    Ok(map.clone().into())
 }
 
 /// Go gives them in random order; here they are sorted.

@@ -23,30 +23,60 @@ pub(super) const TABLE: &[Row] = &[
 
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// sprig gives the decoder's complaint in place of the text. Go's decoder skips line ends.
+/// sprig gives the decoder's complaint in place of the text.
 fn base64_decode(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    let input = bytes(arguments, 0);
-    let lines: Vec<u8> = input.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    Ok(match STANDARD.decode(&lines) {
+    Ok(match decode(bytes(arguments, 0)) {
         Ok(decoded) => decoded.into(),
-        Err(_) => format!("illegal base64 data at input byte {}", bad_base64_at(input)).into(),
+        Err(at) => format!("illegal base64 data at input byte {at}").into(),
     })
 }
 
-/// Where Go's decoder stops: at the first byte that does not belong, or at the start of a last group that is too short.
-fn bad_base64_at(input: &[u8]) -> usize {
-    let belongs = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'\r' | b'\n');
-    let stop = input.iter().position(|byte| !belongs(byte)).unwrap_or(input.len());
-    if stop < input.len() {
-        let digits = input[..stop].iter().filter(|byte| !matches!(byte, b'\r' | b'\n')).count();
-        let pads = input[stop..].iter().take_while(|byte| **byte == b'=').count();
-        return match (digits % 4, pads) {
-            (_, 0) | (0 | 1, _) => stop,
-            (2, 1) => input.len().min(stop + 1),
-            (_, pads) => stop + pads.min(4 - digits % 4),
-        };
+/// Go's decoder: skips line ends, does not mind stray bits, and says where it stopped.
+fn decode(input: &[u8]) -> Result<Vec<u8>, usize> {
+    let line_ends = |at: usize| input[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let mut out = Vec::with_capacity(input.len() / 4 * 3);
+    let mut at = 0;
+    loop {
+        let (mut bits, mut digits) = (0_u32, 0_usize);
+        while digits < 4 {
+            at += line_ends(at);
+            let Some(byte) = input.get(at) else {
+                return if digits == 0 { Ok(out) } else { Err(at - digits) };
+            };
+            at += 1;
+            if let Some(value) = digit(*byte) {
+                bits |= value << (18 - 6 * digits);
+                digits += 1;
+                continue;
+            }
+            if *byte != b'=' || digits < 2 {
+                return Err(at - 1);
+            }
+            if digits == 2 {
+                at += line_ends(at);
+                match input.get(at) {
+                    None => return Err(input.len()),
+                    Some(b'=') => at += 1,
+                    Some(_) => return Err(at - 1),
+                }
+            }
+            at += line_ends(at);
+            out.extend_from_slice(&bits.to_be_bytes()[1..digits]);
+            return if at < input.len() { Err(at) } else { Ok(out) };
+        }
+        out.extend_from_slice(&bits.to_be_bytes()[1..]);
     }
-    stop - stop % 4
+}
+
+fn digit(byte: u8) -> Option<u32> {
+    Some(match byte {
+        b'A'..=b'Z' => u32::from(byte - b'A'),
+        b'a'..=b'z' => u32::from(byte - b'a') + 26,
+        b'0'..=b'9' => u32::from(byte - b'0') + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    })
 }
 
 fn base32_encode(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {

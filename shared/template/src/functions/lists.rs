@@ -72,9 +72,6 @@ fn prepend(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 
 fn list(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     scope.charge(size_of_val(arguments))?;
-    if arguments.is_empty() {
-        return Ok(List::nil(Element::Any).into());
-    }
     Ok(Value::list(arguments.to_vec()))
 }
 

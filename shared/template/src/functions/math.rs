@@ -12,6 +12,11 @@ pub(super) const TABLE: &[Row] = &[
     ("add1", "a", |_, a| Ok(Value::Int64(to_int(any(a, 0)).wrapping_add(1)))),
     ("add1f", "a", |_, a| Ok(Value::Float(decimal_sum(&[any(a, 0).clone(), Value::Int(1)])))),
     ("addf", "A", |_, a| Ok(Value::Float(decimal_sum(a)))),
+    ("divf", "aA", |_, a| {
+        fold_decimal(a, |left, right| if right == 0.0 { None } else { Some(left / right) }, |_, _| 16)
+    }),
+    ("mulf", "aA", |_, a| fold_decimal(a, |left, right| Some(left * right), |left, right| left + right)),
+    ("subf", "aA", |_, a| fold_decimal(a, |left, right| Some(left - right), usize::max)),
     ("atoi", "s", |_, a| Ok(Value::Int(text(a, 0).parse().unwrap_or(0)))),
     ("biggest", "aA", max),
     ("max", "aA", max),
@@ -64,14 +69,35 @@ fn divide(arguments: &[Value], operation: fn(i64, i64) -> i64) -> Answer {
     Ok(Value::Int64(operation(left, right)))
 }
 
+/// Digits after the point.
+fn places(number: f64) -> usize {
+    number.to_string().split_once('.').map_or(0, |(_, digits)| digits.len())
+}
+
+/// Computes from left to right, each result cut to the decimal places that exact decimals would have.
+fn fold_decimal(
+    values: &[Value],
+    compute: fn(f64, f64) -> Option<f64>,
+    digits: fn(usize, usize) -> usize,
+) -> Answer {
+    let mut result = values.first().map_or(0.0, to_float);
+    for value in values.iter().skip(1) {
+        let right = to_float(value);
+        let kept = digits(places(result), places(right));
+        let computed = compute(result, right).ok_or_else(|| Fail::from("decimal division by 0"))?;
+        result = if kept > 16 || computed.abs() >= 1e15 {
+            computed
+        } else {
+            format!("{computed:.kept$}").parse().unwrap_or(computed)
+        };
+    }
+    Ok(Value::Float(result))
+}
+
 /// Adds in decimal, so that 0.1 and 0.2 are 0.3. Exact for what fits 15 digits on either side of the point.
 fn decimal_sum(values: &[Value]) -> f64 {
     let numbers: Vec<f64> = values.iter().map(to_float).collect();
-    let places = numbers
-        .iter()
-        .map(|number| number.to_string().split_once('.').map_or(0, |(_, digits)| digits.len()))
-        .max();
-    let places = places.unwrap_or(0);
+    let places = numbers.iter().copied().map(places).max().unwrap_or(0);
     let sum: f64 = numbers.iter().sum();
     if places > 15 || sum.abs() >= 1e15 { sum } else { format!("{sum:.places$}").parse().unwrap_or(sum) }
 }

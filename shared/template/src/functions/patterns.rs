@@ -20,17 +20,31 @@ pub(super) const TABLE: &[Row] = &[
     ("mustRegexReplaceAll", "sss", replace),
     ("mustRegexReplaceAllLiteral", "sss", replace_literal),
     ("mustRegexSplit", "ssi", split),
-    ("regexFind", "ss", find),
-    ("regexFindAll", "ssi", find_all),
+    ("regexFind", "ss", |scope, a| panicking(a, find(scope, a))),
+    ("regexFindAll", "ssi", |scope, a| panicking(a, find_all(scope, a))),
     ("regexMatch", "ss", |scope, a| match matches(scope, a) {
         Err(Fail::Message(_)) => Ok(Value::Bool(false)),
         answer => answer,
     }),
     ("regexQuoteMeta", "s", quote_meta),
-    ("regexReplaceAll", "sss", replace),
-    ("regexReplaceAllLiteral", "sss", replace_literal),
-    ("regexSplit", "ssi", split),
+    ("regexReplaceAll", "sss", |scope, a| panicking(a, replace(scope, a))),
+    ("regexReplaceAllLiteral", "sss", |scope, a| panicking(a, replace_literal(scope, a))),
+    ("regexSplit", "ssi", |scope, a| panicking(a, split(scope, a))),
 ];
+
+/// The functions without `must` panic in Go, which names the pattern once more.
+fn panicking(arguments: &[Value], answer: Answer) -> Answer {
+    answer.map_err(|fail| match fail {
+        Fail::Message(message) => {
+            Fail::from(format!("regexp: Compile({}): {message}", shown(&text(arguments, 0))))
+        }
+        other => other,
+    })
+}
+
+fn shown(pattern: &str) -> String {
+    if pattern.contains('`') { crate::quote::quote(pattern.as_bytes()) } else { format!("`{pattern}`") }
+}
 
 fn compiled(scope: &mut Scope<'_>, arguments: &[Value]) -> Result<Regex, Fail> {
     scope.steps(bytes(arguments, 0).len() + bytes(arguments, 1).len() / 16)?;
@@ -45,7 +59,13 @@ fn compile(pattern: &str) -> Result<Regex, Fail> {
         .build();
     built.map_err(|error| {
         let reason = error.to_string();
-        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let reason = match reason.lines().last().unwrap_or_default().trim_start_matches("error: ") {
+            "unclosed group" => "missing closing )",
+            "unclosed character class" => "missing closing ]",
+            "unopened group" => "unexpected )",
+            "repetition operator missing expression" => "missing argument to repetition operator",
+            other => other,
+        };
         Fail::from(format!("error parsing regexp: {reason}: `{pattern}`"))
     })
 }
@@ -113,9 +133,13 @@ fn escaped<'t>(out: &mut String, after: &'t str, in_class: bool) -> &'t str {
         'S' => "[^\\t\\n\\f\\r ]",
         'b' if !in_class => "(?-u:\\b)",
         _ => {
+            // `\p{Greek}` and `\x{10FFFF}` are taken whole: their braces repeat nothing.
+            let braced =
+                if "pPx".contains(escape) && after[1..].starts_with('{') { after.find('}') } else { None };
+            let length = braced.map_or(escape.len_utf8(), |end| end + 1);
             out.push('\\');
-            out.push(escape);
-            return &after[escape.len_utf8()..];
+            out.push_str(&after[..length]);
+            return &after[length..];
         }
     };
     out.push_str(class);

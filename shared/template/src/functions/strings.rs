@@ -156,7 +156,8 @@ fn numbered(parts: &[&[u8]]) -> Value {
 
 fn out_of_bounds(low: i64, high: i64, size: i64) -> Fail {
     let bounds = match () {
-        () if high < 0 || high > size => format!("[:{high}] with length {size}"),
+        () if high < 0 => format!("[:{high}]"),
+        () if high > size => format!("[:{high}] with length {size}"),
         () if low < 0 => format!("[{low}:]"),
         () => format!("[{low}:{high}]"),
     };

@@ -88,7 +88,11 @@ fn pascal_case(text: &str) -> String {
     while let Some(connector) = characters.next_if(|character| is_connector(*character)) {
         out.push(connector);
     }
-    let Some(first) = characters.next() else { return out };
+    let Some(first) = characters.next() else {
+        // Nothing but connectors: the last one comes twice.
+        out.extend(text.chars().next_back());
+        return out;
+    };
     let mut run_of_upper = first.is_uppercase();
     let mut current = upper(first);
     for character in characters {

@@ -12,6 +12,17 @@ use crate::quote::quote;
 /// The value that the previous command of a pipeline hands to the next as its last argument.
 pub(super) type Final = Option<Value>;
 
+/// One name of `.a.b.c`.
+#[derive(Clone, Copy, Debug)]
+struct Step<'t> {
+    name: &'t str,
+    /// The whole chain, for errors.
+    word: &'t Expr,
+    arguments: &'t [Expr],
+    /// What it is asked of comes out of a map of interfaces: errors name that type.
+    boxed: bool,
+}
+
 impl<'t> Scope<'t> {
     /// The pipeline's value, assigned to its variables. Nil is no value from here on.
     pub(super) fn pipeline(&mut self, dot: &Value, pipe: &'t Pipe) -> Run<Value> {
@@ -144,21 +155,18 @@ impl<'t> Scope<'t> {
         last: Final,
     ) -> Run<Value> {
         let Some((final_name, path)) = names.split_last() else { return Ok(receiver) };
+        let mut boxed = false;
         for name in path {
-            receiver = self.member(dot, name, word, &[], None, &receiver)?;
+            let step = Step { name, word, arguments: &[], boxed };
+            let next = self.member(dot, &step, None, &receiver)?;
+            boxed = receiver.as_map().is_some_and(|map| map.element() == crate::Element::Any);
+            receiver = next;
         }
-        self.member(dot, final_name, word, arguments, last, &receiver)
+        self.member(dot, &Step { name: final_name, word, arguments, boxed }, last, &receiver)
     }
 
-    fn member(
-        &mut self,
-        dot: &Value,
-        name: &str,
-        word: &'t Expr,
-        arguments: &'t [Expr],
-        last: Final,
-        receiver: &Value,
-    ) -> Run<Value> {
+    fn member(&mut self, dot: &Value, step: &Step<'t>, last: Final, receiver: &Value) -> Run<Value> {
+        let Step { name, word, arguments, boxed } = *step;
         let missing_key = self.options.missing_key;
         match receiver {
             Value::Missing if missing_key == MissingKey::Error => {
@@ -200,7 +208,8 @@ impl<'t> Scope<'t> {
             | Value::Float(_)
             | Value::Str(_)
             | Value::List(_) => {
-                self.error(format!("can't evaluate field {name} in type {}", receiver.static_type()))
+                let shown = if boxed { "interface {}".to_owned() } else { receiver.static_type() };
+                self.error(format!("can't evaluate field {name} in type {shown}"))
             }
         }
     }

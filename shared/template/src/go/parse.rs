@@ -513,7 +513,10 @@ impl Parser<'_> {
             Token::Bool => Kind::Bool(item.text == "true"),
             Token::CharConstant => match unquote_character(&item.text) {
                 Some(value) => Kind::Number(Number::character(&item.text, value)),
-                None => return self.error(format!("malformed character constant: {}", item.text)),
+                None if item.text.chars().count() > 3 && !item.text.starts_with("'\\") => {
+                    return self.error(format!("malformed character constant: {}", item.text));
+                }
+                None => return self.error("invalid syntax"),
             },
             Token::Number => match Number::parse(&item.text) {
                 Ok(number) => Kind::Number(number),

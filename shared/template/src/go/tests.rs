@@ -24,10 +24,12 @@ fn check(text: &str, expect: &str) {
 }
 
 fn check_limit(text: &str, limits: Limits, expect: Exceeded) {
+    let start = std::time::Instant::now();
     match render(text, &[], &limits) {
         Err(Error::Limit { exceeded, .. }) => assert_eq!(exceeded, expect, "{text}"),
         other => panic!("{text}: {:?}", other.map(|text| text.len())),
     }
+    eprintln!("{:?} {text}", start.elapsed());
 }
 
 #[test]

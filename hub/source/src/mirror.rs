@@ -171,11 +171,11 @@ impl Mirror {
     }
 
     /// Puts a new generation into use: one rename.
-    pub(crate) fn publish(&self, unpublished: Unpublished) -> Result<(), Error> {
-        let (number, from) = (unpublished.number, unpublished.path.clone());
+    pub(crate) fn publish(&self, unpublished: &Unpublished) -> Result<(), Error> {
+        let number = unpublished.number;
         let path = self.folder.join(format!("gen-{number:08}"));
         let publish = || {
-            fs::rename(&from, &path)?;
+            fs::rename(&unpublished.path, &path)?;
             sync_folder(&self.folder)?;
             Generation::open(number, path.clone())
         };

@@ -34,7 +34,11 @@ use gix::protocol::{
 use std::{num::NonZeroU32, path::Path};
 
 /// One object of a fetched pack may not take more memory than this.
-const MAX_OBJECT: usize = 1 << 30;
+const MAX_OBJECT: usize = 256 << 20;
+/// Bytes of a list of references, which is held in memory: some two million references.
+const MAX_LISTING: u64 = 256 << 20;
+/// Bytes of a pack, which goes to the disk.
+const MAX_PACK: u64 = 8 << 30;
 /// Commits offered as known in one fetch.
 const MAX_HAVES: usize = 256;
 const DEPTH: NonZeroU32 = NonZeroU32::MIN;
@@ -58,7 +62,7 @@ impl Target<'_> {
         otherwise: &[&str],
     ) -> Result<Vec<Reference>, Error> {
         let listed = || {
-            let mut session = Session::open(self)?;
+            let mut session = Session::open(self, MAX_LISTING)?;
             let first = session.references(prefixes.iter().map(String::as_str))?;
             if enough(&first) || session.lists_all() {
                 return Ok(first);
@@ -76,7 +80,8 @@ impl Target<'_> {
                 url: self.address.url.clone(),
                 cause: "repositories with SHA-256 ids are not supported yet".to_owned(),
             })?;
-        let received = Session::open(self).and_then(|session| session.fetch(wanted, path, self.deadline));
+        let received =
+            Session::open(self, MAX_PACK).and_then(|session| session.fetch(wanted, path, self.deadline));
         let files =
             received.map_err(|err| match failure::says_missing(&err) || self.is_missing_here(&wanted) {
                 true => Error::CommitNotFound {
@@ -108,7 +113,7 @@ impl Target<'_> {
             Place::Http { .. } => false,
             Place::File { path } => [path.join(".git"), path.clone()]
                 .iter()
-                .find_map(|folder| gix::odb::at(folder.join("objects")).ok())
+                .find_map(|folder| gix::odb::at(folder.join("objects"), gix::hash::Kind::Sha1).ok())
                 .is_some_and(|objects| !objects.exists(wanted)),
         }
     }
@@ -136,8 +141,8 @@ fn agent() -> (&'static str, Option<String>) {
 }
 
 impl Session {
-    fn open(target: &Target<'_>) -> gix::Result<Self> {
-        let mut transport = SendFlushOnDrop::new(transport::open(target)?, false);
+    fn open(target: &Target<'_>, most: u64) -> gix::Result<Self> {
+        let mut transport = SendFlushOnDrop::new(transport::open(target, most)?, false);
         // Credentials were sent with the first request: being asked for them means they were refused.
         let refuse = |_| Ok(None);
         let mut progress = gix::progress::Discard;

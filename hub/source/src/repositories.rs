@@ -358,7 +358,7 @@ fn fetch_now(target: &Target<'_>, mirror: &Mirror, commit: &CommitId, revision: 
     }
     let fresh = mirror.prepare(target.address)?;
     target.fetch(commit, revision, fresh.path())?;
-    mirror.publish(fresh)?;
+    mirror.publish(&fresh)?;
     tracing::debug!(%url, %commit, milliseconds = started.elapsed().as_millis(), "fetched into a new mirror");
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The mirrors against real repositories and real servers: git's own, over files, HTTP and TLS.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 #[path = "support/authority.rs"]
 mod authority;
 #[path = "support/git_server.rs"]

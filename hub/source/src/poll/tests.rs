@@ -22,7 +22,7 @@ fn commit(digit: u8) -> CommitId {
 }
 
 /// Asks and answers until nothing is due; gives back what was asked.
-fn asked(schedule: &mut Schedule, answer: Result<CommitId, Failed>, now: Timestamp) -> Vec<String> {
+fn asked(schedule: &mut Schedule, answer: &Result<CommitId, Failed>, now: Timestamp) -> Vec<String> {
     let mut asked = Vec::new();
     while let Some(key) = schedule.poll_action(now) {
         asked.push(key.to_string());
@@ -40,7 +40,7 @@ fn spellings_are_one_key() {
     schedule.subscribe(Key::new(RepoUrl::new("https://git.example/a"), ""), at(0.0));
     schedule.subscribe(Key::new(RepoUrl::new("https://git.example/a"), "HEAD"), at(0.0));
     let expect = ["https://git.example/a@HEAD", "https://git.example/a.git@main"];
-    assert_eq!(asked(&mut schedule, Ok(commit(1)), at(0.0)), expect);
+    assert_eq!(asked(&mut schedule, &Ok(commit(1)), at(0.0)), expect);
 }
 
 #[test]
@@ -87,12 +87,12 @@ fn a_failing_repository_is_asked_less_and_less() {
 fn a_refresh_comes_before_its_time() {
     let mut schedule = Schedule::new(SETTINGS);
     schedule.subscribe(key(1, 1), at(0.0));
-    assert_eq!(asked(&mut schedule, Err(Failed), at(0.0)).len(), 1);
-    assert_eq!(asked(&mut schedule, Ok(commit(1)), at(1.0)).len(), 0);
+    assert_eq!(asked(&mut schedule, &Err(Failed), at(0.0)).len(), 1);
+    assert_eq!(asked(&mut schedule, &Ok(commit(1)), at(1.0)).len(), 0);
     schedule.refresh(&key(1, 1), at(2.0));
-    assert_eq!(asked(&mut schedule, Ok(commit(1)), at(2.0)).len(), 1);
+    assert_eq!(asked(&mut schedule, &Ok(commit(1)), at(2.0)).len(), 1);
     schedule.refresh(&key(1, 2), at(2.0));
-    assert_eq!(asked(&mut schedule, Ok(commit(1)), at(2.0)).len(), 0, "nobody subscribed to it");
+    assert_eq!(asked(&mut schedule, &Ok(commit(1)), at(2.0)).len(), 0, "nobody subscribed to it");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn subscriptions_are_replaced() {
     schedule.replace([key(1, 3), key(1, 4)], at(1.0));
     assert_eq!(schedule.keys().cloned().collect::<Vec<_>>(), [key(1, 3), key(1, 4)]);
     assert_eq!(schedule.handle_resolved(&out, Ok(commit(1)), at(1.0)), Answer::Unwanted);
-    assert_eq!(asked(&mut schedule, Ok(commit(1)), at(1.0)).len(), 2);
+    assert_eq!(asked(&mut schedule, &Ok(commit(1)), at(1.0)).len(), 2);
 }
 
 #[test]
@@ -139,12 +139,12 @@ fn a_thousand_keys_are_spread() {
     for name in 0..1000 {
         schedule.subscribe(Key::new(RepoUrl::new(format!("https://git.example/{name}")), "main"), at(0.0));
     }
-    assert_eq!(asked(&mut schedule, Ok(commit(1)), at(0.0)).len(), 1000);
-    let busiest = (108..132).map(|s| asked(&mut schedule, Ok(commit(1)), at(f64::from(s))).len()).max();
+    assert_eq!(asked(&mut schedule, &Ok(commit(1)), at(0.0)).len(), 1000);
+    let busiest = (108..132).map(|s| asked(&mut schedule, &Ok(commit(1)), at(f64::from(s))).len()).max();
     assert!(busiest.is_some_and(|most| most < 100), "{busiest:?} in one second, evenly it would be 42");
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     Subscribe(u8, u8),
     Unsubscribe(u8, u8),

@@ -26,8 +26,6 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 /// A server that takes longer to accept a connection counts as not there.
 const CONNECT: Duration = Duration::from_secs(10);
-/// The most that one answer may bring.
-const MAX_ANSWER: u64 = 8 << 30;
 
 /// The authorities that TLS servers are checked against: the system's and these.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +50,8 @@ impl Trust {
     }
 }
 
-pub(super) fn open(target: &Target<'_>) -> gix::Result<Box<dyn Transport + Send>> {
+/// A transport to the target. No answer over HTTP may bring more than `most` bytes.
+pub(super) fn open(target: &Target<'_>, most: u64) -> gix::Result<Box<dyn Transport + Send>> {
     match &target.address.place {
         Place::File { path } => {
             let url = gix::url::parse(path.to_string_lossy().as_ref())?;
@@ -62,7 +61,7 @@ pub(super) fn open(target: &Target<'_>) -> gix::Result<Box<dyn Transport + Send>
         Place::Http { url, secure, login } => {
             let credentials = target.credentials.or(login.as_ref());
             let remote = Remote::default();
-            let wire = Wire { remote, deadline: target.deadline.clone() };
+            let wire = Wire { remote, deadline: target.deadline.clone(), most };
             let url = gix::url::parse(url.as_str())?;
             let mut transport = http::Transport::new_http(wire, url, Protocol::V2, false);
             let mut options = options(target);
@@ -121,11 +120,12 @@ fn shared(client: Client) -> Arc<std::sync::Mutex<dyn Any + Send + Sync>> {
 struct Wire {
     remote: Remote,
     deadline: Deadline,
+    most: u64,
 }
 
 impl Wire {
     fn bounded<R>(&self, inner: R) -> Bounded<R> {
-        Bounded::new(inner, self.deadline.clone(), MAX_ANSWER)
+        Bounded::new(inner, self.deadline.clone(), self.most)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::*;
 use hub_source::Credentials;
 use std::{
-    io::{Read, Write},
+    io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener},
     time::{Duration, Instant},
 };
@@ -140,6 +140,12 @@ fn silence(mut stream: std::net::TcpStream) {
     std::io::copy(&mut stream, &mut std::io::sink()).ok();
 }
 
+/// Reads a request's head.
+fn head(stream: &std::net::TcpStream) {
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    for _ in lines.take_while(|line| !line.is_empty()) {}
+}
+
 fn hasty(fixture: &Fixture) -> Repositories {
     let timeout = Duration::from_secs(1);
     Repositories::build(Config { timeout, parallelism: 2, ..config(&fixture.folder) }).unwrap()
@@ -197,11 +203,10 @@ async fn every_call_ends_by_its_deadline() {
     let silent = raw(silence);
     // One line of the answer, byte by byte, for ever.
     let dripping = raw(|mut stream| {
-        let mut request = [0; 4096];
-        stream.read(&mut request).ok();
-        let head =
+        head(&stream);
+        let begin =
             b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n\r\nfff0";
-        stream.write_all(head).ok();
+        stream.write_all(begin).ok();
         while stream.write_all(b"x").is_ok() {
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -244,8 +249,7 @@ async fn a_repository_that_moved() {
 async fn a_server_that_is_no_git_server() {
     let fixture = Fixture::new();
     let page = raw(|mut stream| {
-        let mut request = [0; 4096];
-        stream.read(&mut request).ok();
+        head(&stream);
         let body = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
         stream.write_all(body.as_bytes()).ok();
     });

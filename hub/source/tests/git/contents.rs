@@ -107,18 +107,18 @@ async fn a_small_pack_does_not_unfold_into_all_memory() {
     let fixture = Fixture::new();
     fixture.app.commit("a.yaml", "1");
     // Each folder holds the one below ten times: 10⁹ files in a pack of a few hundred bytes.
+    let mut tree = fixture.app.git(&["rev-parse", "HEAD^{tree}"]);
     for _ in 0..9 {
-        let tree = fixture.app.git(&["rev-parse", "HEAD^{tree}"]);
-        fixture.app.git(&["rm", "-q", "--cached", "-r", "."]);
-        for n in 0..10 {
-            let prefix = format!("--prefix={n}/");
-            fixture.app.git(&["read-tree", &prefix, &tree]);
-        }
-        let tree = fixture.app.git(&["write-tree", "--missing-ok"]);
-        let commit = fixture.app.git(&["commit-tree", "-m", "bomb", &tree]);
-        fixture.app.git(&["update-ref", "HEAD", &commit]);
-        fixture.app.git(&["read-tree", "--empty"]);
+        let lines: String = (0..10).map(|n| format!("040000 tree {tree}\t{n}\n")).collect();
+        tree = fixture.app.git_with(&["mktree"], &lines);
     }
+    let bomb = fixture.app.git(&["commit-tree", "-m", "bomb", &tree]);
+    fixture.app.git(&["update-ref", "refs/heads/main", &bomb]);
+    fixture.fetch(&bomb).await.unwrap();
+    let err = fixture.repositories.list(&fixture.url(), &id(&bomb)).await.unwrap_err().to_string();
+    let expect =
+        format!("the tree of {} at {} is too large: more than 1000000 files", fixture.url(), &bomb[..7]);
+    assert!(err.starts_with(&expect), "{err}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

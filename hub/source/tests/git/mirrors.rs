@@ -40,6 +40,23 @@ async fn futures_all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_leaves_the_mirror_in_order() {
+    let fixture = Fixture::new();
+    let commit = fixture.app.commit("a.yaml", vec![7; 4 << 20]);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (repositories, url, commit) = (fixture.repositories.clone(), fixture.url(), id(&commit));
+        tasks.spawn(async move { repositories.fetch(&url, &commit, "main", None).await });
+    }
+    tokio::task::yield_now().await;
+    tasks.shutdown().await;
+    fixture.fetch(&commit).await.unwrap();
+    assert!(fixture.server.fetches() <= 2, "{}", fixture.server.fetches());
+    assert_eq!(packs(&fixture.mirror()).len(), 1);
+    repository::git(&folders(&fixture.mirror(), "gen-")[0], &["fsck", "--full"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_failure_is_shared_too() {
     let fixture = Fixture::with(|options| options.status = Some(500));
     let commit = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

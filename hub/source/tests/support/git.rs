@@ -66,6 +66,16 @@ impl Repository {
         git(&self.folder, arguments)
     }
 
+    /// Runs git in it, with text to read.
+    pub(crate) fn git_with(&self, arguments: &[&str], input: &str) -> String {
+        let file = self.folder.join(".git/input");
+        std::fs::write(&file, input).expect("a file");
+        let file = std::fs::File::open(file).expect("the file");
+        let output = command(&self.folder, arguments).stdin(file).output().expect("git is installed");
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
     /// Writes a file and commits everything; gives back the commit's id.
     pub(crate) fn commit(&self, path: &str, contents: impl AsRef<[u8]>) -> String {
         self.write(path, contents);

@@ -1,1 +1,41 @@
+//! The hub's loops: from what people wrote and Git says to what each agent is told.
+//!
+//! ```text
+//! store ──watch──> index ──dirty owners──> line (expand, render, write Applications, freeze rollouts)
+//!                    │                        │ members of every live rollout
+//!                    └────────> fleet <───────┘
+//!                                 │ shared/rollout: plan, check
+//!                               commit (fenced transactions) ──> asg/ ──> hub/gateway
+//!                                 │ report
+//!                               statuses
+//! ```
+//! Every pass derives its work anew from the index, so start, restart and normal running are one code path.
+//!
+//! Invariants:
+//! 1. Only [`commit`] and [`removal`] write assignments, and only under the planning lease.
+//! 2. A line whose rollouts' members are not all known (after a start, before they are expanded again)
+//!    is not planned at all: an incomplete fleet would look like an empty wave.
+//! 3. A release's record and bundle are durable before a rollout names it.
+//! 4. One owner's failure, however slow, holds up no other owner.
+//!
+//! What it refuses to know: which member goes next (shared/rollout), what a set expands to
+//! (shared/generate), how agents are reached (hub/gateway).
 
+mod commit;
+mod conditions;
+mod control;
+mod credentials;
+mod expand;
+mod fleet;
+mod git;
+mod index;
+mod line;
+mod releases;
+mod removal;
+mod rollouts;
+mod statuses;
+
+pub use control::{Config, Control, Deps, Error};
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,7 @@ pub use authority::{Authority, AuthorityError};
 pub use identity::{InvalidIdentity, SpiffeId};
 pub use links::{LinkState, Links};
 pub use service::{Config, Error, Gateway};
+pub use session::pause_id;
 
 #[cfg(test)]
 mod tests;

@@ -212,7 +212,7 @@ impl Session {
 }
 
 /// Names a pause request: a changed one has another id.
-pub(crate) fn pause_id(pause: &PauseRequest) -> String {
+pub fn pause_id(pause: &PauseRequest) -> String {
     let at = pause.at.map(|at| at.to_string()).unwrap_or_default();
     let length = pause.duration.map(|length| length.as_secs().to_string()).unwrap_or_default();
     shared_model::Digest::of(format!("{at}/{length}/{}/{}", pause.reason, pause.by).as_bytes()).short()

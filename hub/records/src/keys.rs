@@ -16,6 +16,8 @@ pub const ASSIGNMENTS: &str = "asg/";
 pub const MEMBERS: &str = "rel/";
 /// The planning lease: one hub plans (design §5).
 pub const PLANNER_LEASE: &str = "lease/planner";
+/// The head of every rollout: how far it is (shared/rollout `Head`).
+pub const HEADS: &str = "head/";
 /// The incarnation that new positions carry.
 pub const INCARNATION: &str = "meta/incarnation";
 
@@ -78,6 +80,11 @@ pub fn release(release: &ReleaseId) -> String {
     format!("release/{}", release.0.hex())
 }
 
+/// The head of one rollout.
+pub fn head(ns: &str, rollout: &RolloutName) -> String {
+    format!("{HEADS}{ns}/{rollout}")
+}
+
 /// All members of a rollout.
 pub fn members(ns: &str, rollout: &RolloutName) -> String {
     format!("{MEMBERS}{ns}/{rollout}/")
@@ -108,6 +115,12 @@ pub fn parse_on_cluster(key: &str) -> Option<(ClusterName, AppKey)> {
     let rest = key.strip_prefix(OBSERVATIONS).or_else(|| key.strip_prefix(ASSIGNMENTS))?;
     let (cluster, application) = rest.split_once('/')?;
     Some((ClusterName::new(cluster), application.parse().ok()?))
+}
+
+/// What a key of [`HEADS`] names: the rollout's namespace and name.
+pub fn parse_head(key: &str) -> Option<(&str, RolloutName)> {
+    let (ns, rollout) = key.strip_prefix(HEADS)?.split_once('/')?;
+    Some((ns, RolloutName::new(rollout)))
 }
 
 /// What a key of [`MEMBERS`] names: the rollout's namespace, the rollout, the application.

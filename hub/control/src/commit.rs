@@ -1,0 +1,116 @@
+//! Plans become transactions: fenced by the planning lease, the rollouts' heads and the seats' assignments.
+
+use crate::index::Index;
+use hub_records::{Records, keys};
+use hub_store::{Compare, Op, Outcome, Revision, Txn, lease::Lease};
+use serde::Serialize;
+use shared_rollout::{Fleet, Plan, apply_step};
+use std::collections::BTreeMap;
+
+/// One transaction holds at most so many writes (etcd's limit is 128).
+const LARGEST: usize = 90;
+
+/// How far a plan came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// All of it is in the store, at the latest at this revision.
+    Whole(Revision),
+    /// Somebody else changed something first: the rest is planned anew.
+    Overtaken(Revision),
+}
+
+#[derive(Debug, Default)]
+struct Batch {
+    compares: BTreeMap<String, Compare>,
+    ops: BTreeMap<String, Op>,
+}
+
+/// Commits a plan in batches, each safe alone. `fleet` is what the plan was made for, and is what the
+/// store says afterwards as far as the plan went.
+pub(crate) async fn commit(
+    records: &Records,
+    lease: &Lease,
+    index: &Index,
+    fleet: &mut Fleet,
+    plan: &Plan,
+) -> Result<Progress, hub_store::Error> {
+    let mut written: BTreeMap<String, Revision> = BTreeMap::new();
+    let mut last = Revision::default();
+    let mut batch = Batch::default();
+    for step in &plan.steps {
+        let Some(writes) = step.writes(fleet, plan.at) else {
+            tracing::error!(?step, "a plan names what its fleet does not have");
+            return Ok(Progress::Overtaken(last));
+        };
+        if batch.ops.len() + 3 > LARGEST {
+            match flush(records, lease, std::mem::take(&mut batch), &mut written).await? {
+                Some(revision) => last = revision,
+                None => return Ok(Progress::Overtaken(last)),
+            }
+        }
+        let ns = &step.owner.namespace;
+        let head_key = keys::head(ns, &step.rollout);
+        let head_revision =
+            index.heads.get(&(ns.clone(), step.rollout.clone())).map(|(_, revision)| *revision);
+        // Whoever wants to stop the rollout changes its head: then this batch does not go through.
+        batch.expect(&head_key, head_revision, &written);
+        if let Some(head) = &writes.head {
+            batch.put(head_key, head);
+        }
+        if let Some((app, record)) = &writes.record {
+            batch.put(keys::member(ns, &step.rollout, app), record);
+        }
+        if let Some((seat, assigned)) = &writes.assigned {
+            let key = keys::assignment(&seat.0, &seat.1);
+            batch.expect(&key, index.assigned.get(seat).map(|(_, revision)| *revision), &written);
+            batch.put(key, assigned);
+        }
+        if apply_step(fleet, step, plan.at).is_none() {
+            return Ok(Progress::Overtaken(last));
+        }
+    }
+    match flush(records, lease, batch, &mut written).await? {
+        Some(revision) => Ok(Progress::Whole(revision.max(last))),
+        None => Ok(Progress::Overtaken(last)),
+    }
+}
+
+impl Batch {
+    fn expect(&mut self, key: &str, known: Option<Revision>, written: &BTreeMap<String, Revision>) {
+        let compare = match written.get(key).copied().or(known) {
+            Some(revision) => Compare::ModRevision { key: key.to_owned(), revision },
+            None => Compare::Absent { key: key.to_owned() },
+        };
+        self.compares.entry(key.to_owned()).or_insert(compare);
+    }
+
+    fn put<T: Serialize>(&mut self, key: String, record: &T) {
+        let value = serde_json::to_vec(record).expect("records have string keys only").into();
+        self.ops.insert(key.clone(), Op::Put { key, value });
+    }
+}
+
+/// Commits a batch; `None` when it was overtaken.
+async fn flush(
+    records: &Records,
+    lease: &Lease,
+    batch: Batch,
+    written: &mut BTreeMap<String, Revision>,
+) -> Result<Option<Revision>, hub_store::Error> {
+    if batch.ops.is_empty() {
+        return Ok(Some(Revision::default()));
+    }
+    let touched: Vec<String> = batch.ops.keys().cloned().collect();
+    let compares = batch.compares.into_values().chain([lease.fence()]).collect();
+    let ops = batch.ops.into_values().collect();
+    match records.store().commit(Txn { compares, ops }).await? {
+        Outcome::Committed(revision) => {
+            written.extend(touched.into_iter().map(|key| (key, revision)));
+            Ok(Some(revision))
+        }
+        Outcome::Conflict { key, .. } => {
+            tracing::debug!(key, "a plan was overtaken");
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! The loop: takes what happened, decides, writes.
+
+use crate::{
+    commit::{self, Progress},
+    expand::Reference,
+    fleet::{self, Around},
+    git::{Git, chain},
+    index::{Index, Touched, kind_of},
+    line::{Evaluation, Lines},
+    releases::Releases,
+    removal,
+    statuses::{Now, Statuses},
+};
+use hub_gateway::Links;
+use hub_records::{Bundles, Records, keys};
+use hub_source::{
+    Repositories,
+    poll::{Key, Settings},
+};
+use hub_store::{Change, Page, Revision, lease};
+use jiff::Timestamp;
+use parking_lot::RwLock;
+use serde_json::Value;
+use shared_model::Owner;
+use shared_rollout::Report;
+use shared_runtime::Tasks;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::{Semaphore, mpsc};
+
+const EVALUATIONS: usize = 8;
+const RETRY: Duration = Duration::from_secs(10);
+const LEASE: Duration = Duration::from_secs(15);
+/// The longest the loop sleeps.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How the control loops run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How often Git is asked.
+    pub poll: Settings,
+    /// Whether the store belongs to this process alone (the embedded one does): then whoever held the
+    /// planning lease before is dead, and nobody has to wait for it.
+    pub exclusive: bool,
+}
+
+/// What the control loops stand on.
+#[derive(Debug)]
+pub struct Deps {
+    /// The hub's records.
+    pub records: Records,
+    /// Rendered bundles.
+    pub bundles: Bundles,
+    /// Git.
+    pub repositories: Repositories,
+    /// Who is connected.
+    pub links: Links,
+}
+
+/// Why the control loops could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store cannot be read.
+    #[error("the store cannot be read")]
+    Store(#[from] hub_store::Error),
+    /// A record cannot be read.
+    #[error("a record cannot be read")]
+    Records(#[from] hub_records::Error),
+}
+
+/// The control loops, running until their tasks stop.
+#[derive(Debug)]
+pub struct Control {
+    _private: (),
+}
+
+enum Event {
+    Changed(Vec<Change>),
+    Resolved(Key),
+    Evaluated(Owner, Box<Evaluation>),
+    Links,
+    Lost(hub_store::Error),
+    Time,
+}
+
+struct Loop {
+    index: Arc<RwLock<Index>>,
+    lines: Lines,
+    git: Git,
+    records: Records,
+    links: Links,
+    evaluations: BTreeMap<Owner, Evaluation>,
+    dirty: BTreeSet<Owner>,
+    running: BTreeSet<Owner>,
+    retries: BTreeMap<Owner, Timestamp>,
+    statuses: Statuses,
+    followed: BTreeSet<Key>,
+    lease: Option<lease::Lease>,
+    holder: String,
+    started: Timestamp,
+    committed: Revision,
+    planned: Timestamp,
+    wake: Option<Timestamp>,
+    incarnation: u64,
+    evaluated: mpsc::Sender<Event>,
+    permits: Arc<Semaphore>,
+}
+
+impl Control {
+    /// Starts the loops.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn build(config: Config, deps: Deps, tasks: &Tasks) -> Result<Self, Error> {
+        let Deps { records, bundles, repositories, links } = deps;
+        let index = Arc::new(RwLock::new(Index::default()));
+        let mut statuses = Statuses::default();
+        let listing = records.store().list("", Page::default()).await?;
+        {
+            let mut index = index.write();
+            for entry in &listing.entries {
+                index.load(entry);
+                statuses.load(&entry.key, &entry.value);
+            }
+            index.revision = listing.revision;
+        }
+        if config.exclusive {
+            release_lease(&records).await?;
+        }
+        let incarnation =
+            records.read::<u64>(keys::INCARNATION).await?.map_or(1, |(incarnation, _)| incarnation);
+        let git = Git::new(repositories, Arc::clone(&index), config.poll);
+        let releases = Releases::new(git.clone(), records.clone(), bundles);
+        let (events, queue) = mpsc::channel(256);
+        let (resolved, resolutions) = mpsc::channel(64);
+        tasks.spawn_until_stopped("poll", git.clone().poll(resolved));
+        tasks.spawn_until_stopped("watch", watch(records.clone(), listing.revision, events.clone()));
+        let dirty = index.read().owners();
+        let control = Loop {
+            lines: Lines::new(Arc::clone(&index), git.clone(), releases, records.clone()),
+            index,
+            git,
+            records,
+            links,
+            evaluations: BTreeMap::new(),
+            dirty,
+            running: BTreeSet::new(),
+            retries: BTreeMap::new(),
+            statuses,
+            followed: BTreeSet::new(),
+            lease: None,
+            holder: format!("hub-{}", uuid::Uuid::new_v4()),
+            started: shared_runtime::now(),
+            committed: Revision::default(),
+            planned: Timestamp::UNIX_EPOCH,
+            wake: None,
+            incarnation,
+            evaluated: events,
+            permits: Arc::new(Semaphore::new(EVALUATIONS)),
+        };
+        tasks.spawn_until_stopped("control", control.run(queue, resolutions));
+        Ok(Self { _private: () })
+    }
+}
+
+/// Nobody else can have the store open: the lease of a process before this one means nothing.
+async fn release_lease(records: &Records) -> Result<(), hub_store::Error> {
+    let txn = hub_store::Txn {
+        compares: Vec::new(),
+        ops: vec![hub_store::Op::Delete { key: keys::PLANNER_LEASE.to_owned() }],
+    };
+    let (hub_store::Outcome::Committed(_) | hub_store::Outcome::Conflict { .. }) =
+        records.store().commit(txn).await?;
+    Ok(())
+}
+
+async fn watch(records: Records, from: Revision, events: mpsc::Sender<Event>) {
+    let lost = async {
+        let mut watch = records.store().watch("", from).await?;
+        while let Some(changes) = watch.next().await {
+            if events.send(Event::Changed(changes?)).await.is_err() {
+                break;
+            }
+        }
+        Ok::<(), hub_store::Error>(())
+    };
+    if let Err(error) = lost.await {
+        drop(events.send(Event::Lost(error)).await);
+    }
+}
+
+impl Loop {
+    async fn run(mut self, mut queue: mpsc::Receiver<Event>, mut resolutions: mpsc::Receiver<Key>) {
+        let mut links = self.links.changes();
+        loop {
+            let now = self.now();
+            self.step(now).await;
+            let event = tokio::select! {
+                Some(event) = queue.recv() => event,
+                Some(key) = resolutions.recv() => Event::Resolved(key),
+                Ok(()) = links.changed() => Event::Links,
+                () = tokio::time::sleep(self.sleep(now)) => Event::Time,
+            };
+            self.handle(event).await;
+            while let Ok(event) = queue.try_recv() {
+                self.handle(event).await;
+            }
+        }
+    }
+
+    /// The time that decides: never before what was decided already.
+    fn now(&self) -> Timestamp {
+        shared_runtime::now().max(self.planned)
+    }
+
+    fn sleep(&self, now: Timestamp) -> Duration {
+        let next = self.wake.into_iter().chain(self.retries.values().copied()).min();
+        let wait =
+            next.map_or(LONGEST, |next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
+        wait.clamp(Duration::from_millis(1), LONGEST)
+    }
+
+    async fn handle(&mut self, event: Event) {
+        match event {
+            Event::Changed(changes) => self.changed(&changes).await,
+            Event::Resolved(key) => {
+                let reference: Reference = (key.url().clone(), key.revision().to_owned());
+                let concerned =
+                    self.evaluations.iter().filter(|(_, known)| known.references.contains(&reference));
+                self.dirty.extend(concerned.map(|(owner, _)| owner.clone()));
+            }
+            Event::Evaluated(owner, evaluation) => self.take(owner, *evaluation),
+            Event::Lost(error) => {
+                tracing::warn!(%error, "the hub lost its place in the store and reads it anew");
+                self.reload().await;
+            }
+            Event::Links | Event::Time => {}
+        }
+    }
+
+    async fn changed(&mut self, changes: &[Change]) {
+        let mut touched = Touched::default();
+        {
+            let mut index = self.index.write();
+            for change in changes {
+                index.apply(change, &mut touched);
+            }
+        }
+        if touched.all {
+            self.dirty.extend(self.index.read().owners());
+        }
+        for owner in touched.owners {
+            self.refresh_if_asked(&owner).await;
+            self.dirty.insert(owner);
+        }
+    }
+
+    /// Argo CD's refresh annotations: ask Git now, and take the annotation away.
+    async fn refresh_if_asked(&self, owner: &Owner) {
+        const ASKED: [&str; 2] = ["argocd.argoproj.io/application-set-refresh", "argocd.argoproj.io/refresh"];
+        let asked =
+            |object: &Value| ASKED.iter().any(|name| !object["metadata"]["annotations"][*name].is_null());
+        let object = self.index.read().owner(owner).cloned();
+        if !object.is_some_and(|stored| asked(&stored.value)) {
+            return;
+        }
+        if let Some(evaluation) = self.evaluations.get(owner) {
+            self.git.refresh(&keys_of(&evaluation.references));
+        }
+        let change = |object: &Value| {
+            let mut object = object.clone();
+            let annotations = object["metadata"]["annotations"].as_object_mut()?;
+            annotations.retain(|name, _| !ASKED.contains(&name.as_str()));
+            Some(object)
+        };
+        let changed = self.records.modify(kind_of(owner.kind), &owner.namespace, &owner.name, change).await;
+        if let Err(error) = changed {
+            tracing::warn!(%owner, error = chain(&error), "the refresh annotation could not be taken away");
+        }
+    }
+
+    fn take(&mut self, owner: Owner, evaluation: Evaluation) {
+        self.running.remove(&owner);
+        if self.index.read().owner(&owner).is_none() {
+            self.evaluations.remove(&owner);
+            self.retries.remove(&owner);
+            return;
+        }
+        if evaluation.retry {
+            let at = shared_runtime::now() + RETRY;
+            self.retries.insert(owner.clone(), at);
+        } else {
+            self.retries.remove(&owner);
+        }
+        self.evaluations.insert(owner, evaluation);
+        let wanted: BTreeSet<Key> =
+            self.evaluations.values().flat_map(|evaluation| keys_of(&evaluation.references)).collect();
+        if wanted != self.followed {
+            self.git.follow(&wanted);
+            self.followed = wanted;
+        }
+    }
+
+    async fn reload(&mut self) {
+        match self.records.store().list("", Page::default()).await {
+            Ok(listing) => {
+                let mut index = Index::default();
+                for entry in &listing.entries {
+                    index.load(entry);
+                }
+                index.revision = listing.revision;
+                *self.index.write() = index;
+                self.dirty.extend(self.index.read().owners());
+                shared_runtime::spawn(
+                    "watch",
+                    watch(self.records.clone(), listing.revision, self.evaluated.clone()),
+                );
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store cannot be read");
+                let events = self.evaluated.clone();
+                shared_runtime::spawn("reload", async move {
+                    tokio::time::sleep(RETRY).await;
+                    drop(events.send(Event::Lost(error)).await);
+                });
+            }
+        }
+    }
+
+    /// One pass: evaluations that are due, then the plan, then what objects say.
+    async fn step(&mut self, now: Timestamp) {
+        let due: Vec<Owner> =
+            self.retries.iter().filter(|(_, at)| **at <= now).map(|(owner, _)| owner.clone()).collect();
+        for owner in due {
+            self.retries.remove(&owner);
+            self.dirty.insert(owner);
+        }
+        self.evaluate(now);
+        // What this loop wrote last must be in the mirror before it decides again.
+        if self.index.read().revision < self.committed {
+            return;
+        }
+        if let Err(error) = self.hold_lease(now).await {
+            tracing::error!(%error, "the planning lease cannot be read");
+            return;
+        }
+        let Some(lease) = self.lease.clone() else { return };
+        if let Err(error) = self.plan(&lease, now).await {
+            tracing::error!(%error, "a plan could not be committed; it is made again");
+        }
+    }
+
+    fn evaluate(&mut self, now: Timestamp) {
+        let ready: Vec<Owner> = self.dirty.difference(&self.running).cloned().collect();
+        for owner in ready {
+            self.dirty.remove(&owner);
+            if self.index.read().owner(&owner).is_none() {
+                self.evaluations.remove(&owner);
+                continue;
+            }
+            self.running.insert(owner.clone());
+            let (lines, events, permits) =
+                (self.lines.clone(), self.evaluated.clone(), Arc::clone(&self.permits));
+            shared_runtime::spawn("evaluate", async move {
+                let _permit = permits.acquire_owned().await;
+                let evaluation = lines.evaluate(&owner, now).await;
+                drop(events.send(Event::Evaluated(owner, Box::new(evaluation))).await);
+            });
+        }
+    }
+
+    async fn hold_lease(&mut self, now: Timestamp) -> Result<(), hub_store::Error> {
+        let fresh = self.lease.as_ref().is_some_and(|lease| {
+            Duration::try_from(lease.expires.duration_since(now)).unwrap_or_default() > LEASE / 2
+        });
+        if fresh {
+            return Ok(());
+        }
+        self.lease =
+            match lease::acquire(&**self.records.store(), "planner", &self.holder, LEASE, now).await? {
+                lease::Acquired::Held(lease) => Some(lease),
+                lease::Acquired::HeldBy { holder, expires } => {
+                    tracing::debug!(holder, %expires, "another hub plans");
+                    None
+                }
+            };
+        Ok(())
+    }
+
+    async fn plan(&mut self, lease: &lease::Lease, now: Timestamp) -> Result<(), hub_store::Error> {
+        // A copy, so that no lock is held while the store works.
+        let view = self.index.read().clone();
+        let links = self.links.snapshot();
+        let around = Around {
+            evaluations: &self.evaluations,
+            links: &links,
+            started: self.started,
+            incarnation: self.incarnation,
+        };
+        let mut fleet = fleet::build(&view, &around, now);
+        let removals = removal::removals(&view, now);
+        let (plan, report) = shared_rollout::plan(&fleet, now);
+        self.wake = plan.wake.map(|(at, _)| at);
+        let violations = shared_rollout::check(&fleet, &plan, &report, now);
+        let mut report: Report = report;
+        if violations.is_empty() {
+            let progress = commit::commit(&self.records, lease, &view, &mut fleet, &plan).await?;
+            let (Progress::Whole(revision) | Progress::Overtaken(revision)) = progress;
+            self.committed = self.committed.max(revision);
+            if !plan.steps.is_empty() {
+                self.planned = self.planned.max(plan.at);
+                // After its steps the report tells of the fleet as it is now.
+                report = shared_rollout::plan(&fleet, now).1;
+            }
+        } else {
+            for violation in &violations {
+                tracing::error!(%violation, "the plan breaks an invariant and was refused: this is a defect, please report it");
+            }
+        }
+        removal::perform(&self.records, lease, &view, &removals, self.incarnation, now).await;
+        let now =
+            Now { index: &view, evaluations: &self.evaluations, fleet: &fleet, report: &report, at: now };
+        self.statuses.update(&self.records, &now).await;
+        Ok(())
+    }
+}
+
+fn keys_of(references: &BTreeSet<Reference>) -> BTreeSet<Key> {
+    references.iter().map(|(url, revision)| Key::new(url.clone(), revision.clone())).collect()
+}

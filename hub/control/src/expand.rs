@@ -1,0 +1,187 @@
+//! A set becomes Applications: asks Git what generation needs, at the head or at frozen commits.
+
+use crate::git::{Git, chain};
+use hub_source::{Mode, ReadLimit};
+use serde_json::Value;
+use shared_generate::{ClusterInput, Expansion, GitAnswer, GitRequest, Inputs, Outcome};
+use shared_model::{CommitId, PinnedCommit, RepoUrl};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// The largest file that a generator reads.
+const LARGEST_FILE: u64 = 1024 * 1024;
+/// The most that the files of one round of questions may have together.
+const LARGEST_ROUND: u64 = 64 * 1024 * 1024;
+/// Questions lead to questions (matrix); this many rounds are more than any set needs.
+const ROUNDS: usize = 16;
+
+/// A repository and a revision as a set or an Application names them.
+pub(crate) type Reference = (RepoUrl, String);
+
+/// Which commit a reference is.
+#[derive(Debug, Clone)]
+pub(crate) enum Pins {
+    /// What it is now.
+    Head,
+    /// What it was when a rollout froze it.
+    Frozen(BTreeMap<Reference, CommitId>),
+}
+
+impl Pins {
+    pub(crate) fn frozen(commits: &[PinnedCommit]) -> Self {
+        let pin = |pin: &PinnedCommit| ((pin.repo_url.clone(), pin.revision.clone()), pin.commit.clone());
+        Self::Frozen(commits.iter().map(pin).collect())
+    }
+
+    /// The commit of a reference.
+    pub(crate) async fn commit(&self, git: &Git, reference: &Reference) -> Result<CommitId, String> {
+        match self {
+            Self::Head => git.resolve(&reference.0, &reference.1).await,
+            Self::Frozen(commits) => commits
+                .get(reference)
+                .cloned()
+                .ok_or_else(|| format!("the rollout did not freeze {} of {}", reference.1, reference.0)),
+        }
+    }
+}
+
+/// A set's Applications, and the commits that they follow from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Expanded {
+    pub(crate) expansion: Expansion,
+    pub(crate) commits: BTreeMap<Reference, CommitId>,
+    /// Everything that was asked for, resolved or not.
+    pub(crate) references: BTreeSet<Reference>,
+}
+
+/// The revision that an empty one means.
+pub(crate) fn revision_or_head(revision: &str) -> String {
+    if revision.is_empty() { "HEAD".to_owned() } else { revision.to_owned() }
+}
+
+/// Expands a set.
+pub(crate) async fn expand(git: &Git, set: &Value, clusters: &[ClusterInput], pins: &Pins) -> Expanded {
+    let mut inputs = Inputs { clusters: clusters.to_vec(), ..Inputs::default() };
+    let mut expanded = Expanded::default();
+    let set = Arc::new(set.clone());
+    for _ in 0..ROUNDS {
+        let round = Arc::clone(&set);
+        let outcome = tokio::task::spawn_blocking(move || {
+            let outcome = shared_generate::generate(&round, &inputs);
+            (outcome, inputs)
+        })
+        .await;
+        let (outcome, returned) = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::error!(%error, "generation was interrupted");
+                return expanded;
+            }
+        };
+        inputs = returned;
+        match outcome {
+            Outcome::Done(expansion) => {
+                expanded.expansion = expansion;
+                return expanded;
+            }
+            Outcome::Needs(requests) => answer(git, requests, pins, &mut inputs, &mut expanded).await,
+        }
+    }
+    tracing::error!("a set asks Git without an end");
+    expanded
+}
+
+async fn answer(
+    git: &Git,
+    requests: BTreeSet<GitRequest>,
+    pins: &Pins,
+    inputs: &mut Inputs,
+    expanded: &mut Expanded,
+) {
+    let mut by_reference: BTreeMap<Reference, Vec<GitRequest>> = BTreeMap::new();
+    for request in requests {
+        let reference = (RepoUrl::new(request.repo_url()), request.revision().to_owned());
+        by_reference.entry(reference).or_default().push(request);
+    }
+    let asked = by_reference.into_iter().map(|(reference, requests)| async move {
+        let answers = ask(git, &reference, &requests, pins).await;
+        (reference, requests, answers)
+    });
+    for (reference, requests, answers) in futures::future::join_all(asked).await {
+        expanded.references.insert(reference.clone());
+        match answers {
+            Ok((commit, answers)) => {
+                expanded.commits.insert(reference, commit);
+                inputs.git.extend(answers);
+            }
+            Err(failure) => {
+                let failed = |request| (request, GitAnswer::Failed(failure.clone()));
+                inputs.git.extend(requests.into_iter().map(failed));
+            }
+        }
+    }
+}
+
+async fn ask(
+    git: &Git,
+    reference: &Reference,
+    requests: &[GitRequest],
+    pins: &Pins,
+) -> Result<(CommitId, Vec<(GitRequest, GitAnswer)>), String> {
+    let (url, revision) = reference;
+    let commit = pins.commit(git, reference).await?;
+    git.fetch(url, &commit, revision).await?;
+    let tree = git.repositories.list(url, &commit).await.map_err(|error| chain(&error))?;
+    let files: Vec<&str> = tree
+        .entries()
+        .iter()
+        .filter(|entry| entry.mode != Mode::Submodule)
+        .map(|entry| entry.path.as_str())
+        .collect();
+    let mut answers = Vec::new();
+    let mut wanted = Vec::new();
+    for request in requests {
+        match request {
+            GitRequest::Directories { .. } => {
+                answers.push((request.clone(), GitAnswer::Directories(Arc::new(directories(&files)))));
+            }
+            GitRequest::Paths { .. } => {
+                let paths = files.iter().map(|path| (*path).to_owned()).collect();
+                answers.push((request.clone(), GitAnswer::Paths(Arc::new(paths))));
+            }
+            GitRequest::File { path, .. } => wanted.push((request.clone(), path.clone())),
+        }
+    }
+    if !wanted.is_empty() {
+        let paths: Vec<String> = wanted.iter().map(|(_, path)| path.clone()).collect();
+        let limit = ReadLimit { per_file: LARGEST_FILE, total: LARGEST_ROUND };
+        let read = git.repositories.read(url, &commit, &paths, limit).await.map_err(|error| chain(&error))?;
+        for ((request, path), (_, bytes)) in wanted.into_iter().zip(read) {
+            answers.push((
+                request,
+                match std::str::from_utf8(&bytes) {
+                    Ok(text) => GitAnswer::File(text.into()),
+                    Err(_) => GitAnswer::Failed(format!("{path} is not UTF-8 text")),
+                },
+            ));
+        }
+    }
+    Ok((commit, answers))
+}
+
+/// Every folder that holds a file, at any depth.
+fn directories(files: &[&str]) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for path in files {
+        let mut rest = *path;
+        while let Some((folder, _)) = rest.rsplit_once('/') {
+            if !found.insert(folder) {
+                break;
+            }
+            rest = folder;
+        }
+    }
+    found.into_iter().map(str::to_owned).collect()
+}

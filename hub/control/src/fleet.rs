@@ -1,0 +1,132 @@
+//! The fleet as the planner sees it, from the index, the links and what owners were evaluated to.
+
+use crate::{
+    index::Index,
+    line::{Evaluation, MemberInput},
+};
+use hub_gateway::{LinkState, pause_id};
+use hub_records::is_deleted;
+use jiff::Timestamp;
+use shared_model::{AppKey, Cluster, ClusterName, FleetRollout, Kind, Owner, RolloutName};
+use shared_rollout::{ClusterState, Fleet, Head, Line, Link, Member, Pause, Phase, Rollout};
+use std::collections::BTreeMap;
+
+/// What besides the index the fleet is built from.
+#[derive(Debug)]
+pub(crate) struct Around<'a> {
+    pub(crate) evaluations: &'a BTreeMap<Owner, Evaluation>,
+    pub(crate) links: &'a BTreeMap<ClusterName, LinkState>,
+    pub(crate) started: Timestamp,
+    pub(crate) incarnation: u64,
+}
+
+/// The fleet now. Lines that are not fully known are left out (invariant 2 of this package).
+pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet {
+    let clusters = index
+        .clusters
+        .iter()
+        .map(|(name, cluster)| (name.clone(), state(cluster, around.links.get(name), around.started, now)))
+        .collect();
+    let lines = around
+        .evaluations
+        .iter()
+        .filter_map(|(owner, evaluation)| Some((owner.clone(), line(index, owner, evaluation)?)))
+        .collect();
+    Fleet {
+        clusters,
+        lines,
+        assigned: index
+            .assigned
+            .iter()
+            .map(|(seat, (assigned, _))| (seat.clone(), assigned.clone()))
+            .collect(),
+        observed: index.observed.clone(),
+        max_per_cluster: None,
+        incarnation: around.incarnation,
+    }
+}
+
+fn state(cluster: &Cluster, link: Option<&LinkState>, started: Timestamp, now: Timestamp) -> ClusterState {
+    let asked = cluster.spec.pause.as_ref().filter(|pause| pause.is_active(now)).map(|pause| Pause {
+        reason: pause.reason.clone(),
+        by: pause.by.clone(),
+        until: pause.ends(),
+        acknowledged: link.is_some_and(|link| link.acknowledged_pause == pause_id(pause)),
+        local: false,
+    });
+    let created = cluster.metadata.creation_timestamp.unwrap_or(started);
+    ClusterState {
+        labels: cluster.metadata.labels.clone(),
+        pauses: asked.into_iter().chain(link.and_then(|link| link.local_pause.clone())).collect(),
+        link: link.map_or(Link::NeverSeen { since: created.max(started) }, |link| link.link),
+        mode: cluster.spec.mode,
+        hold: link.and_then(|link| link.hold.clone()),
+    }
+}
+
+fn line(index: &Index, owner: &Owner, evaluation: &Evaluation) -> Option<Line> {
+    let line = index.line(owner);
+    let newest = line.last().map(|rollout| rollout.spec.sequence);
+    let mut rollouts = Vec::new();
+    for rollout in line {
+        let name = RolloutName::new(rollout.metadata.name.clone());
+        let key = (owner.namespace.clone(), name.clone());
+        let head = index.heads.get(&key).map(|(head, _)| head.clone()).unwrap_or_default();
+        match evaluation.rollouts.get(&name) {
+            Some(members) => rollouts.push(self::rollout(index, &rollout, name, head, members)),
+            None if Some(rollout.spec.sequence) == newest || is_live(&head) => return None,
+            None => {}
+        }
+    }
+    Some(Line { rollouts })
+}
+
+const fn is_live(head: &Head) -> bool {
+    matches!(head.phase, Phase::Queued | Phase::Progressing | Phase::Halted)
+}
+
+fn rollout(
+    index: &Index,
+    object: &FleetRollout,
+    name: RolloutName,
+    head: Head,
+    members: &BTreeMap<AppKey, MemberInput>,
+) -> Rollout {
+    let records = index.records.get(&(object.metadata.namespace.clone(), name.clone()));
+    let members = members
+        .iter()
+        .filter(|(app, member)| is_there(index, app) && index.clusters.contains_key(&member.cluster))
+        .map(|(app, member)| {
+            let application = index.applications.get(app);
+            let stored = index.object(Kind::Application, &app.namespace, &app.name);
+            let asked = stored.is_some_and(|stored| !stored.value["operation"]["sync"].is_null());
+            let labels =
+                application.map_or_else(|| member.labels.clone(), |object| object.metadata.labels.clone());
+            let record = records.and_then(|records| records.get(app)).map(|(record, _)| record.clone());
+            let member = Member {
+                cluster: member.cluster.clone(),
+                labels,
+                release: member.release,
+                automated: member.automated,
+                sync_requested: asked.then_some(member.release),
+                record,
+            };
+            (app.clone(), member)
+        })
+        .collect();
+    Rollout {
+        name,
+        sequence: object.spec.sequence,
+        created: object.metadata.creation_timestamp.unwrap_or(Timestamp::UNIX_EPOCH),
+        plan: object.spec.plan.clone(),
+        head,
+        members,
+    }
+}
+
+/// Whether the Application is there to stay. One that is going is no member any more.
+fn is_there(index: &Index, app: &AppKey) -> bool {
+    index
+        .object(Kind::Application, &app.namespace, &app.name)
+        .is_some_and(|stored| !is_deleted(&stored.value))
+}

@@ -1,0 +1,202 @@
+//! Git for the whole fleet: one answer per (repository, revision), asked by one schedule.
+
+use crate::{credentials, index::Index};
+use hub_source::{
+    Repositories,
+    poll::{Answer, Failed, Key, Schedule, Settings},
+};
+use parking_lot::{Mutex, RwLock};
+use shared_model::{CommitId, Kind, RepoUrl};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::{Notify, mpsc, watch};
+
+/// What a revision is now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    /// The last commit that it was known to be.
+    pub(crate) commit: Option<CommitId>,
+    /// Why the last question was not answered; the commit, if any, stands.
+    pub(crate) failure: Option<String>,
+}
+
+/// Git, shared by everything that asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Git {
+    pub(crate) repositories: Repositories,
+    index: Arc<RwLock<Index>>,
+    schedule: Arc<Mutex<Schedule>>,
+    known: Arc<watch::Sender<BTreeMap<Key, Resolved>>>,
+    /// Keys that somebody waits for right now: not to be forgotten whatever the owners say.
+    asking: Arc<Mutex<BTreeMap<Key, usize>>>,
+    wake: Arc<Notify>,
+}
+
+/// Keeps a key from being forgotten while it lives.
+struct Asking<'a>(&'a Git, Key);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let mut asking = self.0.asking.lock();
+        if let Some(count) = asking.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                asking.remove(&self.1);
+            }
+        }
+    }
+}
+
+impl Git {
+    pub(crate) fn new(repositories: Repositories, index: Arc<RwLock<Index>>, settings: Settings) -> Self {
+        Self {
+            repositories,
+            index,
+            schedule: Arc::new(Mutex::new(Schedule::new(settings))),
+            known: Arc::new(watch::Sender::new(BTreeMap::new())),
+            asking: Arc::default(),
+            wake: Arc::new(Notify::new()),
+        }
+    }
+
+    /// What a revision is: at once when it is known, else when the schedule has asked.
+    pub(crate) async fn resolve(&self, url: &RepoUrl, revision: &str) -> Result<CommitId, String> {
+        let key = Key::new(url.clone(), revision);
+        *self.asking.lock().entry(key.clone()).or_default() += 1;
+        let _asking = Asking(self, key.clone());
+        let mut known = self.known.subscribe();
+        let found = |known: &BTreeMap<Key, Resolved>| known.get(&key).cloned();
+        let present = found(&known.borrow());
+        let resolved = match present {
+            Some(resolved) => resolved,
+            None => {
+                self.schedule.lock().subscribe(key.clone(), shared_runtime::now());
+                self.wake.notify_one();
+                match known.wait_for(|known| known.contains_key(&key)).await {
+                    Ok(known) => found(&known).unwrap_or_default(),
+                    Err(_) => return Err("the hub is stopping".to_owned()),
+                }
+            }
+        };
+        resolved.commit.ok_or_else(|| resolved.failure.unwrap_or_else(|| "not resolved yet".to_owned()))
+    }
+
+    /// Why the last question about a revision was not answered, if it was not.
+    pub(crate) fn failure(&self, url: &RepoUrl, revision: &str) -> Option<String> {
+        self.known
+            .borrow()
+            .get(&Key::new(url.clone(), revision))
+            .and_then(|resolved| resolved.failure.clone())
+    }
+
+    /// Asks again soon.
+    pub(crate) fn refresh(&self, keys: &BTreeSet<Key>) {
+        let now = shared_runtime::now();
+        let mut schedule = self.schedule.lock();
+        for key in keys {
+            schedule.refresh(key, now);
+        }
+        drop(schedule);
+        self.wake.notify_one();
+    }
+
+    /// Polls exactly these from now on; what nobody needs any more is forgotten.
+    pub(crate) fn follow(&self, keys: &BTreeSet<Key>) {
+        let mut keys = keys.clone();
+        keys.extend(self.asking.lock().keys().cloned());
+        self.schedule.lock().replace(keys.iter().cloned(), shared_runtime::now());
+        self.known.send_if_modified(|known| {
+            known.retain(|key, _| keys.contains(key));
+            false
+        });
+        self.wake.notify_one();
+    }
+
+    /// The credentials for a repository.
+    pub(crate) fn credentials(&self, url: &RepoUrl) -> Option<hub_source::Credentials> {
+        let index = self.index.read();
+        credentials::find(index.all(Kind::Secret).map(|(_, secret)| secret), url)
+    }
+
+    /// Makes a commit readable.
+    pub(crate) async fn fetch(&self, url: &RepoUrl, commit: &CommitId, revision: &str) -> Result<(), String> {
+        let credentials = self.credentials(url);
+        self.repositories
+            .fetch(url, commit, revision, credentials.as_ref())
+            .await
+            .map_err(|error| chain(&error))
+    }
+
+    /// Asks what the schedule says, for as long as it runs; tells of every change.
+    pub(crate) async fn poll(self, changed: mpsc::Sender<Key>) {
+        let (answers, mut answered) = mpsc::channel::<(Key, Result<CommitId, String>)>(64);
+        loop {
+            loop {
+                let due = self.schedule.lock().poll_action(shared_runtime::now());
+                let Some(key) = due else { break };
+                let (git, answers) = (self.clone(), answers.clone());
+                shared_runtime::spawn("resolve", async move {
+                    let credentials = git.credentials(key.url());
+                    let resolved =
+                        git.repositories.resolve(key.url(), key.revision(), credentials.as_ref()).await;
+                    drop(answers.send((key, resolved.map_err(|error| chain(&error)))).await);
+                });
+            }
+            let timeout = self.schedule.lock().poll_timeout().map(|(at, _)| at);
+            let wait = timeout.map_or(Duration::from_secs(60), |at| {
+                Duration::try_from(at.duration_since(shared_runtime::now())).unwrap_or_default()
+            });
+            tokio::select! {
+                Some((key, answer)) = answered.recv() => {
+                    if self.take(&key, answer) {
+                        drop(changed.send(key).await);
+                    }
+                }
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(wait.max(Duration::from_millis(1))) => {}
+            }
+        }
+    }
+
+    /// Takes an answer; whether owners have to hear of it.
+    fn take(&self, key: &Key, answer: Result<CommitId, String>) -> bool {
+        let now = shared_runtime::now();
+        let asked = answer.as_ref().map(Clone::clone).map_err(|_| Failed);
+        let verdict = self.schedule.lock().handle_resolved(key, asked, now);
+        if let (Answer::Failed { times, .. }, Err(failure)) = (&verdict, &answer) {
+            tracing::warn!(repository = %key.url(), revision = key.revision(), times, failure, "Git did not answer");
+        }
+        let mut differs = false;
+        self.known.send_modify(|known| {
+            let before = known.get(key).cloned();
+            let resolved = match answer {
+                Ok(commit) => Resolved { commit: Some(commit), failure: None },
+                Err(failure) => Resolved {
+                    commit: before.as_ref().and_then(|before| before.commit.clone()),
+                    failure: Some(failure),
+                },
+            };
+            differs = before.as_ref() != Some(&resolved);
+            known.insert(key.clone(), resolved);
+        });
+        differs
+    }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,272 @@
+//! What the store holds, in memory, as far as deciding needs it: kept up to date by one watch.
+
+use hub_records::{Stored, keys};
+use hub_store::{Change, ChangeKind, Entry, Revision};
+use shared_model::{
+    AppKey, Application, Cluster, ClusterName, FleetRollout, Kind, Observation, Owner, OwnerKind, RolloutName,
+};
+use shared_rollout::{Assigned, Head, MemberRecord, Seat};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A namespace and a name.
+pub(crate) type Name = (String, String);
+
+/// The mirror of the store.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Index {
+    pub(crate) objects: BTreeMap<Kind, BTreeMap<Name, Arc<Stored>>>,
+    pub(crate) clusters: BTreeMap<ClusterName, Arc<Cluster>>,
+    pub(crate) applications: BTreeMap<AppKey, Arc<Application>>,
+    pub(crate) rollouts: BTreeMap<(String, RolloutName), Arc<FleetRollout>>,
+    pub(crate) heads: BTreeMap<(String, RolloutName), (Head, Revision)>,
+    pub(crate) records: BTreeMap<(String, RolloutName), BTreeMap<AppKey, (MemberRecord, Revision)>>,
+    pub(crate) assigned: BTreeMap<Seat, (Assigned, Revision)>,
+    pub(crate) observed: BTreeMap<Seat, Observation>,
+    /// Everything up to here is in.
+    pub(crate) revision: Revision,
+}
+
+/// What a change may mean for the owners.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    /// These are to be expanded again.
+    pub(crate) owners: BTreeSet<Owner>,
+    /// All of them are: the clusters changed, as generators and waves see them.
+    pub(crate) all: bool,
+}
+
+impl Index {
+    /// Takes one change.
+    pub(crate) fn apply(&mut self, change: &Change, touched: &mut Touched) {
+        self.revision = self.revision.max(change.revision);
+        let entry = match &change.kind {
+            ChangeKind::Put(entry) => Some(entry),
+            ChangeKind::Delete => None,
+        };
+        self.put(&change.key, entry, change.revision, touched);
+    }
+
+    /// Takes an entry of the first listing.
+    pub(crate) fn load(&mut self, entry: &Entry) {
+        self.put(&entry.key, Some(entry), entry.mod_revision, &mut Touched::default());
+    }
+
+    fn put(&mut self, key: &str, entry: Option<&Entry>, revision: Revision, touched: &mut Touched) {
+        if key.starts_with(keys::OBJECTS) {
+            self.put_object(key, entry, touched);
+        } else if let Some((ns, rollout)) = keys::parse_head(key) {
+            set(&mut self.heads, (ns.to_owned(), rollout), entry, revision);
+        } else if let Some((ns, rollout, app)) = keys::parse_member(key) {
+            let members = self.records.entry((ns.to_owned(), rollout)).or_default();
+            set(members, app, entry, revision);
+        } else if key.starts_with(keys::ASSIGNMENTS) {
+            if let Some(seat) = keys::parse_on_cluster(key) {
+                set(&mut self.assigned, seat, entry, revision);
+            }
+        } else if key.starts_with(keys::OBSERVATIONS) {
+            let Some(seat) = keys::parse_on_cluster(key) else { return };
+            match entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
+                Some(observation) => drop(self.observed.insert(seat, observation)),
+                None => drop(self.observed.remove(&seat)),
+            }
+        }
+    }
+
+    fn put_object(&mut self, key: &str, entry: Option<&Entry>, touched: &mut Touched) {
+        let Some((kind, ns, name)) = keys::parse_object(key) else { return };
+        let name = (ns.to_owned(), name.to_owned());
+        let objects = self.objects.entry(kind).or_default();
+        let new = entry.and_then(Stored::from_entry).map(Arc::new);
+        let old = match &new {
+            Some(new) => objects.insert(name.clone(), Arc::clone(new)),
+            None => objects.remove(&name),
+        };
+        self.view(kind, &name, new.as_deref());
+        touched.note(kind, &name, old.as_deref(), new.as_deref());
+    }
+
+    /// Keeps the typed view of an object beside it.
+    fn view(&mut self, kind: Kind, name: &Name, new: Option<&Stored>) {
+        match kind {
+            Kind::Cluster => {
+                let key = ClusterName::new(name.1.clone());
+                replace(&mut self.clusters, key, new.and_then(|new| Cluster::from_value(&new.value).ok()));
+            }
+            Kind::Application => {
+                let key = AppKey::new(name.0.clone(), name.1.clone());
+                replace(
+                    &mut self.applications,
+                    key,
+                    new.and_then(|new| Application::from_value(&new.value).ok()),
+                );
+            }
+            Kind::FleetRollout => {
+                let key = (name.0.clone(), RolloutName::new(name.1.clone()));
+                replace(
+                    &mut self.rollouts,
+                    key,
+                    new.and_then(|new| FleetRollout::from_value(&new.value).ok()),
+                );
+            }
+            Kind::ApplicationSet
+            | Kind::AppProject
+            | Kind::RolloutPolicy
+            | Kind::EnrollmentToken
+            | Kind::Namespace
+            | Kind::Secret
+            | Kind::ConfigMap
+            | Kind::Event => {}
+        }
+    }
+
+    /// One object.
+    pub(crate) fn object(&self, kind: Kind, ns: &str, name: &str) -> Option<&Arc<Stored>> {
+        self.objects.get(&kind)?.get(&(ns.to_owned(), name.to_owned()))
+    }
+
+    /// All objects of a kind.
+    pub(crate) fn all(&self, kind: Kind) -> impl Iterator<Item = (&Name, &Arc<Stored>)> {
+        self.objects.get(&kind).into_iter().flatten()
+    }
+
+    /// The object that an owner is.
+    pub(crate) fn owner(&self, owner: &Owner) -> Option<&Arc<Stored>> {
+        self.object(kind_of(owner.kind), &owner.namespace, &owner.name)
+    }
+
+    /// Every owner of a line: the sets, and the Applications that no set made.
+    pub(crate) fn owners(&self) -> BTreeSet<Owner> {
+        let sets = self.all(Kind::ApplicationSet).map(|(name, _)| owner(OwnerKind::ApplicationSet, name));
+        let alone = self
+            .all(Kind::Application)
+            .filter(|(_, stored)| set_of(stored).is_none())
+            .map(|(name, _)| owner(OwnerKind::Application, name));
+        sets.chain(alone).collect()
+    }
+
+    /// The Applications that a set made.
+    pub(crate) fn made_by(&self, set: &Stored) -> Vec<Arc<Stored>> {
+        let of_set = |stored: &&Arc<Stored>| {
+            stored.namespace() == set.namespace() && set_of(stored).is_some_and(|(_, uid)| uid == set.uid())
+        };
+        self.all(Kind::Application).map(|(_, stored)| stored).filter(of_set).cloned().collect()
+    }
+
+    /// The rollouts of a line, oldest first.
+    pub(crate) fn line(&self, owner: &Owner) -> Vec<Arc<FleetRollout>> {
+        let mut line: Vec<_> =
+            self.rollouts.values().filter(|rollout| rollout.spec.owner == *owner).cloned().collect();
+        line.sort_by_key(|rollout| rollout.spec.sequence);
+        line
+    }
+
+    /// The cluster that a destination names.
+    pub(crate) fn destination(&self, destination: &shared_model::Destination) -> Result<ClusterName, String> {
+        let by_name = |name: &str| {
+            let name = ClusterName::new(name);
+            self.clusters.contains_key(&name).then_some(name)
+        };
+        match (destination.name.as_str(), destination.server.as_str()) {
+            ("", "") => Err("spec.destination: name or server is required".to_owned()),
+            (_, server) if !destination.name.is_empty() && !server.is_empty() => {
+                Err(format!("spec.destination: can't have both name and server defined: {} {server}", destination.name))
+            }
+            (name, "") => by_name(name).ok_or_else(|| match name {
+                shared_model::IN_CLUSTER_NAME => no_in_cluster_agent(),
+                _ => format!("spec.destination.name: there is no Cluster named `{name}`; `flotilla cluster list` shows them"),
+            }),
+            (_, shared_model::IN_CLUSTER_SERVER) => {
+                let given = self.clusters.values().find(|cluster| cluster.spec.server == shared_model::IN_CLUSTER_SERVER);
+                given
+                    .map(|cluster| cluster.name())
+                    .or_else(|| by_name(shared_model::IN_CLUSTER_NAME))
+                    .ok_or_else(no_in_cluster_agent)
+            }
+            (_, server) => {
+                let found = self.clusters.values().find(|cluster| cluster.server() == server);
+                found.map(|cluster| cluster.name()).ok_or_else(|| {
+                    format!("spec.destination.server: no Cluster has the address `{server}`; `flotilla cluster list` shows them")
+                })
+            }
+        }
+    }
+}
+
+fn no_in_cluster_agent() -> String {
+    "NoInClusterAgent: no agent serves the cluster that the hub runs in; start one with `flotilla cluster token --name in-cluster`".to_owned()
+}
+
+fn set<K: Ord, T: serde::de::DeserializeOwned>(
+    map: &mut BTreeMap<K, (T, Revision)>,
+    key: K,
+    entry: Option<&Entry>,
+    revision: Revision,
+) {
+    match entry.map(|entry| serde_json::from_slice(&entry.value)) {
+        Some(Ok(value)) => drop(map.insert(key, (value, revision))),
+        Some(Err(error)) => tracing::error!(%error, "a record cannot be read and is passed over"),
+        None => drop(map.remove(&key)),
+    }
+}
+
+fn replace<K: Ord, T>(map: &mut BTreeMap<K, Arc<T>>, key: K, value: Option<T>) {
+    match value {
+        Some(value) => drop(map.insert(key, Arc::new(value))),
+        None => drop(map.remove(&key)),
+    }
+}
+
+/// The kind of object that an owner is.
+pub(crate) const fn kind_of(kind: OwnerKind) -> Kind {
+    match kind {
+        OwnerKind::ApplicationSet => Kind::ApplicationSet,
+        OwnerKind::Application => Kind::Application,
+    }
+}
+
+fn owner(kind: OwnerKind, name: &Name) -> Owner {
+    Owner { kind, namespace: name.0.clone(), name: name.1.clone() }
+}
+
+/// The set that an Application's owner reference names: its name and uid.
+pub(crate) fn set_of(application: &Stored) -> Option<(&str, &str)> {
+    let references = application.value.pointer("/metadata/ownerReferences")?.as_array()?;
+    let reference = references.iter().find(|reference| reference["kind"] == "ApplicationSet")?;
+    Some((reference["name"].as_str()?, reference["uid"].as_str()?))
+}
+
+impl Touched {
+    fn note(&mut self, kind: Kind, name: &Name, old: Option<&Stored>, new: Option<&Stored>) {
+        match kind {
+            Kind::ApplicationSet => drop(self.owners.insert(owner(OwnerKind::ApplicationSet, name))),
+            Kind::Application => {
+                for stored in old.into_iter().chain(new) {
+                    let owner = match set_of(stored) {
+                        Some((set, _)) => owner(OwnerKind::ApplicationSet, &(name.0.clone(), set.to_owned())),
+                        None => owner(OwnerKind::Application, name),
+                    };
+                    self.owners.insert(owner);
+                }
+            }
+            Kind::Cluster => self.all |= seen_by_generators(old) != seen_by_generators(new),
+            Kind::AppProject | Kind::RolloutPolicy | Kind::Secret => self.all = true,
+            Kind::FleetRollout | Kind::EnrollmentToken | Kind::Namespace | Kind::ConfigMap | Kind::Event => {}
+        }
+    }
+}
+
+/// The part of a Cluster that generators, waves and destinations depend on.
+fn seen_by_generators(cluster: Option<&Stored>) -> Option<[&serde_json::Value; 5]> {
+    let value = &cluster?.value;
+    let metadata = &value["metadata"];
+    Some([
+        &metadata["labels"],
+        &metadata["annotations"],
+        &metadata["uid"],
+        &value["spec"]["server"],
+        &value["spec"]["project"],
+    ])
+}

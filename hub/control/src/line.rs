@@ -1,0 +1,423 @@
+//! One owner, evaluated: what its set expands to, what its Applications release, whether a new
+//! rollout is due, and who the members of its live rollouts are.
+
+use crate::{
+    conditions,
+    expand::{Expanded, Pins, Reference, expand},
+    git::{Git, chain},
+    index::Index,
+    releases::{Releases, Unrendered},
+    rollouts,
+};
+use hub_records::{Records, Stored, is_deleted};
+use jiff::Timestamp;
+use parking_lot::{Mutex, RwLock};
+use serde_json::Value;
+use shared_generate::{Changes, ClusterInput};
+use shared_model::{
+    AppKey, Application, ApplicationSet, ClusterName, CommitId, Digest, FleetRollout, Kind, Owner, OwnerKind,
+    POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy, fleet_rollout::PlanSpec, unsupported,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A member as inputs and clusters give it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MemberInput {
+    pub(crate) cluster: ClusterName,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) release: ReleaseId,
+    pub(crate) automated: bool,
+    pub(crate) revisions: Vec<CommitId>,
+}
+
+/// The members of a rollout.
+pub(crate) type Members = BTreeMap<AppKey, MemberInput>;
+
+/// What evaluating an owner came to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Evaluation {
+    /// The members of every live rollout.
+    pub(crate) rollouts: BTreeMap<RolloutName, Members>,
+    /// What the inputs give now.
+    pub(crate) head: Members,
+    /// Conditions of Applications, by Argo CD's types.
+    pub(crate) applications: BTreeMap<AppKey, Vec<Value>>,
+    /// Conditions of the set.
+    pub(crate) set: Vec<Value>,
+    /// What it follows.
+    pub(crate) references: BTreeSet<Reference>,
+    /// Something did not work that may work later.
+    pub(crate) retry: bool,
+    /// The fleet cannot be told from this: a rollout could not be expanded at all.
+    pub(crate) incomplete: bool,
+}
+
+/// Evaluates owners. Clones share memory.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines {
+    pub(crate) index: Arc<RwLock<Index>>,
+    pub(crate) git: Git,
+    pub(crate) releases: Releases,
+    pub(crate) records: Records,
+    /// Frozen rollouts expanded before: their members depend on clusters and projects only.
+    expanded: Arc<Mutex<BTreeMap<RolloutKey, (Digest, Resolved)>>>,
+}
+
+type RolloutKey = (String, RolloutName);
+
+/// Applications with their releases, or why they have none.
+#[derive(Debug, Clone, Default)]
+struct Resolved {
+    members: Members,
+    conditions: BTreeMap<AppKey, Vec<Value>>,
+    commits: BTreeMap<Reference, CommitId>,
+    references: BTreeSet<Reference>,
+    retry: bool,
+}
+
+/// What of the index one evaluation needs, read at one moment.
+struct Snapshot {
+    object: Arc<Stored>,
+    clusters: Vec<ClusterInput>,
+    existing: Vec<Arc<Stored>>,
+    line: Vec<Arc<FleetRollout>>,
+    live: Vec<Arc<FleetRollout>>,
+    plan: Result<PlanSpec, String>,
+    /// Changes with everything outside frozen inputs that members depend on.
+    fingerprint: Digest,
+}
+
+impl Lines {
+    pub(crate) fn new(index: Arc<RwLock<Index>>, git: Git, releases: Releases, records: Records) -> Self {
+        Self { index, git, releases, records, expanded: Arc::default() }
+    }
+
+    /// Evaluates an owner and writes what follows at once: Applications and a new FleetRollout.
+    pub(crate) async fn evaluate(&self, owner: &Owner, now: Timestamp) -> Evaluation {
+        let Some(snapshot) = self.snapshot(owner) else { return Evaluation::default() };
+        let mut evaluation = Evaluation::default();
+        let head = match owner.kind {
+            OwnerKind::ApplicationSet => self.set(&snapshot, &mut evaluation, now).await,
+            OwnerKind::Application => {
+                let object = &snapshot.object.value;
+                Some(self.resolve(vec![object.clone()], &Pins::Head).await)
+            }
+        };
+        for rollout in &snapshot.live {
+            let name = RolloutName::new(rollout.metadata.name.clone());
+            let resolved = self.frozen(rollout, &snapshot).await;
+            evaluation.retry |= resolved.retry;
+            evaluation.rollouts.insert(name, resolved.members);
+        }
+        if let Some(head) = head {
+            self.head(owner, &snapshot, head, &mut evaluation, now).await;
+        }
+        evaluation
+    }
+
+    fn snapshot(&self, owner: &Owner) -> Option<Snapshot> {
+        let index = self.index.read();
+        let object = Arc::clone(index.owner(owner)?);
+        let clusters: Vec<ClusterInput> = index.clusters.values().map(|cluster| seen(cluster)).collect();
+        let existing = match owner.kind {
+            OwnerKind::ApplicationSet => index.made_by(&object),
+            OwnerKind::Application => Vec::new(),
+        };
+        let line = index.line(owner);
+        let running: BTreeSet<RolloutName> = index
+            .assigned
+            .values()
+            .filter_map(|(assigned, _)| match &assigned.order {
+                shared_rollout::Order::Run { rollout, .. } => Some(rollout.clone()),
+                shared_rollout::Order::Remove { .. } => None,
+            })
+            .collect();
+        let head = |rollout: &FleetRollout| {
+            let key = (rollout.metadata.namespace.clone(), RolloutName::new(rollout.metadata.name.clone()));
+            index.heads.get(&key).map(|(head, _)| head.clone()).unwrap_or_default()
+        };
+        let live = rollouts::retained(&line, head, |name| running.contains(name));
+        let plan = plan(&index, owner, &object.value);
+        let projects: Vec<&Value> =
+            index.all(Kind::AppProject).map(|(_, project)| &project.value["spec"]).collect();
+        let fingerprint = Digest::of(format!("{clusters:?}{projects:?}").as_bytes());
+        Some(Snapshot { object, clusters, existing, line, live, plan, fingerprint })
+    }
+
+    /// Expands a set at the head and writes its Applications. `None` when nothing is to change.
+    async fn set(
+        &self,
+        snapshot: &Snapshot,
+        evaluation: &mut Evaluation,
+        now: Timestamp,
+    ) -> Option<Resolved> {
+        let set = &snapshot.object.value;
+        if is_deleted(set) {
+            return None;
+        }
+        let Expanded { expansion, commits, references } =
+            expand(&self.git, set, &snapshot.clusters, &Pins::Head).await;
+        evaluation.references.extend(references);
+        let existing: Vec<Value> = snapshot.existing.iter().map(|stored| stored.value.clone()).collect();
+        let changes = shared_generate::reconcile(set, &existing, &expansion);
+        let failure = self.write(snapshot, &changes, now).await.err();
+        evaluation.set =
+            shared_generate::conditions(set, &expansion, changes.held.as_ref(), failure.as_deref(), &[], now);
+        evaluation.retry |=
+            failure.is_some() || !expansion.problems.is_empty() || !expansion.rejected.is_empty();
+        if !expansion.problems.is_empty() {
+            return None;
+        }
+        let objects = expansion.applications.into_iter().map(|generated| generated.object).collect();
+        let mut resolved = self.resolve(objects, &Pins::Head).await;
+        resolved.commits.extend(commits);
+        Some(resolved)
+    }
+
+    /// Takes what the inputs give now; freezes it in a new rollout when it is anything new.
+    async fn head(
+        &self,
+        owner: &Owner,
+        snapshot: &Snapshot,
+        head: Resolved,
+        evaluation: &mut Evaluation,
+        now: Timestamp,
+    ) {
+        evaluation.references.extend(head.references);
+        evaluation.retry |= head.retry;
+        evaluation.applications = head.conditions;
+        let newest = snapshot.line.last().map(|rollout| RolloutName::new(rollout.metadata.name.clone()));
+        let known = newest.as_ref().and_then(|name| evaluation.rollouts.get(name));
+        let object = &snapshot.object.value;
+        let froze =
+            snapshot.line.last().is_some_and(|newest| rollouts::froze(&newest.spec, object, &head.commits));
+        let needed = !froze && rollouts::is_needed(known, &head.members);
+        match &snapshot.plan {
+            Err(problem) => {
+                evaluation.set.push(conditions::of_set(
+                    "InvalidRolloutConfig",
+                    true,
+                    "RolloutPolicyInvalid",
+                    problem,
+                ));
+            }
+            Ok(plan) if needed => {
+                let object = rollouts::next(owner, object, head.commits, plan.clone(), &snapshot.line);
+                match self.records.create(Kind::FleetRollout, object, now).await {
+                    Ok(stored) => {
+                        tracing::info!(rollout = stored.name(), %owner, members = head.members.len(), "a rollout was frozen");
+                        let name = RolloutName::new(stored.name());
+                        evaluation.rollouts.insert(name, head.members.clone());
+                    }
+                    // The mirror is behind: the next evaluation sees it.
+                    Err(hub_records::Error::AlreadyExists { .. }) => evaluation.retry = true,
+                    Err(error) => {
+                        tracing::error!(%owner, error = chain(&error), "a rollout could not be stored");
+                        evaluation.retry = true;
+                    }
+                }
+            }
+            Ok(_) => {}
+        }
+        evaluation.head = head.members;
+    }
+
+    /// The members of a rollout, from its frozen inputs and the clusters there are.
+    async fn frozen(&self, rollout: &FleetRollout, snapshot: &Snapshot) -> Resolved {
+        let key = (rollout.metadata.namespace.clone(), RolloutName::new(rollout.metadata.name.clone()));
+        if let Some((fingerprint, resolved)) = self.expanded.lock().get(&key)
+            && *fingerprint == snapshot.fingerprint
+        {
+            return resolved.clone();
+        }
+        let pins = Pins::frozen(&rollout.spec.commits);
+        let resolved = match rollout.spec.owner.kind {
+            OwnerKind::ApplicationSet => {
+                let Expanded { expansion, .. } =
+                    expand(&self.git, &rollout.spec.object, &snapshot.clusters, &pins).await;
+                let failed = !expansion.problems.is_empty();
+                let objects = expansion.applications.into_iter().map(|generated| generated.object).collect();
+                let resolved = self.resolve(objects, &pins).await;
+                Resolved { retry: resolved.retry || failed, ..resolved }
+            }
+            OwnerKind::Application => self.resolve(vec![rollout.spec.object.clone()], &pins).await,
+        };
+        if !resolved.retry {
+            self.expanded.lock().insert(key, (snapshot.fingerprint, resolved.clone()));
+        }
+        resolved
+    }
+
+    /// The releases of Applications. One that has none does not keep the others from theirs.
+    async fn resolve(&self, objects: Vec<Value>, pins: &Pins) -> Resolved {
+        let mut resolved = Resolved::default();
+        for object in objects {
+            let metadata = &object["metadata"];
+            let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
+            let key = AppKey::new(text("namespace"), text("name"));
+            let mut conditions: Vec<Value> = unsupported::application(&object)
+                .iter()
+                .map(|field| format!("{} has no effect yet: {}", field.path, field.remedy))
+                .map(|message| conditions::of_application("UnsupportedFields", &message))
+                .collect();
+            match self.member(&key, &object, pins, &mut resolved).await {
+                Ok(member) => drop(resolved.members.insert(key.clone(), member)),
+                Err(Unrendered { condition, message, references }) => {
+                    resolved.references.extend(references);
+                    resolved.retry |= condition == "ComparisonError";
+                    conditions.push(conditions::of_application(condition, &message));
+                }
+            }
+            resolved.conditions.insert(key, conditions);
+        }
+        resolved
+    }
+
+    async fn member(
+        &self,
+        key: &AppKey,
+        object: &Value,
+        pins: &Pins,
+        resolved: &mut Resolved,
+    ) -> Result<MemberInput, Unrendered> {
+        let invalid =
+            |message| Unrendered { condition: "InvalidSpecError", message, references: BTreeSet::new() };
+        let application =
+            Application::from_value(object).map_err(|error| invalid(format!("spec: {error}")))?;
+        let cluster = self.admit(&application).map_err(invalid)?;
+        let release = self.releases.release(key, &application, pins).await?;
+        resolved.references.extend(release.commits.keys().cloned());
+        resolved.commits.extend(release.commits);
+        Ok(MemberInput {
+            cluster,
+            labels: application.metadata.labels.clone(),
+            release: release.id,
+            automated: application
+                .spec
+                .sync_policy
+                .as_ref()
+                .is_some_and(shared_model::SyncPolicy::is_automated),
+            revisions: release.spec.revisions,
+        })
+    }
+
+    /// Checks an Application against clusters and its AppProject.
+    fn admit(&self, application: &Application) -> Result<ClusterName, String> {
+        let index = self.index.read();
+        let spec = &application.spec;
+        if spec.project.is_empty() {
+            return Err("spec.project: project is required, e.g. default".to_owned());
+        }
+        let cluster = index.destination(&spec.destination)?;
+        let server = index.clusters.get(&cluster).map(|cluster| cluster.server()).unwrap_or_default();
+        let project = index.object(Kind::AppProject, &application.metadata.namespace, &spec.project);
+        let problems = match project {
+            Some(project) => shared_project::allow(&project.value, spec, cluster.as_str(), &server),
+            None if spec.project == "default" => Vec::new(),
+            None => {
+                return Err(format!(
+                    "spec.project: Application referencing project {} which does not exist; create the AppProject or use default",
+                    spec.project
+                ));
+            }
+        };
+        match problems.first() {
+            Some(problem) => Err(problem.to_string()),
+            None => Ok(cluster),
+        }
+    }
+
+    /// Writes what reconciling a set's Applications came to. The error is for the set's condition.
+    async fn write(&self, snapshot: &Snapshot, changes: &Changes, now: Timestamp) -> Result<(), String> {
+        let namespace = snapshot.object.namespace();
+        let mut failures = Vec::new();
+        for object in &changes.create {
+            match self.records.create(Kind::Application, object.clone(), now).await {
+                Ok(stored) => {
+                    tracing::info!(application = stored.name(), set = snapshot.object.name(), "created")
+                }
+                Err(hub_records::Error::AlreadyExists { name, .. }) => {
+                    let own = self.index.read().object(Kind::Application, namespace, &name).cloned();
+                    let foreign = own.is_some_and(|stored| !is_of(&stored, &snapshot.object));
+                    if foreign {
+                        failures.push(format!(
+                            "Application {name} exists and does not belong to this ApplicationSet"
+                        ));
+                    }
+                }
+                Err(error) => failures.push(chain(&error)),
+            }
+        }
+        for object in &changes.update {
+            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            let Some(old) = snapshot.existing.iter().find(|stored| stored.name() == name) else { continue };
+            match self.records.replace(Kind::Application, old, object.clone()).await {
+                // A conflict is another writer's change: it makes the owner dirty again.
+                Ok(_) | Err(hub_records::Error::Conflict { .. }) => {}
+                Err(error) => failures.push(chain(&error)),
+            }
+        }
+        for name in &changes.delete {
+            match self.records.delete(Kind::Application, namespace, name, now).await {
+                Ok(_) => tracing::info!(
+                    application = name,
+                    set = snapshot.object.name(),
+                    "deleted: its set gives it no more"
+                ),
+                Err(hub_records::Error::NotFound { .. }) => {}
+                Err(error) => failures.push(chain(&error)),
+            }
+        }
+        if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+    }
+}
+
+fn is_of(application: &Stored, set: &Stored) -> bool {
+    crate::index::set_of(application).is_some_and(|(_, uid)| uid == set.uid())
+}
+
+/// A Cluster as the clusters generator sees it.
+fn seen(cluster: &shared_model::Cluster) -> ClusterInput {
+    ClusterInput {
+        name: cluster.metadata.name.clone(),
+        server: cluster.server(),
+        project: cluster.spec.project.clone(),
+        labels: cluster.metadata.labels.clone(),
+        annotations: cluster.metadata.annotations.clone(),
+    }
+}
+
+/// How an owner's changes go through the fleet. A policy that is named and cannot be used holds the line.
+fn plan(index: &Index, owner: &Owner, object: &Value) -> Result<PlanSpec, String> {
+    let annotations = &object["metadata"]["annotations"];
+    if let Some(name) = annotations[POLICY_ANNOTATION].as_str() {
+        let Some(stored) = index.object(Kind::RolloutPolicy, &owner.namespace, name) else {
+            return Err(format!(
+                "annotation {POLICY_ANNOTATION}: there is no RolloutPolicy `{name}` in namespace {}; nothing is rolled out until there is",
+                owner.namespace
+            ));
+        };
+        let policy = RolloutPolicy::from_value(&stored.value)
+            .map_err(|error| format!("RolloutPolicy {name}: {error}"))?;
+        let problems = policy.spec.problems();
+        return if problems.is_empty() {
+            Ok(PlanSpec::Policy(policy.spec))
+        } else {
+            Err(format!("RolloutPolicy {name}: {}", problems.join("; ")))
+        };
+    }
+    if owner.kind == OwnerKind::ApplicationSet {
+        let set = ApplicationSet::from_value(object).map_err(|error| error.to_string())?;
+        if let Some(strategy) = set.spec.strategy
+            && strategy.kind == "RollingSync"
+            && let Some(rolling) = strategy.rolling_sync
+            && !rolling.steps.is_empty()
+        {
+            return Ok(PlanSpec::RollingSync(rolling));
+        }
+    }
+    Ok(PlanSpec::Immediate)
+}

@@ -1,0 +1,241 @@
+//! An Application becomes a release: its sources rendered at their commits, bundle and record durable.
+
+use crate::{
+    expand::{Pins, Reference, revision_or_head},
+    git::{Git, chain},
+};
+use hub_records::{Bundles, Records, keys};
+use hub_render::{Cache, Inputs, Known, LARGEST_FILE, LARGEST_SOURCE, Rendered};
+use hub_source::{Mode, ReadLimit};
+use shared_model::{AppKey, Application, CommitId, Digest, ReleaseId, ReleaseSpec, Source};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+const REMEMBERED: usize = 10_000;
+
+/// Makes releases. Clones share one cache.
+#[derive(Debug, Clone)]
+pub(crate) struct Releases {
+    git: Git,
+    records: Records,
+    bundles: Bundles,
+    cache: Arc<Cache>,
+}
+
+/// A release that is durable, with the commits that it was rendered from.
+#[derive(Debug, Clone)]
+pub(crate) struct Release {
+    pub(crate) id: ReleaseId,
+    pub(crate) spec: ReleaseSpec,
+    pub(crate) commits: BTreeMap<Reference, CommitId>,
+}
+
+/// Why an Application has no release: Argo CD's condition type and the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unrendered {
+    pub(crate) condition: &'static str,
+    pub(crate) message: String,
+    /// What it wanted to follow, so that it hears when that is there.
+    pub(crate) references: BTreeSet<Reference>,
+}
+
+impl Releases {
+    pub(crate) fn new(git: Git, records: Records, bundles: Bundles) -> Self {
+        Self { git, records, bundles, cache: Arc::new(Cache::new(REMEMBERED)) }
+    }
+
+    /// The release of an Application at the given commits.
+    pub(crate) async fn release(
+        &self,
+        key: &AppKey,
+        application: &Application,
+        pins: &Pins,
+    ) -> Result<Release, Unrendered> {
+        let references: BTreeSet<Reference> =
+            application.spec.all_sources().into_iter().map(reference).collect();
+        let unrendered =
+            |condition, message| Unrendered { condition, message, references: references.clone() };
+        let comparison = |message| unrendered("ComparisonError", message);
+        let mut commits = BTreeMap::new();
+        let mut parts = Vec::new();
+        if references.is_empty() {
+            return Err(unrendered(
+                "InvalidSpecError",
+                "spec.source: a source with repoURL and path is required".into(),
+            ));
+        }
+        for source in application.spec.all_sources() {
+            let reference = reference(source);
+            let commit = pins.commit(&self.git, &reference).await.map_err(comparison)?;
+            let rendered = self.source(source, &reference, &commit).await.map_err(comparison)?;
+            commits.insert(reference, commit.clone());
+            parts.push((rendered, commit));
+        }
+        let (bundle, bundle_bytes) = self.join(&parts).await.map_err(comparison)?;
+        let spec = spec(
+            key,
+            application,
+            bundle,
+            bundle_bytes,
+            parts.into_iter().map(|(_, commit)| commit).collect(),
+        );
+        let id = spec.id();
+        self.keep(&id, &spec)
+            .await
+            .map_err(|error| comparison(format!("the release could not be stored: {}", chain(&error))))?;
+        Ok(Release { id, spec, commits })
+    }
+
+    /// Writes the record of a release once.
+    async fn keep(&self, id: &ReleaseId, spec: &ReleaseSpec) -> Result<(), hub_records::Error> {
+        let key = keys::release(id);
+        if self.records.store().get(&key).await?.is_none() {
+            self.records.write(&key, spec).await?;
+        }
+        Ok(())
+    }
+
+    /// One source as a bundle.
+    async fn source(
+        &self,
+        source: &Source,
+        reference: &Reference,
+        commit: &CommitId,
+    ) -> Result<(Digest, u64), String> {
+        let (url, revision) = reference;
+        let path = source.path.trim_matches('/');
+        let path = if path == "." { "" } else { path };
+        if path.split('/').any(|part| part == "..") {
+            return Err(format!("spec.source.path: `{path}` leaves the repository"));
+        }
+        self.git.fetch(url, commit, revision).await?;
+        let tree = self.git.repositories.tree_id(url, commit, path).await.map_err(|error| chain(&error))?;
+        let Some(tree) = tree else {
+            return Err(format!(
+                "spec.source.path: there is no folder `{path}` in {url} at {revision} ({})",
+                commit.short()
+            ));
+        };
+        let options = serde_json::to_value(source).unwrap_or_default();
+        let mut shape = options;
+        for field in ["repoURL", "path", "targetRevision"] {
+            if let Some(fields) = shape.as_object_mut() {
+                fields.remove(field);
+            }
+        }
+        let inputs = Inputs::of(tree.as_str(), &shape);
+        if let Some(known) = self.cache.get(&inputs) {
+            return known.map_err(|problems| lines(&problems));
+        }
+        let result = self.render(source, reference, commit, path).await?;
+        self.cache.put(inputs, result.clone());
+        result.map_err(|problems| lines(&problems))
+    }
+
+    /// Renders a source. The outer error is one of circumstance, the inner one of the files.
+    async fn render(
+        &self,
+        source: &Source,
+        reference: &Reference,
+        commit: &CommitId,
+        path: &str,
+    ) -> Result<Known, String> {
+        let url = &reference.0;
+        let tree = self.git.repositories.list(url, commit).await.map_err(|error| chain(&error))?;
+        let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
+        let inside: Vec<&str> = tree
+            .under(path)
+            .filter(|entry| matches!(entry.mode, Mode::File | Mode::Executable))
+            .map(|entry| entry.path.strip_prefix(&prefix).unwrap_or(&entry.path))
+            .collect();
+        let names = inside.iter().copied().filter(|name| !name.contains('/'));
+        if let Some(refusal) = hub_render::detect(source, names).refusal() {
+            return Err(format!("spec.source: {refusal}"));
+        }
+        let directory = source.directory.clone().unwrap_or_default();
+        let selected = match hub_render::select(inside, &directory) {
+            Ok(selected) => selected,
+            Err(problem) => return Ok(Err(vec![problem])),
+        };
+        let paths: Vec<String> = selected.iter().map(|name| format!("{prefix}{name}")).collect();
+        let limit = ReadLimit { per_file: LARGEST_FILE, total: LARGEST_SOURCE };
+        let files =
+            self.git.repositories.read(url, commit, &paths, limit).await.map_err(|error| chain(&error))?;
+        let bundles = self.bundles.clone();
+        let work = move || {
+            let views: Vec<(String, &[u8])> =
+                files.iter().map(|(path, bytes)| (path.clone(), &bytes[..])).collect();
+            match hub_render::plain(&views) {
+                Err(problems) => Ok(Err(problems)),
+                Ok(Rendered { bundle, repeated }) => {
+                    for object in repeated {
+                        tracing::warn!(?object, "RepeatedResourceWarning: the last one counts");
+                    }
+                    let bytes = bundle.to_bytes();
+                    let digest = bundles.put(&bytes).map_err(|error| chain(&error))?;
+                    Ok(Ok((digest, bytes.len() as u64)))
+                }
+            }
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| "rendering was interrupted".to_owned())?
+    }
+
+    /// The bundle of all sources together: the only one's, or one made of all objects.
+    async fn join(&self, parts: &[((Digest, u64), CommitId)]) -> Result<(Digest, u64), String> {
+        if let [(only, _)] = parts {
+            return Ok(*only);
+        }
+        let bundles = self.bundles.clone();
+        let digests: Vec<Digest> = parts.iter().map(|((digest, _), _)| *digest).collect();
+        let work = move || {
+            let mut objects = Vec::new();
+            for digest in digests {
+                let bytes = bundles.get(&digest).map_err(|error| chain(&error))?;
+                let bundle =
+                    shared_manifest::Bundle::from_bytes(&bytes).map_err(|error| error.to_string())?;
+                objects.extend(bundle.into_objects());
+            }
+            let (bundle, _repeated) = shared_manifest::Bundle::new(objects);
+            let bytes = bundle.to_bytes();
+            Ok((bundles.put(&bytes).map_err(|error| chain(&error))?, bytes.len() as u64))
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| "rendering was interrupted".to_owned())?
+    }
+}
+
+fn reference(source: &Source) -> Reference {
+    (shared_model::RepoUrl::new(source.repo_url.clone()), revision_or_head(&source.target_revision))
+}
+
+fn spec(
+    key: &AppKey,
+    application: &Application,
+    bundle: Digest,
+    bundle_bytes: u64,
+    revisions: Vec<CommitId>,
+) -> ReleaseSpec {
+    let policy = application.spec.sync_policy.clone().unwrap_or_default();
+    let automated =
+        policy.automated.clone().filter(|automated| automated.enabled != Some(false)).unwrap_or_default();
+    ReleaseSpec {
+        application: key.clone(),
+        bundle,
+        bundle_bytes,
+        namespace: application.spec.destination.namespace.clone(),
+        project: application.spec.project.clone(),
+        sync_policy: policy,
+        ignore_differences: application.spec.ignore_differences.clone(),
+        self_heal: automated.self_heal,
+        prune: automated.prune,
+        revisions,
+    }
+}
+
+fn lines(problems: &[shared_manifest::Problem]) -> String {
+    let shown: Vec<String> = problems.iter().take(5).map(ToString::to_string).collect();
+    let more = problems.len().saturating_sub(5);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("{}{rest}", shown.join("; "))
+}

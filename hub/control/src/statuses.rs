@@ -1,0 +1,232 @@
+//! What objects say of themselves: written when it changes, and only what the hub decides.
+//!
+//! What agents report is not copied here: the API reads it beside the status (design §8).
+
+use crate::{
+    conditions,
+    index::Index,
+    line::{Evaluation, MemberInput},
+    removal,
+};
+use hub_records::{Records, is_deleted, keys};
+use hub_store::{Compare, Op, Outcome, Txn};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use shared_model::{AppKey, Kind, Owner, OwnerKind};
+use shared_rollout::{Fleet, Line, Report, Rollout, RolloutReport};
+use std::collections::BTreeMap;
+
+const BATCH: usize = 45;
+
+/// What was written last, so that nothing is written twice.
+#[derive(Debug, Default)]
+pub(crate) struct Statuses {
+    written: BTreeMap<(Kind, String, String), Value>,
+}
+
+/// What statuses are computed from.
+#[derive(Debug)]
+pub(crate) struct Now<'a> {
+    pub(crate) index: &'a Index,
+    pub(crate) evaluations: &'a BTreeMap<Owner, Evaluation>,
+    pub(crate) fleet: &'a Fleet,
+    pub(crate) report: &'a Report,
+    pub(crate) at: Timestamp,
+}
+
+impl Statuses {
+    /// Takes what the store says at the start.
+    pub(crate) fn load(&mut self, key: &str, value: &[u8]) {
+        if !key.starts_with(keys::STATUSES) {
+            return;
+        }
+        if let (Some((kind, ns, name)), Ok(status)) = (keys::parse_object(key), serde_json::from_slice(value))
+        {
+            self.written.insert((kind, ns.to_owned(), name.to_owned()), status);
+        }
+    }
+
+    /// Computes all statuses and writes those that changed.
+    pub(crate) async fn update(&mut self, records: &Records, now: &Now<'_>) {
+        let mut changed = Vec::new();
+        for (owner, evaluation) in now.evaluations {
+            let line = now.fleet.lines.get(owner);
+            if owner.kind == OwnerKind::ApplicationSet {
+                self.note(&mut changed, Kind::ApplicationSet, &owner.namespace, &owner.name, |before| {
+                    of_set(now, owner, evaluation, line, before)
+                });
+            }
+            for app in applications(now, owner, evaluation) {
+                self.note(&mut changed, Kind::Application, &app.namespace, &app.name, |before| {
+                    of_application(now, owner, evaluation, line, &app, before)
+                });
+            }
+            for rollout in line.into_iter().flat_map(|line| &line.rollouts) {
+                let report = now.report.rollouts.get(&(owner.clone(), rollout.name.clone()));
+                self.note(&mut changed, Kind::FleetRollout, &owner.namespace, rollout.name.as_str(), |_| {
+                    of_rollout(rollout, report)
+                });
+            }
+        }
+        let objects = &now.index.objects;
+        self.written.retain(|(kind, ns, name), _| {
+            objects.get(kind).is_some_and(|known| known.contains_key(&(ns.clone(), name.clone())))
+        });
+        self.write(records, changed).await;
+    }
+
+    fn note(
+        &self,
+        changed: &mut Vec<((Kind, String, String), Value)>,
+        kind: Kind,
+        ns: &str,
+        name: &str,
+        compute: impl FnOnce(&Value) -> Value,
+    ) {
+        let key = (kind, ns.to_owned(), name.to_owned());
+        let before = self.written.get(&key).unwrap_or(&Value::Null);
+        let status = compute(before);
+        if status != *before {
+            changed.push((key, status));
+        }
+    }
+
+    async fn write(&mut self, records: &Records, changed: Vec<((Kind, String, String), Value)>) {
+        for part in changed.chunks(BATCH) {
+            let mut txn = Txn { compares: Vec::new(), ops: Vec::new() };
+            for ((kind, ns, name), status) in part {
+                // The object may be gone by now: a status without its object would never be collected.
+                txn.compares.push(Compare::Exists { key: keys::object(*kind, ns, name) });
+                txn.ops
+                    .push(Op::Put { key: keys::status(*kind, ns, name), value: status.to_string().into() });
+            }
+            match records.store().commit(txn).await {
+                Ok(Outcome::Committed(_)) => self.written.extend(part.iter().cloned()),
+                Ok(Outcome::Conflict { .. }) => self.one_by_one(records, part).await,
+                Err(error) => tracing::error!(%error, "statuses could not be written"),
+            }
+        }
+    }
+
+    async fn one_by_one(&mut self, records: &Records, part: &[((Kind, String, String), Value)]) {
+        for (key, status) in part {
+            match records.put_status(key.0, &key.1, &key.2, status).await {
+                Ok(true) => drop(self.written.insert(key.clone(), status.clone())),
+                Ok(false) => {}
+                Err(error) => tracing::error!(%error, "a status could not be written"),
+            }
+        }
+    }
+}
+
+/// The Applications whose status an owner's evaluation gives.
+fn applications(now: &Now<'_>, owner: &Owner, evaluation: &Evaluation) -> Vec<AppKey> {
+    match owner.kind {
+        OwnerKind::Application => vec![AppKey::new(owner.namespace.clone(), owner.name.clone())],
+        OwnerKind::ApplicationSet => {
+            let made = now.index.owner(owner).map(|set| now.index.made_by(set)).unwrap_or_default();
+            let mut apps: Vec<AppKey> =
+                made.iter().map(|stored| AppKey::new(stored.namespace(), stored.name())).collect();
+            apps.extend(evaluation.applications.keys().cloned());
+            apps.sort();
+            apps.dedup();
+            apps.retain(|app| now.index.applications.contains_key(app));
+            apps
+        }
+    }
+}
+
+/// The report of the rollout that decides for a line.
+fn lead<'a>(
+    now: &'a Now<'_>,
+    owner: &Owner,
+    line: Option<&'a Line>,
+) -> Option<(&'a Rollout, Option<&'a RolloutReport>)> {
+    let line = line?;
+    let rollout = line.lead().or(line.rollouts.last())?;
+    Some((rollout, now.report.rollouts.get(&(owner.clone(), rollout.name.clone()))))
+}
+
+fn of_application(
+    now: &Now<'_>,
+    owner: &Owner,
+    evaluation: &Evaluation,
+    line: Option<&Line>,
+    app: &AppKey,
+    before: &Value,
+) -> Value {
+    let mut status = Map::new();
+    let mut conditions = evaluation.applications.get(app).cloned().unwrap_or_default();
+    let placed = evaluation.head.get(app);
+    if let Some(MemberInput { cluster, release, revisions, .. }) = placed {
+        status.insert("cluster".into(), json!(cluster));
+        status.insert("target".into(), json!({"release": release, "revisions": revisions}));
+    } else if let Some(((cluster, _), _)) = now.index.assigned.iter().find(|((_, of), _)| of == app) {
+        status.insert("cluster".into(), json!(cluster));
+    }
+    if let Some((rollout, report)) = lead(now, owner, line) {
+        let member = rollout.members.get(app).and_then(|member| member.record.as_ref());
+        let message =
+            report.and_then(|report| report.waits.get(app)).map(ToString::to_string).unwrap_or_default();
+        let wave = member.and_then(|record| record.wave);
+        let name = wave.and_then(|wave| report?.waves.get(wave).map(|wave| wave.name.clone()));
+        let state = member.map_or("Waiting", |record| state_word(&record.state));
+        status.insert(
+            "rollout".into(),
+            json!({
+                "name": rollout.name, "wave": name, "state": state, "message": message,
+            }),
+        );
+    }
+    let deleted = now
+        .index
+        .object(Kind::Application, &app.namespace, &app.name)
+        .is_some_and(|stored| is_deleted(&stored.value));
+    if deleted && let Some(cluster) = removal::waits_for(now.index, app) {
+        let message = format!("Terminating, waits for {cluster}");
+        conditions.push(conditions::of_application("DeletionPending", &message));
+    }
+    if !conditions.is_empty() {
+        status.insert("conditions".into(), conditions::since(&before["conditions"], conditions, now.at));
+    }
+    Value::Object(status)
+}
+
+const fn state_word(state: &shared_rollout::MemberState) -> &'static str {
+    match state {
+        shared_rollout::MemberState::Waiting => "Waiting",
+        shared_rollout::MemberState::Released { .. } => "Released",
+        shared_rollout::MemberState::Proven { .. } => "Proven",
+        shared_rollout::MemberState::Failed { .. } => "Failed",
+    }
+}
+
+fn of_set(
+    now: &Now<'_>,
+    owner: &Owner,
+    evaluation: &Evaluation,
+    line: Option<&Line>,
+    before: &Value,
+) -> Value {
+    let mut status = Map::new();
+    let made = now.index.owner(owner).map(|set| now.index.made_by(set).len()).unwrap_or_default();
+    status.insert("resourcesCount".into(), json!(made));
+    if !evaluation.set.is_empty() {
+        let conditions = conditions::since(&before["conditions"], evaluation.set.clone(), now.at);
+        status.insert("conditions".into(), conditions);
+    }
+    if let Some((rollout, report)) = lead(now, owner, line) {
+        let message =
+            report.and_then(|report| report.waits_for.as_ref()).map(ToString::to_string).unwrap_or_default();
+        let phase = report.map_or(rollout.head.phase, |report| report.phase);
+        status.insert("rollout".into(), json!({"name": rollout.name, "phase": phase, "message": message}));
+    }
+    Value::Object(status)
+}
+
+fn of_rollout(rollout: &Rollout, report: Option<&RolloutReport>) -> Value {
+    match report {
+        Some(report) => shared_rollout::status(rollout, report),
+        None => json!({"phase": rollout.head.phase, "finished": rollout.head.finished}),
+    }
+}

@@ -63,6 +63,8 @@ pub(crate) fn not_found(url: &RepoUrl, revision: &str, listed: &[Reference]) -> 
         (false, 0) => format!("branches and tags there: {}", names.join(", ")),
         (false, more) => format!("branches and tags there: {} and {more} more", names.join(", ")),
     };
+    let range = revision.contains(['*', '^', '~']) || revision.starts_with(['<', '>', '=', '!']);
+    let known = if range { format!("ranges of versions are not read yet, name one; {known}") } else { known };
     let short = (7..40).contains(&revision.len()) && revision.bytes().all(|b| b.is_ascii_hexdigit());
     let known = if short { format!("a commit is named by all its 40 digits; {known}") } else { known };
     Error::RevisionNotFound { url: url.clone(), revision: revision.to_owned(), known }

@@ -57,5 +57,6 @@ fn what_is_missing_is_said_with_what_is_near() {
         message("x", &[]),
         "revision `x` not found in https://h/r: the repository has no branches and no tags yet"
     );
+    assert!(message(">=1.2", &listed()).contains("ranges of versions are not read yet, name one; branches"));
     assert!(message("abcdef1", &listed()).contains("all its 40 digits"));
 }

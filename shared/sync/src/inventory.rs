@@ -53,7 +53,7 @@ impl Inventory {
     }
 
     /// What is to be kept durably, if that changed.
-    pub(crate) fn to_save(&mut self) -> Option<Vec<ObjectId>> {
+    pub(crate) fn take_unsaved(&mut self) -> Option<Vec<ObjectId>> {
         std::mem::take(&mut self.dirty).then(|| self.ids.iter().cloned().collect())
     }
 }

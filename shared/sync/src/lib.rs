@@ -27,8 +27,10 @@
 //!
 //! What it refuses to know: the network, Kubernetes clients, discovery, the clock, other applications.
 
+mod answers;
 mod assignment;
 mod event;
+mod goal;
 mod heal;
 mod hooks;
 mod inventory;

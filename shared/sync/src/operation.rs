@@ -160,10 +160,12 @@ impl Operation {
     pub(crate) fn failed(&mut self, id: &ObjectId, failure: &Failure, defined: bool, now: Timestamp) {
         let young = now < later(self.started, DEFINITION_GRACE);
         let unserved = defined && young && matches!(failure, Failure::KindUnknown(_));
-        let wait = match failure {
-            _ if unserved => Duration::from_secs(1),
-            failure if failure.is_transient() => POLITE.wait_after(self.free + 1, failure),
-            _ => Duration::ZERO,
+        let wait = if unserved {
+            Duration::from_secs(1)
+        } else if failure.is_transient() {
+            POLITE.wait_after(self.free + 1, failure)
+        } else {
+            Duration::ZERO
         };
         let group = self.groups.get_mut(self.at);
         let job = group.and_then(|group| {

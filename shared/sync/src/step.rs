@@ -58,7 +58,7 @@ impl Machine {
                 seen
             });
         }
-        if let Some(ids) = self.inventory.to_save() {
+        if let Some(ids) = self.inventory.take_unsaved() {
             self.outbox.push_back(Action::SaveInventory(ids));
         }
     }
@@ -233,10 +233,8 @@ impl Machine {
                 job.state = JobState::Done;
                 continue;
             }
-            let outcome = match hooks::outcome(self.world.get(&job.id), hook) {
-                Outcome::Bad(_) | Outcome::Wait(_) if desired.ignore_health && !hook => Outcome::Good,
-                outcome => outcome,
-            };
+            let ignored = desired.ignore_health && !hook;
+            let outcome = if ignored { Outcome::Good } else { hooks::outcome(self.world.get(&job.id), hook) };
             let good = match outcome {
                 Outcome::Wait(_) => continue,
                 Outcome::Good => {

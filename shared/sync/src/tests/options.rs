@@ -152,5 +152,5 @@ fn cluster_scoped_objects_get_no_namespace() {
         apply example.com/Fleet all
         apply example.com/Ship shop/one
     "#]]
-    .assert_eq(&lab.run().told().split('=').next().unwrap());
+    .assert_eq(lab.run().told().split('=').next().unwrap());
 }

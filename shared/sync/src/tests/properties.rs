@@ -1,5 +1,7 @@
 //! Random histories: answers late, twice and out of order, pauses, edits and failures at any time.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "tests name what they look at")]
+
 use super::cluster::Cluster;
 use super::harness::*;
 use crate::{Action, Assignment, Event, Failure, Machine};
@@ -14,7 +16,7 @@ use std::sync::Arc;
 const NAMES: [&str; 6] =
     ["ConfigMap/a", "ConfigMap/b", "ConfigMap/c", "Deployment/api", "Deployment/web", "Job/migrate"];
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Step {
     /// Takes the next action out of the machine.
     Take,

@@ -1,0 +1,166 @@
+//! What the cluster answers and tells, taken in.
+
+use crate::Failure;
+use crate::live::{Live, Origin, Seen};
+use crate::machine::{Deletion, Goal, Machine, Purpose, Read};
+use crate::retry::{Again, POLITE};
+use jiff::Timestamp;
+use serde_json::Value;
+use shared_manifest::ObjectId;
+use std::sync::Arc;
+
+impl Machine {
+    /// Takes in how an object is now.
+    pub(crate) fn news(&mut self, id: &ObjectId, object: Option<&Value>, origin: Origin) {
+        let Some(seen) = self.world.get_mut(id) else { return };
+        let goal = self.goal.clone();
+        let desired = match &goal {
+            Goal::Run(assignment) => assignment.desired(id),
+            Goal::Remove(_) => None,
+        };
+        self.changed |= self.judge.take(id, seen, desired, object, origin);
+        self.note_difference(id);
+        if object.is_none() {
+            self.deletions.remove(id);
+            self.cleanup.remove(id);
+            // An apply of an earlier release that has no answer yet may still make it.
+            if desired.is_none() && !self.operation.runs(id) && !self.flights.contains_key(id) {
+                self.inventory.gone(id);
+                self.world.remove(id);
+            }
+        }
+        self.poll_deletion(id);
+    }
+
+    pub(crate) fn note_difference(&mut self, id: &ObjectId) {
+        let Goal::Run(assignment) = &self.goal else { return };
+        let resource = assignment.desired(id).is_some_and(crate::assignment::Desired::is_resource);
+        if resource && self.world.get(id).is_some_and(Seen::differs) {
+            self.differing.insert(id.clone());
+        } else {
+            self.differing.remove(id);
+        }
+    }
+
+    /// An object could not be read.
+    pub(crate) fn unread(&mut self, id: ObjectId, failure: &Failure, now: Timestamp) {
+        if !self.world.contains_key(&id) {
+            return;
+        }
+        if let Failure::KindUnknown(_) | Failure::NotFound(_) = failure {
+            self.reads.remove(&id);
+            self.news(&id, None, Origin::Elsewhere);
+            return;
+        }
+        let seen = self.world.get_mut(&id).expect("looked up above");
+        let before = match self.reads.get(&id) {
+            Some(Read::Later(again)) => Some(again.clone()),
+            Some(Read::Wanted | Read::Asked) | None => None,
+        };
+        let again = Again::after(before.as_ref(), POLITE, failure, now);
+        if matches!(seen.live, Live::Unknown | Live::Unreadable(_)) {
+            let live = Live::Unreadable(failure.to_string());
+            self.changed |= seen.live != live;
+            seen.live = live;
+        }
+        self.reads.insert(id, Read::Later(again));
+    }
+
+    /// An apply ended.
+    pub(crate) fn applied(&mut self, id: &ObjectId, result: Result<Arc<Value>, Failure>, now: Timestamp) {
+        let flight = match self.flights.get(id) {
+            Some(flight) if flight.given && flight.purpose != Purpose::Delete => self.flights.remove(id),
+            // An answer twice, or to nothing we asked: news of the object at most.
+            Some(_) | None => None,
+        };
+        let stale = flight.as_ref().is_some_and(|flight| flight.stale);
+        let current = flight.filter(|flight| !flight.stale);
+        let Some(flight) = current else {
+            match result {
+                Ok(object) => self.news(id, Some(&object), Origin::Elsewhere),
+                // Whether the write arrived all the same is to be read.
+                Err(_) if stale && self.world.contains_key(id) => {
+                    self.reads.insert(id.clone(), Read::Wanted);
+                }
+                Err(_) => {}
+            }
+            return;
+        };
+        self.changed = true;
+        match result {
+            Ok(object) => {
+                if let Some(seen) = self.world.get_mut(id).filter(|_| flight.purpose != Purpose::Namespace) {
+                    seen.written = true;
+                }
+                self.reads.remove(id);
+                self.news(id, Some(&object), Origin::OurWrite);
+                match flight.purpose {
+                    Purpose::Job => self.operation.applied(id),
+                    Purpose::Heal => {
+                        self.heals.worked(id);
+                        self.healed += 1;
+                    }
+                    Purpose::Namespace => self.operation.namespace_ready(),
+                    Purpose::Delete => {}
+                }
+            }
+            Err(failure) => {
+                let missing = matches!(failure, Failure::NotFound(_));
+                match flight.purpose {
+                    Purpose::Job => self.operation.failed(id, &failure, self.defines(id), now),
+                    Purpose::Heal => self.heals.failed(id, &failure, now),
+                    Purpose::Namespace => self.operation.namespace_failed(&failure, now),
+                    Purpose::Delete => {}
+                }
+                if missing && let Goal::Run(assignment) = &self.goal {
+                    self.operation.want_namespace(assignment);
+                }
+            }
+        }
+    }
+
+    /// A deletion was taken or refused.
+    pub(crate) fn deleted(&mut self, id: &ObjectId, result: Result<(), Failure>, now: Timestamp) {
+        let given =
+            self.flights.get(id).is_some_and(|flight| flight.given && flight.purpose == Purpose::Delete);
+        let Some(flight) = given.then(|| self.flights.remove(id)).flatten() else { return };
+        self.changed = true;
+        match result {
+            Ok(()) | Err(Failure::NotFound(_)) => {
+                self.deletions.insert(id.clone(), Deletion::Accepted(flight.uid));
+                if self.world.contains_key(id) {
+                    self.reads.insert(id.clone(), Read::Wanted);
+                }
+                if !flight.stale {
+                    self.operation.deleted(id);
+                }
+            }
+            Err(failure) => {
+                let before = match self.deletions.get(id) {
+                    Some(Deletion::Retry(again)) => Some(again.clone()),
+                    Some(Deletion::Accepted(_)) | None => None,
+                };
+                let again = Again::after(before.as_ref(), POLITE, &failure, now);
+                self.deletions.insert(id.clone(), Deletion::Retry(again));
+                // A conflict means that the uid is another one: read before judging again.
+                if matches!(failure, Failure::Conflict(_)) && self.world.contains_key(id) {
+                    self.reads.insert(id.clone(), Read::Wanted);
+                }
+                if !flight.stale {
+                    self.operation.failed(id, &failure, false, now);
+                }
+            }
+        }
+    }
+
+    /// Whether the release defines the kind of `id` itself.
+    fn defines(&self, id: &ObjectId) -> bool {
+        let Goal::Run(assignment) = &self.goal else { return false };
+        assignment.objects.iter().any(|desired| {
+            let text = |pointer: &str| desired.object.pointer(pointer).and_then(Value::as_str);
+            desired.id.kind == "CustomResourceDefinition"
+                && text("/spec/group") == Some(&id.group)
+                && text("/spec/names/kind") == Some(&id.kind)
+        })
+    }
+}

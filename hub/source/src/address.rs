@@ -54,9 +54,14 @@ impl Address {
         host(&self.url)
     }
 
-    /// The name of the mirror's folder.
-    pub(crate) fn folder(&self) -> String {
-        hex::encode(Sha256::digest(identity(&self.url)))
+    /// The name of the folder of a repository's mirror.
+    pub(crate) fn folder_of(url: &RepoUrl) -> String {
+        hex::encode(Sha256::digest(identity(url)))
+    }
+
+    /// Whether a folder of this name is a mirror's.
+    pub(crate) fn is_folder(name: &str) -> bool {
+        name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit())
     }
 }
 

@@ -152,6 +152,26 @@ impl Mirror {
         generation.obsolete.store(true, Ordering::Release);
     }
 
+    /// Removes everything, the folder too unless somebody still reads. The caller holds
+    /// [`Mirror::fetching`].
+    pub(crate) fn clear(&self) -> Result<(), Error> {
+        self.opened()?;
+        for generation in self.generations.write().iter_mut().flat_map(std::mem::take) {
+            generation.obsolete.store(true, Ordering::Release);
+        }
+        let gone = || {
+            match fs::remove_file(self.folder.join("url")) {
+                Err(err) if err.kind() != io::ErrorKind::NotFound => return Err(err),
+                Ok(()) | Err(_) => {}
+            }
+            match fs::remove_dir(&self.folder) {
+                Err(err) if err.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+                done => done,
+            }
+        };
+        gone().map_err(|err| Error::disk(format!("cannot remove {}", self.folder.display()), &err))
+    }
+
     /// An empty bare repository, not in use until [`Mirror::publish`].
     pub(crate) fn prepare(&self, address: &Address) -> Result<Unpublished, Error> {
         self.opened()?;

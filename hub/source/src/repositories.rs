@@ -14,7 +14,10 @@ use crate::{
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 use work::{Attempt, Stopped, attempt, fetch_now, gix_id, read, readable, repository, wanted};
 
 /// Trees kept in memory, in bytes.
@@ -212,6 +215,38 @@ impl Repositories {
         .await
     }
 
+    /// Removes the mirrors of all repositories but `urls`, also those that an earlier process left. One
+    /// that is being fetched into stays for now. Gives back how many were removed.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] when the disk does not let them go.
+    pub async fn retain(&self, urls: &[RepoUrl]) -> Result<usize, Error> {
+        let kept: HashSet<String> = urls.iter().map(Address::folder_of).collect();
+        let this = self.clone();
+        let remove = move || {
+            let folder = &this.0.config.folder;
+            let failed = |err: &std::io::Error| Error::disk(format!("cannot list {}", folder.display()), err);
+            let mut removed = 0;
+            for entry in std::fs::read_dir(folder).map_err(|err| failed(&err))? {
+                let name = entry.map_err(|err| failed(&err))?.file_name().to_string_lossy().into_owned();
+                if !Address::is_folder(&name) || kept.contains(&name) {
+                    continue;
+                }
+                let mirror = this.mirror_in(name);
+                if let Ok(_turn) = Arc::clone(&mirror.fetching).try_lock_owned() {
+                    mirror.clear()?;
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        };
+        let stopped = |_| Error::Setup {
+            what: "mirrors are not removed".to_owned(),
+            cause: "the hub is stopping".to_owned(),
+        };
+        tokio::task::spawn_blocking(remove).await.map_err(stopped)?
+    }
+
     /// Runs `work` on a mirror that has the commit. A mirror that turns out to be broken is made anew,
     /// once.
     async fn reading<T: Send + 'static>(
@@ -260,7 +295,10 @@ impl Repositories {
     }
 
     fn mirror(&self, address: &Address) -> Arc<Mirror> {
-        let name = address.folder();
+        self.mirror_in(Address::folder_of(&address.url))
+    }
+
+    fn mirror_in(&self, name: String) -> Arc<Mirror> {
         let folder = self.0.config.folder.join(&name);
         let mut mirrors = self.0.mirrors.lock();
         Arc::clone(mirrors.entry(name).or_insert_with(|| Arc::new(Mirror::new(folder))))

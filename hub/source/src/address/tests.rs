@@ -51,7 +51,7 @@ fn local_repositories_need_the_flag() {
 
 #[test]
 fn spellings_share_a_mirror() {
-    let folder = |url: &str| Address::parse(&RepoUrl::new(url), true).unwrap().folder();
+    let folder = |url: &str| Address::folder_of(&RepoUrl::new(url));
     assert_eq!(folder("https://Git.Example/a/b.git"), folder("https://me:pw@git.example/a/b/"));
     assert_ne!(folder("https://git.example/a/b"), folder("https://git.example/a/B"));
     assert_eq!(folder("file:///srv/a/"), folder("/srv/a"));

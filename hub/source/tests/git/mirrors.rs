@@ -116,6 +116,27 @@ async fn many_fetches_leave_few_packs() {
     assert_eq!(fixture.server.fetches(), before + 1, "a restart fetches nothing");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn mirrors_of_nobody_are_removed() {
+    let mut fixture = Fixture::new();
+    let commit = fixture.app.commit("a.yaml", "1");
+    let urls = [fixture.url(), fixture.file_url()];
+    for url in &urls {
+        fixture.repositories.fetch(url, &id(&commit), "main", None).await.unwrap();
+    }
+    let mirrors = fixture.folder.path().join("mirrors");
+    fs::write(mirrors.join("notes"), "not a mirror").unwrap();
+    assert_eq!(fixture.repositories.retain(&urls).await, Ok(0));
+    assert_eq!(folders(&mirrors, "").len(), 3);
+    assert_eq!(fixture.repositories.retain(&urls[1..]).await, Ok(1));
+    assert_eq!(folders(&mirrors, "").len(), 2);
+    fixture.restart();
+    assert_eq!(fixture.repositories.retain(&[]).await, Ok(1));
+    assert_eq!(folders(&mirrors, ""), [mirrors.join("notes")]);
+    fixture.fetch(&commit).await.unwrap();
+    assert_eq!(fixture.read(&commit, "a.yaml").await.unwrap(), "1");
+}
+
 /// Breaks the mirror of a repository with two commits, starts again, and reads both.
 async fn check_recovers(what: &str, damage: impl Fn(&Path)) {
     let mut fixture = Fixture::new();

@@ -36,18 +36,24 @@ struct Slots {
 impl Budget {
     pub(crate) fn of(draft: &Draft<'_>, index: usize) -> Self {
         let mut waves = vec![Slots::default(); draft.head(index).waves.len()];
+        let leads = draft.acts(index);
         for (app, _, record, wave) in draft.placed(index) {
             let slots = &mut waves[wave];
             slots.total += 1;
             if record.may_run {
                 continue;
             }
+            let unproven = draft.runs_unproven(&record.cluster, app);
             match record.state {
-                MemberState::Released { .. } | MemberState::Failed { .. } => {
-                    slots.own.push(record.cluster.clone())
+                // The newest rollout's own terms decide whether its release is proven.
+                MemberState::Released { .. } | MemberState::Failed { .. } if unproven || leads => {
+                    slots.own.push(record.cluster.clone());
                 }
-                MemberState::Waiting | MemberState::Proven { .. } => {
-                    if draft.runs_unproven(&record.cluster, app) {
+                MemberState::Waiting
+                | MemberState::Released { .. }
+                | MemberState::Proven { .. }
+                | MemberState::Failed { .. } => {
+                    if unproven {
                         slots.inherited.push(record.cluster.clone());
                     }
                 }

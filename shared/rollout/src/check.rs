@@ -144,7 +144,9 @@ impl Walk {
             for rollout in &line.rollouts {
                 let view = View { fleet: &self.fleet, owner, rollout, now: self.now };
                 let open = matches!(rollout.head.phase, Phase::Queued | Phase::Progressing | Phase::Halted);
-                if rollout.head.phase == Phase::Progressing
+                let moves = matches!(rollout.head.phase, Phase::Progressing | Phase::Done);
+                if moves
+                    && lead == Some(&rollout.name)
                     && let Some(wave) = view.failed_wave()
                 {
                     let message = format!("wave {wave} failed more often than it may and nothing halts");

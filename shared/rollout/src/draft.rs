@@ -35,6 +35,7 @@ pub(crate) struct Draft<'a> {
     /// Why members that their wave would let go were not released.
     pub(crate) waits: BTreeMap<(usize, &'a AppKey), Wait>,
     rollouts: Vec<(&'a Owner, &'a Rollout)>,
+    line_of: Vec<usize>,
     heads: Vec<Head>,
     records: BTreeMap<(usize, &'a AppKey), MemberRecord>,
     /// Assignments that the steps so far changed.
@@ -45,9 +46,11 @@ impl<'a> Draft<'a> {
     pub(crate) fn new(fleet: &'a Fleet, now: Timestamp) -> Self {
         let mut rollouts = Vec::new();
         let mut lines = Vec::new();
+        let mut line_of = Vec::new();
         for (owner, line) in &fleet.lines {
             let first = rollouts.len();
             rollouts.extend(line.rollouts.iter().map(|rollout| (owner, rollout)));
+            line_of.resize(rollouts.len(), lines.len());
             lines.push(first..rollouts.len());
         }
         Self {
@@ -61,6 +64,7 @@ impl<'a> Draft<'a> {
             records: BTreeMap::new(),
             seats: BTreeMap::new(),
             rollouts,
+            line_of,
         }
     }
 
@@ -91,9 +95,13 @@ impl<'a> Draft<'a> {
     }
 
     /// The line of a rollout.
-    pub(crate) fn line_of(&self, index: usize) -> Range<usize> {
-        let line = self.lines.iter().find(|line| line.contains(&index));
-        line.cloned().unwrap_or(index..index + 1)
+    pub(crate) fn line_of(&self, index: usize) -> &Range<usize> {
+        &self.lines[self.line_of[index]]
+    }
+
+    /// Whether the rollout may act for its line.
+    pub(crate) fn acts(&self, index: usize) -> bool {
+        self.acting(self.line_of(index)) == Some(index)
     }
 
     pub(crate) fn owner(&self, index: usize) -> &'a Owner {

@@ -60,10 +60,9 @@ fn settle_in(draft: &mut Draft<'_>) {
 
 fn take_in(draft: &mut Draft<'_>) {
     for line in draft.lines.clone() {
-        let lead = draft.acting(&line);
         for index in line {
             if draft.head(index).phase != Phase::Queued {
-                proof::take_in(draft, index, lead == Some(index));
+                proof::take_in(draft, index);
             }
         }
     }
@@ -71,7 +70,8 @@ fn take_in(draft: &mut Draft<'_>) {
 
 fn halt(draft: &mut Draft<'_>) {
     for line in draft.lines.clone() {
-        if let Some(lead) = draft.progressing(&line)
+        if let Some(lead) = draft.acting(&line)
+            && matches!(draft.head(lead).phase, Phase::Progressing | Phase::Done)
             && let Some(halt) = failed(draft, lead)
         {
             draft.step(lead, halt);
@@ -123,7 +123,8 @@ fn gates(draft: &mut Draft<'_>, index: usize) {
     }
 }
 
-/// The halt that is due when more members of a wave failed than it allows (invariant 4).
+/// The halt that is due when more members of a wave failed than it allows (invariant 4). A rollout that
+/// was done halts too, when those who joined it later fail.
 fn failed(draft: &Draft<'_>, index: usize) -> Option<Change> {
     let tallies = gate::tally(draft, index);
     let over = |wave: &usize| {

@@ -30,10 +30,12 @@ pub(crate) enum Verdict {
 }
 
 /// Takes in what was observed, for every member of a rollout. Of one that no longer leads its line,
-/// only proof matters: it frees slots. `leads` says whether it does.
-pub(crate) fn take_in(draft: &mut Draft<'_>, index: usize, leads: bool) {
+/// only proof matters, where nothing is proven yet: it frees slots.
+pub(crate) fn take_in(draft: &mut Draft<'_>, index: usize) {
+    let leads = draft.acts(index);
     let changes: Vec<_> = draft
         .placed(index)
+        .filter(|(app, _, record, _)| leads || draft.runs_unproven(&record.cluster, app))
         .filter_map(|(app, _, record, wave)| change(draft, index, app, record, wave))
         .filter(|change| leads || matches!(change, Change::Prove { .. }))
         .collect();
@@ -114,7 +116,8 @@ pub(crate) fn verdict<'a>(
 ) -> Verdict {
     let cluster = &record.cluster;
     let terms = draft.wave(index, wave);
-    let deadline = deadline(record, terms.deadline);
+    // Of a rollout that no longer leads, only proof matters.
+    let deadline = deadline(record, terms.deadline.filter(|_| draft.acts(index)));
     let wait = match draft.cluster(cluster) {
         None => Wait::UnknownCluster { cluster: cluster.clone() },
         Some(state) => {

@@ -268,7 +268,8 @@ fn note_member(
 fn note_settling(draft: &Draft<'_>, index: usize, wake: &mut Wake) {
     for (app, _, record, wave) in draft.placed(index) {
         let current = draft.assigned(&record.cluster, app).and_then(|assigned| assigned.running());
-        if record.state.is_proven() || record.state.position() != current.map(|(position, _)| position) {
+        let same = record.state.position() == current.map(|(position, _)| position);
+        if record.state.is_proven() || !same || !draft.runs_unproven(&record.cluster, app) {
             continue;
         }
         let linked =

@@ -103,7 +103,7 @@ fn end_well(mut stage: Stage, mut oracle: Oracle, onlooker: &mut impl Onlooker) 
             }
         }
         for (app, wait) in &rollout.waits {
-            assert!(humanly(wait), "{app} waits for ever, {wait}: {rollout:#?}");
+            assert!(humanly(wait), "{app} waits for ever, {wait}: {rollout:#?}\n{:#?}", stage.world.fleet);
         }
     }
 }
@@ -322,9 +322,9 @@ impl Onlooker for Stable {
         let (later, _) = plan(&stage.world.fleet, idle);
         assert!(
             later.steps.is_empty(),
-            "time changed a decision before {:?}: {:#?}",
+            "time changed a decision before {:?}:\n{}{report:#?}",
             first.wake,
-            later.steps
+            brief(&later)
         );
     }
 }
@@ -388,7 +388,7 @@ impl Onlooker for Explained {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn proven_first(story in story()) {

@@ -176,11 +176,16 @@ impl Function {
     }
 
     pub(crate) fn call(&self, scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-        match &self.body {
-            Body::Native(function) => function(scope, arguments),
-            Body::Host(function) => function(scope, arguments),
-            Body::Shortcut(_) => Err(Fail::from("evaluated by the executor")),
-        }
+        // Every function may read its strings once, and what it makes of them is counted: long strings in a long loop end, too.
+        let read: usize = arguments.iter().filter_map(Value::as_str).map(crate::Str::len).sum();
+        scope.steps(read / 64)?;
+        let made = match &self.body {
+            Body::Native(function) => function(scope, arguments)?,
+            Body::Host(function) => function(scope, arguments)?,
+            Body::Shortcut(_) => return Err(Fail::from("evaluated by the executor")),
+        };
+        scope.charge(made.as_str().map_or(0, crate::Str::len))?;
+        Ok(made)
     }
 }
 

@@ -99,7 +99,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { steps: 5_000_000, output_bytes: 16 << 20, memory_bytes: 256 << 20, depth: 100 }
+        Self { steps: 5_000_000, output_bytes: 8 << 20, memory_bytes: 64 << 20, depth: 100 }
     }
 }
 
@@ -173,7 +173,7 @@ impl Template {
         now: Option<Timestamp>,
     ) -> Result<String, Error> {
         let mut scope = Scope::new(&self.set, *options, *limits, now);
-        scope.execute(&self.set.name, data.clone()).map_err(|error| *error)?;
+        scope.execute(&self.set.name, data).map_err(|error| *error)?;
         Ok(String::from_utf8(scope.into_output())
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
     }

@@ -1,7 +1,7 @@
 //! Argo CD's two template engines: Go's `text/template` with sprig ([`go`]), and fasttemplate ([`fast`]).
 //!
 //! Both are pure: text and parameters in, text out. Each answer is compared with what Go gave (`tests/vectors`, recorded by the program in
-//! `tests/compat/recorder`).
+//! `tests/compat/template-recorder`).
 
 mod error;
 pub mod fast;

@@ -63,7 +63,7 @@ impl Number {
         let is_hex = written.starts_with("0x") || written.starts_with("0X");
         if let Some(float) = self.float
             && !is_character
-            && !(is_hex && !written.contains(['p', 'P']))
+            && (!is_hex || written.contains(['p', 'P']))
             && written.contains(['.', 'e', 'E', 'p', 'P'])
         {
             return Ok(Value::Float(float));
@@ -211,7 +211,6 @@ pub(crate) fn format_json(value: f64) -> String {
 }
 
 /// `cast.ToInt64`: what cannot be one is 0.
-#[expect(clippy::cast_possible_truncation, reason = "as the Go function converts")]
 pub(crate) fn to_int(value: &Value) -> i64 {
     match value {
         Value::Int(value) | Value::Int64(value) => *value,

@@ -166,8 +166,8 @@ impl Value {
             Self::Byte(value) => *value != 0,
             Self::Float(value) => *value != 0.0,
             Self::Str(value) => !value.is_empty(),
-            Self::List(value) => value.len() > 0,
-            Self::Map(value) => value.len() > 0,
+            Self::List(value) => !value.is_empty(),
+            Self::Map(value) => !value.is_empty(),
             Self::Object(_) => true,
         }
     }

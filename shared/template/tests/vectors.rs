@@ -1,4 +1,4 @@
-//! Every answer that Go gave (`vectors/*.json`, recorded by `tests/compat/recorder`) is ours too, but for the deviations listed here.
+//! Every answer that Go gave (`vectors/*.json`, recorded by `tests/compat/template-recorder`) is ours too, but for the deviations listed here.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,8 @@ const DEVIATIONS: &[(&str, &str)] =
 
 fn ours(vector: &Vector, data: &serde_json::Value) -> Result<String, String> {
     if vector.group == "flat" {
-        let parameters: BTreeMap<String, serde_json::Value> = serde_json::from_value(data.clone()).unwrap();
+        let parameters: BTreeMap<String, serde_json::Value> =
+            serde_json::from_value(data.clone()).expect("the data is an object");
         return fast::render(&vector.template, &parameters).map_err(|error| error.to_string());
     }
     let render = || {

@@ -46,7 +46,7 @@ impl Printer<'_, '_> {
 
     pub(super) fn float(&mut self, directive: Directive, value: &Value, number: f64) -> Result<(), Fail> {
         let precision = directive.precision;
-        self.scope.charge(precision.unwrap_or(0).saturating_mul(2) + 512)?;
+        self.scope.charge(precision.unwrap_or(0).saturating_mul(2) + 32)?;
         let size = number.abs();
         let digits = match directive.verb {
             _ if format_special(size).is_some() => special(size),

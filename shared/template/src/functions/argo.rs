@@ -76,19 +76,19 @@ fn parse(scope: &mut Scope<'_>, arguments: &[Value]) -> Result<Json, Fail> {
 }
 
 fn from_yaml(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    match parse(scope, arguments)? {
-        Json::Null => Ok(Value::from(Json::Object(serde_json::Map::new()))),
-        map @ Json::Object(_) => Ok(map.into()),
-        other => Err(mismatch(&other, "map[string]interface {}")),
+    let parsed = parse(scope, arguments)?;
+    if parsed.is_null() {
+        return Ok(Value::from(Json::Object(serde_json::Map::new())));
     }
+    if parsed.is_object() { Ok(parsed.into()) } else { Err(mismatch(&parsed, "map[string]interface {}")) }
 }
 
 fn from_yaml_array(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    match parse(scope, arguments)? {
-        Json::Null => Ok(Value::list(Vec::new())),
-        list @ Json::Array(_) => Ok(list.into()),
-        other => Err(mismatch(&other, "[]interface {}")),
+    let parsed = parse(scope, arguments)?;
+    if parsed.is_null() {
+        return Ok(Value::list(Vec::new()));
     }
+    if parsed.is_array() { Ok(parsed.into()) } else { Err(mismatch(&parsed, "[]interface {}")) }
 }
 
 fn mismatch(found: &Json, wanted: &str) -> Fail {

@@ -21,10 +21,11 @@ pub(super) const TABLE: &[Row] = &[
 ];
 
 fn call(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    match any(arguments, 0) {
-        Value::Missing | Value::Nil => Err(Fail::from("call of nil")),
-        other => Err(Fail::from(format!("non-function of type {}", other.type_name()))),
+    let value = any(arguments, 0);
+    if matches!(value, Value::Missing | Value::Nil) {
+        return Err(Fail::from("call of nil"));
     }
+    Err(Fail::from(format!("non-function of type {}", value.type_name())))
 }
 
 fn not(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
@@ -65,16 +66,13 @@ fn index(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
             Value::Missing | Value::Nil => return Err(Fail::from("index of nil pointer")),
             Value::Str(text) => Value::Byte(text.as_bytes()[position(key, text.len())?]),
             Value::List(list) => list.get(position(key, list.len())?).unwrap_or_default(),
-            Value::Map(map) => match key {
-                Value::Str(key) => map.get(key.as_bytes()).unwrap_or_else(|| map.element().zero()),
-                Value::Missing | Value::Nil => {
+            Value::Map(map) => match key.as_str() {
+                Some(key) => map.get(key.as_bytes()).unwrap_or_else(|| map.element().zero()),
+                None if matches!(key, Value::Missing | Value::Nil) => {
                     return Err(Fail::from("value is nil; should be of type string"));
                 }
-                other => {
-                    return Err(Fail::from(format!(
-                        "value has type {}; should be string",
-                        other.type_name()
-                    )));
+                None => {
+                    return Err(Fail::from(format!("value has type {}; should be string", key.type_name())));
                 }
             },
             other @ (Value::Bool(_)

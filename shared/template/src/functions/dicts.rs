@@ -187,7 +187,16 @@ fn deep_copy(scope: &mut Scope<'_>, value: &Value, depth: usize) -> Answer {
             }
             Ok(Map::new(map.element(), copies).into())
         }
-        other => Ok(other.clone()),
+        Value::Missing
+        | Value::Nil
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Int64(_)
+        | Value::Byte(_)
+        | Value::Float(_)
+        | Value::Str(_)
+        | Value::List(_)
+        | Value::Object(_) => Ok(value.clone()),
     }
 }
 
@@ -207,7 +216,10 @@ fn equal_within(scope: &mut Scope<'_>, left: &Value, right: &Value, depth: usize
         (Value::Int(left), Value::Int(right)) | (Value::Int64(left), Value::Int64(right)) => left == right,
         (Value::Byte(left), Value::Byte(right)) => left == right,
         (Value::Float(left), Value::Float(right)) => left == right,
-        (Value::Str(left), Value::Str(right)) => left == right,
+        (Value::Str(left), Value::Str(right)) => {
+            scope.steps(left.len().min(right.len()) / 64)?;
+            left == right
+        }
         (Value::List(left), Value::List(right)) => {
             if left.element() != right.element()
                 || left.is_nil() != right.is_nil()

@@ -42,6 +42,9 @@ pub(super) const TABLE: &[Row] = &[
     ("mustWithout", "aA", without),
 ];
 
+/// What Go's runtime says when sprig asks nil for its type.
+const NIL_POINTER: &str = "runtime error: invalid memory address or nil pointer dereference";
+
 /// The items of the list at `index`, or sprig's complaint.
 fn list_items(
     scope: &mut Scope<'_>,
@@ -49,12 +52,11 @@ fn list_items(
     index: usize,
     complaint: &str,
 ) -> Result<Vec<Value>, Fail> {
-    match any(arguments, index) {
-        Value::List(list) => items(scope, list),
-        Value::Missing | Value::Nil => {
-            Err(Fail::from("runtime error: invalid memory address or nil pointer dereference"))
-        }
-        other => Err(Fail::from(format!("{complaint} {}", other.kind()))),
+    let value = any(arguments, index);
+    match value.as_list() {
+        Some(list) => items(scope, list),
+        None if value.is_nil() => Err(Fail::from(NIL_POINTER)),
+        None => Err(Fail::from(format!("{complaint} {}", value.kind()))),
     }
 }
 
@@ -93,12 +95,10 @@ fn compact(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 fn concat(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let mut all = Vec::new();
     for argument in arguments {
-        match argument {
-            Value::List(list) => all.extend(items(scope, list)?),
-            Value::Missing | Value::Nil => {
-                return Err(Fail::from("runtime error: invalid memory address or nil pointer dereference"));
-            }
-            other => return Err(Fail::from(format!("Cannot concat type {} as list", other.kind()))),
+        match argument.as_list() {
+            Some(list) => all.extend(items(scope, list)?),
+            None if argument.is_nil() => return Err(Fail::from(NIL_POINTER)),
+            None => return Err(Fail::from(format!("Cannot concat type {} as list", argument.kind()))),
         }
     }
     Ok(if all.is_empty() { List::nil(Element::Any).into() } else { Value::list(all) })

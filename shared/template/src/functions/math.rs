@@ -102,11 +102,7 @@ fn decimal_sum(values: &[Value]) -> f64 {
     if places > 15 || sum.abs() >= 1e15 { sum } else { format!("{sum:.places$}").parse().unwrap_or(sum) }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "as the Go function computes"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the exponent is clamped")]
 fn round(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let threshold = arguments.get(2).map_or(0.5, to_float);
     let scale = 10_f64.powi(int(arguments, 1).clamp(-400, 400) as i32);

@@ -10,8 +10,14 @@ use super::{Answer, Fail, Row};
 use crate::go::Scope;
 use crate::{Element, List, Value};
 
-/// Memory that one compiled pattern may take.
-const MAX_SIZE: usize = 4 << 20;
+/// The longest pattern, in bytes.
+const MAX_LENGTH: usize = 16 << 10;
+/// Bytes that an ordinary pattern takes when compiled.
+const SMALL_SIZE: usize = 64 << 10;
+/// Bytes that any pattern may take.
+const MAX_SIZE: usize = 1 << 20;
+/// Sizes to try before the largest, as multiples of the small one.
+const WEIGHTS: [usize; 2] = [1, 4];
 
 pub(super) const TABLE: &[Row] = &[
     ("mustRegexFind", "ss", find),
@@ -38,7 +44,7 @@ fn panicking(arguments: &[Value], answer: Answer) -> Answer {
         Fail::Message(message) => {
             Fail::from(format!("regexp: Compile({}): {message}", shown(&text(arguments, 0))))
         }
-        other => other,
+        Fail::Exceeded(_) | Fail::Template(_) => fail,
     })
 }
 
@@ -47,27 +53,38 @@ fn shown(pattern: &str) -> String {
 }
 
 fn compiled(scope: &mut Scope<'_>, arguments: &[Value]) -> Result<Regex, Fail> {
-    scope.steps(bytes(arguments, 0).len() + bytes(arguments, 1).len() / 16)?;
-    scope.pattern(&text(arguments, 0), compile)
+    let (pattern, weight) = scope.pattern(&text(arguments, 0), compile)?;
+    scope.steps(bytes(arguments, 1).len().saturating_mul(4 * weight))?;
+    Ok(pattern)
 }
 
-fn compile(pattern: &str) -> Result<Regex, Fail> {
-    let built = RegexBuilder::new(&translate(pattern))
-        .size_limit(MAX_SIZE)
-        .dfa_size_limit(MAX_SIZE)
-        .nest_limit(100)
-        .build();
-    built.map_err(|error| {
-        let reason = error.to_string();
-        let reason = match reason.lines().last().unwrap_or_default().trim_start_matches("error: ") {
-            "unclosed group" => "missing closing )",
-            "unclosed character class" => "missing closing ]",
-            "unopened group" => "unexpected )",
-            "repetition operator missing expression" => "missing argument to repetition operator",
-            other => other,
-        };
-        Fail::from(format!("error parsing regexp: {reason}: `{pattern}`"))
-    })
+/// Tries the sizes from the smallest on. Matching is linear in the text, but also in the size of the pattern.
+fn compile(pattern: &str) -> Result<(Regex, usize), Fail> {
+    if pattern.len() > MAX_LENGTH {
+        return Err(Fail::from(format!(
+            "error parsing regexp: expression is longer than {MAX_LENGTH} bytes"
+        )));
+    }
+    let translated = translate(pattern);
+    let build = |size| RegexBuilder::new(&translated).size_limit(size).nest_limit(100).build();
+    for weight in WEIGHTS {
+        if let Ok(built) = build(weight * SMALL_SIZE) {
+            return Ok((built, weight));
+        }
+    }
+    build(MAX_SIZE).map(|built| (built, MAX_SIZE / SMALL_SIZE)).map_err(|error| explain(&error, pattern))
+}
+
+fn explain(error: &regex::Error, pattern: &str) -> Fail {
+    let reason = error.to_string();
+    let reason = match reason.lines().last().unwrap_or_default().trim_start_matches("error: ") {
+        "unclosed group" => "missing closing )",
+        "unclosed character class" => "missing closing ]",
+        "unopened group" => "unexpected )",
+        "repetition operator missing expression" => "missing argument to repetition operator",
+        other => other,
+    };
+    Fail::from(format!("error parsing regexp: {reason}: `{pattern}`"))
 }
 
 /// Go's syntax to the crate's.

@@ -1,6 +1,8 @@
 //! sprig's strings: trimming, searching, splitting, joining, quoting.
 
-use super::text::{any, bytes, find, int, join, map, replace, split, split_n, string_of, strings_of, text};
+use super::text::{
+    any, bytes, charge_pieces, contains, int, join, map, replace, split, split_n, string_of, strings_of, text,
+};
 use super::{Answer, Fail, Row};
 use crate::go::Scope;
 use crate::quote::quote;
@@ -10,7 +12,7 @@ pub(super) const TABLE: &[Row] = &[
     ("abbrev", "is", abbrev),
     ("abbrevboth", "iis", abbrev_both),
     ("cat", "A", cat),
-    ("contains", "ss", |_, a| Ok(Value::Bool(find(bytes(a, 1), bytes(a, 0)).is_some()))),
+    ("contains", "ss", |_, a| Ok(Value::Bool(contains(bytes(a, 1), bytes(a, 0))))),
     ("hasPrefix", "ss", |_, a| Ok(Value::Bool(bytes(a, 1).starts_with(bytes(a, 0))))),
     ("hasSuffix", "ss", |_, a| Ok(Value::Bool(bytes(a, 1).ends_with(bytes(a, 0))))),
     ("hello", "", |_, _| Ok(Value::from("Hello!"))),
@@ -25,9 +27,17 @@ pub(super) const TABLE: &[Row] = &[
     ("repeat", "is", repeat),
     ("replace", "sss", |scope, a| Ok(replace(scope, bytes(a, 2), bytes(a, 0), bytes(a, 1))?.into())),
     ("sortAlpha", "a", sort_alpha),
-    ("split", "ss", |_, a| Ok(numbered(&split(bytes(a, 1), bytes(a, 0))))),
-    ("splitList", "ss", |_, a| Ok(Value::strings(split(bytes(a, 1), bytes(a, 0))))),
-    ("splitn", "sis", |_, a| Ok(numbered(&split_n(bytes(a, 2), bytes(a, 0), int(a, 1))))),
+    ("split", "ss", |scope, a| {
+        charge_pieces(scope, bytes(a, 1), bytes(a, 0)).map(|()| numbered(&split(bytes(a, 1), bytes(a, 0))))
+    }),
+    ("splitList", "ss", |scope, a| {
+        charge_pieces(scope, bytes(a, 1), bytes(a, 0))
+            .map(|()| Value::strings(split(bytes(a, 1), bytes(a, 0))))
+    }),
+    ("splitn", "sis", |scope, a| {
+        charge_pieces(scope, bytes(a, 2), bytes(a, 0))
+            .map(|()| numbered(&split_n(bytes(a, 2), bytes(a, 0), int(a, 1))))
+    }),
     ("squote", "A", |scope, a| quoted(scope, a, |text| [b"'", text, b"'"].concat())),
     ("substr", "iis", substr),
     ("toString", "a", |scope, a| Ok(string_of(scope, any(a, 0))?.into())),
@@ -138,6 +148,8 @@ fn sort_alpha(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
         return Ok(Value::strings([string_of(scope, value)?]));
     };
     let mut sorted = strings_of(scope, value)?;
+    let bytes: usize = sorted.iter().map(Str::len).sum();
+    scope.steps((bytes / 64 + sorted.len()).saturating_mul(sorted.len().max(2).ilog2() as usize))?;
     sorted.sort();
     if list.element() == Element::Str {
         // sprig sorts a list of strings in place.

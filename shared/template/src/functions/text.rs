@@ -40,18 +40,17 @@ pub(super) fn items(scope: &mut Scope<'_>, list: &List) -> Result<Vec<Value>, Fa
 
 /// sprig's `strval`: a string as it is, anything else as it prints.
 pub(super) fn string_of(scope: &mut Scope<'_>, value: &Value) -> Result<Str, Fail> {
-    match value {
-        Value::Str(text) => Ok(text.clone()),
-        other => Ok(crate::format::plain(scope, other)?.into()),
+    match value.as_str() {
+        Some(text) => Ok(text.clone()),
+        None => Ok(crate::format::plain(scope, value)?.into()),
     }
 }
 
 /// sprig's `strslice`: the items that are not nil, as strings.
 pub(super) fn strings_of(scope: &mut Scope<'_>, value: &Value) -> Result<Vec<Str>, Fail> {
-    let items = match value {
-        Value::List(list) => items(scope, list)?,
-        Value::Missing | Value::Nil => Vec::new(),
-        other => vec![other.clone()],
+    let items = match value.as_list() {
+        Some(list) => items(scope, list)?,
+        None => vec![value.clone()],
     };
     items
         .iter()
@@ -67,8 +66,12 @@ pub(super) fn join(scope: &mut Scope<'_>, parts: &[Str], separator: &[u8]) -> Re
     Ok(parts.iter().map(Str::as_bytes).collect::<Vec<_>>().join(separator))
 }
 
+/// Bytes that a small string takes as a value: the value, its reference counts, the allocator's share.
+const PIECE: usize = 64;
+
 /// Replaces every `old`, having charged for the result. An empty `old` matches before each character and at the end.
 pub(super) fn replace(scope: &mut Scope<'_>, source: &[u8], old: &[u8], new: &[u8]) -> Result<Vec<u8>, Fail> {
+    scope.charge(if old.is_empty() { source.len().saturating_mul(size_of::<&[u8]>()) } else { 0 })?;
     let pieces = if old.is_empty() {
         let mut pieces: Vec<&[u8]> = vec![b""];
         pieces.extend(runes(source));
@@ -110,25 +113,29 @@ pub(super) fn split_n<'b>(source: &'b [u8], separator: &[u8], count: i64) -> Vec
         return parts;
     }
     let mut parts = Vec::new();
-    let mut rest = source;
-    while parts.len() + 1 < most {
-        let Some(at) = find(rest, separator) else { break };
-        parts.push(&rest[..at]);
-        rest = &rest[at + separator.len()..];
+    let mut start = 0;
+    for at in memchr::memmem::find_iter(source, separator).take(most - 1) {
+        parts.push(&source[start..at]);
+        start = at + separator.len();
     }
-    parts.push(rest);
+    parts.push(&source[start..]);
     parts
 }
 
-/// Where `needle` first is.
-pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    if let (Ok(haystack), Ok(needle)) = (std::str::from_utf8(haystack), std::str::from_utf8(needle)) {
-        return haystack.find(needle);
-    }
-    if needle.is_empty() {
-        return Some(0);
-    }
-    haystack.windows(needle.len()).position(|window| window == needle)
+/// Whether `needle` is somewhere in `haystack`.
+pub(super) fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(haystack, needle).is_some()
+}
+
+/// Charges for the pieces that splitting `source` makes.
+pub(super) fn charge_pieces(scope: &mut Scope<'_>, source: &[u8], separator: &[u8]) -> Result<(), Fail> {
+    let pieces = if separator.is_empty() {
+        source.len()
+    } else {
+        memchr::memmem::find_iter(source, separator).count() + 1
+    };
+    scope.steps(pieces)?;
+    scope.charge(source.len().saturating_add(pieces.saturating_mul(PIECE)))
 }
 
 /// The characters, each as its bytes; a byte that is not UTF-8 stands alone.

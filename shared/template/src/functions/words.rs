@@ -179,9 +179,10 @@ fn next_word(text: &str) -> (Word, &str, &str) {
 /// `xstrings.ToSnakeCase` and `ToKebabCase`.
 fn separated(text: &str, connector: char) -> String {
     let mut out = String::new();
-    let push = |out: &mut String, kind: Word, word: &str| match kind {
-        Word::Connector => out.extend(word.chars().map(|_| connector)),
-        _ => out.extend(word.chars().map(lower)),
+    let push = |out: &mut String, kind: Word, word: &str| {
+        out.extend(
+            word.chars().map(|character| if kind == Word::Connector { connector } else { lower(character) }),
+        );
     };
     let (mut kind, mut word, mut rest) = next_word(text);
     while !rest.is_empty() {

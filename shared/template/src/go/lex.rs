@@ -71,16 +71,20 @@ pub(super) struct Item {
 /// As Go shows a token in "unexpected … in …".
 impl std::fmt::Display for Item {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.token {
-            Token::Eof => formatter.write_str("EOF"),
-            Token::Error => formatter.write_str(&self.text),
-            token if token.is_keyword() => write!(formatter, "<{}>", self.text),
-            _ if self.text.len() > 10 => {
-                let start: String = self.text.chars().take(10).collect();
-                write!(formatter, "{}...", quote(start.as_bytes()))
-            }
-            _ => formatter.write_str(&quote(self.text.as_bytes())),
+        if self.token == Token::Eof {
+            return formatter.write_str("EOF");
         }
+        if self.token == Token::Error {
+            return formatter.write_str(&self.text);
+        }
+        if self.token.is_keyword() {
+            return write!(formatter, "<{}>", self.text);
+        }
+        if self.text.len() > 10 {
+            let start: String = self.text.chars().take(10).collect();
+            return write!(formatter, "{}...", quote(start.as_bytes()));
+        }
+        formatter.write_str(&quote(self.text.as_bytes()))
     }
 }
 
@@ -364,7 +368,7 @@ impl<'t> Lexer<'t> {
         self.at = self.start;
         let scanned = self.scan_number();
         if !scanned || matches!(self.peek(), Some('+' | '-')) {
-            return Err(format!("bad number syntax: {}", quote(self.input[self.start..self.at].as_bytes())));
+            return Err(format!("bad number syntax: {}", quote(&self.input.as_bytes()[self.start..self.at])));
         }
         Ok(self.item(Token::Number))
     }

@@ -70,6 +70,10 @@ enum Parsed {
     End(End),
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a parser names the tokens it takes; every other one is unexpected"
+)]
 impl Parser<'_> {
     fn next(&mut self) -> Item {
         if self.peeked > 0 {

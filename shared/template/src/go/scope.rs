@@ -15,6 +15,12 @@ use crate::{Error, Map, Str, Template, Value};
 /// Result of running a part of a template. The error is large and rare, so it is boxed.
 pub(super) type Run<T> = Result<T, Box<Error>>;
 
+/// What compiling a pattern counts for: it may take as long as many thousand ordinary steps.
+const COMPILE_STEPS: usize = 20_000;
+
+/// Makes a pattern, and says how many times a small one's work its matching may take.
+type Compile = fn(&str) -> Result<(Regex, usize), Fail>;
+
 /// One rendering, as a function sees it.
 #[derive(Debug)]
 pub struct Scope<'t> {
@@ -27,7 +33,7 @@ pub struct Scope<'t> {
     limits: Limits,
     used: Used,
     now: Option<Timestamp>,
-    patterns: BTreeMap<String, Regex>,
+    patterns: BTreeMap<String, (Regex, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -148,15 +154,12 @@ impl<'t> Scope<'t> {
         Ok(false)
     }
 
-    /// A compiled pattern, kept for the rest of the rendering.
-    pub(crate) fn pattern(
-        &mut self,
-        pattern: &str,
-        compile: impl FnOnce(&str) -> Result<Regex, Fail>,
-    ) -> Result<Regex, Fail> {
+    /// A compiled pattern and its weight, kept for the rest of the rendering.
+    pub(crate) fn pattern(&mut self, pattern: &str, compile: Compile) -> Result<(Regex, usize), Fail> {
         if let Some(found) = self.patterns.get(pattern) {
             return Ok(found.clone());
         }
+        self.steps(COMPILE_STEPS)?;
         self.charge(pattern.len().saturating_mul(64))?;
         let compiled = compile(pattern)?;
         self.patterns.insert(pattern.to_owned(), compiled.clone());
@@ -167,13 +170,13 @@ impl<'t> Scope<'t> {
     ///
     /// # Errors
     /// The template's own, or a limit.
-    pub fn include(&mut self, name: &str, data: Value) -> Result<Str, Fail> {
+    pub fn include(&mut self, name: &str, data: &Value) -> Result<Str, Fail> {
         let outer = std::mem::take(&mut self.out);
-        let place = self.place;
+        let (tree, place) = (self.tree, self.place);
         let run = self.execute(name, data);
         let printed = std::mem::replace(&mut self.out, outer);
-        run.map_err(|error| Fail::Template(error))?;
-        self.place = place;
+        (self.tree, self.place) = (tree, place);
+        run.map_err(Fail::Template)?;
         self.charge(printed.len())?;
         Ok(printed.into())
     }
@@ -182,7 +185,7 @@ impl<'t> Scope<'t> {
     ///
     /// # Errors
     /// When it does not parse, fails, or reaches a limit.
-    pub fn render_text(&mut self, name: &str, text: &str, data: Value) -> Result<Str, Fail> {
+    pub fn render_text(&mut self, name: &str, text: &str, data: &Value) -> Result<Str, Fail> {
         self.charge(text.len().saturating_mul(8))?;
         let parsed = Template::parse_with(name, text, &self.set.functions)
             .map_err(|error| Fail::Template(Box::new(error)))?;

@@ -17,7 +17,7 @@ enum Flow {
 
 impl<'t> Scope<'t> {
     /// Runs the template `name` on `data`, printing to `out`.
-    pub(super) fn execute(&mut self, name: &str, data: Value) -> Run<()> {
+    pub(super) fn execute(&mut self, name: &str, data: &Value) -> Run<()> {
         let set = self.set;
         let Some(tree) = set.trees.get(name) else {
             return Err(Box::new(Error::NoTemplate { name: set.name.clone(), missing: name.to_owned() }));
@@ -26,10 +26,10 @@ impl<'t> Scope<'t> {
     }
 
     /// A template sees `$` as its data and no variable of its caller.
-    fn call_tree(&mut self, tree: &'t Tree, data: Value) -> Run<()> {
+    fn call_tree(&mut self, tree: &'t Tree, data: &Value) -> Run<()> {
         let caller = self.tree.replace(tree);
         let variables = std::mem::replace(&mut self.variables, vec![("$".into(), data.clone())]);
-        self.deeper(|scope| scope.walk_list(&data, &tree.root))?;
+        self.deeper(|scope| scope.walk_list(data, &tree.root))?;
         self.variables = variables;
         self.tree = caller;
         Ok(())
@@ -231,6 +231,6 @@ impl<'t> Scope<'t> {
             Some(pipe) => self.pipeline(dot, pipe)?,
             None => Value::Missing,
         };
-        self.call_tree(tree, data)
+        self.call_tree(tree, &data)
     }
 }

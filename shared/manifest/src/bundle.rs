@@ -50,7 +50,7 @@ pub enum Error {
         /// 1-based.
         line: usize,
         /// What is wrong with it.
-        source: Problem,
+        source: Box<Problem>,
     },
     /// Another order, spacing, a repeated object, marks inside, or a last line without end.
     #[error("the bundle is not in canonical form from line {line} on")]
@@ -117,8 +117,8 @@ impl Bundle {
         let mut manifests = Vec::with_capacity(lines.len());
         for (index, line) in lines.iter().enumerate() {
             let value = serde_json::from_slice(line).map_err(|_| Error::NotJson { line: index + 1 })?;
-            let manifest =
-                Manifest::new(value).map_err(|source| Error::NotManifest { line: index + 1, source })?;
+            let manifest = Manifest::new(value)
+                .map_err(|source| Error::NotManifest { line: index + 1, source: Box::new(source) })?;
             manifests.push(manifest);
         }
         let (bundle, _) = Self::new(manifests);

@@ -5,8 +5,8 @@
 //! `0644` is octal, `08` is 8, `1_000` is 1000; an integer beyond 64 bits is a float; unknown tags are ignored; of duplicate keys the last wins
 //! ([`duplicate_keys`] names them); `<<` merges at its place, so what stands after it overrides it.
 //!
-//! Invariants: no text makes it panic, recurse without bound or take time out of proportion ([`Limits`](compose) on depth, nodes and
-//! what aliases may expand to); what [`parse`] accepts, `serde_json` can read again from JSON text; `parse(&to_string(v))` is `v`, with integral
+//! Invariants: no text makes it panic, recurse without bound or take time out of proportion (there are budgets for depth, nodes and
+//! what aliases expand to); what [`parse`] accepts, `serde_json` can read again from JSON text; `parse(&to_string(v))` is `v`, with integral
 //! floats as integers.
 //!
 //! Refuses to know: files, Kubernetes kinds, templates. Comments and key order are not kept.
@@ -14,12 +14,14 @@
 //! # Why
 //! Deliberate differences from Go, each towards reading what was meant: `%YAML 1.2` is accepted; JSON with surrogate escapes or tabs is read;
 //! a key that is the string `<<` and text with U+0085, U+2028 or U+2029 are written in double quotes, since Go's output of these does
-//! not read back as the same value.
+//! not read back as the same value. The grammar is the parser's, YAML 1.2; where real files rely on YAML 1.1's, `repair` bridges the gap.
+//! Left: a flow collection indented by tabs within a block mapping is refused, with a remedy.
 
 mod compose;
 mod emit;
 mod error;
 mod number;
+mod repair;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -60,8 +62,10 @@ pub fn parse(text: &str) -> Result<Value, Error> {
     if let Some(value) = compose::json(text) {
         return Ok(value);
     }
-    let mut stream = compose::Stream::new(text)?;
-    Ok(stream.next_document()?.map_or(Value::Null, |document| document.value))
+    repair::reading(text, |text| {
+        let document = compose::Stream::new(text)?.next_document()?;
+        Ok(document.map_or(Value::Null, |document| document.value))
+    })
 }
 
 /// Reads every document of `text`. Documents without content (only comments, `null`) are left out.
@@ -73,14 +77,16 @@ pub fn parse_all(text: &str) -> Result<Vec<Document>, Error> {
         let line = 1 + text.chars().take_while(|c| c.is_whitespace()).filter(|c| *c == '\n').count();
         return Ok(vec![Document { value, line }]);
     }
-    let mut stream = compose::Stream::new(text)?;
-    let mut documents = Vec::new();
-    while let Some(document) = stream.next_document()? {
-        if !document.value.is_null() {
-            documents.push(document);
+    repair::reading(text, |text| {
+        let mut stream = compose::Stream::new(text)?;
+        let mut documents = Vec::new();
+        while let Some(document) = stream.next_document()? {
+            if !document.value.is_null() {
+                documents.push(document);
+            }
         }
-    }
-    Ok(documents)
+        Ok(documents)
+    })
 }
 
 /// The keys that repeat in any document of `text`, in order of their place; at most 100. Keys that a merge (`<<`) brings in do not count.
@@ -88,9 +94,11 @@ pub fn parse_all(text: &str) -> Result<Vec<Document>, Error> {
 /// # Errors
 /// As [`parse_all`].
 pub fn duplicate_keys(text: &str) -> Result<Vec<DuplicateKey>, Error> {
-    let mut stream = compose::Stream::new(text)?;
-    while stream.next_document()?.is_some() {}
-    Ok(stream.into_duplicates())
+    repair::reading(text, |text| {
+        let mut stream = compose::Stream::new(text)?;
+        while stream.next_document()?.is_some() {}
+        Ok(stream.into_duplicates())
+    })
 }
 
 /// A number in the form JSON texts carry it in: integers wherever it is integral and fits 64 bits.

@@ -60,7 +60,7 @@ fn marks_are_not_part_of_a_bundle() {
     assert_eq!(Bundle::new(stamped.collect()).0.digest(), plain.digest());
 }
 
-fn refuses(bytes: &str, expect: Expect) {
+fn refuses(bytes: &str, expect: &Expect) {
     expect.assert_eq(&Bundle::from_bytes(bytes.as_bytes()).unwrap_err().to_string());
 }
 
@@ -70,13 +70,13 @@ fn other_bytes_are_refused() {
     let b = r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"b"}}"#;
     assert!(Bundle::from_bytes(format!("{a}\n{b}\n").as_bytes()).is_ok());
     assert!(Bundle::from_bytes(b"").is_ok());
-    refuses(&format!("{a}\n{b}"), expect!["the bundle is not in canonical form from line 2 on"]);
-    refuses(&format!("{b}\n{a}\n"), expect!["the bundle is not in canonical form from line 1 on"]);
-    refuses(&format!("{a}\n{a}\n"), expect!["the bundle is not in canonical form from line 2 on"]);
-    refuses(&a.replace(':', ": "), expect!["the bundle is not in canonical form from line 1 on"]);
-    refuses(&format!("{a}\n{{}}\n"), expect!["line 2 of the bundle is no manifest"]);
-    refuses("hello\n", expect!["line 1 of the bundle is not JSON"]);
-    refuses("\n", expect!["line 1 of the bundle is not JSON"]);
+    refuses(&format!("{a}\n{b}"), &expect!["the bundle is not in canonical form from line 2 on"]);
+    refuses(&format!("{b}\n{a}\n"), &expect!["the bundle is not in canonical form from line 1 on"]);
+    refuses(&format!("{a}\n{a}\n"), &expect!["the bundle is not in canonical form from line 2 on"]);
+    refuses(&a.replace(':', ": "), &expect!["the bundle is not in canonical form from line 1 on"]);
+    refuses(&format!("{a}\n{{}}\n"), &expect!["line 2 of the bundle is no manifest"]);
+    refuses("hello\n", &expect!["line 1 of the bundle is not JSON"]);
+    refuses("\n", &expect!["line 1 of the bundle is not JSON"]);
 }
 
 proptest! {

@@ -11,23 +11,23 @@ fn one(annotations: &str) -> Manifest {
     manifests.remove(0)
 }
 
-fn check_role(annotations: &str, expect: Expect) {
+fn check_role(annotations: &str, expect: &Expect) {
     expect.assert_eq(&format!("{:?}", role(&one(annotations))));
 }
 
 #[test]
 fn roles_follow_argo_cds_annotation_then_helms() {
-    check_role("{}", expect!["Resource"]);
-    check_role("{argocd.argoproj.io/hook: PreSync}", expect!["Hook({PreSync})"]);
-    check_role("{argocd.argoproj.io/hook: 'PostSync, SyncFail'}", expect!["Hook({PostSync, SyncFail})"]);
-    check_role("{argocd.argoproj.io/hook: Skip}", expect!["Skip"]);
-    check_role("{argocd.argoproj.io/hook: 'Skip,Sync'}", expect!["Hook({Sync})"]);
-    check_role("{argocd.argoproj.io/hook: Presync}", expect![[r#"Unknown(["Presync"])"#]]);
-    check_role("{helm.sh/hook: 'pre-install,pre-upgrade'}", expect!["Hook({PreSync})"]);
-    check_role("{helm.sh/hook: 'post-upgrade,pre-delete'}", expect!["Hook({PostSync, PreDelete})"]);
-    check_role("{helm.sh/hook: crd-install}", expect!["Resource"]);
-    check_role("{helm.sh/hook: test}", expect![[r#"Unknown(["test"])"#]]);
-    check_role("{argocd.argoproj.io/hook: Sync, helm.sh/hook: pre-install}", expect!["Hook({Sync})"]);
+    check_role("{}", &expect!["Resource"]);
+    check_role("{argocd.argoproj.io/hook: PreSync}", &expect!["Hook({PreSync})"]);
+    check_role("{argocd.argoproj.io/hook: 'PostSync, SyncFail'}", &expect!["Hook({PostSync, SyncFail})"]);
+    check_role("{argocd.argoproj.io/hook: Skip}", &expect!["Skip"]);
+    check_role("{argocd.argoproj.io/hook: 'Skip,Sync'}", &expect!["Hook({Sync})"]);
+    check_role("{argocd.argoproj.io/hook: Presync}", &expect![[r#"Unknown(["Presync"])"#]]);
+    check_role("{helm.sh/hook: 'pre-install,pre-upgrade'}", &expect!["Hook({PreSync})"]);
+    check_role("{helm.sh/hook: 'post-upgrade,pre-delete'}", &expect!["Hook({PostSync, PreDelete})"]);
+    check_role("{helm.sh/hook: crd-install}", &expect!["Resource"]);
+    check_role("{helm.sh/hook: test}", &expect![[r#"Unknown(["test"])"#]]);
+    check_role("{argocd.argoproj.io/hook: Sync, helm.sh/hook: pre-install}", &expect!["Hook({Sync})"]);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn options_are_matched_whole() {
 }
 
 /// The steps of a text's objects, one a line.
-fn check_steps(text: &str, expect: Expect) {
+fn check_steps(text: &str, expect: &Expect) {
     let (manifests, problems) = read(text, "test");
     assert_eq!(problems, []);
     let lines: Vec<String> = steps(&manifests)
@@ -102,7 +102,7 @@ fn steps_go_by_phase_wave_kind_and_name() {
          {apiVersion: batch/v1, kind: Job, metadata: {name: before, annotations: {helm.sh/hook: pre-install}}}\n---\n\
          {apiVersion: batch/v1, kind: Job, metadata: {name: gone, annotations: {argocd.argoproj.io/hook: PostDelete}}}\n---\n\
          {apiVersion: batch/v1, kind: Job, metadata: {name: skipped, annotations: {argocd.argoproj.io/hook: Skip}}}\n",
-        expect![[r#"
+        &expect![[r#"
             PreSync 0 batch/Job before (hook)
             Sync 0 Service a
             Sync 0 Service b
@@ -122,7 +122,7 @@ fn namespaces_and_definitions_move_in_front_of_what_needs_them() {
          {apiVersion: v1, kind: Namespace, metadata: {name: other}}\n---\n\
          {apiVersion: x.io/v1, kind: Widget, metadata: {name: w, annotations: {argocd.argoproj.io/sync-wave: '-2'}}}\n---\n\
          {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: widgets.x.io}, spec: {group: x.io, names: {kind: Widget}}}\n",
-        expect![[r#"
+        &expect![[r#"
             PreSync -1 Namespace shop
             PreSync -1 batch/Job shop/migrate (hook)
             Sync -2 apiextensions.k8s.io/CustomResourceDefinition widgets.x.io

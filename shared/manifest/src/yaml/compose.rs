@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 use serde_json::{Map, Value};
 
 use super::scalar::{Scalar, Tag};
@@ -13,16 +13,16 @@ pub(super) const MAX_TEXT: usize = 32 << 20;
 /// Deepest nesting; `serde_json` reads 128 levels, and a manifest may stand inside something else.
 pub(super) const MAX_DEPTH: usize = 100;
 /// Most values in one text, aliases expanded.
-const MAX_NODES: usize = 3_000_000;
+const MAX_NODES: usize = 1_000_000;
 /// Most values and bytes of text that anchors and aliases may copy in one text.
-const MAX_COPIED_NODES: usize = 1_000_000;
+const MAX_COPIED_NODES: usize = 400_000;
 const MAX_COPIED_BYTES: usize = 32 << 20;
 const MAX_DUPLICATES: usize = 100;
 
 /// The value of a text that is one JSON document within the limits; `None` leaves it to the YAML reader, also for its error.
 pub(super) fn json(text: &str) -> Option<Value> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.len() > MAX_TEXT || !text.trim_start().starts_with(['{', '[']) {
+    if text.len() > MAX_TEXT || !text.trim_start().starts_with(['{', '[', '"']) {
         return None;
     }
     let mut value = serde_json::from_str(text).ok()?;
@@ -43,6 +43,20 @@ fn normalise(value: &mut Value, depth: usize) -> bool {
         Value::Array(items) => depth > 0 && items.iter_mut().all(|item| normalise(item, depth - 1)),
         Value::Object(map) => depth > 0 && map.values_mut().all(|item| normalise(item, depth - 1)),
         Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
+/// Why a text could not be read.
+pub(super) enum Fault {
+    /// The parser refused it.
+    Scan(ScanError),
+    /// We did.
+    Text(Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Text(error)
     }
 }
 
@@ -131,15 +145,20 @@ impl<'a> Stream<'a> {
     }
 
     /// The next document, `Null` for an empty one; `None` at the end.
-    pub(super) fn next_document(&mut self) -> Result<Option<Document>, Error> {
+    pub(super) fn next_document(&mut self) -> Result<Option<Document>, Fault> {
         self.anchors.clear();
         let mut frames: Vec<Frame> = Vec::new();
-        let mut root: Option<(Content, usize)> = None;
+        let mut root: Option<Content> = None;
+        let mut line = 0;
         while let Some((event, span)) = self.next_event()? {
+            let content = !matches!(event, Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd);
+            if content && line == 0 {
+                line = span.start.line();
+            }
             let finished = match event {
                 Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => None,
                 Event::DocumentEnd => {
-                    let Some((content, line)) = root else { continue };
+                    let Some(content) = root else { continue };
                     let value = self.value_of(content, span.start)?;
                     return Ok(Some(Document { value, line }));
                 }
@@ -159,25 +178,37 @@ impl<'a> Stream<'a> {
                 Event::Scalar(text, style, anchor, tag) => {
                     let tag =
                         tag.map_or(Tag::None, |tag| Tag::from_full(&format!("{}{}", tag.handle, tag.suffix)));
-                    Some(self.scalar(&text, style, anchor, tag, span.start)?)
+                    let text =
+                        if self.ends_open(&text, style, span) { &text[..text.len() - 1] } else { &*text };
+                    Some(self.scalar(text, style, anchor, tag, span.start)?)
                 }
                 Event::Alias(anchor) => Some(self.alias(anchor, frames.len(), span.start)?),
             };
             let Some(node) = finished else { continue };
             match frames.last_mut() {
                 Some(_) => self.attach(&mut frames, node, span)?,
-                None => root = Some((node.content, span.start.line())),
+                None => root = Some(node.content),
             }
         }
         Ok(None)
     }
 
-    fn next_event(&mut self) -> Result<Option<(Event<'a>, Span)>, Error> {
+    fn next_event(&mut self) -> Result<Option<(Event<'a>, Span)>, Fault> {
         match self.parser.next_event() {
             None => Ok(None),
             Some(Ok(event)) => Ok(Some(event)),
-            Some(Err(error)) => Err(Error::from_scan(&error, self.text)),
+            Some(Err(error)) => Err(Fault::Scan(error)),
         }
+    }
+
+    /// Whether `scalar` is a block text that the end of the input cuts off in the middle of a line: go-yaml adds no line break there, the
+    /// parser does. The span of a block text starts at its first content, so in the column of its indentation.
+    fn ends_open(&self, scalar: &str, style: ScalarStyle, span: Span) -> bool {
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        block
+            && !self.text.ends_with(['\n', '\r'])
+            && scalar.ends_with('\n')
+            && (span.end.col() >= span.start.col().max(1) || scalar == "\n")
     }
 
     fn open(&mut self, frames: &mut Vec<Frame>, open: Open, anchor: usize, at: Marker) -> Result<(), Error> {

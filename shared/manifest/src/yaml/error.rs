@@ -52,6 +52,12 @@ impl Error {
         let info = error.info();
         let line = line_of(text, at.line());
         let indent = line.chars().take_while(|c| c.is_whitespace());
+        if line.trim_start().starts_with("{{") {
+            return Self::at(
+                at,
+                "the line is a template that was not rendered: render it first, or put it in quotes",
+            );
+        }
         let tab = indent.take(at.col() + 1).position(|c| c == '\t');
         if info.contains("tab") || (tab.is_some() && !info.contains("end of stream")) {
             let column = tab.unwrap_or(at.col()) + 1;
@@ -81,7 +87,7 @@ fn explain(info: &str, line: &str, at: Marker) -> String {
         "while parsing a flow mapping, did not find expected ',' or '}'" => {
             "a `{` is not closed or a comma is missing: close it with `}`, separate entries by `,`, and quote templates such as \"{{ name }}\""
         }
-        "while parsing a flow sequence, expected ',' or ']'" => {
+        "while parsing a flow sequence, expected ',' or ']'" | "illegal placement of ':' indicator" => {
             "a `[` is not closed or a comma is missing: close it with `]`, separate items by `,`"
         }
         "':' must be followed by a valid YAML whitespace" => "a tab follows `:`: write a space instead",
@@ -113,6 +119,9 @@ fn explain(info: &str, line: &str, at: Marker) -> String {
         "recursion limit exceeded" => "nested too deeply: flatten the document",
         "while parsing a quoted scalar, found unknown escape character" => {
             "an escape that YAML does not know: write a backslash in double quotes as \\\\, or use single quotes"
+        }
+        "while parsing a quoted scalar, found invalid Unicode character escape code" => {
+            "the escape names no character: write a pair such as \\ud83d\\ude00 in full, or the character itself"
         }
         "while parsing a node, did not find expected node content" => {
             "a value is expected here: quote it if it starts with a special character"

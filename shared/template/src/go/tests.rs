@@ -134,6 +134,18 @@ fn deep_text_is_refused_or_fits_the_stack() {
 }
 
 #[test]
+fn the_deepest_run_fits_the_stack() {
+    let parens = format!("{}.{}", "(and 1 ".repeat(60), ")".repeat(60));
+    let blocks =
+        format!("{}{{{{template \"x\" (list .)}}}}{}", "{{with .}}".repeat(30), "{{end}}".repeat(30));
+    let deep_data = "{{$d := 1}}{{range 190}}{{$d = list (dict \"a\" $d)}}{{end}}";
+    let text = format!(
+        "{{{{define \"x\"}}}}{{{{if false}}}}{{{{end}}}}{{{{$y := toJson .}}}}{{{{$z := print . (deepCopy .)}}}}{blocks}{{{{end}}}}{deep_data}{{{{template \"x\" {parens}}}}}{{{{template \"x\" 1}}}}"
+    );
+    check_limit(&text, Limits::default(), Exceeded::Depth(100));
+}
+
+#[test]
 fn functions_can_be_added() {
     let functions = Functions::standard()
         .with("include", Signature::of(&[Type::Str, Type::Any]), |scope, arguments| {

@@ -38,8 +38,8 @@ pub(crate) struct Field {
 pub(crate) enum Tree {
     Fixed(Value),
     Text(Field),
-    Array(Vec<Tree>),
-    Object(Vec<(Field, Tree)>),
+    Array(Vec<Self>),
+    Object(Vec<(Field, Self)>),
 }
 
 /// Parameters made ready for the set's language; Go templates may change them (`set`) for the fields that follow.

@@ -68,6 +68,9 @@ impl Kind {
     }
 }
 
+/// The generators that an entry sets.
+type Configured<'a> = Vec<(Kind, &'a Value)>;
+
 /// What one generator of a top-level entry gives.
 #[derive(Debug)]
 pub(crate) struct Produced<'a> {
@@ -199,7 +202,7 @@ fn opened<'a>(
     run: &mut Run<'_>,
     path: &str,
     entry: &'a Value,
-) -> Result<(Vec<(Kind, &'a Value)>, Selector), Problem> {
+) -> Result<(Configured<'a>, Selector), Problem> {
     let map = fields::object(path, Some(entry))?;
     check_keys(path, map)?;
     let selector = Selector::parse(&format!("{path}.{SELECTOR}"), map.get(SELECTOR))?;
@@ -238,7 +241,7 @@ fn check_keys(path: &str, map: &Map<String, Value>) -> Result<(), Problem> {
     let message = match nearest(unknown, known()) {
         Some(meant) => format!("unknown generator `{unknown}`: did you mean `{meant}`?"),
         None => {
-            format!("unknown generator `{unknown}`: known are {}", known().collect::<Vec<_>>().join(", "))
+            format!("unknown generator `{unknown}`: known are {}", Kind::ALL.map(Kind::key).join(", "))
         }
     };
     Err(failed(&format!("{path}.{unknown}"), message, ""))
@@ -246,19 +249,11 @@ fn check_keys(path: &str, map: &Map<String, Value>) -> Result<(), Problem> {
 
 /// When the set must run again for this entry's sake.
 pub(crate) fn requeue(entry: &Value) -> Option<Duration> {
-    walk(entry)
-        .into_iter()
-        .filter_map(|(kind, config)| match kind {
-            Kind::Git => Some(
-                config
-                    .get("requeueAfterSeconds")
-                    .and_then(Value::as_u64)
-                    .map_or(GIT_REQUEUE, Duration::from_secs),
-            ),
-            _ => None,
-        })
-        .filter(|after| !after.is_zero())
-        .min()
+    let git = walk(entry).into_iter().filter(|(kind, _)| *kind == Kind::Git);
+    let after = |(_, config): (Kind, &Value)| {
+        config.get("requeueAfterSeconds").and_then(Value::as_u64).map_or(GIT_REQUEUE, Duration::from_secs)
+    };
+    git.map(after).filter(|after| !after.is_zero()).min()
 }
 
 /// The repositories that this entry names without a template.

@@ -119,9 +119,9 @@ fn go_names(prefix: &str, map: &Map<String, Value>, names: &mut Vec<String>) {
             (false, "") => format!("index . \"{key}\""),
             (false, _) => format!("index {prefix} \"{key}\""),
         };
-        match value {
-            Value::Object(fields) if plain && !fields.is_empty() => go_names(&name, fields, names),
-            _ => names.push(name),
+        match value.as_object().filter(|fields| plain && !fields.is_empty()) {
+            Some(fields) => go_names(&name, fields, names),
+            None => names.push(name),
         }
     }
 }

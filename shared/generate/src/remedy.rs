@@ -69,11 +69,15 @@ pub(crate) fn of_parse_error(error: &Error, text: &str) -> String {
 
 /// What to do about a template that does not run on these parameters.
 pub(crate) fn of_run_error(error: &Error, names: &[String]) -> String {
-    let Some(key) = between(&error.to_string(), "map has no entry for key \"", "\"") else { return String::new() };
-    match error {
-        Error::Execute { context, .. } if context.starts_with('.') => of_unknown_name(context, names),
-        _ => of_unknown_name(&format!(".{key}"), names),
+    let Some(key) = between(&error.to_string(), "map has no entry for key \"", "\"") else {
+        return String::new();
+    };
+    if let Error::Execute { context, .. } = error
+        && context.starts_with('.')
+    {
+        return of_unknown_name(context, names);
     }
+    of_unknown_name(&format!(".{key}"), names)
 }
 
 /// The near names, and all that there are.

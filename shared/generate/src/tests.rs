@@ -117,8 +117,12 @@ pub(super) fn show(expansion: &Expansion) -> String {
             one.origin
         );
     }
-    expansion.rejected.iter().for_each(|one| drop(writeln!(out, "rejected {:?}: {}", one.name, one.problem)));
-    expansion.problems.iter().for_each(|problem| drop(writeln!(out, "problem: {problem}")));
+    for one in &expansion.rejected {
+        let _ = writeln!(out, "rejected {:?}: {}", one.name, one.problem);
+    }
+    for problem in &expansion.problems {
+        let _ = writeln!(out, "problem: {problem}");
+    }
     for one in &expansion.unsupported {
         let hides = if one.hides_applications { " (hides Applications)" } else { "" };
         let _ = writeln!(out, "unsupported: {one}{hides}");

@@ -31,7 +31,6 @@ const SOURCE: &[(&str, &str)] = &[
 ];
 
 const APPLICATION_SET: &[(&str, &str)] = &[
-    ("spec.templatePatch", "write the fields into spec.template"),
     ("spec.ignoreApplicationDifferences", "the set writes these fields as its template says"),
     ("spec.strategy.deletionOrder", "Applications are deleted in name order"),
 ];

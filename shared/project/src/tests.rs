@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared_model::ApplicationSpec;
 
-fn project(spec: Value) -> Value {
-    json!({"metadata": {"name": "team"}, "spec": spec})
+fn project(spec: impl Into<Value>) -> Value {
+    json!({"metadata": {"name": "team"}, "spec": spec.into()})
 }
 
 fn application(repo: &str, namespace: &str) -> ApplicationSpec {
@@ -42,8 +42,8 @@ fn sources() {
 }
 
 #[track_caller]
-fn check_destination(rules: Value, namespace: &str, expect: &str) {
-    let project = project(json!({"sourceRepos": ["*"], "destinations": rules}));
+fn check_destination(rules: impl Into<Value>, namespace: &str, expect: &str) {
+    let project = project(json!({"sourceRepos": ["*"], "destinations": rules.into()}));
     let problems = allow(&project, &application("r", namespace), "eu-1", "https://eu-1");
     assert_eq!(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), expect);
 }

@@ -52,12 +52,16 @@ fn from_yaml(path: &str, text: &str) -> Result<Vec<Params>, Problem> {
     let items = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Array(items) => items,
-        _ => return Err(wrong("it is not a list".to_owned(), "write a list of maps: `- name: a`")),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            return Err(wrong("it is not a list".to_owned(), "write a list of maps: `- name: a`"));
+        }
     };
     let element = |(index, item)| match item {
         Value::Object(map) => Ok(Params::new(map)),
         Value::Null => Ok(Params::default()),
-        _ => Err(wrong(format!("item {index} is not a map"), "write `- name: a`")),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(wrong(format!("item {index} is not a map"), "write `- name: a`"))
+        }
     };
     items.into_iter().enumerate().map(element).collect()
 }

@@ -27,7 +27,7 @@ pub(super) fn generate(
         );
     };
     let outer = child(run, &format!("{path}.generators[0]"), first, below)?;
-    let mut second = Second::compile(run, format!("{path}.generators[1]"), second, below)?;
+    let mut second = Second::compile(run, &format!("{path}.generators[1]"), second, below)?;
     let (mut found, mut waits) = (Vec::new(), false);
     for a in &outer {
         match second.params(run, a) {
@@ -57,8 +57,8 @@ struct Second<'a> {
 }
 
 impl<'a> Second<'a> {
-    fn compile(run: &mut Run<'_>, path: String, entry: &'a Value, level: Level) -> Result<Self, Problem> {
-        let (kind, config, selector) = single(run, &path, entry)?;
+    fn compile(run: &mut Run<'_>, path: &str, entry: &'a Value, level: Level) -> Result<Self, Problem> {
+        let (kind, config, selector) = single(run, path, entry)?;
         let path = format!("{path}.{}", kind.key());
         let fields = fields::object(&path, Some(config))?;
         let has_values = !matches!(kind, Kind::List | Kind::Matrix | Kind::Merge);
@@ -93,10 +93,9 @@ impl<'a> Second<'a> {
         let mut rendered = engine.render_tree(&self.tree, outer)?;
         if let (Some(values), Value::Object(map), Value::Object(config)) =
             (&self.values, &mut rendered, self.config)
+            && config.get("values").is_some_and(Value::is_object)
         {
-            if config.get("values").is_some_and(Value::is_object) {
-                map.insert("values".to_owned(), values.resolved(engine, config, outer));
-            }
+            map.insert("values".to_owned(), values.resolved(engine, config, outer));
         }
         Ok(rendered)
     }

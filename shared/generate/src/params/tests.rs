@@ -2,8 +2,8 @@ use super::{go_string, normalize};
 use serde_json::{Value, json};
 
 #[track_caller]
-fn check_string(value: Value, expect: &str) {
-    assert_eq!(go_string(&value), expect);
+fn check_string(value: impl Into<Value>, expect: &str) {
+    assert_eq!(go_string(&value.into()), expect);
 }
 
 /// Recorded from Go's `fmt.Sprintf("%v")` of decoded JSON.

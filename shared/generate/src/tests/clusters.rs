@@ -12,31 +12,47 @@ fn world() -> World {
 
 #[test]
 fn every_cluster_and_the_local_one() {
-    check(&spec("- clusters: {}", "{{nameNormalized}}-web", "p", "{{server}}"), &world(), expect![[r#"
+    check(
+        &spec("- clusters: {}", "{{nameNormalized}}-web", "p", "{{server}}"),
+        &world(),
+        expect![[r#"
         eu-1-web p -> https://eu-1.example/web [spec.generators[0].clusters]
         eu-2-web p -> https://eu-2.example/web [spec.generators[0].clusters]
         in-cluster-web p -> https://kubernetes.default.svc/web [spec.generators[0].clusters]
         us-1-web p -> https://us_1.example/web [spec.generators[0].clusters]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_selector_leaves_the_local_cluster_out() {
     let by_label = "- clusters: {selector: {matchLabels: {env: prod}}, values: {dir: '{{metadata.labels.region}}-{{values.x}}', x: '1'}}";
-    check(&spec(by_label, "{{nameNormalized}}-web", "{{values.dir}}", "{{server}}"), &world(), expect![[r#"
+    check(
+        &spec(by_label, "{{nameNormalized}}-web", "{{values.dir}}", "{{server}}"),
+        &world(),
+        expect![[r#"
         eu-1-web eu-{{values.x}} -> https://eu-1.example/web [spec.generators[0].clusters]
         us-1-web us-{{values.x}} -> https://us_1.example/web [spec.generators[0].clusters]
-    "#]]);
+    "#]],
+    );
     let by_type = "- clusters: {selector: {matchLabels: {argocd.argoproj.io/secret-type: cluster}}}";
-    check(&spec(by_type, "{{nameNormalized}}-web", "p", "{{server}}"), &world(), expect![[r#"
+    check(
+        &spec(by_type, "{{nameNormalized}}-web", "p", "{{server}}"),
+        &world(),
+        expect![[r#"
         eu-1-web p -> https://eu-1.example/web [spec.generators[0].clusters]
         eu-2-web p -> https://eu-2.example/web [spec.generators[0].clusters]
         us-1-web p -> https://us_1.example/web [spec.generators[0].clusters]
-    "#]]);
+    "#]],
+    );
     let empty = "- clusters: {selector: {}}";
-    check(&spec(empty, "{{nameNormalized}}", "p", "{{server}}"), &World::default(), expect![[r#"
+    check(
+        &spec(empty, "{{nameNormalized}}", "p", "{{server}}"),
+        &World::default(),
+        expect![[r#"
         in-cluster p -> https://kubernetes.default.svc/web [spec.generators[0].clusters]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -48,9 +64,13 @@ fn a_cluster_with_the_local_address_replaces_the_implicit_one() {
         project: "platform".to_owned(),
         ..ClusterInput::default()
     });
-    check(&spec("- clusters: {}", "{{name}}-{{project}}", "p", "{{server}}"), &world, expect![[r#"
+    check(
+        &spec("- clusters: {}", "{{name}}-{{project}}", "p", "{{server}}"),
+        &world,
+        expect![[r#"
         hub-platform p -> https://kubernetes.default.svc/web [spec.generators[0].clusters]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -61,11 +81,15 @@ fn go_templates_see_metadata() {
         "{{.values.at}}",
         "{{.server}}",
     );
-    check(&format!("goTemplate: true\n{spec}"), &world(), expect![[r#"
+    check(
+        &format!("goTemplate: true\n{spec}"),
+        &world(),
+        expect![[r#"
         eu-1-x eu -> https://eu-1.example/web [spec.generators[0].clusters]
         eu-2-x eu -> https://eu-2.example/web [spec.generators[0].clusters]
         us-1-x us -> https://us_1.example/web [spec.generators[0].clusters]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -76,20 +100,32 @@ fn flat_list_is_one_parameter_set() {
         "p",
         "https://a",
     );
-    check(&format!("goTemplate: true\n{spec}"), &world(), expect![[r#"
+    check(
+        &format!("goTemplate: true\n{spec}"),
+        &world(),
+        expect![[r#"
         all-eu-1-prod-eu-2-dev p -> https://a/web [spec.generators[0].clusters]
-    "#]]);
-    check(&format!("goTemplate: true\n{spec}"), &World::default(), expect![[r#"
+    "#]],
+    );
+    check(
+        &format!("goTemplate: true\n{spec}"),
+        &World::default(),
+        expect![[r#"
         all p -> https://a/web [spec.generators[0].clusters]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn clusters_selector_is_checked() {
     let selector = "- clusters: {selector: {matchExpressions: [{key: env, operator: in, values: [a]}]}}";
-    check(&spec(selector, "{{name}}", "p", "{{server}}"), &world(), expect![[r#"
+    check(
+        &spec(selector, "{{name}}", "p", "{{server}}"),
+        &world(),
+        expect![[r#"
         problem: spec.generators[0].clusters.selector.matchExpressions[0].operator: `in` is not a valid label selector operator: use In, NotIn, Exists or DoesNotExist
-    "#]]);
+    "#]],
+    );
     check(
         &spec("- clusters: {selectr: {}}", "{{name}}", "p", "{{server}}"),
         &World::default(),

@@ -37,11 +37,15 @@ fn directories() {
     let nested = git("revision: main, directories: [{path: '*/*/*'}, {path: '*'}]");
     let go =
         spec(&nested, "n-{{.path.basenameNormalized}}-{{len .path.segments}}", "{{.path.path}}", "https://a");
-    check(&format!("goTemplate: true\n{go}"), &world(), expect![[r#"
+    check(
+        &format!("goTemplate: true\n{go}"),
+        &world(),
+        expect![[r#"
         n-apps-1 apps -> https://a/web [spec.generators[0].git]
         n-fleet-1 fleet -> https://a/web [spec.generators[0].git]
         n-sub-3 apps/Api_2/sub -> https://a/web [spec.generators[0].git]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -57,9 +61,13 @@ fn a_prefix_moves_the_path() {
     );
     let generators = git("pathParamPrefix: app, directories: [{path: apps/w*}]");
     let go = spec(&generators, "{{.app.path.basename}}", "{{.app.path.path}}", "https://a");
-    check(&format!("goTemplate: true\n{go}"), &world(), expect![[r#"
+    check(
+        &format!("goTemplate: true\n{go}"),
+        &world(),
+        expect![[r#"
         web apps/web -> https://a/web [spec.generators[0].git]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -86,12 +94,16 @@ fn files() {
         "{{.num}}/{{.path.path}}/{{.path.filename}}",
         "{{.cluster.address}}",
     );
-    check(&format!("goTemplate: true\n{go}"), &world(), expect![[r#"
+    check(
+        &format!("goTemplate: true\n{go}"),
+        &world(),
+        expect![[r#"
         eu-1 1e+06/fleet/eu/config.json -> https://eu-1/web [spec.generators[0].git]
         m-1 <no value>/fleet/many.yaml -> https://m-1/web [spec.generators[0].git]
         m-2 <no value>/fleet/many.yaml -> https://m-2/web [spec.generators[0].git]
         us-1 8/fleet/us/config.yaml -> https://us-1/web [spec.generators[0].git]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -129,23 +141,39 @@ fn what_cannot_be_read() {
         assert!(expansion.problems[0].message.contains(file), "{:?}", expansion.problems);
     }
     let generators = "- git: {repoURL: 'https://git.example/none', revision: v1, directories: [{path: '*'}]}";
-    check(&spec(generators, "a", "p", "https://a"), &world, expect![[r#"
+    check(
+        &spec(generators, "a", "p", "https://a"),
+        &world,
+        expect![[r#"
         problem: spec.generators[0].git.repoURL: cannot read the directories of https://git.example/none at `v1`: repository not found
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn incomplete_generators() {
-    check(&spec(&git("revision: main"), "a", "p", "https://a"), &world(), expect![[r#"
+    check(
+        &spec(&git("revision: main"), "a", "p", "https://a"),
+        &world(),
+        expect![[r#"
         problem: spec.generators[0].git: the git generator has neither directories nor files: add `directories: [{path: ...}]` or `files`
-    "#]]);
-    check(&spec("- git: {directories: [{path: '*'}]}", "a", "p", "https://a"), &world(), expect![[r#"
+    "#]],
+    );
+    check(
+        &spec("- git: {directories: [{path: '*'}]}", "a", "p", "https://a"),
+        &world(),
+        expect![[r#"
         problem: spec.generators[0].git.repoURL: repoURL is required
-    "#]]);
-    check(&spec(&git("direcories: []"), "a", "p", "https://a"), &world(), expect![[r#"
+    "#]],
+    );
+    check(
+        &spec(&git("direcories: []"), "a", "p", "https://a"),
+        &world(),
+        expect![[r#"
         problem: spec.generators[0].git: the git generator has neither directories nor files: add `directories: [{path: ...}]` or `files`
         unsupported: spec.generators[0].git.direcories: unknown field `direcories`: did you mean `directories`?
-    "#]]);
+    "#]],
+    );
     check(
         &spec(
             &git("directories: [{path: 'apps/['}, {path: apps/web}]"),

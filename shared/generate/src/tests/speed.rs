@@ -6,11 +6,8 @@ use std::time::Instant;
 /// A template as sets in the field have it: ten expressions and a block of helm values.
 fn realistic(go: bool) -> String {
     let of = |name: &str| if go { format!("{{{{.{name}}}}}") } else { format!("{{{{{name}}}}}") };
-    let label = if go {
-        "{{index .metadata.labels `env`}}".to_owned()
-    } else {
-        "{{metadata.labels.env}}".to_owned()
-    };
+    let label =
+        if go { "{{index .metadata.labels `env`}}".to_owned() } else { "{{metadata.labels.env}}".to_owned() };
     format!(
         "goTemplate: {go}\ngenerators: [{{clusters: {{selector: {{matchLabels: {{env: prod}}}}, values: {{v: '{name}-v'}}}}}}]\ntemplate:\n  metadata: {{name: '{normal}-web', labels: {{env: '{label}', cluster: '{name}'}}}}\n  spec:\n    project: default\n    source:\n      repoURL: https://git.example/fleet.git\n      path: apps/{label}\n      targetRevision: '{value}'\n      helm: {{values: \"cluster: {name}\\nserver: {server}\\nenv: {label}\\n\"}}\n    destination: {{server: '{server}', namespace: 'web-{name}'}}\n",
         name = of("name"),

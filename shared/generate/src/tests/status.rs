@@ -35,11 +35,15 @@ fn check(spec: &str, failed: Option<&str>, expect: Expect) {
 
 #[test]
 fn all_is_well() {
-    check(&spec("- list: {elements: [{app: a}]}", "{{app}}", "p", "https://a"), None, expect![[r#"
+    check(
+        &spec("- list: {elements: [{app: a}]}", "{{app}}", "p", "https://a"),
+        None,
+        expect![[r#"
         ErrorOccurred=False 2026-11-21T12:00:00Z ApplicationSetUpToDate: Successfully generated parameters for all Applications
         ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
         ResourcesUpToDate=True 2026-11-21T12:00:00Z ApplicationSetUpToDate: ApplicationSet up to date
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -57,41 +61,57 @@ fn a_write_failed() {
 
 #[test]
 fn a_generator_failed() {
-    check(&spec("- gti: {}", "{{app}}", "p", "https://a"), None, expect![[r#"
+    check(
+        &spec("- gti: {}", "{{app}}", "p", "https://a"),
+        None,
+        expect![[r#"
         ErrorOccurred=True 2026-11-21T12:00:00Z ApplicationGenerationFromParamsError: spec.generators[0].gti: unknown generator `gti`: did you mean `git`?
         ParametersGenerated=False 2026-11-21T12:00:00Z ErrorOccurred: spec.generators[0].gti: unknown generator `gti`: did you mean `git`?
         ResourcesUpToDate=False 2026-11-21T12:00:00Z ApplicationGenerationFromParamsError: spec.generators[0].gti: unknown generator `gti`: did you mean `git`?
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_template_failed() {
-    check(&spec("- list: {elements: [{app: a}]}", "{{.app}}", "p", "https://a"), None, expect![[r#"
+    check(
+        &spec("- list: {elements: [{app: a}]}", "{{.app}}", "p", "https://a"),
+        None,
+        expect![[r#"
         ErrorOccurred=True 2026-11-21T12:00:00Z RenderTemplateParamsError: spec.template.metadata.name: `{{.app}}` is left in the generated name: uses Go template syntax: set goTemplate: true
         ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
         ResourcesUpToDate=False 2026-11-21T12:00:00Z RenderTemplateParamsError: spec.template.metadata.name: `{{.app}}` is left in the generated name: uses Go template syntax: set goTemplate: true
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_application_is_not_valid() {
-    check(&spec("- list: {elements: [{app: a}, {app: A}]}", "{{app}}", "p", "https://a"), None, expect![[r#"
+    check(
+        &spec("- list: {elements: [{app: a}, {app: A}]}", "{{app}}", "p", "https://a"),
+        None,
+        expect![[r#"
         ErrorOccurred=True 2026-11-21T12:00:00Z ApplicationValidationError: application `A`: spec.template.metadata.name: `A` cannot be the name of an Application: use lower-case letters, digits, `-` and `.`, at most 253: nameNormalized, path.basenameNormalized, or `normalize` with goTemplate
         ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
         ResourcesUpToDate=False 2026-11-21T12:00:00Z ApplicationValidationError: application `A`: spec.template.metadata.name: `A` cannot be the name of an Application: use lower-case letters, digits, `-` and `.`, at most 253: nameNormalized, path.basenameNormalized, or `normalize` with goTemplate
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn fields_without_effect_are_named() {
     let spec =
         spec("- list: {elements: [{app: a}], elemnts: []}\n- pullRequest: {}", "{{app}}", "p", "https://a");
-    check(&spec.replace("path: 'p'", "helm: {values: a}"), None, expect![[r#"
+    check(
+        &spec.replace("path: 'p'", "helm: {values: a}"),
+        None,
+        expect![[r#"
         ErrorOccurred=False 2026-11-21T12:00:00Z ApplicationSetUpToDate: Successfully generated parameters for all Applications
         ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
         ResourcesUpToDate=True 2026-11-21T12:00:00Z ApplicationSetUpToDate: ApplicationSet up to date
         UnsupportedFields=True 2026-11-21T12:00:00Z NoEffectYet: spec.generators[0].list.elemnts: unknown field `elemnts`: did you mean `elements`?; spec.generators[1].pullRequest: the `pullRequest` generator is not acted on yet and gives no Applications: use list, clusters, git, matrix or merge; spec.template.spec.source.helm: Helm charts are not rendered yet; commit the rendered manifests
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

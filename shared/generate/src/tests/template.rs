@@ -18,7 +18,9 @@ const TEMPLATE: &str = "template:\n  metadata: {name: '{{app}}', labels: {'{{app
 #[test]
 fn map_keys_are_templates_and_nulls_are_lost() {
     let spec = "generators: [{list: {elements: [{app: a}]}}]\ntemplate:\n  metadata: {name: '{{app}}', namespace: elsewhere, labels: {'{{app}}-key': '{{app}}'}, annotations: {}}\n  spec:\n    project: default\n    destination: {name: eu}\n    source: {repoURL: r, helm: {valuesObject: {'{{app}}': ['{{app}}', 1, true], gone: null, keep: '{{unknown}}'}}}\n    syncPolicy: {automated: {prune: true}}\n";
-    check(spec, expect![[r#"
+    check(
+        spec,
+        expect![[r#"
         {
           "apiVersion": "argoproj.io/v1alpha1",
           "kind": "Application",
@@ -56,14 +58,17 @@ fn map_keys_are_templates_and_nulls_are_lost() {
               }
             }
           }
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
 fn finalizers() {
     let list = "generators: [{list: {elements: [{app: a}]}}]\n";
     let preserving = format!("syncPolicy: {{preserveResourcesOnDeletion: true}}\n{list}{TEMPLATE}");
-    check(&preserving, expect![[r#"
+    check(
+        &preserving,
+        expect![[r#"
         {
           "apiVersion": "argoproj.io/v1alpha1",
           "kind": "Application",
@@ -84,9 +89,12 @@ fn finalizers() {
               "repoURL": "r"
             }
           }
-        }"#]]);
+        }"#]],
+    );
     let own = format!("{list}{}", TEMPLATE.replace("labels:", "finalizers: [mine], labels:"));
-    check(&own, expect![[r#"
+    check(
+        &own,
+        expect![[r#"
         {
           "apiVersion": "argoproj.io/v1alpha1",
           "kind": "Application",
@@ -110,7 +118,8 @@ fn finalizers() {
               "repoURL": "r"
             }
           }
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -148,7 +157,9 @@ fn an_empty_parameter_set_is_not_rendered() {
 #[test]
 fn a_generators_template_goes_first() {
     let spec = "generators:\n- list:\n    elements: [{app: a}]\n    template:\n      metadata: {name: '', labels: {tier: '{{app}}'}}\n      spec:\n        project: other\n        destination: {namespace: 'ns-{{app}}'}\n        syncPolicy: {automated: {prune: false, selfHeal: true}, syncOptions: [A=1]}\ntemplate:\n  metadata: {name: '{{app}}', labels: {base: '1'}}\n  spec:\n    project: default\n    destination: {name: eu, namespace: base}\n    source: {repoURL: r, path: p}\n    syncPolicy: {automated: {prune: true}, syncOptions: [B=1, C=1]}\n";
-    check(spec, expect![[r#"
+    check(
+        spec,
+        expect![[r#"
         {
           "apiVersion": "argoproj.io/v1alpha1",
           "kind": "Application",
@@ -183,13 +194,16 @@ fn a_generators_template_goes_first() {
               ]
             }
           }
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
 fn template_patch() {
     let patch = "templatePatch: |\n  metadata:\n    finalizers: [also]\n    name: '{{app}}-patched'\n    namespace: elsewhere\n  spec:\n    project: stolen\n    source: {path: null, targetRevision: '{{app}}'}\n    syncPolicy: {syncOptions: [X=1]}\n";
-    check(&format!("generators: [{{list: {{elements: [{{app: a}}]}}}}]\n{patch}{TEMPLATE}"), expect![[r#"
+    check(
+        &format!("generators: [{{list: {{elements: [{{app: a}}]}}}}]\n{patch}{TEMPLATE}"),
+        expect![[r#"
         {
           "apiVersion": "argoproj.io/v1alpha1",
           "kind": "Application",
@@ -219,7 +233,8 @@ fn template_patch() {
               ]
             }
           }
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -230,7 +245,9 @@ fn template_patches_that_do_nothing_or_fail() {
             TEMPLATE.replace("{{app}}", "{{.app}}")
         )
     };
-    check(&with("{{ if eq .app \"b\" }}spec: {}{{ end }}"), expect![[r#"
+    check(
+        &with("{{ if eq .app \"b\" }}spec: {}{{ end }}"),
+        expect![[r#"
         {
           "apiVersion": "argoproj.io/v1alpha1",
           "kind": "Application",
@@ -254,23 +271,35 @@ fn template_patches_that_do_nothing_or_fail() {
               "repoURL": "r"
             }
           }
-        }"#]]);
-    check(&with("- list"), expect![[r#"
+        }"#]],
+    );
+    check(
+        &with("- list"),
+        expect![[r#"
         problem: spec.templatePatch: the rendered patch is not a map: write `spec:` and below it what to change
-    "#]]);
-    check(&with("spec: {a: [}"), expect![[r#"
+    "#]],
+    );
+    check(
+        &with("spec: {a: [}"),
+        expect![[r#"
         problem: spec.templatePatch: the rendered patch is not YAML: line 1, column 12: a value is expected here: quote it if it starts with a special character
-    "#]]);
+    "#]],
+    );
     let object = with("spec: {source: {helm: {valuesObject: {a: 1}}}}");
-    check(&object.replace("path: p", "helm: {valuesObject: {b: 2}}"), expect![[r#"
+    check(
+        &object.replace("path: p", "helm: {valuesObject: {b: 2}}"),
+        expect![[r#"
         problem: spec.templatePatch.spec.source.helm.valuesObject: a valuesObject that the template sets cannot be patched: set it in one place only
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn parameters_are_one_object_across_fields() {
     let spec = "goTemplate: true\ngenerators: [{list: {elements: [{app: a}]}}]\ntemplate:\n  metadata: {name: '{{ $_ := set . \"x\" \"seen\" }}{{.app}}'}\n  spec: {project: default, destination: {name: eu, namespace: '{{.x}}'}}\n";
-    check(spec, expect![[r#"
+    check(
+        spec,
+        expect![[r#"
         {
           "apiVersion": "argoproj.io/v1alpha1",
           "kind": "Application",
@@ -288,5 +317,6 @@ fn parameters_are_one_object_across_fields() {
             },
             "project": "default"
           }
-        }"#]]);
+        }"#]],
+    );
 }

@@ -14,7 +14,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Map<String, Value>>, String> {
     let expected = || "it must hold a map or a list of maps: write `key: value`".to_owned();
     match yaml::parse(text).map_err(|error| error.to_string())? {
         Value::Array(items) => items.into_iter().map(object).collect::<Option<_>>().ok_or_else(expected),
-        single => Ok(vec![object(single).ok_or_else(expected)?]),
+        single @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
+            Ok(vec![object(single).ok_or_else(expected)?])
+        }
     }
 }
 

@@ -14,7 +14,7 @@
 //! # Why
 //! Deliberate differences from Go, each towards reading what was meant: `%YAML 1.2` is accepted; JSON with surrogate escapes or tabs is read;
 //! a key that is the string `<<` and text with U+0085, U+2028 or U+2029 are written in double quotes, since Go's output of these does
-//! not read back as the same value. The grammar is the parser's, YAML 1.2; where real files rely on YAML 1.1's, `repair` bridges the gap.
+//! not read back as the same value; `{a:}` has the key `a`, not `a:`. The grammar is the parser's, YAML 1.2; where real files rely on YAML 1.1's, `repair` bridges the gap.
 //! Left: a flow collection indented by tabs within a block mapping is refused, with a remedy.
 
 mod compose;

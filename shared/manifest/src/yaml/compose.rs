@@ -202,13 +202,17 @@ impl<'a> Stream<'a> {
     }
 
     /// Whether `scalar` is a block text that the end of the input cuts off in the middle of a line: go-yaml adds no line break there, the
-    /// parser does. The span of a block text starts at its first content, so in the column of its indentation.
+    /// parser does. The span of a block text starts at its first content, so in the column of its indentation; without content it starts at
+    /// the indicator, and the parser adds a break only for a single line of blanks.
     fn ends_open(&self, scalar: &str, style: ScalarStyle, span: Span) -> bool {
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        block
-            && !self.text.ends_with(['\n', '\r'])
-            && scalar.ends_with('\n')
-            && (span.end.col() >= span.start.col().max(1) || scalar == "\n")
+        if !block || self.text.ends_with(['\n', '\r']) || !scalar.ends_with('\n') {
+            return false;
+        }
+        if scalar.bytes().all(|byte| byte == b'\n') {
+            return span.end.line() == span.start.line() + 1;
+        }
+        span.end.col() >= span.start.col().max(1)
     }
 
     fn open(&mut self, frames: &mut Vec<Frame>, open: Open, anchor: usize, at: Marker) -> Result<(), Error> {

@@ -129,6 +129,7 @@ async fn ten_thousand_files() {
         fixture.app.write(&format!("apps/{}/{}/c{n}.yaml", n / 1000, n / 10), text);
     }
     let commit = fixture.app.commit_all("many");
+    fixture.app.git(&["gc", "-q"]);
     let timed = |what, from: Instant| println!("{what}: {:?}", from.elapsed());
     let from = Instant::now();
     fixture.fetch(&commit).await.unwrap();

@@ -53,6 +53,8 @@ impl Repository {
         let folder = folder.into();
         std::fs::create_dir_all(&folder).expect("a folder for the repository");
         git(&folder, &["init", "-q", "-b", "main", "."]);
+        // Not in the background of a test.
+        git(&folder, &["config", "gc.auto", "0"]);
         Self { folder }
     }
 

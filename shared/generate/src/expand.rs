@@ -4,6 +4,7 @@ use crate::check::{self, Verdict};
 use crate::engine::Engine;
 use crate::generators::{self, Produced};
 use crate::outcome::{Expansion, Generated, Outcome, Problem, Reason, Rejected};
+use crate::reconcile;
 use crate::render::Renderer;
 use crate::run::{Run, Stop, failed};
 use crate::{Inputs, Repository, fields};
@@ -36,6 +37,7 @@ pub fn generate(set: &Value, inputs: &Inputs) -> Outcome {
     }
     let rendered = rendered(&renderer, engine.go_template, &produced, &mut problems);
     let mut expansion = if problems.is_empty() { sorted(rendered) } else { stopped(problems) };
+    run.unsupported.extend(reconcile::without_effect(set));
     expansion.unsupported = run.unsupported.into_iter().collect();
     expansion.requeue_after = generator_entries(set).filter_map(generators::requeue).min();
     Outcome::Done(expansion)

@@ -1,12 +1,16 @@
 //! What writing an expansion changes, and the brake on deletion (design §4).
 //!
 //! An update replaces the whole spec and all labels, annotations and finalizers, but for what `preservedFields` and Argo CD itself keep.
-//! Applications that are being deleted are left alone. When the expansion has problems, nothing changes.
+//! Fields under `ignoreApplicationDifferences` stay as they are. Applications that are being deleted are left alone. When the expansion has problems, nothing changes.
+
+mod ignored;
 
 use crate::outcome::{Changes, Expansion, Held};
 use serde_json::{Value, json};
 use shared_model::{APPROVE_DELETIONS_ANNOTATION, Digest};
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use ignored::without_effect;
 
 /// Annotations that live on an Application without being in its template (`defaultPreservedAnnotations`).
 const KEPT_ANNOTATIONS: [&str; 3] =
@@ -133,6 +137,7 @@ fn merged(set: &Value, current: &Value, generated: &Value, owner: &Value) -> Val
             None => drop(metadata.remove(key)),
         }
     }
+    ignored::keep(set, name(current), current, &mut merged);
     own(&mut merged, owner);
     merged
 }

@@ -30,10 +30,8 @@ const SOURCE: &[(&str, &str)] = &[
     ("directory.jsonnet", "Jsonnet is not evaluated; commit the rendered manifests"),
 ];
 
-const APPLICATION_SET: &[(&str, &str)] = &[
-    ("spec.ignoreApplicationDifferences", "the set writes these fields as its template says"),
-    ("spec.strategy.deletionOrder", "Applications are deleted in name order"),
-];
+const APPLICATION_SET: &[(&str, &str)] =
+    &[("spec.strategy.deletionOrder", "Applications are deleted in name order")];
 
 /// The unsupported fields that an Application sets, in path order.
 pub fn application(object: &Value) -> Vec<Unsupported> {

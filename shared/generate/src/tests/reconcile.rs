@@ -154,3 +154,28 @@ fn applications_that_are_going_are_left_alone() {
     }
     assert_eq!(changes(&listing(&["a"]), &current), Changes::default());
 }
+
+#[test]
+fn ignored_differences_stay_as_they_are() {
+    let mut current = existing(&["a", "b"]);
+    for application in &mut current {
+        application["spec"]["syncPolicy"] = json!({"automated": null});
+        application["spec"]["source"]["path"] = json!("edited");
+        application["spec"]["source"].as_object_mut().unwrap().remove("targetRevision");
+    }
+    let mut set = listing(&["a", "b"]);
+    set["spec"]["ignoreApplicationDifferences"] = json!([
+        {"jsonPointers": ["/spec/syncPolicy", "/spec/source/targetRevision", "/spec/nowhere/0", "no pointer"]},
+        {"name": "b", "jsonPointers": ["/spec/source/path"]},
+    ]);
+    let updated = changes(&set, &current).update;
+    assert_eq!(names(&updated), ["a"]);
+    assert_eq!(updated[0]["spec"]["source"], json!({"repoURL": super::REPO, "path": "p"}));
+    assert_eq!(updated[0]["spec"]["syncPolicy"], json!({"automated": null}));
+    set["spec"]["ignoreApplicationDifferences"] = json!([{"jqPathExpressions": [".spec.source"]}]);
+    let unsupported = expand(&set, &World::default()).unsupported;
+    assert_eq!(
+        unsupported[0].to_string(),
+        "spec.ignoreApplicationDifferences[0].jqPathExpressions: jq paths are not acted on yet, the set writes these fields as its template says: use jsonPointers"
+    );
+}

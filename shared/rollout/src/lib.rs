@@ -25,6 +25,7 @@ mod proof;
 mod record;
 mod release;
 mod report;
+mod status;
 mod step;
 mod supersede;
 mod terms;
@@ -37,6 +38,7 @@ pub use observe::observe;
 pub use plan::plan;
 pub use record::{Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, WaveHead};
 pub use report::{Report, RolloutReport, WaveReport};
+pub use status::{application_status, status};
 pub use step::{Change, Plan, Step, Writes, apply, apply_step};
 pub use wait::Wait;
 

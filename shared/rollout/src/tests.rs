@@ -5,4 +5,6 @@ mod oracle;
 mod world;
 
 mod invariants;
+mod observe;
 mod scripts;
+mod status;

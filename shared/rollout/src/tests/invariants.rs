@@ -387,8 +387,15 @@ impl Onlooker for Explained {
     }
 }
 
+/// A hundred stories each, or as many as PROPTEST_CASES asks for.
+fn config() -> ProptestConfig {
+    let asked = ProptestConfig::default().cases;
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { asked } else { 100 };
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn proven_first(story in story()) {

@@ -201,10 +201,6 @@ impl World {
         }
     }
 
-    pub(crate) fn after(&mut self, seconds: i64) {
-        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
-    }
-
     /// Plans, checks the plan, and commits it.
     pub(crate) fn run(&mut self) -> (Plan, Report) {
         let (plan, report) = plan(&self.fleet, self.now);
@@ -218,9 +214,5 @@ impl World {
 
     pub(crate) fn lead(&self) -> Option<&Rollout> {
         self.fleet.lines.get(&owner())?.lead()
-    }
-
-    pub(crate) fn phase(&self, rollout: &str) -> Phase {
-        self.fleet.lines[&owner()].get(&RolloutName::new(rollout)).unwrap().head.phase
     }
 }

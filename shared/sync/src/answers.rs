@@ -1,8 +1,8 @@
 //! What the cluster answers and tells, taken in.
 
 use crate::Failure;
-use crate::live::{Live, Origin, Seen};
-use crate::machine::{Deletion, Goal, Machine, Purpose, Read};
+use crate::live::{Live, Origin};
+use crate::machine::{Deletion, Goal, Machine, Purpose};
 use crate::retry::{Again, POLITE};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -27,6 +27,7 @@ impl Machine {
             if desired.is_none() && !self.operation.runs(id) && !self.flights.contains_key(id) {
                 self.inventory.gone(id);
                 self.world.remove(id);
+                self.watch_changed = true;
             }
         }
         self.poll_deletion(id);
@@ -35,35 +36,35 @@ impl Machine {
     pub(crate) fn note_difference(&mut self, id: &ObjectId) {
         let Goal::Run(assignment) = &self.goal else { return };
         let resource = assignment.desired(id).is_some_and(crate::assignment::Desired::is_resource);
-        if resource && self.world.get(id).is_some_and(Seen::differs) {
-            self.differing.insert(id.clone());
-        } else {
-            self.differing.remove(id);
-        }
+        let seen = self.world.get(id).filter(|seen| resource && seen.differs());
+        let mark = |set: &mut std::collections::BTreeSet<ObjectId>, marked: bool| {
+            if marked {
+                set.insert(id.clone());
+            } else {
+                set.remove(id);
+            }
+        };
+        mark(&mut self.differing, seen.is_some());
+        mark(&mut self.drifted, seen.is_some_and(|seen| seen.written));
     }
 
     /// An object could not be read.
-    pub(crate) fn unread(&mut self, id: ObjectId, failure: &Failure, now: Timestamp) {
-        if !self.world.contains_key(&id) {
+    pub(crate) fn unread(&mut self, id: &ObjectId, failure: &Failure, now: Timestamp) {
+        if !self.world.contains_key(id) {
             return;
         }
         if let Failure::KindUnknown(_) | Failure::NotFound(_) = failure {
-            self.reads.remove(&id);
-            self.news(&id, None, Origin::Elsewhere);
+            self.reads.answered(id);
+            self.news(id, None, Origin::Elsewhere);
             return;
         }
-        let seen = self.world.get_mut(&id).expect("looked up above");
-        let before = match self.reads.get(&id) {
-            Some(Read::Later(again)) => Some(again.clone()),
-            Some(Read::Wanted | Read::Asked) | None => None,
-        };
-        let again = Again::after(before.as_ref(), POLITE, failure, now);
+        self.reads.failed(id, failure, now);
+        let seen = self.world.get_mut(id).expect("looked up above");
         if matches!(seen.live, Live::Unknown | Live::Unreadable(_)) {
             let live = Live::Unreadable(failure.to_string());
             self.changed |= seen.live != live;
             seen.live = live;
         }
-        self.reads.insert(id, Read::Later(again));
     }
 
     /// An apply ended.
@@ -80,7 +81,7 @@ impl Machine {
                 Ok(object) => self.news(id, Some(&object), Origin::Elsewhere),
                 // Whether the write arrived all the same is to be read.
                 Err(_) if stale && self.world.contains_key(id) => {
-                    self.reads.insert(id.clone(), Read::Wanted);
+                    self.reads.want(id);
                 }
                 Err(_) => {}
             }
@@ -92,7 +93,7 @@ impl Machine {
                 if let Some(seen) = self.world.get_mut(id).filter(|_| flight.purpose != Purpose::Namespace) {
                     seen.written = true;
                 }
-                self.reads.remove(id);
+                self.reads.answered(id);
                 self.news(id, Some(&object), Origin::OurWrite);
                 match flight.purpose {
                     Purpose::Job => self.operation.applied(id),
@@ -129,7 +130,7 @@ impl Machine {
             Ok(()) | Err(Failure::NotFound(_)) => {
                 self.deletions.insert(id.clone(), Deletion::Accepted(flight.uid));
                 if self.world.contains_key(id) {
-                    self.reads.insert(id.clone(), Read::Wanted);
+                    self.reads.want(id);
                 }
                 if !flight.stale {
                     self.operation.deleted(id);
@@ -144,7 +145,7 @@ impl Machine {
                 self.deletions.insert(id.clone(), Deletion::Retry(again));
                 // A conflict means that the uid is another one: read before judging again.
                 if matches!(failure, Failure::Conflict(_)) && self.world.contains_key(id) {
-                    self.reads.insert(id.clone(), Read::Wanted);
+                    self.reads.want(id);
                 }
                 if !flight.stale {
                     self.operation.failed(id, &failure, false, now);

@@ -140,7 +140,7 @@ pub enum Failure {
     /// 400, 413 or 422, admission or schema: the object itself is refused.
     #[error("refused: {0}")]
     Invalid(String),
-    /// The API server does not serve the kind (its definition may yet come).
+    /// The API server answered that it does not serve the kind (its definition may yet come): none of its objects exist.
     #[error("unknown kind: {0}")]
     KindUnknown(String),
     /// No answer: connection, timeout, 5xx. Nobody's fault; uses up no tries.

@@ -3,7 +3,7 @@
 use crate::Action;
 use crate::assignment::Assignment;
 use crate::live::{Judge, Live, Seen};
-use crate::machine::{Deletion, Goal, Machine, Read, written_id};
+use crate::machine::{Deletion, Goal, Machine, written_id};
 use crate::operation::Operation;
 use crate::removal::Removal;
 use shared_manifest::ObjectId;
@@ -43,7 +43,7 @@ impl Machine {
             let seen = self.world.entry(desired.id.clone()).or_insert_with(|| Seen::new(false));
             if !same || matches!(seen.live, Live::Unknown) {
                 seen.forget_writes();
-                self.reads.insert(desired.id.clone(), Read::Wanted);
+                self.reads.want(&desired.id);
             }
         }
         self.operation = Operation::of(&assignment);
@@ -51,6 +51,7 @@ impl Machine {
         self.inventory.set_wanted(|id| wanted.contains(id));
         self.keep_only(|id| wanted.contains(id));
         self.differing.clear();
+        self.drifted.clear();
         for desired in assignment.resources() {
             self.note_difference(&desired.id);
         }
@@ -60,6 +61,7 @@ impl Machine {
         self.inventory.set_wanted(|_| false);
         self.keep_only(|_| false);
         self.differing.clear();
+        self.drifted.clear();
         self.operation = Operation::default();
         self.goal = Goal::Remove(removal);
     }
@@ -68,13 +70,14 @@ impl Machine {
     fn keep_only(&mut self, wanted: impl Fn(&ObjectId) -> bool) {
         let inventory = &self.inventory.ids;
         self.world.retain(|id, _| wanted(id) || inventory.contains(id));
-        self.reads.retain(|id, _| wanted(id) || inventory.contains(id));
+        self.reads.retain(|id| wanted(id) || inventory.contains(id));
+        self.watch_changed = true;
         for id in inventory.iter().filter(|id| !wanted(id)) {
             let seen = self.world.entry(id.clone()).or_insert_with(|| Seen::new(false));
             seen.forget_writes();
             match &mut seen.live {
                 Live::Unknown => {
-                    self.reads.insert(id.clone(), Read::Wanted);
+                    self.reads.want(id);
                 }
                 Live::Present(facts) => facts.drift.clear(),
                 Live::Absent | Live::Unreadable(_) => {}
@@ -86,16 +89,12 @@ impl Machine {
     fn supersede(&mut self) {
         self.recall_writes();
         self.outbox.retain(|action| matches!(action, Action::SaveInventory(_) | Action::ReportChanged));
-        for read in self.reads.values_mut() {
-            // Reads in flight are answered; those taken back are asked for again.
-            *read = Read::Wanted;
-        }
+        self.reads.ask_again();
         self.flights.values_mut().for_each(|flight| flight.stale = true);
         self.heals.clear();
         self.cleanup.clear();
         self.deletions.retain(|_, deletion| matches!(deletion, Deletion::Accepted(_)));
         self.healed = 0;
-        self.watched.clear();
         self.changed = true;
     }
 
@@ -122,6 +121,7 @@ impl Machine {
                 self.recall_writes();
                 self.operation = Operation::of(&assignment);
                 self.world.values_mut().for_each(Seen::forget_writes);
+                self.drifted.clear();
             }
             self.changed = true;
         }

@@ -25,6 +25,15 @@
 //! machine.report() -> Report;  machine.position() -> Position;  machine.inventory() -> impl Iterator<Item = &ObjectId>
 //! ```
 //!
+//! What the caller owes it:
+//! - every write gets an answer, sooner or later: a write without one blocks the next write of that object;
+//!   a connection that broke is [`Failure::Unreachable`];
+//! - `Live(id, None)` and [`Failure::KindUnknown`] are certain: trouble of discovery is `Unreachable`;
+//! - ids in events are those of the actions: where discovery says that a kind is cluster-scoped although the id
+//!   names a namespace (a custom resource whose definition is not in the release), the caller translates;
+//! - the journal keeps assignment, inventory and whether the report said `Succeeded`
+//!   ([`Machine::resume`]); a restart in the middle of a sync starts that sync again.
+//!
 //! What it refuses to know: the network, Kubernetes clients, discovery, the clock, other applications.
 
 mod answers;
@@ -40,6 +49,7 @@ mod operation;
 mod options;
 mod plan;
 mod prune;
+mod reads;
 mod removal;
 mod report;
 mod retry;

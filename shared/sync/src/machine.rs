@@ -9,6 +9,7 @@ use crate::heal::Heals;
 use crate::inventory::Inventory;
 use crate::live::{Judge, Origin, World};
 use crate::operation::{Operation, Stage};
+use crate::reads::Reads;
 use crate::removal::Removal;
 use crate::retry::Again;
 use crate::{Action, Event};
@@ -27,9 +28,11 @@ pub struct Machine {
     pub(crate) mode: Mode,
     pub(crate) paused: bool,
     pub(crate) world: World,
-    pub(crate) reads: BTreeMap<ObjectId, Read>,
+    pub(crate) reads: Reads,
     /// Resources of the release that are absent or differ.
     pub(crate) differing: BTreeSet<ObjectId>,
+    /// Of those, what was as the release says before: what self-heal is about.
+    pub(crate) drifted: BTreeSet<ObjectId>,
     pub(crate) inventory: Inventory,
     pub(crate) operation: Operation,
     pub(crate) heals: Heals,
@@ -39,7 +42,10 @@ pub struct Machine {
     pub(crate) cleanup: BTreeSet<ObjectId>,
     pub(crate) flights: BTreeMap<ObjectId, Flight>,
     pub(crate) outbox: VecDeque<Action>,
-    pub(crate) watched: BTreeSet<ObjectId>,
+    /// Other objects are to be watched than the last watch said.
+    pub(crate) watch_changed: bool,
+    /// The outbox has a [`Action::ReportChanged`].
+    report_queued: bool,
     /// Something that the report shows is new.
     pub(crate) changed: bool,
     pub(crate) now: Timestamp,
@@ -50,14 +56,6 @@ pub struct Machine {
 pub(crate) enum Goal {
     Run(Arc<Assignment>),
     Remove(Removal),
-}
-
-/// A read that is to be made.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Read {
-    Wanted,
-    Asked,
-    Later(Again),
 }
 
 /// A deletion that was asked for.
@@ -147,8 +145,9 @@ impl Machine {
             mode: Mode::Enforce,
             paused: false,
             world: World::new(),
-            reads: BTreeMap::new(),
+            reads: Reads::default(),
             differing: BTreeSet::new(),
+            drifted: BTreeSet::new(),
             inventory: Inventory::new(inventory),
             operation: Operation::default(),
             heals: Heals::default(),
@@ -157,7 +156,8 @@ impl Machine {
             cleanup: BTreeSet::new(),
             flights: BTreeMap::new(),
             outbox: VecDeque::new(),
-            watched: BTreeSet::new(),
+            watch_changed: true,
+            report_queued: false,
             changed: true,
             now,
         }
@@ -177,10 +177,10 @@ impl Machine {
                 }
             }
             Event::Live(id, object) => {
-                self.reads.remove(&id);
+                self.reads.answered(&id);
                 self.news(&id, object.as_deref(), Origin::Elsewhere);
             }
-            Event::Unread(id, failure) => self.unread(id, &failure, now),
+            Event::Unread(id, failure) => self.unread(&id, &failure, now),
             Event::Applied(id, result) => self.applied(&id, result, now),
             Event::Deleted(id, result) => self.deleted(&id, result, now),
             Event::Paused(paused) => {
@@ -204,6 +204,9 @@ impl Machine {
     /// The next thing to do; `None` when there is nothing until the next event.
     pub fn poll_action(&mut self) -> Option<Action> {
         let action = self.outbox.pop_front()?;
+        if action == Action::ReportChanged {
+            self.report_queued = false;
+        }
         if let Some(id) = written_id(&action)
             && let Some(flight) = self.flights.get_mut(id)
         {
@@ -214,11 +217,8 @@ impl Machine {
 
     /// When [`Event::Tick`] is due, and why.
     pub fn poll_timeout(&self) -> Option<(Timestamp, &'static str)> {
-        let reads = self.reads.values().filter_map(|read| match read {
-            Read::Later(again) => Some((again.due, "read an object again")),
-            Read::Wanted | Read::Asked => None,
-        });
-        let mut due: Vec<(Timestamp, &'static str)> = reads.collect();
+        let mut due: Vec<(Timestamp, &'static str)> =
+            self.reads.due().map(|due| (due, "read an object again")).collect();
         if self.may_write() {
             due.extend(self.operation.due().map(|until| (until, "try the sync again")));
             due.extend(self.deletions.values().filter_map(|deletion| match deletion {
@@ -255,7 +255,9 @@ impl Machine {
 
     fn decide(&mut self, now: Timestamp) {
         self.now = now;
-        self.read(now);
+        for id in self.reads.take_due(now) {
+            self.outbox.push_back(Action::Get(id));
+        }
         match self.goal.clone() {
             Goal::Run(assignment) => {
                 if self.may_write() {
@@ -270,35 +272,14 @@ impl Machine {
             self.outbox.push_back(Action::SaveInventory(ids));
         }
         self.watch();
-        if std::mem::take(&mut self.changed) && !self.outbox.contains(&Action::ReportChanged) {
+        if std::mem::take(&mut self.changed) && !std::mem::replace(&mut self.report_queued, true) {
             self.outbox.push_back(Action::ReportChanged);
         }
     }
 
-    fn read(&mut self, now: Timestamp) {
-        for (id, read) in &mut self.reads {
-            let due = match read {
-                Read::Wanted => true,
-                Read::Asked => false,
-                Read::Later(again) => again.due <= now,
-            };
-            if due {
-                *read = Read::Asked;
-                self.outbox.push_back(Action::Get(id.clone()));
-            }
-        }
-    }
-
-    /// Whether everything that is to be read was read, or cannot be for now.
-    pub(crate) fn all_read(&self) -> bool {
-        self.reads.values().all(|read| matches!(read, Read::Later(_)))
-    }
-
     fn watch(&mut self) {
-        let same = self.watched.len() == self.world.len() && self.watched.iter().eq(self.world.keys());
-        if !same {
-            self.watched = self.world.keys().cloned().collect();
-            self.outbox.push_back(Action::Watch(self.watched.clone()));
+        if std::mem::take(&mut self.watch_changed) {
+            self.outbox.push_back(Action::Watch(self.world.keys().cloned().collect()));
         }
     }
 

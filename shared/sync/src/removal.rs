@@ -1,8 +1,7 @@
 //! Removal: with cascade everything of ours goes, the last wave first; without, it is forgotten.
 
 use crate::live::{Facts, Live};
-use crate::machine::{Deletion, Goal, Machine, Purpose, Read};
-use crate::retry::{Again, later};
+use crate::machine::{Deletion, Goal, Machine, Purpose};
 use crate::{Action, Propagation};
 use jiff::Timestamp;
 use shared_manifest::ObjectId;
@@ -35,7 +34,7 @@ impl Machine {
         if removal.cascade {
             let unreadable =
                 self.world.values().any(|seen| matches!(seen.live, Live::Unreadable(_) | Live::Unknown));
-            if !self.inventory.known || !self.all_read() || unreadable {
+            if !self.inventory.known || !self.reads.are_done() || unreadable {
                 return;
             }
             let targets = self.removable();
@@ -49,6 +48,7 @@ impl Machine {
         self.inventory.clear();
         self.world.clear();
         self.reads.clear();
+        self.watch_changed = true;
         self.deletions.clear();
         self.goal = Goal::Remove(Removal { done: true, ..*removal });
         self.changed = true;
@@ -85,10 +85,8 @@ impl Machine {
         let Some(facts) = self.world.get(id).and_then(|seen| seen.facts()) else { return };
         if facts.uid != *uid {
             self.deletions.remove(id);
-        } else if !self.reads.contains_key(id) {
-            let due = later(self.now, LOOK_AGAIN);
-            let again = Again { due, failed: 0, message: "is being deleted".to_owned() };
-            self.reads.insert(id.clone(), Read::Later(again));
+        } else {
+            self.reads.look_again(id, LOOK_AGAIN, self.now);
         }
     }
 }

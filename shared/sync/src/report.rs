@@ -3,7 +3,7 @@
 use crate::assignment::{Assignment, Desired};
 use crate::hooks::{self, Outcome};
 use crate::live::{Live, Seen};
-use crate::machine::{Deletion, Goal, Machine, Read};
+use crate::machine::{Deletion, Goal, Machine};
 use crate::operation::{Namespace, Stage};
 use crate::plan::JobState;
 use crate::prune;
@@ -164,9 +164,7 @@ impl Machine {
                 }
                 _ => operation.message.clone(),
             },
-            Stage::Start if self.reads.values().any(|read| !matches!(read, Read::Later(_))) => {
-                "reads what is there".to_owned()
-            }
+            Stage::Start if !self.reads.are_done() => "reads what is there".to_owned(),
             Stage::Start => String::new(),
             Stage::Groups | Stage::Aftermath => self.waiting(assignment),
         };
@@ -218,7 +216,7 @@ impl Machine {
 
     fn sync_state(&self, assignment: &Assignment, leftovers: bool) -> SyncState {
         let unknown = |id: &ObjectId| {
-            let waited = matches!(self.reads.get(id), Some(Read::Wanted | Read::Asked));
+            let waited = self.reads.waits_for(id);
             let live = self.world.get(id).map(|seen| &seen.live);
             waited && self.operation.stage == Stage::Start
                 || matches!(live, None | Some(Live::Unknown | Live::Unreadable(_)))

@@ -19,7 +19,7 @@ impl Machine {
     pub(crate) fn step_operation(&mut self, assignment: &Arc<Assignment>, now: Timestamp) {
         loop {
             match self.operation.stage {
-                Stage::Start if self.all_read() => self.begin(assignment, now),
+                Stage::Start if self.reads.are_done() => self.begin(assignment, now),
                 Stage::Wait(until) if until <= now => {
                     self.operation.try_again();
                     self.changed = true;
@@ -53,6 +53,7 @@ impl Machine {
         for job in jobs() {
             // Hooks with generated names: new every time, so certainly absent.
             self.world.entry(job.id.clone()).or_insert_with(|| {
+                self.watch_changed = true;
                 let mut seen = crate::live::Seen::new(false);
                 seen.live = Live::Absent;
                 seen
@@ -75,10 +76,9 @@ impl Machine {
         };
         let empty = Group { phase: group.phase, wave: group.wave, prunes: Vec::new(), jobs: Vec::new() };
         let mut group = std::mem::replace(group, empty);
-        let waits = waits_for_health(&self.operation.groups, assignment) || has_hook(&group, assignment);
         let resolved =
             self.step_prunes(&mut group, assignment, now) && self.step_jobs(&mut group, assignment, now);
-        let ended = resolved && !failed(&group) && self.step_health(&mut group, assignment, waits);
+        let ended = resolved && !failed(&group) && self.step_health(&mut group, assignment);
         let failed = resolved && failed(&group);
         self.operation.groups[at] = group;
         if failed {
@@ -225,7 +225,8 @@ impl Machine {
     }
 
     /// Waits for hooks to end, and for health where that counts; whether the group is done.
-    fn step_health(&mut self, group: &mut Group, assignment: &Arc<Assignment>, waits: bool) -> bool {
+    fn step_health(&mut self, group: &mut Group, assignment: &Arc<Assignment>) -> bool {
+        let waits = waits_for_health(&self.operation.groups, assignment) || has_hook(group, assignment);
         for job in group.jobs.iter_mut().filter(|job| job.state == JobState::Applied) {
             let Some(desired) = job.object.map(|index| &assignment.objects[index]) else { continue };
             let hook = desired.hook.is_some();
@@ -262,10 +263,8 @@ impl Machine {
             }
             Goal::Remove(_) => false,
         };
-        let written = |id: &&ObjectId| self.world.get(*id).is_some_and(|seen| seen.written);
         let free = |id: &&ObjectId| !self.flights.contains_key(*id);
-        let ids = self.differing.iter().filter(|_| heals).filter(written).filter(free);
-        ids.cloned().collect()
+        self.drifted.iter().filter(|_| heals).filter(free).cloned().collect()
     }
 
     /// Writes again what drifted, where that is due; asks for a namespace that went.

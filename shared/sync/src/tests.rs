@@ -1,4 +1,5 @@
 mod cluster;
+mod cluster_trouble;
 mod harness;
 mod heals;
 mod options;

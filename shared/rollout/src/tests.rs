@@ -4,6 +4,7 @@ mod events;
 mod oracle;
 mod world;
 
+mod broken;
 mod invariants;
 mod observe;
 mod scripts;

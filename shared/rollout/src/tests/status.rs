@@ -148,5 +148,6 @@ fn rolling_sync_is_shown_in_argo_cds_words() {
         web-c1 step 1 Healthy: Application is Healthy
         web-c2 step 2 Pending: c2 has not reported on this release yet
         web-c3 step -1 Waiting: no wave takes c3: add a wave that matches it
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }

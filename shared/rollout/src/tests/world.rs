@@ -2,10 +2,9 @@
 //! between (membership recomputed from frozen inputs, plans applied step by step).
 
 use crate::{
-    ClusterState, Fleet, Link, Member, Pause, Phase, Plan, Report, Rollout, Seat, apply_step, check, observe,
-    plan,
+    ClusterState, Fleet, Link, Member, Pause, Plan, Report, Rollout, Seat, apply_step, check, observe, plan,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shared_model::{
     AppKey, ClusterName, Digest, Health, HealthStatus, Observation, Owner, OwnerKind, Position, ReleaseId,
     RolloutName, SyncPhase, SyncState, fleet_rollout::PlanSpec,

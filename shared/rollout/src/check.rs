@@ -9,10 +9,10 @@
 mod releases;
 mod view;
 
-use crate::{Change, Excuse, Fleet, MemberState, Phase, Plan, Report, Rollout, Step, apply_step};
+use crate::{Change, Excuse, Fleet, MemberState, Phase, Plan, Report, Rollout, Step, Wait, apply_step};
 use jiff::Timestamp;
 use shared_model::{AppKey, RolloutName, fleet_rollout::PlanSpec};
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 use view::View;
 
 /// The invariants, as the design names them.
@@ -162,7 +162,7 @@ impl Walk {
                 if open && listed.waits_for.is_none() {
                     say(&rollout.name, Rule::Explained, "nothing says what it waits for".to_owned());
                 }
-                for app in unexplained(rollout, listed.waits.keys().collect()) {
+                for app in unexplained(rollout, &listed.waits) {
                     say(&rollout.name, Rule::Explained, format!("nothing says what {app} waits for"));
                 }
             }
@@ -175,12 +175,12 @@ impl Walk {
     }
 }
 
-fn unexplained<'a>(rollout: &'a Rollout, listed: Vec<&AppKey>) -> Vec<&'a AppKey> {
+fn unexplained<'a>(rollout: &'a Rollout, listed: &BTreeMap<AppKey, Wait>) -> Vec<&'a AppKey> {
     let waits = rollout
         .members
         .iter()
         .filter(|(_, member)| member.current().is_none_or(|record| !record.state.is_proven()));
-    waits.map(|(app, _)| app).filter(|app| !listed.contains(app)).collect()
+    waits.map(|(app, _)| app).filter(|app| !listed.contains_key(*app)).collect()
 }
 
 /// What one step would break.

@@ -2,6 +2,8 @@
 //! join, leave, are relabelled, paused, cut off or held, clocks that jump, and a hub that dies
 //! between any two steps of a plan.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "events are told apart by what they concern")]
+
 use crate::{
     Hold, Link, Pause,
     tests::world::{Source, World},
@@ -192,7 +194,6 @@ fn sync(world: &mut World, cluster: &str) {
     world.refresh();
 }
 
-#[allow(clippy::wildcard_enum_match_arm, reason = "the other events are not about one cluster's state")]
 fn change_cluster(world: &mut World, event: &Event) {
     let now = world.now;
     let name = match event {

@@ -78,7 +78,7 @@ impl World {
     }
 
     pub(crate) fn cluster(&mut self, name: &str) -> &mut ClusterState {
-        self.fleet.clusters.entry(ClusterName::new(name)).or_insert_with(ClusterState::default)
+        self.fleet.clusters.entry(ClusterName::new(name)).or_default()
     }
 
     pub(crate) fn pause(&mut self, name: &str, until: Option<Timestamp>) {

@@ -16,9 +16,9 @@ const MAX_PROBLEMS: usize = 20;
 
 /// The Applications that `set` (the whole ApplicationSet object) stands for, or what must be known first.
 ///
-/// Flow: call it with the clusters and no answers; on [`Outcome::Needs`] add Git's answers to the inputs and call it again, at most four
-/// times (trees, then files, for each generator of a matrix). Answers of one commit belong together: ask all of a repository and revision at
-/// one commit.
+/// Flow: call it with the clusters and no answers; on [`Outcome::Needs`] add Git's answers to the inputs and call it again. A tree and its files are
+/// asked one after the other, and the second generator of a matrix asks once the first is answered, so that a set with the deepest nesting
+/// ends by the seventh call. Answers of one commit belong together: resolve a repository and revision once for all calls.
 ///
 /// Guarantees: the same set and inputs give the same bytes, whatever order clusters and paths come in; it never panics.
 pub fn generate(set: &Value, inputs: &Inputs) -> Outcome {

@@ -16,7 +16,7 @@
 //! # Why
 //! Deviations from Argo CD, each towards what was meant: a tag left in a name, destination or project is an error instead of an Application
 //! called `{{name}}`; `<no value>` and `map[…]` there too; clusters and merge come in a fixed order; an unknown generator is an error, and one
-//! that we do not act on is named, instead of generating nothing in silence; post-selectors see labels below `metadata` in Go mode too;
+//! that we do not act on is named, instead of generating nothing in silence;
 //! deletions are held by the brake.
 
 mod check;

@@ -7,6 +7,7 @@ use crate::{
     git::{Git, chain},
     index::{Index, Touched, kind_of},
     line::{Evaluation, Lines},
+    operations,
     releases::Releases,
     removal,
     statuses::{Now, Statuses},
@@ -421,6 +422,7 @@ impl Loop {
             }
         }
         removal::perform(&self.records, lease, &view, &removals, self.incarnation, now).await;
+        operations::perform(&self.records, &self.links, &view, &self.evaluations).await;
         let now =
             Now { index: &view, evaluations: &self.evaluations, fleet: &fleet, report: &report, at: now };
         self.statuses.update(&self.records, &now).await;

@@ -3,7 +3,7 @@
 use crate::git::{Git, chain};
 use hub_source::{Mode, ReadLimit};
 use serde_json::Value;
-use shared_generate::{ClusterInput, Expansion, GitAnswer, GitRequest, Inputs, Outcome};
+use shared_generate::{ClusterInput, Expansion, GitAnswer, GitRequest, Inputs, Outcome, Problem, Reason};
 use shared_model::{CommitId, PinnedCommit, RepoUrl};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -77,6 +77,7 @@ pub(crate) async fn expand(git: &Git, set: &Value, clusters: &[ClusterInput], pi
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::error!(%error, "generation was interrupted");
+                expanded.expansion.problems.push(unfinished("the set's expansion was interrupted"));
                 return expanded;
             }
         };
@@ -89,8 +90,18 @@ pub(crate) async fn expand(git: &Git, set: &Value, clusters: &[ClusterInput], pi
             Outcome::Needs(requests) => answer(git, requests, pins, &mut inputs, &mut expanded).await,
         }
     }
-    tracing::error!("a set asks Git without an end");
+    expanded.expansion.problems.push(unfinished("the set's generators ask Git without an end"));
     expanded
+}
+
+/// The whole set stays as it is, and says why.
+fn unfinished(message: &str) -> Problem {
+    Problem {
+        path: "spec.generators".to_owned(),
+        message: message.to_owned(),
+        remedy: String::new(),
+        reason: Reason::ApplicationGenerationFromParamsError,
+    }
 }
 
 async fn answer(

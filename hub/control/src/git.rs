@@ -84,14 +84,6 @@ impl Git {
         resolved.commit.ok_or_else(|| resolved.failure.unwrap_or_else(|| "not resolved yet".to_owned()))
     }
 
-    /// Why the last question about a revision was not answered, if it was not.
-    pub(crate) fn failure(&self, url: &RepoUrl, revision: &str) -> Option<String> {
-        self.known
-            .borrow()
-            .get(&Key::new(url.clone(), revision))
-            .and_then(|resolved| resolved.failure.clone())
-    }
-
     /// Asks again soon.
     pub(crate) fn refresh(&self, keys: &BTreeSet<Key>) {
         let now = shared_runtime::now();

@@ -30,6 +30,7 @@ mod fleet;
 mod git;
 mod index;
 mod line;
+mod operations;
 mod releases;
 mod removal;
 mod rollouts;

@@ -51,8 +51,6 @@ pub(crate) struct Evaluation {
     pub(crate) references: BTreeSet<Reference>,
     /// Something did not work that may work later.
     pub(crate) retry: bool,
-    /// The fleet cannot be told from this: a rollout could not be expanded at all.
-    pub(crate) incomplete: bool,
 }
 
 /// Evaluates owners. Clones share memory.

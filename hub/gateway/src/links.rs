@@ -1,7 +1,8 @@
 //! Who is connected: the planner's view of the fleet's links, and the way to each session.
 
 use parking_lot::Mutex;
-use shared_model::ClusterName;
+use proto::v1;
+use shared_model::{AppKey, ClusterName};
 use shared_rollout::{Hold, Link};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{mpsc, watch};
@@ -80,6 +81,20 @@ impl Links {
     /// Changes whenever a link does.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
+    }
+
+    /// Asks a connected agent to apply an application's release again. Answers whether one is connected.
+    pub fn sync(&self, cluster: &ClusterName, application: &AppKey) -> bool {
+        let connected = self.inner.lock().sessions.contains_key(cluster);
+        if connected {
+            let command = v1::Command {
+                id: format!("sync/{application}"),
+                application: Some(proto::application_to_wire(application)),
+                command: Some(v1::command::Command::Sync(v1::Sync {})),
+            };
+            self.tell(cluster, Input::Command(command));
+        }
+        connected
     }
 
     /// How many agents are connected.

@@ -21,6 +21,8 @@ pub(crate) enum Input {
     Assigned(AppKey, Assigned),
     /// The Cluster object changed; `None`: it is gone.
     Cluster(Option<Arc<Cluster>>),
+    /// A person asks for something.
+    Command(v1::Command),
     /// The session is to end, and why.
     Cut(String),
 }
@@ -108,6 +110,7 @@ impl Session {
             Input::Assigned(application, assigned) => self.assign(&application, &assigned),
             Input::Cluster(Some(cluster)) => self.obey(&cluster, now),
             Input::Cluster(None) => self.end("Revoked", "the Cluster was deleted on the hub"),
+            Input::Command(command) => self.send(v1::hub_message::Message::Command(command)),
             Input::Cut(reason) => self.actions.push_back(Action::End(reason)),
             Input::Message(message) => self.message(message),
         }

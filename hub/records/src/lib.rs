@@ -3,8 +3,7 @@
 //! The store knows keys and bytes; this package knows that an Application is at
 //! `obj/applications.argoproj.io/argocd/web` and its status beside it. The API (for people), the
 //! control loops and the gateway all change objects through [`Records`], so `uid`, `generation`,
-//! `creationTimestamp` and finalizers follow one set of rules (Kubernetes API conventions,
-//! "Metadata").
+//! `creationTimestamp` and finalizers follow one set of rules: those of `shared_objects::meta`.
 //!
 //! Invariants: an object is stored without `status` and without `resourceVersion`; the revision of
 //! its key is its version. Statuses are written only when they change.
@@ -15,10 +14,12 @@ mod bundles;
 pub mod keys;
 mod objects;
 mod records;
+mod rules;
 
 pub use bundles::{BundleError, Bundles};
-pub use objects::{Stored, generation_after, is_deleted, prepare};
+pub use objects::{Stored, is_deleted};
 pub use records::{Deleted, Error, Records};
+pub use rules::{resource, rules};
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,16 @@
 //! Reading and changing records.
 
-use crate::{
-    Stored, is_deleted, keys,
-    objects::{prepare, succeed},
-};
+use crate::{Stored, keys, resource, rules};
 use bytes::Bytes;
 use hub_store::{Compare, Op, Outcome, Page, Revision, Store, Txn};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use shared_model::Kind;
+use shared_model::{Kind, gvk};
+use shared_objects::{
+    Status,
+    meta::{self, Deletion, NewObject, Part, Updated},
+};
 use std::sync::Arc;
 
 /// Why a record could not be read or changed.
@@ -42,6 +43,9 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// The object may not be stored so.
+    #[error("{0}")]
+    Invalid(Status),
     /// A record is not what this version of the hub writes.
     #[error("record {key} cannot be read")]
     Unreadable {
@@ -97,18 +101,33 @@ impl Records {
         Ok((listing.entries.iter().filter_map(Stored::from_entry).collect(), listing.revision))
     }
 
-    /// Stores a new object under its `metadata.name` and `metadata.namespace`.
+    /// Stores a new object under its `metadata.name` and `metadata.namespace`, with uid, creation time
+    /// and generation.
+    ///
+    /// # Errors
+    /// When one of that name exists, the metadata is invalid, or the store fails.
+    pub async fn create(&self, kind: Kind, mut object: Value, now: Timestamp) -> Result<Stored, Error> {
+        let gvk = gvk(kind);
+        object["apiVersion"] = json!(gvk.api_version());
+        object["kind"] = json!(gvk.kind);
+        without(
+            &mut object,
+            if gvk.namespaced { &["resourceVersion"] } else { &["resourceVersion", "namespace"] },
+        );
+        let (uid, random) = dice();
+        let new = NewObject { uid: &uid, random };
+        let value = meta::create(object, resource(kind), &rules(kind), new, now).map_err(Error::Invalid)?;
+        self.insert(kind, value).await
+    }
+
+    /// Stores a new object as it is: its metadata is complete.
     ///
     /// # Errors
     /// When one of that name exists, or the store fails.
-    pub async fn create(&self, kind: Kind, object: Value, now: Timestamp) -> Result<Stored, Error> {
-        let value = prepare(kind, object, uuid::Uuid::new_v4().to_string(), now);
+    pub async fn insert(&self, kind: Kind, value: Value) -> Result<Stored, Error> {
         let stored = Stored { value, revision: Revision::default(), created: Revision::default() };
         let key = keys::object(kind, stored.namespace(), stored.name());
-        let txn = Txn {
-            compares: vec![Compare::Absent { key: key.clone() }],
-            ops: vec![Op::Put { key, value: encode(&stored.value) }],
-        };
+        let txn = Txn::new().when(Compare::Absent { key: key.clone() }).put(key, encode(&stored.value));
         match self.store.commit(txn).await? {
             Outcome::Committed(revision) => Ok(Stored { revision, created: revision, ..stored }),
             Outcome::Conflict { .. } => Err(Error::AlreadyExists { kind, name: stored.name().to_owned() }),
@@ -119,23 +138,43 @@ impl Records {
     /// asked for disappears with its last finalizer. Nothing is written when nothing changes.
     ///
     /// # Errors
-    /// When the object changed since `old` was read, or the store fails.
-    pub async fn replace(&self, kind: Kind, old: &Stored, new: Value) -> Result<Stored, Error> {
-        let value = succeed(&old.value, new);
-        if value == old.value {
-            return Ok(old.clone());
+    /// When the object changed since `old` was read, `new` is invalid, or the store fails.
+    pub async fn replace(&self, kind: Kind, old: &Stored, mut new: Value) -> Result<Stored, Error> {
+        without(&mut new, &["resourceVersion"]);
+        if let Some(fields) = new.as_object_mut() {
+            fields.remove("status");
         }
+        let updated = meta::update(&old.value, new, Part::Main, resource(kind), &rules(kind));
+        match updated.map_err(Error::Invalid)? {
+            Updated::Unchanged => Ok(old.clone()),
+            Updated::Changed(value) => self.put(kind, old, value).await,
+            Updated::Removed(value) => Ok(Stored { value, ..self.remove(kind, old).await? }),
+        }
+    }
+
+    /// Writes `value` as it is in the place of `old`, which must still be the latest.
+    ///
+    /// # Errors
+    /// When the object changed since `old` was read, or the store fails.
+    pub async fn put(&self, kind: Kind, old: &Stored, value: Value) -> Result<Stored, Error> {
         let key = keys::object(kind, old.namespace(), old.name());
-        let gone = is_deleted(&value) && !has_finalizers(&value);
-        let ops = if gone {
-            let status = keys::status(kind, old.namespace(), old.name());
-            vec![Op::Delete { key: key.clone() }, Op::Delete { key: status }]
-        } else {
-            vec![Op::Put { key: key.clone(), value: encode(&value) }]
-        };
-        let txn = Txn { compares: vec![Compare::ModRevision { key, revision: old.revision }], ops };
-        match self.store.commit(txn).await? {
+        let still = Compare::ModRevision { key: key.clone(), revision: old.revision };
+        match self.store.commit(Txn::new().when(still).put(key, encode(&value))).await? {
             Outcome::Committed(revision) => Ok(Stored { value, revision, created: old.created }),
+            Outcome::Conflict { .. } => Err(Error::Conflict { kind, name: old.name().to_owned() }),
+        }
+    }
+
+    /// Removes an object and its status at once, whatever its finalizers; `old` must still be the latest.
+    ///
+    /// # Errors
+    /// When the object changed since `old` was read, or the store fails.
+    pub async fn remove(&self, kind: Kind, old: &Stored) -> Result<Stored, Error> {
+        let key = keys::object(kind, old.namespace(), old.name());
+        let status = keys::status(kind, old.namespace(), old.name());
+        let still = Compare::ModRevision { key: key.clone(), revision: old.revision };
+        match self.store.commit(Txn::new().when(still).delete(key).delete(status)).await? {
+            Outcome::Committed(revision) => Ok(Stored { revision, ..old.clone() }),
             Outcome::Conflict { .. } => Err(Error::Conflict { kind, name: old.name().to_owned() }),
         }
     }
@@ -182,40 +221,13 @@ impl Records {
     /// # Errors
     /// When the object changed since `old` was read, or the store fails.
     pub async fn delete_version(&self, kind: Kind, old: &Stored, now: Timestamp) -> Result<Deleted, Error> {
-        if has_finalizers(&old.value) {
-            if is_deleted(&old.value) {
-                return Ok(Deleted::Marked(old.clone()));
-            }
-            return self.mark(kind, old, now).await;
-        }
-        let key = keys::object(kind, old.namespace(), old.name());
-        let status = keys::status(kind, old.namespace(), old.name());
-        let txn = Txn {
-            compares: vec![Compare::ModRevision { key: key.clone(), revision: old.revision }],
-            ops: vec![Op::Delete { key }, Op::Delete { key: status }],
-        };
-        match self.store.commit(txn).await? {
-            Outcome::Committed(revision) => Ok(Deleted::Removed(Stored { revision, ..old.clone() })),
-            Outcome::Conflict { .. } => Err(Error::Conflict { kind, name: old.name().to_owned() }),
-        }
-    }
-
-    async fn mark(&self, kind: Kind, old: &Stored, now: Timestamp) -> Result<Deleted, Error> {
-        let mut value = old.value.clone();
-        value["metadata"]["deletionTimestamp"] = json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-        value["metadata"]["deletionGracePeriodSeconds"] = json!(0);
-        value["metadata"]["generation"] = json!(crate::generation_after(&old.value, &value));
-        let key = keys::object(kind, old.namespace(), old.name());
-        let txn = Txn {
-            compares: vec![Compare::ModRevision { key: key.clone(), revision: old.revision }],
-            ops: vec![Op::Put { key, value: encode(&value) }],
-        };
-        match self.store.commit(txn).await? {
-            Outcome::Committed(revision) => {
-                Ok(Deleted::Marked(Stored { value, revision, created: old.created }))
-            }
-            Outcome::Conflict { .. } => Err(Error::Conflict { kind, name: old.name().to_owned() }),
-        }
+        let asked = Deletion::default();
+        let deleted = meta::delete(old.value.clone(), &asked, resource(kind), now).map_err(Error::Invalid)?;
+        Ok(match deleted {
+            meta::Deleted::Removed(_) => Deleted::Removed(self.remove(kind, old).await?),
+            meta::Deleted::Marked(value) => Deleted::Marked(self.put(kind, old, value).await?),
+            meta::Deleted::Waits(_) => Deleted::Marked(old.clone()),
+        })
     }
 
     /// The status of an object, with its revision.
@@ -270,9 +282,14 @@ pub(crate) fn encode<T: Serialize>(record: &T) -> Bytes {
     Bytes::from(serde_json::to_vec(record).expect("records have string keys only"))
 }
 
-fn has_finalizers(object: &Value) -> bool {
-    object
-        .pointer("/metadata/finalizers")
-        .and_then(Value::as_array)
-        .is_some_and(|finalizers| !finalizers.is_empty())
+/// A new object's uid, and a number for its name where the object leaves that to the hub.
+fn dice() -> (String, u64) {
+    let uid = uuid::Uuid::new_v4();
+    (uid.to_string(), uid.as_u64_pair().1)
+}
+
+fn without(object: &mut Value, fields: &[&str]) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        fields.iter().for_each(|field| drop(metadata.remove(*field)));
+    }
 }

@@ -12,7 +12,7 @@
 
 use crate::{
     draft::Draft,
-    fleet::evidence,
+    fleet::{Hold, evidence},
     record::{MemberRecord, MemberState, Phase},
     step::Change,
     wait::Wait,
@@ -126,6 +126,9 @@ pub(crate) fn verdict<'a>(
             }
             if state.mode == Mode::Observe {
                 return Verdict::Waits(Wait::Observing { cluster: cluster.clone() });
+            }
+            if draft.fleet.next_position(&(cluster.clone(), app.clone())).is_none() {
+                return Verdict::Waits(Wait::Held { cluster: cluster.clone(), hold: Hold::HubBehindAgent });
             }
             let assigned = draft.assigned(cluster, app);
             let seen =

@@ -6,7 +6,7 @@
 
 use crate::{
     Hold, Link, Pause,
-    tests::world::{Source, World},
+    tests::world::{Source, World, other_owner, owner},
 };
 use jiff::Timestamp;
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -24,6 +24,7 @@ pub(crate) const CLUSTERS: [&str; 6] = ["c1", "c2", "c3", "c4", "c5", "c6"];
 pub(crate) enum Event {
     /// A commit: of the whole fleet, or of some clusters on top of another commit.
     Commit {
+        other: bool,
         commit: &'static str,
         partial: bool,
         plan: PlanSpec,
@@ -90,6 +91,20 @@ pub(crate) enum Event {
     Back2Past {
         seconds: u64,
     },
+    /// The hub starts again: no agent is connected.
+    Restart,
+    /// The one application that moves goes to the cluster.
+    Roam {
+        cluster: &'static str,
+    },
+    /// The cluster's applications are removed, and are wanted again.
+    Remove {
+        cluster: &'static str,
+    },
+    /// The agent reports a position that the hub's store has lost.
+    Ahead {
+        cluster: &'static str,
+    },
     /// The hub dies after so many steps of the next plan.
     Crash {
         after: usize,
@@ -127,12 +142,13 @@ impl Stage {
         let world = &mut self.world;
         let there = |world: &World, name: &str| world.fleet.clusters.contains_key(&ClusterName::new(name));
         match event {
-            Event::Commit { commit, partial, plan, automated } => {
+            Event::Commit { other, commit, partial, plan, automated } => {
                 world.plan = plan.clone();
                 world.automated = *automated;
                 let only: BTreeSet<_> = ["c2", "c3"].map(ClusterName::new).into();
                 let base = partial.then(|| "A".to_owned());
-                world.commit(Source { commit: (*commit).to_owned(), base, only });
+                let owner = if *other { other_owner() } else { owner() };
+                world.commit_to(&owner, Source { commit: (*commit).to_owned(), base, only });
             }
             Event::Report { cluster, phase, health } if there(world, cluster) => {
                 self.report(cluster, *phase, *health)
@@ -152,6 +168,19 @@ impl Stage {
                     world.receive(report);
                 }
             }
+            Event::Restart => {
+                let now = world.now;
+                for state in world.fleet.clusters.values_mut() {
+                    state.link = Link::LostSince(now);
+                }
+            }
+            Event::Roam { cluster } if there(world, cluster) => world.roam(ClusterName::new(*cluster)),
+            Event::Remove { cluster } => {
+                for seat in world.seats(&ClusterName::new(*cluster)) {
+                    world.remove(&seat);
+                }
+            }
+            Event::Ahead { cluster } if there(world, cluster) => ahead(world, cluster),
             Event::Join { cluster, ring } => {
                 world.cluster(cluster).labels.insert("ring".into(), (*ring).into());
                 world.refresh();
@@ -180,6 +209,15 @@ impl Stage {
                 }
             }
         }
+    }
+}
+
+fn ahead(world: &mut World, cluster: &str) {
+    for seat in world.seats(&ClusterName::new(cluster)) {
+        let Some(known) = world.agents.get_mut(&seat) else { continue };
+        known.0.generation += 5;
+        let report = world.observation(&seat, SyncPhase::Succeeded, HealthStatus::Healthy);
+        world.receive(report.expect("the agent has an assignment"));
     }
 }
 
@@ -248,9 +286,15 @@ pub(crate) fn event() -> BoxedStrategy<Event> {
             ][..],
         ),
     );
-    let commit = (select(&["A", "B", "C", "D"][..]), any::<bool>(), plan(), prop::bool::weighted(0.8));
+    let commit = (
+        prop::bool::weighted(0.2),
+        select(&["A", "B", "C", "D"][..]),
+        any::<bool>(),
+        plan(),
+        prop::bool::weighted(0.8),
+    );
     prop_oneof![
-        3 => commit.prop_map(|(commit, partial, plan, automated)| Event::Commit { commit, partial, plan, automated }),
+        3 => commit.prop_map(|(other, commit, partial, plan, automated)| Event::Commit { other, commit, partial, plan, automated }),
         6 => report.prop_map(|(cluster, phase, health)| Event::Report { cluster, phase, health }),
         8 => Just(Event::AllHealthy),
         1 => cluster().prop_map(|cluster| Event::Deliver { cluster }),
@@ -273,6 +317,14 @@ pub(crate) fn event() -> BoxedStrategy<Event> {
             6 => Event::Leave { cluster },
             _ => Event::Sync { cluster },
         }),
+        1 => (cluster(), 0..4_u8).prop_map(|(cluster, kind)| match kind {
+            0 => Event::Restart,
+            1 => Event::Remove { cluster },
+            _ => Event::Roam { cluster },
+        }),
+        1 => prop::bool::weighted(0.2).prop_flat_map(|ahead| cluster().prop_map(move |cluster| {
+            if ahead { Event::Ahead { cluster } } else { Event::Back { cluster } }
+        })),
         1 => (cluster(), ring()).prop_map(|(cluster, ring)| Event::Join { cluster, ring }),
     ]
     .boxed()
@@ -284,7 +336,10 @@ pub(crate) fn story() -> BoxedStrategy<(Stage, Vec<Event>)> {
     let first = (plan(), Just(Event::AllHealthy));
     (fleet, first, vec(event(), 5..45))
         .prop_map(|((rings, apps, limit), (plan, healthy), mut events)| {
-            events.insert(0, Event::Commit { commit: "A", partial: false, plan, automated: true });
+            events.insert(
+                0,
+                Event::Commit { other: false, commit: "A", partial: false, plan, automated: true },
+            );
             events.insert(1, healthy);
             (Stage::new(&rings, apps, limit), events)
         })

@@ -4,7 +4,7 @@
 
 use crate::{
     Change, Hold, Link, Plan, Report,
-    tests::world::{Source, World, start},
+    tests::world::{Source, World, other_owner, start},
 };
 use expect_test::{ExpectFile, expect_file};
 use shared_model::{
@@ -39,6 +39,15 @@ macro_rules! scripts {
 }
 
 scripts! {
+    a_done_rollout_halts_when_its_joiners_fail
+    a_moved_application_joins_the_wave_of_its_new_cluster
+    a_removed_application_comes_back_at_a_higher_position
+    a_revert_in_a_closed_wave_goes_back_at_once
+    an_agent_ahead_of_the_store_is_left_alone
+    two_sets_share_the_limit_of_a_cluster
+    what_halted_is_nobodys_baseline
+    what_was_proven_before_counts_again_after_a_failure
+    with_a_deadline_degraded_may_still_mend_itself
     a_commit_is_proven_on_the_canary_and_then_goes_on_one_by_one
     a_bad_commit_halts_at_the_canary_and_a_newer_one_takes_over
     without_a_deadline_degraded_fails_at_once_and_progressing_never
@@ -72,6 +81,24 @@ fn play(world: &mut World, line: &str, out: &mut String) {
         "leave" => world.leave(words[0]),
         "policy" => world.plan = PlanSpec::Policy(serde_json::from_str(rest).unwrap()),
         "rolling" => world.plan = PlanSpec::RollingSync(serde_json::from_str::<RollingSync>(rest).unwrap()),
+        "remove" => {
+            for seat in world.seats(&ClusterName::new(words[0])) {
+                world.remove(&seat);
+            }
+        }
+        "roam" => world.roam(ClusterName::new(words[0])),
+        "ahead" => {
+            for seat in world.seats(&ClusterName::new(words[0])) {
+                if let Some(agent) = world.agents.get_mut(&seat) {
+                    agent.0.generation += 5;
+                }
+            }
+            each(world, &words, SyncPhase::Succeeded, HealthStatus::Healthy);
+        }
+        "commit-other" => {
+            let source = Source { commit: words[0].to_owned(), ..Source::default() };
+            world.commit_to(&other_owner(), source);
+        }
         "immediate" => world.plan = PlanSpec::Immediate,
         "manual" => world.automated = false,
         "limit" => world.fleet.max_per_cluster = Some(words[0].parse().unwrap()),
@@ -99,8 +126,10 @@ fn play(world: &mut World, line: &str, out: &mut String) {
         "sync" => {
             let name = ClusterName::new(words[0]);
             for (_, app) in world.seats(&name) {
-                let release = world.lead().unwrap().members[&app].release;
-                world.sync_requests.insert(app, release);
+                let member = world.lead().unwrap().members.get(&app);
+                if let Some(release) = member.map(|member| member.release) {
+                    world.sync_requests.insert(app, release);
+                }
             }
             world.refresh();
         }

@@ -2,7 +2,8 @@
 //! between (membership recomputed from frozen inputs, plans applied step by step).
 
 use crate::{
-    ClusterState, Fleet, Link, Member, Pause, Plan, Report, Rollout, Seat, apply_step, check, observe, plan,
+    ClusterState, Fleet, Link, Member, Order, Pause, Plan, Report, Rollout, Seat, apply_step, check, observe,
+    plan,
 };
 use jiff::Timestamp;
 use shared_model::{
@@ -37,6 +38,8 @@ pub(crate) struct World {
     /// Application name prefixes: one application each per cluster.
     pub(crate) apps: Vec<String>,
     pub(crate) labels: BTreeMap<String, String>,
+    /// Where the one application lives that moves from cluster to cluster.
+    pub(crate) roamer: Option<ClusterName>,
     pub(crate) sources: BTreeMap<RolloutName, Source>,
     /// Which commit a release is of, for people.
     pub(crate) releases: BTreeMap<ReleaseId, String>,
@@ -53,6 +56,11 @@ pub(crate) fn owner() -> Owner {
     Owner { kind: OwnerKind::ApplicationSet, namespace: "argocd".into(), name: "web".into() }
 }
 
+/// Another set, with applications of its own on the same clusters.
+pub(crate) fn other_owner() -> Owner {
+    Owner { name: "db".into(), ..owner() }
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         Self {
@@ -62,6 +70,7 @@ impl World {
             automated: true,
             apps: vec!["web".into()],
             labels: BTreeMap::new(),
+            roamer: None,
             sources: BTreeMap::new(),
             releases: BTreeMap::new(),
             agents: BTreeMap::new(),
@@ -74,7 +83,39 @@ impl World {
     }
 
     pub(crate) fn seats(&self, cluster: &ClusterName) -> Vec<Seat> {
-        self.apps.iter().map(|prefix| (cluster.clone(), self.app(prefix, cluster))).collect()
+        let both = [owner(), other_owner()];
+        let apps = both.iter().flat_map(|owner| self.apps_on(owner, cluster));
+        apps.map(|app| (cluster.clone(), app)).collect()
+    }
+
+    /// The owner's applications that belong on the cluster.
+    fn apps_on(&self, of: &Owner, cluster: &ClusterName) -> Vec<AppKey> {
+        if *of == other_owner() {
+            return vec![self.app("db", cluster)];
+        }
+        let mut apps: Vec<_> = self.apps.iter().map(|prefix| self.app(prefix, cluster)).collect();
+        if self.roamer.as_ref() == Some(cluster) {
+            apps.push(AppKey::new("argocd", "roamer"));
+        }
+        apps
+    }
+
+    /// The application goes to another cluster; what it leaves is removed there.
+    pub(crate) fn roam(&mut self, to: ClusterName) {
+        if let Some(from) = self.roamer.replace(to) {
+            self.remove(&(from, AppKey::new("argocd", "roamer")));
+        }
+        self.refresh();
+    }
+
+    /// What control does when an application goes: an explicit removal, carried out.
+    pub(crate) fn remove(&mut self, seat: &Seat) {
+        let at = self.now;
+        if let Some(told) = self.fleet.assigned.get_mut(seat) {
+            told.position = told.position.next();
+            told.order = Order::Remove { cascade: true, at };
+        }
+        self.agents.remove(seat);
     }
 
     pub(crate) fn cluster(&mut self, name: &str) -> &mut ClusterState {
@@ -97,9 +138,14 @@ impl World {
 
     /// A new rollout waits in the line.
     pub(crate) fn commit(&mut self, source: Source) -> RolloutName {
-        let line = self.fleet.lines.entry(owner()).or_default();
+        self.commit_to(&owner(), source)
+    }
+
+    pub(crate) fn commit_to(&mut self, owner: &Owner, source: Source) -> RolloutName {
+        let line = self.fleet.lines.entry(owner.clone()).or_default();
         let sequence = line.rollouts.last().map_or(1, |rollout| rollout.sequence + 1);
-        let name = RolloutName::new(format!("r{sequence}"));
+        let letter = if *owner == other_owner() { "s" } else { "r" };
+        let name = RolloutName::new(format!("{letter}{sequence}"));
         line.rollouts.push(Rollout {
             name: name.clone(),
             sequence,
@@ -115,31 +161,35 @@ impl World {
 
     /// What control does: members follow from the frozen inputs and the clusters there are.
     pub(crate) fn refresh(&mut self) {
-        let clusters: Vec<_> = self.fleet.clusters.keys().cloned().collect();
-        let Some(mut line) = self.fleet.lines.remove(&owner()) else { return };
-        for rollout in &mut line.rollouts {
-            let source = &self.sources[&rollout.name];
-            let mut old = std::mem::take(&mut rollout.members);
-            for cluster in &clusters {
-                for prefix in self.apps.clone() {
-                    let key = self.app(&prefix, cluster);
-                    let commit = source.commit_of(cluster);
-                    let release = ReleaseId(Digest::of(format!("{commit}/{prefix}/{cluster}").as_bytes()));
-                    self.releases.insert(release, commit.to_owned());
-                    let mut labels = self.labels.clone();
-                    labels.extend(self.fleet.clusters[cluster].labels.clone());
-                    let member = Member {
-                        labels,
-                        automated: self.automated,
-                        sync_requested: self.sync_requests.get(&key).copied(),
-                        record: old.remove(&key).and_then(|member| member.record),
-                        ..Member::new(cluster.clone(), release)
-                    };
-                    rollout.members.insert(key, member);
+        let mut lines = std::mem::take(&mut self.fleet.lines);
+        for (owner, line) in &mut lines {
+            for rollout in &mut line.rollouts {
+                let mut old = std::mem::take(&mut rollout.members);
+                let clusters: Vec<_> = self.fleet.clusters.keys().cloned().collect();
+                for cluster in clusters {
+                    for key in self.apps_on(owner, &cluster) {
+                        let record = old.remove(&key).and_then(|member| member.record);
+                        let member = self.member(&rollout.name, &key, &cluster);
+                        rollout.members.insert(key, Member { record, ..member });
+                    }
                 }
             }
         }
-        self.fleet.lines.insert(owner(), line);
+        self.fleet.lines = lines;
+    }
+
+    fn member(&mut self, rollout: &RolloutName, key: &AppKey, cluster: &ClusterName) -> Member {
+        let commit = self.sources[rollout].commit_of(cluster).to_owned();
+        let release = ReleaseId(Digest::of(format!("{commit}/{key}/{cluster}").as_bytes()));
+        self.releases.insert(release, commit);
+        let mut labels = self.labels.clone();
+        labels.extend(self.fleet.clusters[cluster].labels.clone());
+        Member {
+            labels,
+            automated: self.automated,
+            sync_requested: self.sync_requests.get(key).copied(),
+            ..Member::new(cluster.clone(), release)
+        }
     }
 
     /// The agent of a connected cluster takes what it was assigned.

@@ -1,1 +1,329 @@
+//! Rules over an index, and the loops on a real repository with a store in memory.
 
+use crate::{
+    Config, Control, Deps, conditions, credentials,
+    index::{Index, Touched},
+    removal::{Removal, removals},
+};
+use hub_gateway::Links;
+use hub_records::{Bundles, Records, keys};
+use hub_source::{Repositories, poll::Settings};
+use hub_store::{Memory, Page};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use shared_model::{
+    AppKey, ClusterName, Digest, Kind, Position, RESOURCES_FINALIZER, ReleaseId, RepoUrl, RolloutName,
+};
+use shared_rollout::{Assigned, Order};
+use shared_runtime::Tasks;
+use std::{path::Path, process::Command, sync::Arc, time::Duration};
+
+fn records() -> Records {
+    Records::new(Arc::new(Memory::default()))
+}
+
+async fn index(records: &Records) -> Index {
+    let listing = records.store().list("", Page::default()).await.unwrap();
+    let mut index = Index::default();
+    for entry in &listing.entries {
+        index.load(entry);
+    }
+    index
+}
+
+fn cluster(name: &str, labels: &Value) -> Value {
+    json!({"metadata": {"name": name, "labels": labels}, "spec": {}})
+}
+
+fn application(name: &str, cluster: &str, finalizers: &[&str]) -> Value {
+    json!({
+        "metadata": {"name": name, "namespace": "argocd", "finalizers": finalizers},
+        "spec": {"project": "default", "destination": {"name": cluster}, "source": {"repoURL": "https://x", "path": "."}},
+    })
+}
+
+fn run(generation: u64) -> Assigned {
+    let order = Order::Run {
+        release: ReleaseId(Digest::of(b"release")),
+        rollout: RolloutName::new("web-1"),
+        at: Timestamp::UNIX_EPOCH,
+    };
+    Assigned { position: Position { incarnation: 1, generation }, order, proof: None }
+}
+
+async fn assign(records: &Records, cluster: &str, app: &str, assigned: &Assigned) {
+    let key = keys::assignment(&ClusterName::new(cluster), &AppKey::new("argocd", app));
+    records.write(&key, assigned).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_goes_follows_from_the_index_alone() {
+    let (records, now) = (records(), Timestamp::UNIX_EPOCH);
+    for name in ["eu-1", "eu-2"] {
+        records.create(Kind::Cluster, cluster(name, &json!({})), now).await.unwrap();
+    }
+    for (app, on, finalizers) in
+        [("stays", "eu-1", vec![]), ("moved", "eu-2", vec![]), ("going", "eu-1", vec![RESOURCES_FINALIZER])]
+    {
+        records.create(Kind::Application, application(app, on, &finalizers), now).await.unwrap();
+        assign(&records, "eu-1", app, &run(3)).await;
+    }
+    assign(&records, "eu-1", "gone", &run(5)).await;
+    assign(&records, "lost", "stays", &run(1)).await;
+    records.delete(Kind::Application, "argocd", "going", now).await.unwrap();
+
+    let seat = |cluster: &str, app: &str| (ClusterName::new(cluster), AppKey::new("argocd", app));
+    let found = removals(&index(&records).await, now);
+    assert_eq!(
+        found,
+        [
+            Removal::Tell { seat: seat("eu-1", "going"), cascade: true },
+            Removal::Tell { seat: seat("eu-1", "gone"), cascade: false },
+            Removal::Tell { seat: seat("eu-1", "moved"), cascade: false },
+            Removal::Forget { seat: seat("lost", "stays") },
+        ]
+    );
+
+    // A paused cluster is told nothing, not even to give something up.
+    let pause = |object: &Value| {
+        let mut object = object.clone();
+        object["spec"]["pause"] = json!({"reason": "INC-7"});
+        Some(object)
+    };
+    records.modify(Kind::Cluster, "", "eu-1", pause).await.unwrap();
+    assert_eq!(removals(&index(&records).await, now), [Removal::Forget { seat: seat("lost", "stays") }]);
+}
+
+#[tokio::test]
+async fn only_what_generators_see_of_a_cluster_expands_sets_again() {
+    let (records, now) = (records(), Timestamp::UNIX_EPOCH);
+    let mut index = Index::default();
+    let from = records.store().revision().await.unwrap();
+    let mut watch = records.store().watch("", from).await.unwrap();
+    let created = records.create(Kind::Cluster, cluster("eu-1", &json!({"env": "dev"})), now).await.unwrap();
+    let mut paused = created.value.clone();
+    paused["spec"]["pause"] = json!({"reason": "INC-7"});
+    let paused = records.replace(Kind::Cluster, &created, paused).await.unwrap();
+    let mut relabelled = paused.value.clone();
+    relabelled["metadata"]["labels"]["env"] = json!("prod");
+    records.replace(Kind::Cluster, &paused, relabelled).await.unwrap();
+    let mut all = Vec::new();
+    while all.len() < 3 {
+        for change in watch.next().await.unwrap().unwrap() {
+            let mut touched = Touched::default();
+            index.apply(&change, &mut touched);
+            all.push(touched.all);
+        }
+    }
+    assert_eq!(all, [true, false, true]);
+}
+
+#[tokio::test]
+async fn the_most_exact_credentials_win() {
+    let (records, now) = (records(), Timestamp::UNIX_EPOCH);
+    let secret = |name: &str, kind: &str, fields: Value| {
+        json!({
+            "metadata": {"name": name, "namespace": "argocd", "labels": {"argocd.argoproj.io/secret-type": kind}},
+            "stringData": fields,
+        })
+    };
+    for object in [
+        secret("forge", "repo-creds", json!({"url": "https://git.example.com", "password": "forge"})),
+        secret("team", "repo-creds", json!({"url": "https://git.example.com/team", "password": "team"})),
+        secret(
+            "app",
+            "repository",
+            json!({"url": "https://git.example.com/team/app.git", "bearerToken": "app"}),
+        ),
+        secret("bare", "repository", json!({"url": "https://git.example.com/team/bare"})),
+    ] {
+        records.create(Kind::Secret, object, now).await.unwrap();
+    }
+    let index = index(&records).await;
+    let find =
+        |url: &str| credentials::find(index.all(Kind::Secret).map(|(_, secret)| secret), &RepoUrl::new(url));
+    let basic = |password: &str| Some(hub_source::Credentials::basic("git", password));
+    assert_eq!(find("https://git.example.com/team/app"), Some(hub_source::Credentials::bearer("app")));
+    assert_eq!(find("https://git.example.com/team/other"), basic("team"));
+    assert_eq!(find("https://git.example.com/team/bare"), basic("team"));
+    assert_eq!(find("https://git.example.com/else"), basic("forge"));
+    assert_eq!(find("https://elsewhere.example.com/x"), None);
+}
+
+#[test]
+fn a_condition_keeps_its_time_while_it_says_the_same() {
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    let ready = || vec![conditions::of_set("Ready", true, "Fine", "all is well")];
+    let first = conditions::since(&Value::Null, ready(), at(0));
+    let same = conditions::since(&first, ready(), at(60));
+    assert_eq!(first, same);
+    let other = conditions::since(&first, vec![conditions::of_set("Ready", true, "Fine", "still")], at(60));
+    assert_eq!(other[0]["lastTransitionTime"], "1970-01-01T00:01:00Z");
+}
+
+/// A hub's loops on a repository in a folder, with nobody connected.
+struct Loops {
+    folder: tempfile::TempDir,
+    records: Records,
+    tasks: Tasks,
+}
+
+impl Loops {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let loops = Self { folder, records: records(), tasks: Tasks::new() };
+        loops.git(&["init", "-q", "-b", "main", "."]);
+        let config = hub_source::Config {
+            allow_file: true,
+            ..hub_source::Config::new(loops.folder.path().join("mirrors"))
+        };
+        let deps = Deps {
+            records: loops.records.clone(),
+            bundles: Bundles::open(&loops.folder.path().join("bundles")).unwrap(),
+            repositories: Repositories::build(config).unwrap(),
+            links: Links::new(),
+        };
+        let poll = Settings {
+            period: Duration::from_millis(50),
+            jitter: Duration::from_millis(5),
+            first_retry: Duration::from_millis(50),
+            ..Settings::default()
+        };
+        Control::build(Config { poll, exclusive: true }, deps, &loops.tasks).await.unwrap();
+        loops
+    }
+
+    fn repository(&self) -> std::path::PathBuf {
+        let path = self.folder.path().join("repository");
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn git(&self, args: &[&str]) {
+        let done = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(args)
+            .current_dir(self.repository())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    fn commit(&self, path: &str, text: &str) {
+        let path = self.repository().join(path);
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).unwrap();
+        std::fs::write(path, text).unwrap();
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", "change"]);
+    }
+
+    /// Waits until the store says what `check` looks for; the store's watch wakes it.
+    async fn until(&self, what: &str, check: impl AsyncFn(&Records) -> bool) {
+        let waiting = async {
+            let from = self.records.store().revision().await.unwrap();
+            let mut watch = self.records.store().watch("", from).await.unwrap();
+            while !check(&self.records).await {
+                watch.next().await.unwrap().unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), waiting)
+            .await
+            .unwrap_or_else(|_| panic!("never: {what}"));
+    }
+
+    async fn condition(&self, kind: Kind, name: &str) -> String {
+        let status = self.records.status(kind, "argocd", name).await.unwrap();
+        status.map(|(status, _)| status["conditions"].to_string()).unwrap_or_default()
+    }
+}
+
+const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\n";
+
+fn set(repository: &Path) -> Value {
+    json!({
+        "metadata": {"name": "web", "namespace": "argocd"},
+        "spec": {
+            "generators": [{"clusters": {"selector": {"matchLabels": {"env": "prod"}}}}],
+            "template": {
+                "metadata": {"name": "web-{{name}}"},
+                "spec": {
+                    "project": "default",
+                    "source": {"repoURL": repository.to_str(), "path": "web"},
+                    "destination": {"name": "{{name}}", "namespace": "web"},
+                },
+            },
+        },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_becomes_applications_and_a_pinned_rollout() {
+    let loops = Loops::start().await;
+    let (records, now) = (&loops.records, Timestamp::UNIX_EPOCH);
+    loops.commit("web/config.yaml", CONFIG_MAP);
+    for name in ["eu-1", "us-1"] {
+        records.create(Kind::Cluster, cluster(name, &json!({"env": "prod"})), now).await.unwrap();
+    }
+    records.create(Kind::ApplicationSet, set(&loops.repository()), now).await.unwrap();
+    loops
+        .until("a rollout", async |records| {
+            records.get(Kind::FleetRollout, "argocd", "web-1").await.unwrap().is_some()
+        })
+        .await;
+    let (applications, _) = records.list(Kind::Application, None).await.unwrap();
+    assert_eq!(applications.iter().map(|app| app.name()).collect::<Vec<_>>(), ["web-eu-1", "web-us-1"]);
+
+    // The same content under another commit is nothing new; other content is the next rollout.
+    loops.commit("README.md", "unrelated");
+    loops.commit("web/config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {a: b}\n");
+    loops
+        .until("the next rollout", async |records| {
+            records.get(Kind::FleetRollout, "argocd", "web-2").await.unwrap().is_some()
+        })
+        .await;
+    let second = records.get(Kind::FleetRollout, "argocd", "web-2").await.unwrap().unwrap();
+    assert_eq!(second.value["spec"]["parent"], "web-1");
+    assert!(loops.tasks.drain(Duration::from_secs(5)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said_on_the_object_and_others_go_on() {
+    let loops = Loops::start().await;
+    let (records, now) = (&loops.records, Timestamp::UNIX_EPOCH);
+    loops.commit("web/config.yaml", CONFIG_MAP);
+    records.create(Kind::Cluster, cluster("eu-1", &json!({"env": "prod"})), now).await.unwrap();
+    let mut missing = application("missing-path", "eu-1", &[]);
+    missing["spec"]["source"] = json!({"repoURL": loops.repository().to_str(), "path": "wbe"});
+    let mut unreachable = application("unreachable", "eu-1", &[]);
+    unreachable["spec"]["source"] =
+        json!({"repoURL": loops.folder.path().join("nowhere").to_str(), "path": "web"});
+    let nowhere = application("no-cluster", "eu-9", &[]);
+    for object in [missing, unreachable, nowhere] {
+        records.create(Kind::Application, object, now).await.unwrap();
+    }
+    let mut unknown = set(&loops.repository());
+    unknown["metadata"]["name"] = json!("unknown");
+    unknown["spec"]["generators"] = json!([{"gti": {}}]);
+    records.create(Kind::ApplicationSet, unknown, now).await.unwrap();
+    records.create(Kind::ApplicationSet, set(&loops.repository()), now).await.unwrap();
+
+    for (kind, name, parts) in [
+        (Kind::Application, "missing-path", vec!["spec.source.path", "`wbe`"]),
+        (Kind::Application, "unreachable", vec!["ComparisonError", "nowhere"]),
+        (Kind::Application, "no-cluster", vec!["InvalidSpecError", "eu-9", "flotilla cluster list"]),
+        (Kind::ApplicationSet, "unknown", vec!["gti", "did you mean `git`"]),
+    ] {
+        let said = async |_: &Records| {
+            let condition = loops.condition(kind, name).await;
+            parts.iter().all(|part| condition.contains(part))
+        };
+        loops.until(name, said).await;
+    }
+    loops
+        .until("the others", async |records| {
+            records.get(Kind::FleetRollout, "argocd", "web-1").await.unwrap().is_some()
+        })
+        .await;
+    assert!(loops.tasks.drain(Duration::from_secs(5)).await);
+}

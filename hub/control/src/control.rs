@@ -35,6 +35,8 @@ use tokio::sync::{Semaphore, mpsc};
 const EVALUATIONS: usize = 8;
 const RETRY: Duration = Duration::from_secs(10);
 const LEASE: Duration = Duration::from_secs(15);
+/// The longest a pass waits for more changes to come.
+const GATHER: Duration = Duration::from_millis(100);
 /// The longest the loop sleeps.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -198,7 +200,9 @@ impl Loop {
         let mut links = self.links.changes();
         loop {
             let now = self.now();
+            let began = tokio::time::Instant::now();
             self.step(now).await;
+            let cost = began.elapsed();
             let event = tokio::select! {
                 Some(event) = queue.recv() => event,
                 Some(key) = resolutions.recv() => Event::Resolved(key),
@@ -206,6 +210,8 @@ impl Loop {
                 () = tokio::time::sleep(self.sleep(now)) => Event::Time,
             };
             self.handle(event).await;
+            // Changes come in flocks: as long as a pass took, the next waits for more of them.
+            tokio::time::sleep(cost.min(GATHER)).await;
             while let Ok(event) = queue.try_recv() {
                 self.handle(event).await;
             }

@@ -12,7 +12,7 @@ use hub_records::{Records, is_deleted, keys};
 use hub_store::{Compare, Op, Outcome, Txn};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use shared_model::{AppKey, Kind, Owner, OwnerKind};
+use shared_model::{AppKey, Kind, Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_rollout::{Fleet, Line, Report, Rollout, RolloutReport};
 use std::collections::BTreeMap;
 
@@ -220,6 +220,13 @@ fn of_set(
             report.and_then(|report| report.waits_for.as_ref()).map(ToString::to_string).unwrap_or_default();
         let phase = report.map_or(rollout.head.phase, |report| report.phase);
         status.insert("rollout".into(), json!({"name": rollout.name, "phase": phase, "message": message}));
+        if let (PlanSpec::RollingSync(_), Some(report)) = (&rollout.plan, report) {
+            let revisions = |app: &AppKey| {
+                evaluation.head.get(app).map(|member| member.revisions.clone()).unwrap_or_default()
+            };
+            let entries = shared_rollout::application_status(rollout, report, revisions);
+            status.insert("applicationStatus".into(), json!(entries));
+        }
     }
     Value::Object(status)
 }

@@ -6,13 +6,14 @@
 //! Replacing an inherited unproven release adds no exposure, so it needs only that the releases of
 //! this rollout stay within the limit; otherwise a bad commit could not be fixed forward.
 
-use crate::{draft::Draft, gate::named, record::MemberState, wait::Wait};
+use crate::{draft::Draft, gate::NAMED, record::MemberState, wait::Wait};
 use shared_model::{AppKey, ClusterName};
+use std::collections::BTreeSet;
 
 /// Who holds the slots of one rollout's waves.
 #[derive(Debug)]
-pub(crate) struct Budget {
-    waves: Vec<Slots>,
+pub(crate) struct Budget<'a> {
+    waves: Vec<Slots<'a>>,
 }
 
 /// How a release takes its slot.
@@ -27,17 +28,18 @@ pub(crate) enum Slot {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Slots {
+struct Slots<'a> {
     total: usize,
-    own: Vec<ClusterName>,
-    inherited: Vec<ClusterName>,
+    own: usize,
+    inherited: usize,
+    holding: BTreeSet<&'a ClusterName>,
 }
 
-impl Budget {
-    pub(crate) fn of(draft: &Draft<'_>, index: usize) -> Self {
+impl<'a> Budget<'a> {
+    pub(crate) fn of(draft: &Draft<'a>, index: usize) -> Self {
         let mut waves = vec![Slots::default(); draft.head(index).waves.len()];
         let leads = draft.acts(index);
-        for (app, _, record, wave) in draft.placed(index) {
+        for (app, member, record, wave) in draft.placed(index) {
             let slots = &mut waves[wave];
             slots.total += 1;
             if record.may_run {
@@ -47,14 +49,16 @@ impl Budget {
             match record.state {
                 // The newest rollout's own terms decide whether its release is proven.
                 MemberState::Released { .. } | MemberState::Failed { .. } if unproven || leads => {
-                    slots.own.push(record.cluster.clone());
+                    slots.own += 1;
+                    slots.holding.insert(&member.cluster);
                 }
                 MemberState::Waiting
                 | MemberState::Released { .. }
                 | MemberState::Proven { .. }
                 | MemberState::Failed { .. } => {
                     if unproven {
-                        slots.inherited.push(record.cluster.clone());
+                        slots.inherited += 1;
+                        slots.holding.insert(&member.cluster);
                     }
                 }
             }
@@ -74,28 +78,27 @@ impl Budget {
         let slots = &self.waves[wave];
         let max_update = draft.wave(index, wave).max_update(slots.total);
         let replaces = draft.runs_unproven(cluster, app);
-        let after = slots.own.len() + 1 + if replaces { 0 } else { slots.inherited.len() };
+        let after = slots.own + 1 + if replaces { 0 } else { slots.inherited };
         if after <= max_update {
             return None;
         }
-        let holders = slots.own.iter().chain(&slots.inherited).cloned().collect();
-        let (holding, _) = named(holders);
-        let held = slots.own.len() + slots.inherited.len();
+        let holding = slots.holding.iter().take(NAMED).map(|cluster| (*cluster).clone()).collect();
+        let held = slots.holding.len();
         let wave = draft.wave(index, wave).name.clone();
         Some(Wait::Budget { wave, max_update, holding, held })
     }
 
     /// A release takes a slot of the wave.
-    pub(crate) fn take(&mut self, wave: usize, cluster: &ClusterName, slot: Slot) {
+    pub(crate) fn take(&mut self, wave: usize, cluster: &'a ClusterName, slot: Slot) {
         let slots = &mut self.waves[wave];
-        if slot == Slot::Replaced
-            && let Some(at) = slots.inherited.iter().position(|holder| holder == cluster)
-        {
-            slots.inherited.remove(at);
-        }
+        slots.holding.insert(cluster);
         match slot {
-            Slot::Own | Slot::Replaced => slots.own.push(cluster.clone()),
-            Slot::Inherited => slots.inherited.push(cluster.clone()),
+            Slot::Own => slots.own += 1,
+            Slot::Inherited => slots.inherited += 1,
+            Slot::Replaced => {
+                slots.own += 1;
+                slots.inherited = slots.inherited.saturating_sub(1);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod view;
 
 use crate::{Change, Excuse, Fleet, MemberState, Phase, Plan, Report, Rollout, Step, Wait, apply_step};
 use jiff::Timestamp;
+use releases::Counts;
 use shared_model::{AppKey, RolloutName, fleet_rollout::PlanSpec};
 use std::{collections::BTreeMap, fmt};
 use view::View;
@@ -59,7 +60,7 @@ impl fmt::Display for Violation {
 
 /// What the plan breaks, in the order of its steps; empty for every plan that may be committed.
 pub fn check(fleet: &Fleet, plan: &Plan, report: &Report, now: Timestamp) -> Vec<Violation> {
-    let mut walk = Walk { fleet: fleet.clone(), now, found: Vec::new() };
+    let mut walk = Walk { fleet: fleet.clone(), now, found: Vec::new(), counts: None };
     for (index, step) in plan.steps.iter().enumerate() {
         walk.step(index, step);
     }
@@ -73,6 +74,8 @@ struct Walk {
     fleet: Fleet,
     now: Timestamp,
     found: Vec<Violation>,
+    /// What was counted for the releases of one rollout that follow each other.
+    counts: Option<(RolloutName, Counts)>,
 }
 
 /// A broken rule and the sentence about it.
@@ -88,7 +91,11 @@ impl Walk {
             .is_none_or(|app| rollout.is_some_and(|rollout| rollout.members.contains_key(app)));
         if let Some(rollout) = rollout.filter(|_| member) {
             let view = View { fleet: &self.fleet, owner: &step.owner, rollout, now: self.now };
-            judge(&view, &step.change, &mut broken);
+            let same = matches!(step.change, Change::Release { .. });
+            let kept = self.counts.take().filter(|(name, _)| same && *name == step.rollout);
+            let mut counts = kept.map_or_else(Counts::default, |(_, counts)| counts);
+            judge(&view, &step.change, &mut counts, &mut broken);
+            self.counts = Some((step.rollout.clone(), counts));
             let writes = step.writes(&self.fleet, self.now).unwrap_or_default();
             let same_head = writes.head.as_ref().is_none_or(|head| *head == rollout.head);
             let same_record = writes.record.as_ref().is_none_or(|(app, record)| {
@@ -184,12 +191,12 @@ fn unexplained<'a>(rollout: &'a Rollout, listed: &BTreeMap<AppKey, Wait>) -> Vec
 }
 
 /// What one step would break.
-fn judge(view: &View<'_>, change: &Change, broken: &mut Vec<Broken>) {
+fn judge(view: &View<'_>, change: &Change, counts: &mut Counts, broken: &mut Vec<Broken>) {
     let head = &view.rollout.head;
     let gate = |waves: std::ops::Range<usize>| waves.into_iter().find_map(|wave| view.unmet(wave));
     match change {
         Change::Release { app, cluster, release, position, baseline } => {
-            releases::judge(view, app, (cluster, *release, *position), *baseline, broken);
+            releases::judge(view, app, (cluster, *release, *position), *baseline, counts, broken);
         }
         Change::Open { wave } | Change::Pass { wave } => {
             let earlier = if matches!(change, Change::Open { .. }) { 0..*wave } else { *wave..*wave + 1 };

@@ -9,28 +9,29 @@
 use crate::{draft::Draft, proof::later, record::MemberState, wait::Wait};
 use jiff::Timestamp;
 use shared_model::ClusterName;
+use std::collections::BTreeSet;
 
 /// How many clusters a sentence names.
-const NAMED: usize = 8;
+pub(crate) const NAMED: usize = 8;
 
 /// The members of one wave, counted.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Tally<'a> {
     pub(crate) total: usize,
     pub(crate) proven: usize,
     /// Excused and not proven.
     pub(crate) excused: usize,
     /// Neither proven, excused nor tolerated, and there in time.
-    pub(crate) missing: Vec<ClusterName>,
+    pub(crate) missing: BTreeSet<&'a ClusterName>,
     pub(crate) last_proven: Option<Timestamp>,
     /// How many failed at least once.
     pub(crate) failures: usize,
 }
 
 /// Counts every wave of a rollout.
-pub(crate) fn tally(draft: &Draft<'_>, index: usize) -> Vec<Tally> {
+pub(crate) fn tally<'a>(draft: &Draft<'a>, index: usize) -> Vec<Tally<'a>> {
     let mut waves = vec![Tally::default(); draft.head(index).waves.len()];
-    for (_, _, record, wave) in draft.placed(index) {
+    for (_, member, record, wave) in draft.placed(index) {
         let tally = &mut waves[wave];
         let tolerated = draft.wave(index, wave).max_failures.is_some();
         tally.total += 1;
@@ -49,7 +50,7 @@ pub(crate) fn tally(draft: &Draft<'_>, index: usize) -> Vec<Tally> {
             MemberState::Failed { .. } if tolerated => {}
             MemberState::Waiting | MemberState::Released { .. } | MemberState::Failed { .. } => {
                 if !record.late {
-                    tally.missing.push(record.cluster.clone());
+                    tally.missing.insert(&member.cluster);
                 }
             }
         }
@@ -58,11 +59,12 @@ pub(crate) fn tally(draft: &Draft<'_>, index: usize) -> Vec<Tally> {
 }
 
 /// What the gate of a wave still waits for; `None` when it is met.
-pub(crate) fn unmet(draft: &Draft<'_>, index: usize, wave: usize, tally: &Tally) -> Option<Wait> {
+pub(crate) fn unmet(draft: &Draft<'_>, index: usize, wave: usize, tally: &Tally<'_>) -> Option<Wait> {
     let terms = draft.wave(index, wave);
     let name = terms.name.clone();
     if !tally.missing.is_empty() {
-        let (clusters, count) = named(tally.missing.clone());
+        let clusters = tally.missing.iter().take(NAMED).map(|cluster| (*cluster).clone()).collect();
+        let count = tally.missing.len();
         return Some(Wait::Unproven { wave: name, clusters, count });
     }
     let needed = terms.min_proven(tally.total);
@@ -75,23 +77,19 @@ pub(crate) fn unmet(draft: &Draft<'_>, index: usize, wave: usize, tally: &Tally)
 }
 
 /// What the waves before `wave` still wait for; `None` when it may open.
-pub(crate) fn unmet_before(draft: &Draft<'_>, index: usize, wave: usize, tallies: &[Tally]) -> Option<Wait> {
+pub(crate) fn unmet_before(
+    draft: &Draft<'_>,
+    index: usize,
+    wave: usize,
+    tallies: &[Tally<'_>],
+) -> Option<Wait> {
     (0..wave).find_map(|earlier| unmet(draft, index, earlier, &tallies[earlier]))
 }
 
 /// What the rollout as a whole waits for; `None` when it may finish.
-pub(crate) fn unmet_next(draft: &Draft<'_>, index: usize, tallies: &[Tally]) -> Option<Wait> {
+pub(crate) fn unmet_next(draft: &Draft<'_>, index: usize, tallies: &[Tally<'_>]) -> Option<Wait> {
     let waves = &draft.head(index).waves;
     let next = waves.iter().position(|wave| wave.passed.is_none()).unwrap_or(waves.len());
     unmet_before(draft, index, next, tallies)
         .or_else(|| (next < waves.len()).then(|| unmet(draft, index, next, &tallies[next]))?)
-}
-
-/// At most [`NAMED`] of the clusters, each once, and how many there are.
-pub(crate) fn named(mut clusters: Vec<ClusterName>) -> (Vec<ClusterName>, usize) {
-    clusters.sort();
-    clusters.dedup();
-    let count = clusters.len();
-    clusters.truncate(NAMED);
-    (clusters, count)
 }

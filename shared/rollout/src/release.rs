@@ -71,14 +71,14 @@ pub(crate) fn baselines(draft: &mut Draft<'_>, lead: usize) {
                 draft.assigned(&member.cluster, app).is_none_or(|assigned| assigned.running().is_none());
             closed && idle && record.state == MemberState::Waiting
         })
-        .map(|(app, member, _, wave)| (app, member.cluster.clone(), wave))
+        .map(|(app, member, _, wave)| (app, &member.cluster, wave))
         .collect();
     if joiners.is_empty() {
         return;
     }
     let mut leading = Budget::of(draft, lead);
     for (app, cluster, wave) in joiners {
-        if let Some(wait) = baseline(draft, lead, &mut leading, app, &cluster, wave) {
+        if let Some(wait) = baseline(draft, lead, &mut leading, app, cluster, wave) {
             draft.waits.insert((lead, app), wait);
         }
     }
@@ -88,9 +88,9 @@ pub(crate) fn baselines(draft: &mut Draft<'_>, lead: usize) {
 fn baseline<'a>(
     draft: &mut Draft<'a>,
     lead: usize,
-    leading: &mut Budget,
+    leading: &mut Budget<'a>,
     app: &'a AppKey,
-    cluster: &ClusterName,
+    cluster: &'a ClusterName,
     wave: usize,
 ) -> Option<Wait> {
     let Some((older, its_wave)) = stand_in(draft, lead, app, cluster) else {

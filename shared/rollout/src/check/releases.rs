@@ -3,12 +3,47 @@
 use super::{Broken, Rule, view::View};
 use crate::{Hold, Phase, Rollout};
 use shared_model::{AppKey, ClusterName, Position, ReleaseId};
+use std::collections::BTreeMap;
+
+/// What is counted once for releases of one rollout that follow each other: a release adds to the
+/// slots of its wave, and to nothing else here.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    failed: Option<Option<String>>,
+    /// Per wave: held by this rollout, held by older ones, and how many may be.
+    slots: BTreeMap<usize, (usize, usize, usize)>,
+}
+
+impl Counts {
+    /// Why the rollout should have halted.
+    fn failed(&mut self, view: &View<'_>) -> Option<String> {
+        let find = || {
+            let often = view.failed_wave().map(|wave| format!("wave {wave} failed too often"));
+            often.or_else(|| view.overlooked().map(|app| format!("the sync of {app} failed")))
+        };
+        self.failed.get_or_insert_with(find).clone()
+    }
+
+    /// The slots of the wave before one more release, which this counts.
+    fn take(&mut self, view: &View<'_>, wave: usize, replaces: bool) -> (usize, usize, usize) {
+        let count = || {
+            let (own, inherited) = view.holders(wave);
+            (own, inherited, view.max_update(wave))
+        };
+        let slots = self.slots.entry(wave).or_insert_with(count);
+        let before = *slots;
+        slots.0 += 1;
+        slots.1 = slots.1.saturating_sub(usize::from(replaces));
+        before
+    }
+}
 
 pub(super) fn judge(
     view: &View<'_>,
     app: &AppKey,
     (cluster, release, position): (&ClusterName, ReleaseId, Position),
     baseline: bool,
+    counts: &mut Counts,
     broken: &mut Vec<Broken>,
 ) {
     let mut say = |rule, message: String| broken.push((rule, message));
@@ -27,11 +62,8 @@ pub(super) fn judge(
     if view.rollout.head.phase == Phase::Halted || view.rollout.head.halted.is_some() {
         say(Rule::Halt, format!("{app} would be released although the rollout halted"));
     }
-    if let Some(wave) = view.failed_wave().filter(|_| !baseline) {
-        say(Rule::Halt, format!("{app} would be released although wave {wave} failed too often"));
-    }
-    if let Some(failed) = view.overlooked().filter(|_| !baseline) {
-        say(Rule::Halt, format!("{app} would be released although the sync of {failed} failed"));
+    if !baseline && let Some(failed) = counts.failed(view) {
+        say(Rule::Halt, format!("{app} would be released although {failed}"));
     }
     let Some(wave) = view.record(app).and_then(|record| record.wave) else {
         say(Rule::ProvenFirst, format!("{app} would be released although it is in no wave"));
@@ -53,7 +85,9 @@ pub(super) fn judge(
             say(Rule::ProvenFirst, format!("{app} would be released although wave {wave} has not opened"));
         }
     }
-    for message in radius(view, app, cluster, wave, lead.filter(|_| baseline)) {
+    let replaces = view.is_unproven(app, cluster);
+    let slots = counts.take(view, wave, replaces);
+    for message in radius(view, app, cluster, (wave, slots), lead.filter(|_| baseline)) {
         say(Rule::BlastRadius, message);
     }
 }
@@ -116,13 +150,11 @@ fn radius(
     view: &View<'_>,
     app: &AppKey,
     cluster: &ClusterName,
-    wave: usize,
+    (wave, (own, inherited, max)): (usize, (usize, usize, usize)),
     lead: Option<&Rollout>,
 ) -> Vec<String> {
     let mut passed = Vec::new();
     let replaces = view.is_unproven(app, cluster);
-    let (own, inherited) = view.holders(wave);
-    let max = view.max_update(wave);
     if own + 1 > max || (!replaces && own + inherited + 1 > max) {
         passed.push(format!("{app} would be one more than the {max} that wave {wave} updates at once"));
     }
@@ -134,11 +166,9 @@ fn radius(
             passed.push(format!("{app} as a baseline would be one too many of wave {wave}"));
         }
     }
-    let others = view
-        .fleet
-        .assigned
-        .keys()
-        .filter(|seat| seat.0 == *cluster && seat.1 != *app && view.is_unproven(&seat.1, cluster));
+    let first = (cluster.clone(), AppKey::new("", ""));
+    let here = view.fleet.assigned.range(first..).take_while(|(seat, _)| seat.0 == *cluster);
+    let others = here.filter(|(seat, _)| seat.1 != *app && view.is_unproven(&seat.1, cluster));
     if let Some(limit) = view.fleet.max_per_cluster
         && others.count() >= limit
     {

@@ -132,7 +132,6 @@ const fn urgency(wait: &Wait) -> u8 {
         Wait::Progressing { .. } | Wait::Syncing { .. } | Wait::Unreported { .. } | Wait::Settle { .. } => 4,
         Wait::Queued { .. }
         | Wait::Halted { .. }
-        | Wait::Superseded { .. }
         | Wait::WaveNotOpen { .. }
         | Wait::Budget { .. }
         | Wait::ClusterLimit { .. }

@@ -24,11 +24,6 @@ pub enum Wait {
         /// Why.
         reason: String,
     },
-    /// A newer rollout took over.
-    Superseded {
-        /// The newer one, if it is known.
-        by: Option<RolloutName>,
-    },
     /// No wave takes its cluster.
     NoWave {
         /// The cluster.
@@ -186,8 +181,6 @@ impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Queued { behind } => write!(f, "waits for its turn behind {behind}"),
-            Self::Superseded { by: Some(by) } => write!(f, "{by} took its place"),
-            Self::Superseded { by: None } => f.write_str("a newer rollout took its place"),
             Self::NoWave { cluster } => write!(f, "no wave takes {cluster}: add a wave that matches it"),
             Self::WaveNotOpen { wave, waits_for } => write!(f, "wave {wave} has not opened: {waits_for}"),
             Self::NoBaseline { cluster, wave, waits_for } => write!(

@@ -62,6 +62,7 @@ scripts! {
     restart_keeps_the_slots_of_what_it_replaces
     what_is_there_already_is_proven_and_a_revert_goes_back_at_once
     rolling_sync_counts_as_argo_cd_and_never_halts
+    rolling_sync_steps_know_in_and_not_in_only
     without_a_policy_a_person_syncs_what_is_not_automated
     a_cluster_has_its_own_limit_across_applications
     observing_held_and_unknown_clusters_are_named

@@ -151,3 +151,32 @@ fn rolling_sync_is_shown_in_argo_cds_words() {
     "#]]
     .assert_eq(&shown);
 }
+
+#[test]
+fn what_is_durable_reads_back_as_it_was_written() {
+    fn check<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) {
+        let text = serde_json::to_string(value).unwrap();
+        assert_eq!(serde_json::from_str::<T>(&text).unwrap(), *value, "{text}");
+    }
+    let mut world = World::new();
+    for name in ["c1", "c2", "c3"] {
+        world.cluster(name);
+    }
+    world.plan =
+        PlanSpec::Policy(serde_json::from_str(r#"{"waves": [{"name": "all", "take": 3}]}"#).unwrap());
+    commit(&mut world, "A");
+    world.pause("c3", None);
+    world.run();
+    world.report("c1", SyncPhase::Succeeded, HealthStatus::Healthy);
+    world.now += std::time::Duration::from_secs(5);
+    world.run();
+    world.report("c2", SyncPhase::Failed, HealthStatus::Degraded);
+    world.run();
+    let lead = world.lead().unwrap();
+    check(&lead.head);
+    let records: Vec<_> = lead.members.values().map(|member| member.record.clone().unwrap()).collect();
+    records.iter().for_each(check);
+    world.fleet.assigned.values().for_each(check);
+    let kinds: Vec<_> = records.iter().map(|record| std::mem::discriminant(&record.state)).collect();
+    assert!(kinds[0] != kinds[1] && kinds[1] != kinds[2], "proven, failed and waiting: {records:?}");
+}

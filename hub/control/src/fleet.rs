@@ -25,7 +25,11 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet
     let clusters = index
         .clusters
         .iter()
-        .map(|(name, cluster)| (name.clone(), state(cluster, around.links.get(name), around.started, now)))
+        .map(|(name, cluster)| {
+            let known = around.links.get(name);
+            let link = known.map_or_else(|| before(index, cluster, around.started), |known| known.link);
+            (name.clone(), state(cluster, known, link, now))
+        })
         .collect();
     let lines = around
         .evaluations
@@ -46,21 +50,32 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet
     }
 }
 
-fn state(cluster: &Cluster, link: Option<&LinkState>, started: Timestamp, now: Timestamp) -> ClusterState {
+/// The link of a cluster that has not connected since this hub started. One that was told something
+/// was there before: it is lost since the start, so that nobody is excused early.
+fn before(index: &Index, cluster: &Cluster, started: Timestamp) -> Link {
+    let first = (cluster.name(), AppKey::new("", ""));
+    let told = index.assigned.range(first..).next().is_some_and(|((name, _), _)| *name == cluster.name());
+    if told {
+        return Link::LostSince(started);
+    }
+    let created = cluster.metadata.creation_timestamp.unwrap_or(started);
+    Link::NeverSeen { since: created.max(started) }
+}
+
+fn state(cluster: &Cluster, known: Option<&LinkState>, link: Link, now: Timestamp) -> ClusterState {
     let asked = cluster.spec.pause.as_ref().filter(|pause| pause.is_active(now)).map(|pause| Pause {
         reason: pause.reason.clone(),
         by: pause.by.clone(),
         until: pause.ends(),
-        acknowledged: link.is_some_and(|link| link.acknowledged_pause == pause_id(pause)),
+        acknowledged: known.is_some_and(|known| known.acknowledged_pause == pause_id(pause)),
         local: false,
     });
-    let created = cluster.metadata.creation_timestamp.unwrap_or(started);
     ClusterState {
         labels: cluster.metadata.labels.clone(),
-        pauses: asked.into_iter().chain(link.and_then(|link| link.local_pause.clone())).collect(),
-        link: link.map_or(Link::NeverSeen { since: created.max(started) }, |link| link.link),
+        pauses: asked.into_iter().chain(known.and_then(|known| known.local_pause.clone())).collect(),
+        link,
         mode: cluster.spec.mode,
-        hold: link.and_then(|link| link.hold.clone()),
+        hold: known.and_then(|known| known.hold.clone()),
     }
 }
 

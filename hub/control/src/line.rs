@@ -96,6 +96,8 @@ impl Lines {
     /// Evaluates an owner and writes what follows at once: Applications and a new FleetRollout.
     pub(crate) async fn evaluate(&self, owner: &Owner, now: Timestamp) -> Evaluation {
         let Some(snapshot) = self.snapshot(owner) else { return Evaluation::default() };
+        let known: BTreeSet<RolloutKey> = self.index.read().rollouts.keys().cloned().collect();
+        self.expanded.lock().retain(|key, _| known.contains(key));
         let mut evaluation = Evaluation::default();
         let head = match owner.kind {
             OwnerKind::ApplicationSet => self.set(&snapshot, &mut evaluation, now).await,
@@ -194,14 +196,7 @@ impl Lines {
             snapshot.line.last().is_some_and(|newest| rollouts::froze(&newest.spec, object, &head.commits));
         let needed = !froze && rollouts::is_needed(known, &head.members);
         match &snapshot.plan {
-            Err(problem) => {
-                evaluation.set.push(conditions::of_set(
-                    "InvalidRolloutConfig",
-                    true,
-                    "RolloutPolicyInvalid",
-                    problem,
-                ));
-            }
+            Err(problem) => held(owner, evaluation, problem),
             Ok(plan) if needed => {
                 let object = rollouts::next(owner, object, head.commits, plan.clone(), &snapshot.line);
                 match self.records.create(Kind::FleetRollout, object, now).await {
@@ -311,7 +306,10 @@ impl Lines {
         }
         let cluster = index.destination(&spec.destination)?;
         let server = index.clusters.get(&cluster).map(|cluster| cluster.server()).unwrap_or_default();
-        let project = index.object(Kind::AppProject, &application.metadata.namespace, &spec.project);
+        // Projects live beside the Application or, as in Argo CD, in the control namespace.
+        let project = index
+            .object(Kind::AppProject, &application.metadata.namespace, &spec.project)
+            .or_else(|| index.object(Kind::AppProject, shared_model::DEFAULT_NAMESPACE, &spec.project));
         let problems = match project {
             Some(project) => shared_project::allow(&project.value, spec, cluster.as_str(), &server),
             None if spec.project == "default" => Vec::new(),
@@ -370,6 +368,25 @@ impl Lines {
             }
         }
         if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+    }
+}
+
+/// Says that the line is held because its policy cannot be used.
+fn held(owner: &Owner, evaluation: &mut Evaluation, problem: &str) {
+    match owner.kind {
+        OwnerKind::ApplicationSet => {
+            evaluation.set.push(conditions::of_set(
+                "InvalidRolloutConfig",
+                true,
+                "RolloutPolicyInvalid",
+                problem,
+            ));
+        }
+        OwnerKind::Application => {
+            let key = AppKey::new(owner.namespace.clone(), owner.name.clone());
+            let known = evaluation.applications.entry(key).or_default();
+            known.push(conditions::of_application("InvalidRolloutConfig", problem));
+        }
     }
 }
 

@@ -13,6 +13,13 @@ pub use convert::{
 /// Messages and services of `flotilla.agent.v1`.
 #[allow(
     clippy::all,
+    clippy::allow_attributes_without_reason,
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    clippy::unused_async,
+    clippy::unwrap_used,
+    clippy::use_self,
+    clippy::wildcard_enum_match_arm,
     missing_debug_implementations,
     unreachable_pub,
     unused_qualifications,

@@ -156,7 +156,7 @@ impl Git {
     /// Takes an answer; whether owners have to hear of it.
     fn take(&self, key: &Key, answer: Result<CommitId, String>) -> bool {
         let now = shared_runtime::now();
-        let asked = answer.as_ref().map(Clone::clone).map_err(|_| Failed);
+        let asked = answer.clone().map_err(|_| Failed);
         let verdict = self.schedule.lock().handle_resolved(key, asked, now);
         if let (Answer::Failed { times, .. }, Err(failure)) = (&verdict, &answer) {
             tracing::warn!(repository = %key.url(), revision = key.revision(), times, failure, "Git did not answer");

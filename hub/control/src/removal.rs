@@ -34,7 +34,7 @@ pub(crate) fn removals(index: &Index, now: Timestamp) -> Vec<Removal> {
         .iter()
         .filter_map(|(seat, (assigned, _))| of_seat(index, seat, assigned, now))
         .collect();
-    for (app, _) in &index.applications {
+    for app in index.applications.keys() {
         let Some(stored) = index.object(Kind::Application, &app.namespace, &app.name) else { continue };
         if is_deleted(&stored.value) {
             if has_finalizer(&stored.value) && waits_for(index, app).is_none() {

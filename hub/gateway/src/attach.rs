@@ -26,11 +26,11 @@ const INPUTS: usize = 256;
 pub(crate) type Outbound = mpsc::Sender<Result<v1::HubMessage, Status>>;
 
 /// Serves one agent: answers the stream that the session's messages come out of.
-pub(crate) async fn serve(
+pub(crate) fn serve(
     shared: Shared,
     cluster: ClusterName,
     mut inbound: Streaming<v1::AgentMessage>,
-) -> Result<mpsc::Receiver<Result<v1::HubMessage, Status>>, Status> {
+) -> mpsc::Receiver<Result<v1::HubMessage, Status>> {
     let (outbound, receiver) = mpsc::channel(OUTBOUND);
     let tasks = shared.tasks.clone();
     tasks.spawn("session", async move {
@@ -44,7 +44,7 @@ pub(crate) async fn serve(
             let _gone = outbound.try_send(Err(status));
         }
     });
-    Ok(receiver)
+    receiver
 }
 
 async fn converse(

@@ -51,11 +51,10 @@ impl SpiffeId {
         let (_, parsed) = x509_parser::certificate::X509Certificate::from_der(certificate)
             .map_err(|error| InvalidIdentity(error.to_string()))?;
         let names = parsed.subject_alternative_name().map_err(|error| InvalidIdentity(error.to_string()))?;
-        let mut uris =
-            names.iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
-                GeneralName::URI(uri) => Some(*uri),
-                _ => None,
-            });
+        let mut uris = names.iter().flat_map(|names| &names.value.general_names).filter_map(|name| {
+            let GeneralName::URI(uri) = name else { return None };
+            Some(*uri)
+        });
         let (Some(uri), None) = (uris.next(), uris.next()) else {
             return Err(InvalidIdentity("exactly one URI SAN is needed".to_owned()));
         };

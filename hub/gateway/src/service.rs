@@ -236,7 +236,7 @@ impl v1::agent_server::Agent for AgentService {
         request: Request<Streaming<v1::AgentMessage>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
         let cluster = self.0.authenticate(&request)?;
-        let receiver = attach::serve(self.0.clone(), cluster, request.into_inner()).await?;
+        let receiver = attach::serve(self.0.clone(), cluster, request.into_inner());
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 

@@ -99,9 +99,12 @@ impl Bundles {
             return Ok(bytes.clone());
         }
         let path = self.path(digest);
-        let bytes = fs::read(&path).map(Bytes::from).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => BundleError::Missing(*digest),
-            _ => BundleError::Io { path, what: "cannot be read", source },
+        let missing = |source: &io::Error| source.kind() == io::ErrorKind::NotFound;
+        let bytes = fs::read(&path).map(Bytes::from).map_err(|source| {
+            if missing(&source) {
+                return BundleError::Missing(*digest);
+            }
+            BundleError::Io { path, what: "cannot be read", source }
         })?;
         if bytes.len() <= CACHED_BYTES {
             let mut recent = self.recent.lock();

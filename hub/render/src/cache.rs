@@ -23,21 +23,34 @@ pub type Known = Result<(Digest, u64), Vec<Problem>>;
 #[derive(Debug)]
 pub struct Cache {
     most: usize,
-    known: Mutex<(u64, BTreeMap<Inputs, (u64, Known)>)>,
+    known: Mutex<Used>,
+}
+
+#[derive(Debug)]
+struct Used {
+    /// Counts uses, so that the oldest is known.
+    clock: u64,
+    results: BTreeMap<Inputs, (u64, Known)>,
+}
+
+impl Used {
+    const fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
 }
 
 impl Cache {
     /// A cache of at most `most` results.
     pub const fn new(most: usize) -> Self {
-        Self { most, known: Mutex::new((0, BTreeMap::new())) }
+        Self { most, known: Mutex::new(Used { clock: 0, results: BTreeMap::new() }) }
     }
 
     /// What the inputs came to, if that is known.
     pub fn get(&self, inputs: &Inputs) -> Option<Known> {
         let mut known = self.known.lock();
-        known.0 += 1;
-        let now = known.0;
-        let (used, result) = known.1.get_mut(inputs)?;
+        let now = known.tick();
+        let (used, result) = known.results.get_mut(inputs)?;
         *used = now;
         Some(result.clone())
     }
@@ -45,14 +58,13 @@ impl Cache {
     /// Remembers what the inputs came to.
     pub fn put(&self, inputs: Inputs, result: Known) {
         let mut known = self.known.lock();
-        known.0 += 1;
-        let now = known.0;
-        if known.1.len() >= self.most && !known.1.contains_key(&inputs) {
-            let oldest = known.1.iter().min_by_key(|(_, (used, _))| *used).map(|(inputs, _)| *inputs);
+        let now = known.tick();
+        if known.results.len() >= self.most && !known.results.contains_key(&inputs) {
+            let oldest = known.results.iter().min_by_key(|(_, (used, _))| *used).map(|(inputs, _)| *inputs);
             if let Some(oldest) = oldest {
-                known.1.remove(&oldest);
+                known.results.remove(&oldest);
             }
         }
-        known.1.insert(inputs, (now, result));
+        known.results.insert(inputs, (now, result));
     }
 }

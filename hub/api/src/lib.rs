@@ -1,1 +1,49 @@
+//! The hub's API, in the shape of Kubernetes' own: what kubectl and client libraries talk to (design §4).
+//!
+//! It decides how requests over TLS read and change the hub's records, and what a reader sees of them; the
+//! conventions themselves (metadata, patches, selectors, tables, refusals) are those of `shared_objects`.
+//!
+//! | module | what |
+//! |---|---|
+//! | `server` | the listener: TLS, HTTP/1.1 and HTTP/2, limits, draining |
+//! | `access` | who asks: bearer tokens |
+//! | `route` | which object, kind or document a URL names |
+//! | `kinds` | what is served of each kind: verbs, columns, known fields, validation |
+//! | `view` | what a reader sees: the object, its status, and what its cluster reports |
+//! | `read`, `write`, `watch` | the verbs |
+//! | `feed` | the changes, resolved once for all watchers |
+//! | `documents` | discovery, OpenAPI, version |
+//!
+//! Invariants:
+//! 1. Nothing is answered without a known subject but the health of the process; every change leaves one
+//!    audit line (who, verb, object, outcome), never a body.
+//! 2. What a client has read is at least as new as the `resourceVersion` that comes with it, so a watch from
+//!    a listing misses nothing.
+//! 3. An update conflicts only if the object itself, not its status, changed after the version it names.
+//! 4. Memory is bounded: bodies, the feed and each connection have limits; a slow watcher is told 410.
+//!
+//! What it refuses to know: what a spec means to the control loops, and how agents are spoken to.
 
+mod access;
+mod answer;
+mod body;
+mod documents;
+mod feed;
+mod kinds;
+mod list;
+mod namespaces;
+mod options;
+mod query;
+mod read;
+mod route;
+mod server;
+mod service;
+mod view;
+mod watch;
+mod write;
+
+pub use access::Token;
+pub use server::{Api, Config, Error, HubInfo, listen};
+
+#[cfg(test)]
+mod tests;

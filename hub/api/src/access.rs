@@ -1,0 +1,83 @@
+//! Who asks: bearer tokens, known by their SHA-256 only.
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use sha2::{Digest as _, Sha256};
+use shared_objects::Status;
+use std::fmt;
+
+/// A bearer token that the hub accepts, and whose it is.
+#[derive(Clone)]
+pub struct Token {
+    /// SHA-256 of the token, in lowercase hex.
+    pub hash: String,
+    /// The name of who holds it.
+    pub user: String,
+    /// The groups of who holds it.
+    pub groups: Vec<String>,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("user", &self.user)
+            .field("groups", &self.groups)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who makes a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub(crate) user: String,
+    pub(crate) groups: Vec<String>,
+}
+
+/// Who the request's token belongs to.
+pub(crate) fn subject(headers: &HeaderMap, tokens: &[Token]) -> Result<Subject, Status> {
+    let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
+    let hash = hex::encode(Sha256::digest(given.ok_or_else(Status::unauthorized)?.as_bytes()));
+    // Every token is compared, in full: how long it takes tells nothing.
+    let found = tokens.iter().filter(|token| same(token.hash.as_bytes(), hash.as_bytes()));
+    let found = found.last().ok_or_else(Status::unauthorized)?;
+    Ok(Subject { user: found.user.clone(), groups: found.groups.clone() })
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    #[test]
+    fn only_a_known_bearer_token_has_a_subject() {
+        let token = |secret: &str, user: &str| Token {
+            hash: hex::encode(Sha256::digest(secret.as_bytes())),
+            user: user.into(),
+            groups: Vec::new(),
+        };
+        let tokens = [token("one", "ada"), token("two", "bob")];
+        let check = |header: Option<&str>, expect: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(header) = header {
+                headers.insert(AUTHORIZATION, HeaderValue::from_str(header).unwrap());
+            }
+            let found = subject(&headers, &tokens).ok().map(|subject| subject.user);
+            assert_eq!(found.as_deref(), expect, "{header:?}");
+        };
+        check(Some("Bearer one"), Some("ada"));
+        check(Some("bearer two"), Some("bob"));
+        check(Some("Bearer three"), None);
+        check(Some("Bearer "), None);
+        check(Some("Basic one"), None);
+        check(None, None);
+        assert!(!format!("{:?}", tokens[0]).contains(&tokens[0].hash));
+    }
+}

@@ -1,0 +1,137 @@
+//! The changes of all objects, as watchers see them: resolved once, kept for a while, read by all.
+//!
+//! One task follows the store. Each change of an object, of its status, or of what a cluster reports of an
+//! Application becomes one [`Event`] at the store's revision, with the object as a reader sees it. A watcher
+//! is a position in the ring of the newest events.
+//!
+//! Invariants:
+//! 1. Events come in the order of revisions; those of one revision are never split.
+//! 2. The content of an event is at least as new as its revision, and it never goes back.
+//! 3. Memory is bounded by the ring's limits, whatever the number of watchers; one that falls behind is told.
+
+mod resolve;
+mod ring;
+
+use bytes::Bytes;
+use hub_records::Records;
+use hub_store::Revision;
+use parking_lot::RwLock;
+use serde_json::Value;
+use shared_model::Kind;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::watch;
+
+use ring::Ring;
+
+/// What happened to an object.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) revision: Revision,
+    pub(crate) kind: Kind,
+    /// The object before, without its status; absent when it is new. Only its metadata is kept.
+    pub(crate) before: Option<Value>,
+    /// The object as readers see it; when it is gone, as it was last.
+    pub(crate) object: Value,
+    /// Whether it is gone.
+    pub(crate) gone: bool,
+    cost: usize,
+    text: OnceLock<Bytes>,
+}
+
+impl Event {
+    fn new(
+        revision: Revision,
+        kind: Kind,
+        before: Option<Value>,
+        object: Value,
+        gone: bool,
+        cost: usize,
+    ) -> Self {
+        Self { revision, kind, before, object, gone, cost, text: OnceLock::new() }
+    }
+
+    /// The object as JSON, written once for all watchers.
+    pub(crate) fn text(&self) -> &Bytes {
+        self.text.get_or_init(|| Bytes::from(self.object.to_string()))
+    }
+}
+
+/// Where watchers read.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed {
+    ring: Arc<RwLock<Ring>>,
+    tip: watch::Receiver<Revision>,
+}
+
+/// The changes that a watcher asked for are no longer kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Compacted {
+    pub(crate) asked: Revision,
+    pub(crate) oldest: Revision,
+}
+
+impl Feed {
+    /// A feed from `start` on, and the task that fills it, which ends with the store.
+    pub(crate) fn new(
+        records: Records,
+        start: Revision,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let ring = Arc::new(RwLock::new(Ring::new(start)));
+        let (tip, read) = watch::channel(start);
+        let feed = Self { ring: Arc::clone(&ring), tip: read };
+        (feed, fill(records, ring, tip, start))
+    }
+
+    /// Events after `at`, at least one unless only the position moved; the new position.
+    pub(crate) fn step(&self, at: Revision) -> Result<(Vec<Arc<Event>>, Revision), Compacted> {
+        self.ring.read().after(at)
+    }
+
+    /// How far the feed is.
+    pub(crate) fn tip(&self) -> Revision {
+        *self.tip.borrow()
+    }
+
+    /// Waits until the feed is past `at`; `false` when the feed has ended.
+    pub(crate) async fn wait(&mut self, at: Revision) -> bool {
+        self.tip.wait_for(|tip| *tip > at).await.is_ok()
+    }
+}
+
+async fn fill(records: Records, ring: Arc<RwLock<Ring>>, tip: watch::Sender<Revision>, start: Revision) {
+    let mut at = start;
+    loop {
+        let mut watch = match records.store().watch("", at).await {
+            Ok(watch) => watch,
+            Err(error) => {
+                tracing::warn!(%error, "the feed of changes starts again; watchers list again");
+                match records.store().revision().await {
+                    Ok(revision) => at = revision,
+                    Err(error) => return tracing::error!(%error, "the feed of changes ended"),
+                }
+                ring.write().restart(at);
+                tip.send_replace(at);
+                continue;
+            }
+        };
+        while let Some(Ok(changes)) = watch.next().await {
+            let upto = watch.position();
+            match resolve::events(&records, changes).await {
+                Ok(events) => ring.write().push(events, upto),
+                Err(error) => {
+                    tracing::error!(%error, "a change could not be read; watchers list again");
+                    ring.write().restart(upto);
+                }
+            }
+            at = upto;
+            tip.send_replace(upto);
+        }
+        if at == watch.position() && records.store().watch("", at).await.is_ok() {
+            // Not behind, and yet the watch ended: the store is closed.
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

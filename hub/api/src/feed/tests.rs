@@ -1,0 +1,36 @@
+use super::{ring::Ring, *};
+use serde_json::json;
+
+fn event(revision: u64) -> Event {
+    Event::new(Revision(revision), Kind::Secret, None, json!({}), false, 10)
+}
+
+fn revisions(found: Result<(Vec<Arc<Event>>, Revision), Compacted>) -> (Vec<u64>, u64) {
+    let (events, upto) = found.unwrap();
+    (events.iter().map(|event| event.revision.0).collect(), upto.0)
+}
+
+#[test]
+fn a_ring_keeps_whole_revisions_within_its_limits() {
+    let mut ring = Ring::bounded(Revision(10), 3, 1000);
+    ring.push(vec![event(11), event(12), event(12)], Revision(14));
+    assert_eq!(revisions(ring.after(Revision(10))), (vec![11, 12, 12], 14));
+    assert_eq!(revisions(ring.after(Revision(12))), (vec![], 14));
+    assert_eq!(ring.after(Revision(9)).unwrap_err(), Compacted { asked: Revision(9), oldest: Revision(10) });
+
+    ring.push(vec![event(15), event(16)], Revision(16));
+    assert_eq!(revisions(ring.after(Revision(12))), (vec![15, 16], 16));
+    assert_eq!(ring.after(Revision(11)).unwrap_err().oldest, Revision(12));
+
+    ring.push(Vec::new(), Revision(20));
+    assert_eq!(revisions(ring.after(Revision(16))), (vec![], 20));
+    ring.restart(Revision(30));
+    assert!(ring.after(Revision(20)).is_err());
+}
+
+#[test]
+fn the_newest_revision_stays_whatever_its_size() {
+    let mut ring = Ring::bounded(Revision(0), 1, 1);
+    ring.push(vec![event(1), event(1), event(1)], Revision(1));
+    assert_eq!(revisions(ring.after(Revision(0))), (vec![1, 1, 1], 1));
+}

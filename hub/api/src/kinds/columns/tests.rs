@@ -1,0 +1,62 @@
+#![allow(clippy::needless_pass_by_value, reason = "cases read better with values")]
+
+use super::*;
+use serde_json::json;
+
+const NOW: &str = "2026-01-01T12:00:00Z";
+
+fn check(cell: fn(&Value, Timestamp) -> Value, object: Value, expect: &str) {
+    assert_eq!(cell(&object, NOW.parse().unwrap()).as_str().unwrap_or_default(), expect, "{object}");
+}
+
+#[test]
+fn pauses_say_where_they_stand() {
+    let pause = json!({"reason": "INC-7", "for": "2h", "at": "2026-01-01T11:50:00Z"});
+    let acknowledged = json!({"pause": {"acknowledgedAt": "2026-01-01T11:50:01Z"}});
+    check(paused, json!({"spec": {}}), "no");
+    check(paused, json!({"spec": {"pause": pause}}), "requested, not acknowledged since 11:50:00");
+    check(paused, json!({"spec": {"pause": pause}, "status": acknowledged}), "yes (INC-7, 1h50m left)");
+    check(paused, json!({"spec": {"pause": {"at": NOW}}, "status": acknowledged}), "yes");
+    let over = json!({"for": "5m", "at": "2026-01-01T11:50:00Z"});
+    check(paused, json!({"spec": {"pause": over}, "status": acknowledged}), "no");
+    check(paused, json!({"status": {"pause": {"local": {"reason": "disk"}}}}), "in the cluster (disk)");
+}
+
+#[test]
+fn rollouts_say_how_far_they_are() {
+    let waves = json!([
+        {"name": "canary", "total": 1, "proven": 1},
+        {"name": "rest", "total": 3, "proven": 1, "excused": 1},
+    ]);
+    check(wave, json!({"status": {"waves": waves}}), "2/2 (rest)");
+    check(wave, json!({}), "");
+    check(progress, json!({"status": {"members": 4, "proven": 2, "failed": 1}}), "2/4 proven, 1 failed");
+    let member = json!({"name": "web-3", "wave": "canary", "state": "Released"});
+    check(rollout_of, json!({"status": {"rollout": member}}), "web-3 (canary: Released)");
+}
+
+#[test]
+fn tokens_say_how_long_they_work() {
+    check(expires, json!({"spec": {"expires": "2026-01-01T13:30:00Z"}}), "in 1h30m");
+    check(expires, json!({"spec": {"expires": "2026-01-01T11:00:00Z"}}), "expired");
+    check(expires, json!({"spec": {}}), "never");
+}
+
+#[test]
+fn argo_cds_kinds_have_its_columns() {
+    let names: Vec<_> =
+        columns(Kind::Application).into_iter().map(|column| (column.name, column.priority)).collect();
+    assert_eq!(
+        names,
+        [
+            ("Name", 0),
+            ("Sync Status", 0),
+            ("Health Status", 0),
+            ("Revision", 1),
+            ("Project", 1),
+            ("Cluster", 1),
+            ("Rollout", 1),
+            ("Age", 0),
+        ]
+    );
+}

@@ -1,0 +1,152 @@
+//! Which object, kind or document a URL names.
+
+use crate::query::decode;
+use shared_model::{Kind, gvk};
+
+/// What a URL names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// `/healthz` and the like.
+    Health,
+    /// `/version`
+    Version,
+    /// `/api`
+    CoreVersions,
+    /// `/apis`
+    Groups,
+    /// `/apis/GROUP`
+    Group(String),
+    /// `/api/v1` or `/apis/GROUP/VERSION`
+    Resources { group: String, version: String },
+    /// `/openapi/v3`
+    OpenApiIndex,
+    /// `/openapi/v3/apis/GROUP/VERSION`
+    OpenApi { group: String, version: String },
+    /// `/openapi/v2`
+    OpenApiV2,
+    /// `/flotilla/v1/info`
+    Info,
+    /// A review of the authorization or authentication group, by its plural.
+    Review(String),
+    /// All objects of a kind, in a namespace or all of them.
+    Collection { kind: Kind, namespace: Option<String> },
+    /// One object; `namespace` is empty for cluster-scoped kinds.
+    Object { kind: Kind, namespace: String, name: String },
+    /// Something below an object, as in `status`.
+    Below { kind: Kind, namespace: String, name: String, subresource: String },
+}
+
+/// Reads a URL's path; `None` when it names nothing that is served.
+pub(crate) fn parse(path: &str) -> Option<Route> {
+    let parts: Vec<String> =
+        path.split('/').filter(|part| !part.is_empty()).map(|part| decode(part, false)).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let text = |text: &str| text.to_owned();
+    Some(match parts[..] {
+        ["healthz" | "readyz" | "livez", ..] => Route::Health,
+        ["version"] => Route::Version,
+        ["api"] => Route::CoreVersions,
+        ["apis"] => Route::Groups,
+        ["openapi", "v2"] => Route::OpenApiV2,
+        ["openapi", "v3"] => Route::OpenApiIndex,
+        ["openapi", "v3", "api", version] => Route::OpenApi { group: String::new(), version: text(version) },
+        ["openapi", "v3", "apis", group, version] => {
+            Route::OpenApi { group: text(group), version: text(version) }
+        }
+        ["flotilla", "v1", "info"] => Route::Info,
+        ["api", version] => Route::Resources { group: String::new(), version: text(version) },
+        ["apis", group] => Route::Group(text(group)),
+        ["apis", group, version] => Route::Resources { group: text(group), version: text(version) },
+        ["apis", "authorization.k8s.io" | "authentication.k8s.io", "v1", plural] => {
+            Route::Review(text(plural))
+        }
+        ["api", version, ref rest @ ..] => objects("", version, rest)?,
+        ["apis", group, version, ref rest @ ..] => objects(group, version, rest)?,
+        _ => return None,
+    })
+}
+
+fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Route> {
+    let of = |plural: &str| Kind::of_plural(group, plural).filter(|kind| gvk(*kind).version == version);
+    match rest {
+        ["namespaces", namespace, plural, rest @ ..]
+            if of(plural).is_some_and(|kind| gvk(kind).namespaced) =>
+        {
+            below(of(plural)?, Some(namespace), rest)
+        }
+        [plural, rest @ ..] => below(of(plural)?, None, rest),
+        [] => None,
+    }
+}
+
+fn below(kind: Kind, namespace: Option<&str>, rest: &[&str]) -> Option<Route> {
+    // A namespaced object is reached through its namespace only.
+    if namespace.is_none() && gvk(kind).namespaced && !rest.is_empty() {
+        return None;
+    }
+    let place = namespace.unwrap_or_default().to_owned();
+    Some(match rest {
+        [] => Route::Collection { kind, namespace: namespace.map(str::to_owned) },
+        [name] => Route::Object { kind, namespace: place, name: (*name).to_owned() },
+        [name, subresource] => Route::Below {
+            kind,
+            namespace: place,
+            name: (*name).to_owned(),
+            subresource: (*subresource).to_owned(),
+        },
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, expect: Option<Route>) {
+        assert_eq!(parse(path), expect, "{path}");
+    }
+
+    #[test]
+    fn objects_and_collections() {
+        let collection = |kind, namespace: Option<&str>| {
+            Some(Route::Collection { kind, namespace: namespace.map(str::to_owned) })
+        };
+        let object = |kind, namespace: &str, name: &str| {
+            Some(Route::Object { kind, namespace: namespace.into(), name: name.into() })
+        };
+        check("/api/v1/secrets", collection(Kind::Secret, None));
+        check("/api/v1/namespaces/a/secrets/", collection(Kind::Secret, Some("a")));
+        check("/api/v1/namespaces", collection(Kind::Namespace, None));
+        check("/api/v1/namespaces/secrets", object(Kind::Namespace, "", "secrets"));
+        check("/api/v1/namespaces/a/secrets/b%2ec", object(Kind::Secret, "a", "b.c"));
+        check("/apis/flotilla.dev/v1alpha1/clusters/eu", object(Kind::Cluster, "", "eu"));
+        let status = Route::Below {
+            kind: Kind::Application,
+            namespace: "argocd".into(),
+            name: "web".into(),
+            subresource: "status".into(),
+        };
+        check("/apis/argoproj.io/v1alpha1/namespaces/argocd/applications/web/status", Some(status));
+        let status = Route::Below {
+            kind: Kind::Namespace,
+            namespace: String::new(),
+            name: "a".into(),
+            subresource: "status".into(),
+        };
+        check("/api/v1/namespaces/a/status", Some(status));
+        check("/api/v1/secrets/b", None);
+        check("/api/v1/pods", None);
+        check("/apis/flotilla.dev/v1/clusters", None);
+    }
+
+    #[test]
+    fn documents() {
+        check("/readyz/ping", Some(Route::Health));
+        check("/apis/argoproj.io", Some(Route::Group("argoproj.io".into())));
+        let v1 = || (String::new(), "v1".to_owned());
+        check("/api/v1", Some(Route::Resources { group: v1().0, version: v1().1 }));
+        check("/openapi/v3/api/v1", Some(Route::OpenApi { group: v1().0, version: v1().1 }));
+        check("/", None);
+        check("/metrics", None);
+    }
+}

@@ -1,0 +1,306 @@
+//! One request: who asks, for what, and the answer.
+
+use crate::{
+    access::{self, Subject, Token},
+    answer::{self, Answer},
+    body, documents,
+    feed::Feed,
+    kinds,
+    options::{Selector, failed},
+    query::Query,
+    read,
+    route::{self, Route},
+    server::HubInfo,
+    watch,
+    write::{self, Change, Changed},
+};
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http::{HeaderMap, Method, Request, StatusCode, header, request};
+use hub_records::{Records, resource};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+use shared_model::Kind;
+use shared_objects::{
+    Status,
+    discovery::{self, AGGREGATED, ApiResource},
+    meta::{self, Part},
+};
+use shared_runtime::{Tasks, now};
+use std::{net::SocketAddr, panic::AssertUnwindSafe};
+
+/// What every request needs.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) address: SocketAddr,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) info: HubInfo,
+    pub(crate) records: Records,
+    pub(crate) feed: Feed,
+    pub(crate) resources: Vec<ApiResource>,
+    pub(crate) tasks: Tasks,
+}
+
+/// A request without its body.
+struct Asked<'a> {
+    method: &'a Method,
+    path: &'a str,
+    headers: &'a HeaderMap,
+    query: &'a Query,
+    subject: &'a Subject,
+}
+
+impl Service {
+    /// Answers one request. A panic answers 500 and harms no other request.
+    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Answer {
+        let answered = AssertUnwindSafe(self.answer(request)).catch_unwind().await;
+        match answered {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(status)) => answer::status(&status),
+            Err(_) => {
+                answer::status(&Status::internal("a request could not be answered; the hub's log says why"))
+            }
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Status> {
+        let (request::Parts { method, uri, headers, .. }, incoming) = request.into_parts();
+        let query = Query::parse(uri.query().unwrap_or_default());
+        let route = route::parse(uri.path());
+        if route == Some(Route::Health) {
+            return self.health(uri.path(), &query).await;
+        }
+        // Before the body: strangers are not read.
+        let subject = access::subject(&headers, &self.tokens)?;
+        let route = route.ok_or_else(Status::no_such_path)?;
+        let asked =
+            Asked { method: &method, path: uri.path(), headers: &headers, query: &query, subject: &subject };
+        match route {
+            Route::Collection { kind, namespace } => {
+                self.collection(&asked, incoming, kind, namespace.as_deref()).await
+            }
+            Route::Object { kind, namespace, name } => {
+                self.object(&asked, incoming, kind, (&namespace, &name), Part::Main).await
+            }
+            Route::Below { kind, namespace, name, subresource } => {
+                if subresource != "status" || !kinds::has_status(kind) {
+                    return Err(Status::no_such_path());
+                }
+                self.object(&asked, incoming, kind, (&namespace, &name), Part::Status).await
+            }
+            Route::Review(plural) => {
+                only(&asked, &Method::POST)?;
+                let review = body::object(&headers, &body::read(incoming).await?)?;
+                let review = documents::review(&plural, review, &subject).ok_or_else(Status::no_such_path)?;
+                Ok(answer::json(StatusCode::CREATED, &review))
+            }
+            Route::Health
+            | Route::Version
+            | Route::CoreVersions
+            | Route::Groups
+            | Route::Group(_)
+            | Route::Resources { .. }
+            | Route::OpenApiIndex
+            | Route::OpenApi { .. }
+            | Route::OpenApiV2
+            | Route::Info => self.document(&asked, &route),
+        }
+    }
+
+    async fn health(&self, path: &str, query: &Query) -> Result<Answer, Status> {
+        self.records.store().revision().await.map_err(|error| failed(error.into()))?;
+        let text = documents::health(path, query);
+        Ok(answer::bytes(StatusCode::OK, "text/plain; charset=utf-8", Bytes::from(text)))
+    }
+
+    fn document(&self, asked: &Asked<'_>, route: &Route) -> Result<Answer, Status> {
+        only(asked, &Method::GET)?;
+        let resources = &self.resources;
+        let accept =
+            asked.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let aggregated = accept.split(',').any(|range| range.trim() == AGGREGATED);
+        let found = match route {
+            Route::CoreVersions if aggregated => return Ok(whole(&discovery::aggregated_core(resources))),
+            Route::Groups if aggregated => return Ok(whole(&discovery::aggregated_groups(resources))),
+            Route::Version => Some(documents::version(&self.info.version)),
+            Route::CoreVersions => Some(discovery::api_versions(resources, self.address)),
+            Route::Groups => Some(discovery::api_group_list(resources)),
+            Route::Group(group) => discovery::api_group(resources, group),
+            Route::Resources { group, version } => discovery::api_resource_list(resources, group, version),
+            Route::OpenApiIndex => Some(documents::openapi_index(resources)),
+            Route::OpenApi { group, version } => documents::openapi(group, version),
+            Route::OpenApiV2 => Some(documents::openapi_v2()),
+            Route::Info => Some(json!(self.info)),
+            Route::Health
+            | Route::Review(_)
+            | Route::Collection { .. }
+            | Route::Object { .. }
+            | Route::Below { .. } => None,
+        };
+        found.map(|document| answer::ok(&document)).ok_or_else(Status::no_such_path)
+    }
+
+    async fn collection(
+        &self,
+        asked: &Asked<'_>,
+        incoming: Incoming,
+        kind: Kind,
+        namespace: Option<&str>,
+    ) -> Result<Answer, Status> {
+        let watches = asked.query.is("watch");
+        match *asked.method {
+            Method::GET | Method::HEAD if watches => {
+                self.watch(asked, kind, Selector::parse(asked.query, namespace)?).await
+            }
+            Method::GET | Method::HEAD => {
+                read::list(&self.records, kind, namespace, asked.headers, asked.query, now()).await
+            }
+            Method::POST => {
+                let change = self.change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
+                let changed = async {
+                    let object = body::object(asked.headers, &body::read(incoming).await?)?;
+                    if namespace.is_none() && shared_model::gvk(kind).namespaced {
+                        return Err(Status::bad_request(
+                            "an object of this kind is created in a namespace: POST to it there",
+                        ));
+                    }
+                    write::create(&change, object).await
+                };
+                self.changed("create", &change, changed.await)
+            }
+            Method::DELETE => {
+                let change = self.change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
+                let changed = async {
+                    let selector = Selector::parse(asked.query, namespace)?;
+                    let options = options(asked.headers, &body::read(incoming).await?)?;
+                    write::delete_all(&change, &selector, &options).await
+                };
+                self.changed("deletecollection", &change, changed.await)
+            }
+            _ => Err(not_allowed(asked, kind)),
+        }
+    }
+
+    async fn object(
+        &self,
+        asked: &Asked<'_>,
+        incoming: Incoming,
+        kind: Kind,
+        (namespace, name): (&str, &str),
+        part: Part,
+    ) -> Result<Answer, Status> {
+        let change = self.change(asked, kind, (namespace, name), part);
+        match *asked.method {
+            Method::GET | Method::HEAD => {
+                read::get(&self.records, kind, (namespace, name), asked.headers, asked.query, now()).await
+            }
+            Method::PUT => {
+                let changed = async {
+                    let object = body::object(asked.headers, &body::read(incoming).await?)?;
+                    write::update(&change, object).await
+                };
+                self.changed("update", &change, changed.await)
+            }
+            Method::PATCH => {
+                let changed = async { write::patch(&change, &body::read(incoming).await?).await };
+                self.changed("patch", &change, changed.await)
+            }
+            Method::DELETE if part == Part::Main => {
+                let changed = async {
+                    let options = options(asked.headers, &body::read(incoming).await?)?;
+                    write::delete(&change, &options).await
+                };
+                self.changed("delete", &change, changed.await)
+            }
+            _ => Err(not_allowed(asked, kind)),
+        }
+    }
+
+    async fn watch(&self, asked: &Asked<'_>, kind: Kind, selector: Selector) -> Result<Answer, Status> {
+        let sources = (&self.records, self.feed.clone());
+        watch::watch(sources, kind, selector, asked.headers, asked.query, self.tasks.stopped()).await
+    }
+
+    fn change<'a>(
+        &'a self,
+        asked: &'a Asked<'_>,
+        kind: Kind,
+        (namespace, name): (&'a str, &'a str),
+        part: Part,
+    ) -> Change<'a> {
+        Change {
+            records: &self.records,
+            subject: asked.subject,
+            kind,
+            namespace,
+            name,
+            part,
+            headers: asked.headers,
+            query: asked.query,
+            now: now(),
+        }
+    }
+
+    /// Leaves the audit line and makes the answer.
+    fn changed(
+        &self,
+        verb: &str,
+        change: &Change<'_>,
+        changed: Result<Changed, Status>,
+    ) -> Result<Answer, Status> {
+        let named = changed
+            .as_ref()
+            .ok()
+            .map(|changed| meta::name(&changed.document))
+            .filter(|name| !name.is_empty());
+        let outcome = match &changed {
+            Ok(changed) if changed.created => "created",
+            Ok(_) => "ok",
+            Err(status) => status.reason,
+        };
+        let (resource, part) =
+            (resource(change.kind), if change.part == Part::Status { "status" } else { "" });
+        tracing::info!(
+            target: "audit",
+            by = %change.subject.user,
+            verb,
+            kind = resource.kind,
+            namespace = change.namespace,
+            name = if change.name.is_empty() { named.unwrap_or_default() } else { change.name },
+            subresource = part,
+            dry_run = !change.query.get("dryRun").is_empty(),
+            outcome,
+            "a request to change"
+        );
+        let changed = changed?;
+        let code = if changed.created { StatusCode::CREATED } else { StatusCode::OK };
+        let mut answer = answer::json(code, &changed.document);
+        changed.warnings.iter().for_each(|warning| answer::warn(&mut answer, warning));
+        Ok(answer)
+    }
+}
+
+fn only(asked: &Asked<'_>, method: &Method) -> Result<(), Status> {
+    if asked.method == method || (asked.method == Method::HEAD && method == Method::GET) {
+        return Ok(());
+    }
+    let mut status = Status::no_such_path();
+    status.code = 405;
+    status.reason = "MethodNotAllowed";
+    status.message = format!("{} is not served at {}", asked.method, asked.path);
+    Err(status)
+}
+
+fn not_allowed(asked: &Asked<'_>, kind: Kind) -> Status {
+    Status::method_not_allowed(resource(kind), &asked.method.as_str().to_lowercase())
+}
+
+/// Discovery in its aggregated form.
+fn whole(document: &Value) -> Answer {
+    answer::bytes(StatusCode::OK, AGGREGATED, Bytes::from(document.to_string()))
+}
+
+/// `DeleteOptions`, which may be left out.
+fn options(headers: &HeaderMap, body: &[u8]) -> Result<Value, Status> {
+    if body.is_empty() { Ok(Value::Null) } else { body::object(headers, body) }
+}

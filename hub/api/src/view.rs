@@ -1,0 +1,136 @@
+//! What a reader sees of an object: the object, its status as the hub decided it, and for an Application
+//! what its cluster reports.
+//!
+//! Invariants: an Application reads Synced only when its cluster runs the release that the hub targets now;
+//! without a report it reads Unknown and Missing; what is shown is never newer than its `resourceVersion`
+//! says it could be: that is the newest revision of the parts.
+
+use hub_records::Stored;
+use hub_store::Revision;
+use serde_json::{Map, Value, json};
+use shared_model::{Kind, Observation, ResourceState, SyncPhase, SyncState};
+use shared_objects::meta;
+
+/// The records that make up an object.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) object: Stored,
+    /// The content of its status record.
+    pub(crate) status: Option<(Value, Revision)>,
+    /// What its cluster reports; Applications only.
+    pub(crate) observation: Option<(Observation, Revision)>,
+}
+
+impl Parts {
+    /// The newest revision of the parts.
+    pub(crate) fn revision(&self) -> Revision {
+        let status = self.status.as_ref().map(|(_, revision)| *revision);
+        let observation = self.observation.as_ref().map(|(_, revision)| *revision);
+        [status, observation].into_iter().flatten().fold(self.object.revision, Ord::max)
+    }
+}
+
+/// The object as readers see it.
+pub(crate) fn view(kind: Kind, parts: Parts) -> Value {
+    let revision = parts.revision();
+    view_at(kind, parts, revision)
+}
+
+/// The object as readers see it, at a version of the caller's choice.
+pub(crate) fn view_at(kind: Kind, parts: Parts, revision: Revision) -> Value {
+    let Parts { object: Stored { mut value, .. }, status, observation } = parts;
+    let status = status.map(|(status, _)| status);
+    let status = match kind {
+        Kind::Application => Some(application(status, observation.map(|(observation, _)| observation))),
+        Kind::Namespace => Some(json!({"phase": "Active"})),
+        Kind::ApplicationSet
+        | Kind::AppProject
+        | Kind::Cluster
+        | Kind::FleetRollout
+        | Kind::RolloutPolicy
+        | Kind::EnrollmentToken
+        | Kind::Secret
+        | Kind::ConfigMap
+        | Kind::Event => status,
+    };
+    if let Some(status) = status {
+        value["status"] = status;
+    }
+    meta::set_version(&mut value, revision.0);
+    value
+}
+
+/// An Application's status: what the hub decided, and what the cluster reports of it.
+fn application(decided: Option<Value>, seen: Option<Observation>) -> Value {
+    let mut status = match decided {
+        Some(Value::Object(status)) => status,
+        Some(_) | None => Map::new(),
+    };
+    let target = status.get("target").cloned().unwrap_or_default();
+    let mut sync = revisions(&target);
+    let Some(seen) = seen else {
+        sync.insert("status".to_owned(), json!("Unknown"));
+        status.insert("sync".to_owned(), sync.into());
+        status.insert("health".to_owned(), json!({"status": "Missing"}));
+        return Value::Object(status);
+    };
+    let current = seen.release.is_some() && json!(seen.release) == target["release"];
+    let state = match (current, seen.sync) {
+        (true, state) => state,
+        (false, SyncState::Unknown) if seen.release.is_none() => SyncState::Unknown,
+        (false, _) => SyncState::OutOfSync,
+    };
+    sync.insert("status".to_owned(), json!(state));
+    status.insert("sync".to_owned(), sync.into());
+    status.insert("health".to_owned(), json!(seen.health));
+    status.insert("operationState".to_owned(), operation(&seen));
+    status.insert(
+        "reconciledAt".to_owned(),
+        json!(seen.received_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+    );
+    if !seen.resources.is_empty() {
+        status.insert("resources".to_owned(), seen.resources.iter().map(resource).collect());
+    }
+    if !seen.drift.is_empty() {
+        status.insert("drift".to_owned(), json!(seen.drift));
+    }
+    if seen.healed > 0 {
+        status.insert("healed".to_owned(), json!(seen.healed));
+    }
+    Value::Object(status)
+}
+
+/// One revision for one source, a list for several, as Argo CD has it.
+fn revisions(target: &Value) -> Map<String, Value> {
+    let mut sync = Map::new();
+    match target["revisions"].as_array().map(Vec::as_slice) {
+        None | Some([]) => {}
+        Some([one]) => drop(sync.insert("revision".to_owned(), one.clone())),
+        Some(several) => drop(sync.insert("revisions".to_owned(), json!(several))),
+    }
+    sync
+}
+
+fn operation(seen: &Observation) -> Value {
+    let phase = match seen.phase {
+        SyncPhase::Pending | SyncPhase::Running => "Running",
+        SyncPhase::Succeeded => "Succeeded",
+        SyncPhase::Failed => "Failed",
+    };
+    json!({"phase": phase, "message": seen.message})
+}
+
+fn resource(state: &ResourceState) -> Value {
+    let mut shown = json!({"kind": state.kind, "name": state.name, "status": state.sync});
+    let texts = [("group", &state.group), ("version", &state.version), ("namespace", &state.namespace)];
+    for (field, text) in texts.into_iter().filter(|(_, text)| !text.is_empty()) {
+        shown[field] = json!(text);
+    }
+    if let Some(health) = &state.health {
+        shown["health"] = json!(health);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

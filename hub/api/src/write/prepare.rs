@@ -1,0 +1,118 @@
+//! What the API makes of an object before it is checked: fields that the hub owns, and what is only written.
+
+use super::Change;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hub_records::resource;
+use serde_json::{Value, json};
+use shared_model::{Kind, gvk};
+use shared_objects::{Status, meta};
+
+/// Refuses an object of another kind than the URL's, and one for another namespace; fills in both.
+pub(crate) fn identify(change: &Change<'_>, object: &mut Value) -> Result<(), Status> {
+    let gvk = gvk(change.kind);
+    if object.get("metadata").is_some_and(|metadata| !metadata.is_object() && !metadata.is_null()) {
+        return Err(Status::bad_request("metadata must be a map, as in {name: web}"));
+    }
+    for (field, expect) in [("apiVersion", gvk.api_version()), ("kind", gvk.kind.to_owned())] {
+        match object.get(field).and_then(Value::as_str) {
+            None | Some("") => object[field] = json!(expect),
+            Some(given) if given == expect => {}
+            Some(given) => {
+                return Err(Status::bad_request(format!(
+                    "the {field} of the object is {given:?}, and this URL is for {expect:?}"
+                )));
+            }
+        }
+    }
+    if gvk.namespaced {
+        let given = meta::namespace(object);
+        if !given.is_empty() && given != change.namespace {
+            return Err(Status::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        meta::default_namespace(object, change.namespace);
+    }
+    Ok(())
+}
+
+/// The fields that the hub sets whatever the request says, and the kinds' own conveniences.
+pub(crate) fn own(change: &Change<'_>, old: Option<&Value>, object: &mut Value) {
+    match change.kind {
+        Kind::Cluster => pause(change, old, object),
+        Kind::Secret => secret(object),
+        Kind::Namespace => {
+            let name = meta::name(object).to_owned();
+            let labels = object.pointer("/metadata/labels");
+            if !name.is_empty() && labels.is_none_or(|labels| labels.is_object() || labels.is_null()) {
+                object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
+            }
+        }
+        Kind::Application
+        | Kind::ApplicationSet
+        | Kind::AppProject
+        | Kind::FleetRollout
+        | Kind::RolloutPolicy
+        | Kind::EnrollmentToken
+        | Kind::ConfigMap
+        | Kind::Event => {}
+    }
+}
+
+/// A pause says who asked and when, and no client can say otherwise (invariant 5, *Pause means no action*).
+fn pause(change: &Change<'_>, old: Option<&Value>, object: &mut Value) {
+    let asked = |object: &Value| {
+        let mut pause = object.pointer("/spec/pause").filter(|pause| pause.is_object())?.clone();
+        let fields = pause.as_object_mut()?;
+        fields.remove("at");
+        fields.remove("by");
+        Some(pause)
+    };
+    let Some(wanted) = asked(object) else { return };
+    let before = old.filter(|old| asked(old).as_ref() == Some(&wanted)).map(|old| &old["spec"]["pause"]);
+    let pause = &mut object["spec"]["pause"];
+    match before {
+        Some(before) => *pause = before.clone(),
+        None => {
+            pause["by"] = json!(change.subject.user);
+            // Whole milliseconds: what is written is read back the same.
+            let at = jiff::Timestamp::from_millisecond(change.now.as_millisecond());
+            pause["at"] = json!(at.expect("a time cut to its millisecond is in range"));
+        }
+    }
+}
+
+/// `stringData` is for writing only: it ends up in `data`.
+fn secret(object: &mut Value) {
+    let Some(fields) = object.as_object_mut() else { return };
+    if let Some(Value::Object(texts)) = fields.remove("stringData") {
+        let data = fields.entry("data").or_insert_with(|| json!({}));
+        if data.is_null() {
+            *data = json!({});
+        }
+        // What is wrong is left for validation to refuse, with its field.
+        if let Some(data) = data.as_object_mut() {
+            data.extend(texts.into_iter().map(|(key, text)| match text {
+                Value::String(text) => (key, json!(STANDARD.encode(text))),
+                other => (key, other),
+            }));
+        }
+    }
+    if fields.get("type").is_none_or(Value::is_null) {
+        fields.insert("type".to_owned(), json!("Opaque"));
+    }
+}
+
+/// Refuses an object that no backend of the store could hold.
+pub(crate) fn check_size(kind: Kind, object: &Value) -> Result<(), Status> {
+    let size = object.to_string().len();
+    if size <= crate::body::OBJECT_LIMIT {
+        return Ok(());
+    }
+    Err(Status::too_large(&format!(
+        "{} \"{}\" has {size} bytes, limit is {}; put large content into Git and refer to it",
+        resource(kind).plural,
+        meta::name(object),
+        crate::body::OBJECT_LIMIT
+    )))
+}

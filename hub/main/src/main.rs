@@ -1,1 +1,40 @@
-fn main() {}
+//! The `flotilla` command: a hub, a demo, and the command line for both.
+//!
+//! Exit codes: 0 done; 1 it failed, the text says why and what to do; 2 the command line is wrong.
+
+mod args;
+mod cli;
+mod hub;
+
+use args::{Args, Command};
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared_runtime::install_crypto();
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(run(args)),
+        Err(error) => Err(anyhow::Error::new(error).context("the machine refused threads")),
+    };
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            cli::output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    shared_runtime::telemetry::init(&args.log.config(&args.command))?;
+    match args.command {
+        Command::Hub(options) => hub::run(options).await.map(|()| ExitCode::SUCCESS),
+        Command::Demo(options) => hub_demo::run(options.config()).await,
+        Command::Cluster(command) => cli::cluster::run(args.connection, command).await,
+        Command::App(command) => cli::app::run(args.connection, command).await,
+        Command::Appset(command) => cli::appset::run(args.connection, command).await,
+        Command::Rollout(command) => cli::rollout::run(args.connection, command).await,
+    }
+}

@@ -1,0 +1,228 @@
+//! The command line: the only reader of flags and environment.
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use shared_model::parse_duration;
+use shared_runtime::telemetry;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// Multi-cluster GitOps in waves: Argo CD's ApplicationSets, released over a fleet canary first.
+#[derive(Debug, Parser)]
+#[command(name = "flotilla", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed (the text says why), 2 wrong command line.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    #[command(flatten)]
+    pub(crate) log: Log,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a hub: the API for people, the port for agents, Git, and the rollouts
+    Hub(HubOptions),
+    /// See it work: a hub, a Git repository and twelve simulated clusters in one process
+    Demo(DemoOptions),
+    /// Join, list, pause and resume clusters
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// List and sync Applications
+    #[command(subcommand)]
+    App(AppCommand),
+    /// Approve what an ApplicationSet holds
+    #[command(subcommand)]
+    Appset(AppsetCommand),
+    /// List rollouts and what they wait for
+    #[command(subcommand)]
+    Rollout(RolloutCommand),
+}
+
+/// How to reach the hub.
+#[derive(Debug, Clone, Group)]
+pub(crate) struct Connection {
+    /// The hub's kubeconfig (made by `flotilla hub` as admin.kubeconfig in its data folder)
+    #[arg(long, global = true, env = "KUBECONFIG", value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Group)]
+pub(crate) struct Log {
+    /// What to log, e.g. info,hub_control=debug
+    #[arg(long, global = true, env = "FLOTILLA_LOG", value_name = "FILTER", default_value = "")]
+    log: String,
+    /// How a log line looks
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Log {
+    /// The demo and the command line show their own lines; a hub logs.
+    pub(crate) fn config(&self, command: &Command) -> telemetry::Config {
+        let quiet = !matches!(command, Command::Hub(_));
+        let filter = if self.log.is_empty() && quiet { "off".to_owned() } else { self.log.clone() };
+        let format = match self.log_format {
+            LogFormat::Text => telemetry::Format::Text,
+            LogFormat::Json => telemetry::Format::Json,
+        };
+        telemetry::Config { filter, format }
+    }
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct HubOptions {
+    /// The folder for everything the hub keeps; made at the first start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// The address of the API, for kubectl and this command
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
+    pub(crate) listen: SocketAddr,
+    /// The address that agents dial
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8444")]
+    pub(crate) agent_listen: SocketAddr,
+    /// How agents reach that port from their clusters; printed by `cluster token`
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) agent_address: Option<String>,
+    /// A further DNS name or address in the hub's certificates (repeatable)
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Read repositories on this machine too (file:// and absolute paths)
+    #[arg(long)]
+    pub(crate) allow_file_repositories: bool,
+    /// How often each branch is asked for, with a little jitter
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
+    pub(crate) poll_interval: Duration,
+    /// How long one Git operation may take
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(crate) git_timeout: Duration,
+    /// A PEM file of authorities that Git servers' certificates may come from (repeatable)
+    #[arg(long = "git-ca", value_name = "FILE")]
+    pub(crate) git_ca: Vec<PathBuf>,
+    /// The trust domain of the agents' SPIFFE ids; fixed for the life of the fleet
+    #[arg(long, value_name = "DOMAIN", default_value = "flotilla")]
+    pub(crate) trust_domain: String,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct DemoOptions {
+    /// End after the second rollout, with a summary
+    #[arg(long)]
+    once: bool,
+    /// How many clusters to simulate
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..=100_000))]
+    clusters: u32,
+    /// Push a commit that never becomes healthy, and see it halt at the canary
+    #[arg(long)]
+    bad_commit: bool,
+    /// Keep the demo's data in this folder instead of a temporary one
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl DemoOptions {
+    pub(crate) fn config(self) -> hub_demo::Config {
+        hub_demo::Config {
+            once: self.once,
+            clusters: self.clusters as usize,
+            bad_commit: self.bad_commit,
+            data_dir: self.data_dir,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Print the one command that joins a cluster
+    Token {
+        /// The cluster's name on the hub
+        #[arg(long)]
+        name: String,
+        /// Labels that it gets, e.g. env=prod,region=eu
+        #[arg(long, value_name = "K=V,...", default_value = "")]
+        labels: String,
+        /// How long the token works
+        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
+        expires: Duration,
+        /// Replace the identity of a cluster that has joined before
+        #[arg(long)]
+        reenrol: bool,
+    },
+    /// List clusters: connected, paused, acknowledged
+    #[command(visible_alias = "ls")]
+    List {
+        /// Only those with these labels, e.g. env=prod
+        #[arg(long, short = 'l', value_name = "SELECTOR")]
+        selector: Option<String>,
+    },
+    /// Leave a cluster alone: nothing is applied, healed or pruned there until it is resumed
+    Pause {
+        /// The cluster
+        name: String,
+        /// How long, e.g. 2h; until resumed when left out
+        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        duration: Option<Duration>,
+        /// Why, for the people who meet it, e.g. INC-7
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// End the hub's pause of a cluster
+    Resume {
+        /// The cluster
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppCommand {
+    /// List Applications with cluster, sync, health and what they wait for
+    #[command(visible_alias = "ls")]
+    List {
+        #[command(flatten)]
+        namespace: Namespace,
+    },
+    /// Apply an Application's release now (manual sync)
+    Sync {
+        /// The Application
+        name: String,
+        #[command(flatten)]
+        namespace: Namespace,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppsetCommand {
+    /// Let the deletions happen that an ApplicationSet holds
+    Approve {
+        /// The ApplicationSet
+        name: String,
+        #[command(flatten)]
+        namespace: Namespace,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RolloutCommand {
+    /// List rollouts with phase, progress and what they wait for
+    #[command(visible_alias = "ls")]
+    List {
+        #[command(flatten)]
+        namespace: Namespace,
+    },
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Namespace {
+    /// The namespace on the hub
+    #[arg(long, short = 'n', default_value = shared_model::DEFAULT_NAMESPACE)]
+    pub(crate) namespace: String,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,9 @@
+//! Commands that talk to a hub, through the same API as kubectl.
+
+pub(crate) mod app;
+pub(crate) mod appset;
+pub(crate) mod cluster;
+mod client;
+mod kubeconfig;
+pub(crate) mod output;
+pub(crate) mod rollout;

@@ -1,0 +1,91 @@
+//! Requests to the hub's API.
+
+use crate::{args::Connection, cli::kubeconfig};
+use anyhow::{Context as _, bail};
+use reqwest::{Certificate, Client, Method, StatusCode};
+use serde_json::Value;
+use shared_model::{Kind, gvk};
+use std::time::Duration;
+
+/// A signed-in client.
+pub(crate) struct Hub {
+    client: Client,
+    server: String,
+    token: String,
+}
+
+impl Hub {
+    pub(crate) fn connect(connection: Connection) -> anyhow::Result<Self> {
+        let way = kubeconfig::read(connection.kubeconfig)?;
+        let authorities =
+            Certificate::from_pem_bundle(&way.authority_pem).context("the kubeconfig's certificate authority")?;
+        let client = Client::builder()
+            .tls_certs_only(authorities)
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(60))
+            .no_proxy()
+            .build()
+            .context("TLS could not be set up")?;
+        Ok(Self { client, server: way.server, token: way.token })
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn create(&self, kind: Kind, namespace: &str, object: &Value) -> anyhow::Result<Value> {
+        self.send(Method::POST, &collection(kind, namespace), Some(("application/json", object))).await
+    }
+
+    /// Changes fields of an object (JSON merge patch, RFC 7386).
+    pub(crate) async fn merge(&self, kind: Kind, namespace: &str, name: &str, patch: &Value) -> anyhow::Result<Value> {
+        let path = format!("{}/{name}", collection(kind, namespace));
+        self.send(Method::PATCH, &path, Some(("application/merge-patch+json", patch))).await
+    }
+
+    /// The items of a kind.
+    pub(crate) async fn list(&self, kind: Kind, namespace: &str, selector: Option<&str>) -> anyhow::Result<Vec<Value>> {
+        let mut path = collection(kind, namespace);
+        if let Some(selector) = selector {
+            let encoded: String = selector.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            path = format!("{path}?labelSelector={encoded}");
+        }
+        let mut list = self.get(&path).await?;
+        Ok(list["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> anyhow::Result<Value> {
+        let mut request = self.client.request(method, format!("{}{path}", self.server)).bearer_auth(&self.token);
+        if let Some((media, value)) = body {
+            request = request.header("Content-Type", media).body(value.to_string());
+        }
+        let answer = request.send().await.with_context(|| {
+            format!("the hub at {} cannot be reached; is `flotilla hub` running there?", self.server)
+        })?;
+        let status = answer.status();
+        let text = answer.text().await.context("the hub's answer broke off")?;
+        let value: Value = serde_json::from_str(&text).unwrap_or_default();
+        if status.is_success() {
+            return Ok(value);
+        }
+        let said = value["message"].as_str().unwrap_or(text.trim()).to_owned();
+        if status == StatusCode::UNAUTHORIZED {
+            bail!("the hub does not know the kubeconfig's token ({said}); take the admin.kubeconfig of this hub's data folder");
+        }
+        bail!("{said}");
+    }
+}
+
+fn collection(kind: Kind, namespace: &str) -> String {
+    let gvk = gvk(kind);
+    let root = if gvk.group.is_empty() {
+        format!("/api/{}", gvk.version)
+    } else {
+        format!("/apis/{}/{}", gvk.group, gvk.version)
+    };
+    if gvk.namespaced {
+        format!("{root}/namespaces/{namespace}/{}", gvk.plural)
+    } else {
+        format!("{root}/{}", gvk.plural)
+    }
+}

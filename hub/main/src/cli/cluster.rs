@@ -1,0 +1,190 @@
+//! `flotilla cluster`.
+
+use crate::{
+    args::{ClusterCommand, Connection},
+    cli::{client::Hub, output},
+};
+use anyhow::Context as _;
+use jiff::Timestamp;
+use rand::RngCore as _;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use shared_model::{Cluster, JoinToken, Kind, duration};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+
+pub(crate) async fn run(connection: Connection, command: ClusterCommand) -> anyhow::Result<ExitCode> {
+    let hub = Hub::connect(connection)?;
+    match command {
+        ClusterCommand::Token { name, labels, expires, reenrol } => {
+            let labels = parse_labels(&labels)?;
+            token(&hub, &name, &labels, expires, reenrol).await?;
+        }
+        ClusterCommand::List { selector } => list(&hub, selector.as_deref()).await?,
+        ClusterCommand::Pause { name, duration, reason } => pause(&hub, &name, duration, &reason).await?,
+        ClusterCommand::Resume { name } => resume(&hub, &name).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn parse_labels(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
+    let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (key, value) = pair
+                .split_once('=')
+                .with_context(|| format!("--labels: `{pair}` is not KEY=VALUE, e.g. env=prod,region=eu"))?;
+            let problems = [shared_objects::names::qualified_name(key), shared_objects::names::label_value(value)].concat();
+            match problems.first() {
+                Some(problem) => anyhow::bail!("--labels: `{pair}`: {problem}"),
+                None => Ok((key.to_owned(), value.to_owned())),
+            }
+        })
+        .collect()
+}
+
+async fn token(
+    hub: &Hub,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+    expires: Duration,
+    reenrol: bool,
+) -> anyhow::Result<()> {
+    if let Some(problem) = shared_objects::names::dns1123_subdomain(name).first() {
+        anyhow::bail!("--name `{name}`: {problem}");
+    }
+    let mut random = [0_u8; 36];
+    rand::rng().fill_bytes(&mut random);
+    let (id, secret) = random.split_at(4);
+    let (id, secret) = (format!("{name}-{}", hex::encode(id)), hex::encode(secret));
+    let info = hub.get("/flotilla/v1/info").await?;
+    let text = |field: &str| info[field].as_str().unwrap_or_default().to_owned();
+    let until = jiff_after(expires)?;
+    // The hub gets the secret's hash only: nobody who reads its store can join.
+    let object = json!({
+        "apiVersion": "flotilla.dev/v1alpha1",
+        "kind": "EnrollmentToken",
+        "metadata": {"name": id},
+        "spec": {
+            "cluster": name,
+            "labels": labels,
+            "secretHash": hex::encode(Sha256::digest(secret.as_bytes())),
+            "expires": until,
+            "reenrol": reenrol,
+        },
+    });
+    hub.create(Kind::EnrollmentToken, "", &object).await?;
+    let authority = fingerprint(&text("caPem"))?;
+    let token = JoinToken { id, secret, authority };
+    output::note(&format!("Run this where {name} can be reached; the token works once, for {}:", duration(expires)));
+    output::line(&format!(
+        "flotilla-agent --kubeconfig KUBECONFIG-OF-{} --hub {} --token {token}",
+        name.to_uppercase(),
+        text("agentAddress"),
+    ));
+    Ok(())
+}
+
+fn jiff_after(wait: Duration) -> anyhow::Result<Timestamp> {
+    shared_runtime::now().checked_add(wait).context("--expires is too long")
+}
+
+/// SHA-256 of the first certificate in a PEM text.
+fn fingerprint(pem: &str) -> anyhow::Result<String> {
+    use base64::Engine as _;
+    let body: String = pem
+        .lines()
+        .skip_while(|line| !line.starts_with("-----BEGIN CERTIFICATE"))
+        .skip(1)
+        .take_while(|line| !line.starts_with("-----END"))
+        .collect();
+    let der = base64::engine::general_purpose::STANDARD.decode(body).context("the hub's certificate authority")?;
+    Ok(hex::encode(Sha256::digest(der)))
+}
+
+async fn list(hub: &Hub, selector: Option<&str>) -> anyhow::Result<()> {
+    let clusters = hub.list(Kind::Cluster, "", selector).await?;
+    if clusters.is_empty() {
+        output::note("No clusters yet. `flotilla cluster token --name eu-1` prints the command that joins one.");
+        return Ok(());
+    }
+    let now = shared_runtime::now();
+    let rows: Vec<Vec<String>> = clusters.iter().map(|cluster| row(cluster, now)).collect();
+    output::table(&["NAME", "STATE", "PAUSED", "KUBERNETES", "LABELS"], &rows);
+    for cluster in &clusters {
+        if let Some(hint) = unacknowledged(cluster) {
+            output::note(&hint);
+        }
+    }
+    Ok(())
+}
+
+fn row(cluster: &Value, now: Timestamp) -> Vec<String> {
+    let text = |pointer: &str| cluster.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let state = match text("/status/connection/state") {
+        state if state.is_empty() => "Never".to_owned(),
+        state => state,
+    };
+    let labels = cluster["metadata"]["labels"].as_object().into_iter().flatten();
+    let labels: Vec<String> =
+        labels.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+    vec![text("/metadata/name"), state, paused(cluster, now), text("/status/facts/kubernetesVersion"), labels.join(",")]
+}
+
+/// `INC-7, 1h50m left`, and whether the agent has acknowledged it.
+fn paused(cluster: &Value, now: Timestamp) -> String {
+    let local = cluster.pointer("/status/pause/local/reason").and_then(Value::as_str);
+    let asked = Cluster::from_value(cluster).ok().and_then(|cluster| cluster.spec.pause);
+    let asked = asked.filter(|pause| pause.is_active(now));
+    let mut parts = Vec::new();
+    if let Some(pause) = asked {
+        let left = pause.ends().map(|end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
+        let left = left.map(|left| format!(", {} left", duration(left))).unwrap_or_default();
+        let reason = if pause.reason.is_empty() { "no reason given" } else { &pause.reason };
+        let known = cluster.pointer("/status/pause/acknowledgedAt").is_some();
+        let since = pause.at.map(|at| at.strftime(" since %H:%M:%S UTC").to_string()).unwrap_or_default();
+        let state = if known { "acknowledged".to_owned() } else { format!("requested, not acknowledged{since}") };
+        parts.push(format!("{reason}{left} ({state})"));
+    }
+    if let Some(reason) = local {
+        parts.push(format!("in the cluster: {reason}"));
+    }
+    if parts.is_empty() { "no".to_owned() } else { parts.join("; ") }
+}
+
+/// What to run in a cluster whose agent has not answered to a pause.
+fn unacknowledged(cluster: &Value) -> Option<String> {
+    let pause = cluster.pointer("/spec/pause").filter(|pause| !pause.is_null())?;
+    if cluster.pointer("/status/pause/acknowledgedAt").is_some() {
+        return None;
+    }
+    let name = cluster.pointer("/metadata/name").and_then(Value::as_str)?;
+    let reason = pause["reason"].as_str().filter(|reason| !reason.is_empty());
+    let reason = reason.map(|reason| format!(" --reason {reason}")).unwrap_or_default();
+    let length = pause["for"].as_str().map(|length| format!(" --for {length}")).unwrap_or_default();
+    Some(format!(
+        "{name} has not acknowledged its pause. The hub releases nothing to it; to stop its agent now, run there: flotilla-agent pause{length}{reason}"
+    ))
+}
+
+async fn pause(hub: &Hub, name: &str, length: Option<Duration>, reason: &str) -> anyhow::Result<()> {
+    let length = length.map(|length| format!("{}s", length.as_secs()));
+    let patch = json!({"spec": {"pause": {"reason": reason, "for": length, "at": null}}});
+    let cluster = hub.merge(Kind::Cluster, "", name, &patch).await?;
+    output::line(&format!("cluster {name} is paused: the hub releases nothing to it from now on"));
+    if let Some(hint) = unacknowledged(&cluster) {
+        output::note(&hint);
+    }
+    Ok(())
+}
+
+async fn resume(hub: &Hub, name: &str) -> anyhow::Result<()> {
+    let cluster = hub.merge(Kind::Cluster, "", name, &json!({"spec": {"pause": null}})).await?;
+    output::line(&format!("cluster {name} is resumed"));
+    if cluster.pointer("/status/pause/local").is_some() {
+        output::note("It is paused in the cluster too, and only there can that be lifted: flotilla-agent resume");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! `flotilla hub`.
+
+use crate::{args::HubOptions, cli::output};
+use anyhow::Context as _;
+use hub_serve::{Config, Hub};
+use hub_source::poll::Settings;
+use shared_runtime::Tasks;
+use std::time::Duration;
+
+const DRAIN: Duration = Duration::from_secs(10);
+
+pub(crate) async fn run(options: HubOptions) -> anyhow::Result<()> {
+    let config = config(options)?;
+    let tasks = Tasks::new();
+    let hub = Hub::start(config, &tasks).await?;
+    output::line(&format!("API for kubectl:  https://{}", hub.api));
+    output::line(&format!("port for agents:  {} (agents dial {})", hub.agents, hub.agent_address));
+    output::line("");
+    output::line("Next, in another terminal:");
+    output::line(&format!("  export KUBECONFIG={}", hub.kubeconfig.display()));
+    output::line("  flotilla cluster token --name eu-1 --labels env=prod,region=eu");
+    output::line("  kubectl get clusters,applicationsets,fleetrollouts -A");
+    shared_runtime::interrupted().await;
+    tracing::info!("stopping: sessions end, agents go on by themselves");
+    if !tasks.drain(DRAIN).await {
+        tracing::warn!("some tasks did not end in {DRAIN:?}");
+    }
+    Ok(())
+}
+
+fn config(options: HubOptions) -> anyhow::Result<Config> {
+    let mut git_authorities = Vec::new();
+    for path in &options.git_ca {
+        let text = std::fs::read_to_string(path).with_context(|| format!("--git-ca {}", path.display()))?;
+        git_authorities.push(text);
+    }
+    // An address that names no host would be printed to every agent.
+    if let Some(address) = &options.agent_address
+        && !address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    {
+        anyhow::bail!("--agent-address `{address}` is not HOST:PORT, e.g. hub.example.com:8444");
+    }
+    let data_dir = std::path::absolute(&options.data_dir).context("--data-dir")?;
+    let poll = Settings {
+        period: options.poll_interval,
+        jitter: options.poll_interval / 10,
+        ..Settings::default()
+    };
+    Ok(Config {
+        data_dir,
+        listen: options.listen,
+        agent_listen: options.agent_listen,
+        agent_address: options.agent_address,
+        names: options.names,
+        allow_file: options.allow_file_repositories,
+        poll,
+        git_authorities,
+        git_timeout: options.git_timeout,
+        trust_domain: options.trust_domain,
+    })
+}

@@ -1,0 +1,200 @@
+//! Starting a hub.
+
+use crate::{
+    access,
+    folder::{self, FolderError},
+};
+use hub_api::{Api, HubInfo, Token};
+use hub_control::{Control, Deps};
+use hub_gateway::{Authority, AuthorityError, Gateway, Links};
+use hub_records::{BundleError, Bundles, Records};
+use hub_source::{Repositories, poll::Settings};
+use hub_store::Embedded;
+use shared_runtime::Tasks;
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+/// How a hub runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Everything the hub keeps.
+    pub data_dir: PathBuf,
+    /// The address of the API.
+    pub listen: SocketAddr,
+    /// The address of the agent port.
+    pub agent_listen: SocketAddr,
+    /// How agents reach the agent port, as HOST:PORT; derived from `agent_listen` when absent.
+    pub agent_address: Option<String>,
+    /// Further DNS names and addresses for the hub's certificates.
+    pub names: Vec<String>,
+    /// Whether `file:` repositories are read.
+    pub allow_file: bool,
+    /// How often Git is asked.
+    pub poll: Settings,
+    /// PEM files of authorities that Git servers' certificates may come from.
+    pub git_authorities: Vec<String>,
+    /// How long one Git operation may take.
+    pub git_timeout: Duration,
+    /// The trust domain of the agents' SPIFFE ids.
+    pub trust_domain: String,
+}
+
+/// Why a hub could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The data folder cannot be used.
+    #[error("the data folder cannot be used")]
+    Folder(#[from] FolderError),
+    /// The store cannot be opened.
+    #[error("the store cannot be opened")]
+    Store(#[from] hub_store::Error),
+    /// The authority cannot be opened.
+    #[error("the certificate authority cannot be opened")]
+    Authority(#[from] AuthorityError),
+    /// The bundles cannot be opened.
+    #[error("the bundles cannot be opened")]
+    Bundles(#[from] BundleError),
+    /// The agent port cannot be opened.
+    #[error("the agent port cannot be served")]
+    Gateway(#[from] hub_gateway::Error),
+    /// The API cannot be opened.
+    #[error("the API cannot be served")]
+    Api(#[from] hub_api::Error),
+    /// Git cannot be set up.
+    #[error("Git cannot be set up")]
+    Source(#[from] hub_source::Error),
+    /// The loops cannot start.
+    #[error("the control loops cannot start")]
+    Control(#[from] hub_control::Error),
+    /// The machine refused a thread.
+    #[error("opening the store was interrupted")]
+    Interrupted,
+}
+
+/// A hub that runs until its tasks stop.
+#[derive(Debug)]
+pub struct Hub {
+    /// The address of the API.
+    pub api: SocketAddr,
+    /// The address of the agent port.
+    pub agents: SocketAddr,
+    /// How agents reach it, as HOST:PORT.
+    pub agent_address: String,
+    /// The admin's kubeconfig.
+    pub kubeconfig: PathBuf,
+    /// SHA-256 of the authority's certificate, in hex, as tokens carry it.
+    pub authority: String,
+    /// Who is connected.
+    pub links: Links,
+    /// The hub's records.
+    pub records: Records,
+}
+
+impl Hub {
+    /// Opens the data folder (making it at the first start), both ports, and starts the loops.
+    ///
+    /// # Errors
+    /// When any part cannot start; the chain says which and why.
+    pub async fn start(config: Config, tasks: &Tasks) -> Result<Self, Error> {
+        folder::make(&config.data_dir)?;
+        let now = shared_runtime::now();
+        let authority = Arc::new(Authority::open(&config.data_dir.join("ca"), &config.trust_domain, now)?);
+        let store_folder = config.data_dir.join("store");
+        let opening = tokio::task::spawn_blocking(move || Embedded::open(&store_folder, hub_store::Config::default()));
+        let store = opening.await.map_err(|_| Error::Interrupted)??;
+        let records = Records::new(Arc::new(store));
+        let bundles = Bundles::open(&config.data_dir.join("bundles"))?;
+        let names = names(&config);
+        let gateway = Gateway::build(
+            hub_gateway::Config { listen: config.agent_listen, names: names.clone() },
+            Arc::clone(&authority),
+            records.clone(),
+            bundles.clone(),
+            tasks.clone(),
+        )
+        .await?;
+        let agent_address = config.agent_address.clone().unwrap_or_else(|| reach(gateway.address));
+        let api = api(&config, &authority, names, &agent_address, &records, tasks).await?;
+        let repositories = Repositories::build(source(&config))?;
+        let links = gateway.links.clone();
+        let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone() };
+        let _control = Control::build(hub_control::Config { poll: config.poll, exclusive: true }, deps, tasks).await?;
+        Ok(Self {
+            api,
+            agents: gateway.address,
+            agent_address,
+            kubeconfig: config.data_dir.join("admin.kubeconfig"),
+            authority: authority.fingerprint(),
+            links,
+            records,
+        })
+    }
+}
+
+async fn api(
+    config: &Config,
+    authority: &Authority,
+    names: Vec<String>,
+    agent_address: &str,
+    records: &Records,
+    tasks: &Tasks,
+) -> Result<SocketAddr, Error> {
+    // Bound first: the kubeconfig names the port.
+    let certificate = authority.issue_server(&names, shared_runtime::now())?;
+    let listener = hub_api::listen(config.listen).await?;
+    let address = listener.local_addr().map_err(folder::failed(&config.data_dir, "the API's address cannot be read"))?;
+    let server = format!("https://{}", reach(address));
+    let subjects = access::open(&config.data_dir, &server, authority.pem())?;
+    let tokens = subjects
+        .into_iter()
+        .map(|subject| Token { hash: subject.hash, user: subject.user, groups: subject.groups })
+        .collect();
+    let info = HubInfo {
+        agent_address: agent_address.to_owned(),
+        ca_pem: authority.pem().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        trust_domain: config.trust_domain.clone(),
+    };
+    let api = hub_api::Config { certificates: certificate.chain, key: certificate.key, tokens, info };
+    Api::build(api, listener, records.clone(), tasks.clone()).await?;
+    Ok(address)
+}
+
+fn source(config: &Config) -> hub_source::Config {
+    hub_source::Config {
+        allow_file: config.allow_file,
+        ca_certificates: config.git_authorities.clone(),
+        timeout: config.git_timeout,
+        ..hub_source::Config::new(config.data_dir.join("mirrors"))
+    }
+}
+
+/// Under which names the hub's certificates are good.
+fn names(config: &Config) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    for address in [config.listen, config.agent_listen] {
+        if !address.ip().is_unspecified() {
+            names.push(address.ip().to_string());
+        }
+    }
+    let host = config.agent_address.as_deref().and_then(|address| address.rsplit_once(':'));
+    names.extend(host.map(|(host, _)| host.trim_matches(['[', ']']).to_owned()));
+    names.extend(config.names.iter().cloned());
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// HOST:PORT by which this machine reaches an address.
+fn reach(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+    };
+    SocketAddr::new(ip, address.port()).to_string()
+}

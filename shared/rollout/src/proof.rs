@@ -66,7 +66,8 @@ fn change<'a>(
         MemberState::Released { .. } | MemberState::Failed { .. } => {
             let stands = is_stopped(draft, &record.cluster);
             let timed = matches!(record.state, MemberState::Released { .. });
-            if timed && record.stopped != stands && draft.wave(index, wave).deadline.is_some() {
+            let counts = draft.acts(index) && draft.wave(index, wave).deadline.is_some();
+            if timed && counts && record.stopped != stands {
                 let app = app.clone();
                 return Some(if stands { Change::Stop { app } } else { Change::Resume { app } });
             }

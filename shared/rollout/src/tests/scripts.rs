@@ -41,6 +41,7 @@ macro_rules! scripts {
 scripts! {
     a_done_rollout_halts_when_its_joiners_fail
     a_moved_application_joins_the_wave_of_its_new_cluster
+    a_release_of_an_older_rollout_is_proven_after_a_pause
     a_removed_application_comes_back_at_a_higher_position
     a_revert_in_a_closed_wave_goes_back_at_once
     an_agent_ahead_of_the_store_is_left_alone

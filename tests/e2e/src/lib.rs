@@ -20,7 +20,9 @@
 pub mod binaries;
 pub mod cluster;
 mod eventually;
+pub mod fleet;
 pub mod git;
+pub mod history;
 mod kubectl;
 mod port;
 pub mod process;
@@ -30,6 +32,8 @@ mod terminal;
 pub use binaries::{ControlPlane, control_plane};
 pub use cluster::{Cluster, Options};
 pub use eventually::eventually;
+pub use fleet::Fleet;
+pub use history::History;
 pub use kubectl::Kubectl;
 pub use port::free_port;
 pub use process::Process;

@@ -1,0 +1,12 @@
+//! From a commit to the last healthy cluster, on real control planes: the hub, the agents, Git over http, mutual TLS
+//! and kubectl are all the real ones. The clusters are asked what they ran, never the hub.
+
+#![allow(clippy::print_stdout, reason = "the tests print their timings")]
+
+mod bad_input;
+mod identity;
+mod membership;
+mod outage;
+mod pause;
+mod rollout;
+mod web;

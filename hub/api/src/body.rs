@@ -1,5 +1,7 @@
 //! Bodies of requests: how much is read, and what it says.
 
+mod protobuf;
+
 use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body_util::BodyExt as _;
@@ -50,6 +52,8 @@ pub(crate) fn object(headers: &HeaderMap, body: &[u8]) -> Result<Value, Status> 
     let value = match media_type(headers).as_str() {
         "" | "application/json" | "*/*" => json(body)?,
         "application/yaml" | "application/x-yaml" | "text/yaml" => yaml(body)?,
+        "application/vnd.kubernetes.protobuf" => protobuf::read(body)
+            .ok_or_else(|| Status::unsupported_media_type(&["application/json", "application/yaml"]))?,
         _ => return Err(Status::unsupported_media_type(&["application/json", "application/yaml"])),
     };
     if value.is_object() {

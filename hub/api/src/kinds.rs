@@ -74,10 +74,10 @@ fn resource(kind: Kind) -> ApiResource {
         kind: String::new(),
         verbs: owned(&["get", "patch", "update"]),
     };
-    let categories: &[&str] = match gvk.group {
-        "argoproj.io" => &["argo"],
-        "flotilla.dev" => &["flotilla"],
-        _ => &[],
+    let categories: &[&str] = match kind {
+        Kind::Application | Kind::ApplicationSet | Kind::FleetRollout | Kind::Cluster => &["all", "flotilla"],
+        Kind::AppProject | Kind::RolloutPolicy | Kind::EnrollmentToken => &["flotilla"],
+        Kind::Namespace | Kind::Secret | Kind::ConfigMap | Kind::Event => &[],
     };
     ApiResource {
         group: gvk.group.to_owned(),

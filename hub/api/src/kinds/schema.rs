@@ -9,13 +9,16 @@ pub(crate) fn schema(kind: Kind) -> Schema {
     let schema = Schema::of_kind(gvk.group, gvk.kind);
     match kind {
         Kind::RolloutPolicy => schema.list_map("spec.waves", "name"),
-        Kind::Secret | Kind::ConfigMap | Kind::Event => schema,
+        // Who may change a pause may change all of it: who asked and when are the hub's to say.
+        Kind::Cluster => schema.atomic("spec.pause"),
         Kind::Application
         | Kind::ApplicationSet
         | Kind::AppProject
-        | Kind::Cluster
         | Kind::FleetRollout
         | Kind::EnrollmentToken
-        | Kind::Namespace => schema,
+        | Kind::Namespace
+        | Kind::Secret
+        | Kind::ConfigMap
+        | Kind::Event => schema,
     }
 }

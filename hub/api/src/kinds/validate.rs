@@ -70,7 +70,17 @@ fn application(object: &Value) -> Vec<FieldError> {
     let maps = ["spec", "spec.destination", "spec.source", "spec.syncPolicy", "spec.syncPolicy.automated"];
     errors.extend(typed(object, &maps, Value::is_object, MAP));
     errors.extend(typed(object, &["spec.sources", "spec.ignoreDifferences"], Value::is_array, LIST));
-    errors.extend(typed(object, &["spec.project", "spec.source.repoURL"], Value::is_string, TEXT));
+    let texts = [
+        "spec.project",
+        "spec.destination.server",
+        "spec.destination.name",
+        "spec.destination.namespace",
+        "spec.source.repoURL",
+        "spec.source.path",
+        "spec.source.targetRevision",
+        "spec.source.chart",
+    ];
+    errors.extend(typed(object, &texts, Value::is_string, TEXT));
     errors
 }
 

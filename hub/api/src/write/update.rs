@@ -62,7 +62,6 @@ pub(crate) async fn patch(change: &Change<'_>, body: &Bytes) -> Result<Changed, 
         if meta::name(&wanted).is_empty() {
             wanted["metadata"]["name"] = json!(change.name);
         }
-        prepare::own(change, None, &mut wanted);
     }
     let mut attempts = Attempts::new(TRIES);
     loop {
@@ -103,7 +102,11 @@ async fn apply_once(change: &Change<'_>, wanted: &Value, warnings: Vec<String>) 
         Part::Main => schema(change.kind).excluding("status"),
         Part::Status => schema(change.kind),
     };
-    if let Some((current, base)) = read(change).await? {
+    let found = read(change).await?;
+    let mut wanted = wanted.clone();
+    prepare::own(change, found.as_ref().map(|(_, base)| base), &mut wanted);
+    let wanted = &wanted;
+    if let Some((current, base)) = found {
         let mut merged = apply::apply(Some(&base), wanted, manager, conflicts, &schema, change.now)?;
         if meta::version(wanted).is_empty() {
             without_version(&mut merged);

@@ -27,7 +27,12 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet
         .iter()
         .map(|(name, cluster)| {
             let known = around.links.get(name);
-            let link = known.map_or_else(|| before(index, cluster, around.started), |known| known.link);
+            let link = match known {
+                // What it saw while it was away is not in the mirror yet.
+                Some(known) if known.arrived > index.revision => Link::LostSince(now),
+                Some(known) => known.link,
+                None => before(index, cluster, around.started),
+            };
             (name.clone(), state(cluster, known, link, now))
         })
         .collect();

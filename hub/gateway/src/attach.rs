@@ -11,7 +11,7 @@ use hub_store::Page;
 use jiff::Timestamp;
 use proto::v1;
 use shared_model::{AppKey, Cluster, ClusterName, Position, ReleaseId, ReleaseSpec};
-use shared_rollout::{Assigned, Hold, Link, Pause};
+use shared_rollout::{Assigned, Hold, Pause};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
@@ -77,7 +77,7 @@ async fn converse(
         tracing::info!(%cluster, held = hello.held.len(), assigned = assignments.len(), "an agent connected");
         let mut session = Session::new(&object, hello, assignments, now)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        run(shared, cluster, &mut session, inbound, &mut queue, outbound).await
+        run(shared, (cluster, &seat), &mut session, inbound, &mut queue, outbound).await
     };
     let ended = result.await;
     leave(shared, cluster, &seat, &ended).await;
@@ -123,7 +123,7 @@ async fn refuse(
 
 async fn run(
     shared: &Shared,
-    cluster: &ClusterName,
+    (cluster, seat): (&ClusterName, &Seat),
     session: &mut Session,
     inbound: &mut Streaming<v1::AgentMessage>,
     queue: &mut mpsc::Receiver<Input>,
@@ -131,7 +131,7 @@ async fn run(
 ) -> Result<(), Status> {
     loop {
         while let Some(action) = session.poll_action() {
-            act(shared, cluster, action, outbound).await?;
+            act(shared, (cluster, seat), action, outbound).await?;
         }
         let input = tokio::select! {
             message = inbound.next() => match message {
@@ -148,7 +148,7 @@ async fn run(
 
 async fn act(
     shared: &Shared,
-    cluster: &ClusterName,
+    (cluster, seat): (&ClusterName, &Seat),
     action: Action,
     outbound: &Outbound,
 ) -> Result<(), Status> {
@@ -159,12 +159,9 @@ async fn act(
             send(outbound, v1::hub_message::Message::Assign(assign)).await?;
         }
         Action::Send(message) => {
-            let in_sync = matches!(message, v1::hub_message::Message::InSync(_));
             send(outbound, message).await?;
-            if in_sync {
-                shared.links.update(cluster, now, |state| state.link = Link::Connected);
-            }
         }
+        Action::Arrived => shared.observer.arrived(cluster, seat).await,
         Action::Observe(observations) => {
             for observation in observations {
                 match observation.from_wire(cluster, now) {

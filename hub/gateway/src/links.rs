@@ -1,5 +1,6 @@
 //! Who is connected: the planner's view of the fleet's links, and the way to each session.
 
+use hub_store::Revision;
 use parking_lot::Mutex;
 use proto::v1;
 use shared_model::{AppKey, ClusterName};
@@ -21,6 +22,9 @@ pub struct LinkState {
     pub local_pause: Option<shared_rollout::Pause>,
     /// Why it must not be told anything.
     pub hold: Option<Hold>,
+    /// What the agent saw while it was away is in the store up to this revision: whoever reads an
+    /// older one must not take it for connected.
+    pub arrived: Revision,
 }
 
 impl LinkState {
@@ -30,6 +34,7 @@ impl LinkState {
             acknowledged_pause: String::new(),
             local_pause: None,
             hold: None,
+            arrived: Revision::default(),
         }
     }
 }
@@ -62,7 +67,7 @@ impl Default for Links {
 }
 
 /// Proof that a session is registered; ended by [`Links::leave`].
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Seat {
     number: u64,
 }
@@ -137,6 +142,19 @@ impl Links {
         drop(inner);
         if differs {
             self.changed();
+        }
+    }
+
+    /// The backlog of a session is in the store: the cluster counts as connected, unless the session
+    /// is not the present one any more.
+    pub(crate) fn arrived(&self, cluster: &ClusterName, seat: Seat, revision: Revision, now: Timestamp) {
+        let present =
+            self.inner.lock().sessions.get(cluster).is_some_and(|session| session.number == seat.number);
+        if present {
+            self.update(cluster, now, |state| {
+                state.link = Link::Connected;
+                state.arrived = revision;
+            });
         }
     }
 

@@ -1,8 +1,9 @@
 //! Keeps what agents report: batched, on change only, in at most [`LARGEST`] bytes each.
 
+use crate::{Links, links::Seat, session::Input};
 use hub_records::{Records, keys};
 use hub_store::{MAX_OPS, Op, Txn};
-use shared_model::Observation;
+use shared_model::{ClusterName, Observation};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::mpsc;
 
@@ -11,28 +12,46 @@ pub(crate) const LARGEST: usize = 2048;
 const QUEUE: usize = 4096;
 const GATHER: Duration = Duration::from_millis(20);
 
+/// What the observer is given, in order.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// Keep this.
+    Observation(Box<Observation>),
+    /// All that this session's agent saw while it was away has been given.
+    Arrived(ClusterName, Seat),
+}
+
 /// The way to the observer.
 #[derive(Debug, Clone)]
 pub(crate) struct Observer {
-    queue: mpsc::Sender<Observation>,
+    queue: mpsc::Sender<Report>,
 }
 
 impl Observer {
-    pub(crate) fn channel() -> (Self, mpsc::Receiver<Observation>) {
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<Report>) {
         let (queue, receiver) = mpsc::channel(QUEUE);
         (Self { queue }, receiver)
     }
 
     /// Hands an observation over; waits while the queue is full, which slows that agent's stream.
     pub(crate) async fn observe(&self, observation: Observation) {
-        if self.queue.send(observation).await.is_err() {
-            tracing::debug!("an observation came while the hub stops");
+        self.give(Report::Observation(Box::new(observation))).await;
+    }
+
+    /// Tells that a session's backlog has been handed over.
+    pub(crate) async fn arrived(&self, cluster: &ClusterName, seat: &Seat) {
+        self.give(Report::Arrived(cluster.clone(), *seat)).await;
+    }
+
+    async fn give(&self, report: Report) {
+        if self.queue.send(report).await.is_err() {
+            tracing::debug!("a report came while the hub stops");
         }
     }
 }
 
 /// Writes observations until the queue closes.
-pub(crate) async fn run(records: Records, mut queue: mpsc::Receiver<Observation>) {
+pub(crate) async fn run(records: Records, links: Links, mut queue: mpsc::Receiver<Report>) {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, MAX_OPS).await > 0 {
         if batch.len() < MAX_OPS {
@@ -43,8 +62,27 @@ pub(crate) async fn run(records: Records, mut queue: mpsc::Receiver<Observation>
                 batch.push(more);
             }
         }
-        if let Err(error) = write(&records, std::mem::take(&mut batch)).await {
-            tracing::error!(%error, "observations could not be kept; agents report again when they reconnect");
+        let (mut observations, mut arrived) = (Vec::new(), Vec::new());
+        for report in batch.drain(..) {
+            match report {
+                Report::Observation(observation) => observations.push(*observation),
+                Report::Arrived(cluster, seat) => arrived.push((cluster, seat)),
+            }
+        }
+        let kept = async {
+            write(&records, observations).await?;
+            Ok::<_, hub_records::Error>(records.store().revision().await?)
+        };
+        match kept.await {
+            Ok(revision) => {
+                let now = shared_runtime::now();
+                arrived.into_iter().for_each(|(cluster, seat)| links.arrived(&cluster, seat, revision, now));
+            }
+            Err(error) => {
+                tracing::error!(%error, "observations could not be kept; agents report again when they reconnect");
+                let reason = "the hub could not keep what the agent reported".to_owned();
+                arrived.into_iter().for_each(|(cluster, _)| links.tell(&cluster, Input::Cut(reason.clone())));
+            }
         }
     }
 }

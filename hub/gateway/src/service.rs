@@ -99,7 +99,7 @@ impl Gateway {
         let (observer, observations) = Observer::channel();
         forget_connections(&records).await;
         // The observer ends when the last session drops its end of the queue.
-        tasks.spawn("observer", observer::run(records.clone(), observations));
+        tasks.spawn("observer", observer::run(records.clone(), links.clone(), observations));
         tasks.spawn_until_stopped("dispatch", dispatch::run(records.clone(), links.clone()));
         tasks.spawn_until_stopped(
             "certificates",

@@ -36,6 +36,9 @@ pub(crate) enum Action {
     Send(v1::hub_message::Message),
     /// Keep these observations.
     Observe(Vec<v1::Observation>),
+    /// What the agent saw while it was away has been given to [`Action::Observe`]: once that is kept,
+    /// the cluster counts as connected.
+    Arrived,
     /// Log these events of the agent, and how many it lost.
     Events(Vec<v1::Event>, u64),
     /// The agent's pauses changed.
@@ -52,6 +55,7 @@ pub(crate) struct Session {
     cluster: ClusterName,
     held: BTreeMap<AppKey, Held>,
     behind: bool,
+    arrived: bool,
     pause: String,
     mode: Mode,
     actions: VecDeque<Action>,
@@ -85,10 +89,12 @@ impl Session {
             held.insert(application, Held { position, release });
         }
         let pause = hello.pause.unwrap_or_default();
+        let nothing_to_tell = held.is_empty();
         let mut session = Self {
             cluster: cluster.name(),
             held,
             behind: false,
+            arrived: false,
             pause: pause.acknowledged.clone(),
             mode: Mode::Enforce,
             actions: VecDeque::new(),
@@ -101,6 +107,9 @@ impl Session {
         session.obey(cluster, now);
         session.compare(assignments);
         session.send(v1::hub_message::Message::InSync(v1::InSync {}));
+        if nothing_to_tell {
+            session.arrive();
+        }
         Ok(session)
     }
 
@@ -126,6 +135,7 @@ impl Session {
             v1::agent_message::Message::Hello(_) => self.end("Protocol", "hello is sent once, first"),
             v1::agent_message::Message::Observations(batch) => {
                 self.actions.push_back(Action::Observe(batch.observations));
+                self.arrive();
             }
             v1::agent_message::Message::Pause(pause) => {
                 self.actions
@@ -137,6 +147,14 @@ impl Session {
             v1::agent_message::Message::Result(result) => {
                 tracing::debug!(cluster = %self.cluster, id = %result.id, error = %result.error, "command answered");
             }
+        }
+    }
+
+    /// The first report of a session is everything that the agent holds.
+    fn arrive(&mut self) {
+        if !self.arrived {
+            self.arrived = true;
+            self.actions.push_back(Action::Arrived);
         }
     }
 

@@ -1,0 +1,113 @@
+use super::*;
+use hub_records::keys;
+use shared_model::{
+    AppKey, ClusterName, Digest, Health, HealthStatus, Kind, Observation, Position, ReleaseId, SyncPhase,
+    SyncState,
+};
+
+#[tokio::test]
+async fn every_hub_starts_with_its_namespaces() {
+    let server = server().await;
+    let list = server.get("/api/v1/namespaces").await.ok(200);
+    let names: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|n| n["metadata"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["argocd", "default", "flotilla"]);
+    assert_eq!(list["items"][0]["status"]["phase"], "Active");
+    let said = server.post("/api/v1/namespaces/nope/configmaps", map("x")).await.refused(404, "NotFound");
+    assert_eq!(said, "namespaces \"nope\" not found");
+}
+
+#[tokio::test]
+async fn lists_go_page_by_page_at_the_version_of_the_first() {
+    let server = server().await;
+    for name in ["a", "b", "c", "d", "e"] {
+        server.post(MAPS, map(name)).await.ok(201);
+    }
+    let mut seen = Vec::new();
+    let first = server.get(&format!("{MAPS}?limit=2")).await.ok(200);
+    server.post(MAPS, map("f")).await.ok(201);
+    let mut page = first.clone();
+    loop {
+        assert_eq!(version(&page), version(&first));
+        seen.extend(
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|m| m["metadata"]["name"].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["metadata"]["continue"].as_str() else { break };
+        page = server.get(&format!("{MAPS}?limit=2&continue={next}")).await.ok(200);
+    }
+    assert_eq!(seen, ["a", "b", "c", "d", "e", "f"]);
+    server.get(&format!("{MAPS}?continue=garbage")).await.refused(400, "BadRequest");
+    server.get(&format!("{MAPS}?resourceVersion=999999")).await.refused(504, "Timeout");
+}
+
+#[tokio::test]
+async fn selectors_pick() {
+    let server = server().await;
+    for (name, ring) in [("a", "canary"), ("b", "rest"), ("c", "rest")] {
+        let object = json!({"metadata": {"name": name, "labels": {"ring": ring}}, "spec": {}});
+        server.post(CLUSTERS, object).await.ok(201);
+    }
+    let check = async |query: &str, expect: &[&str]| {
+        let list = server.get(&format!("{CLUSTERS}?{query}")).await.ok(200);
+        let names: Vec<_> =
+            list["items"].as_array().unwrap().iter().map(|m| m["metadata"]["name"].clone()).collect();
+        assert_eq!(json!(names), json!(expect), "{query}");
+    };
+    check("labelSelector=ring%3Drest", &["b", "c"]).await;
+    check("labelSelector=ring%20notin%20(rest)", &["a"]).await;
+    check("fieldSelector=metadata.name%3Db", &["b"]).await;
+    check("labelSelector=ring%3Drest&limit=1", &["b"]).await;
+    server.get(&format!("{CLUSTERS}?labelSelector=a%20b")).await.refused(400, "BadRequest");
+    server.get(&format!("{CLUSTERS}?fieldSelector=spec.x%3Db")).await.refused(400, "BadRequest");
+}
+
+#[tokio::test]
+async fn an_application_shows_what_its_cluster_reports() {
+    let server = server().await;
+    server.post(APPS, app("web")).await.ok(201);
+    let (cluster, key) = (ClusterName::new("eu-1"), AppKey::new("argocd", "web"));
+    let release = ReleaseId(Digest::of(b"release"));
+    let decided = json!({"cluster": "eu-1", "target": {"release": release, "revisions": ["c0ffee"]}});
+    server.records.put_status(Kind::Application, "argocd", "web", &decided).await.unwrap();
+    let before = server.get(&format!("{APPS}/web")).await.ok(200);
+    assert_eq!(before["status"]["sync"]["status"], "Unknown");
+    let seen = Observation {
+        application: key.clone(),
+        cluster: cluster.clone(),
+        position: Position::default(),
+        release: Some(release),
+        phase: SyncPhase::Succeeded,
+        message: String::new(),
+        sync: SyncState::Synced,
+        health: Health::new(HealthStatus::Progressing, "1 of 2 ready"),
+        drift: Vec::new(),
+        resources: Vec::new(),
+        healed: 0,
+        removed: false,
+        received_at: shared_runtime::now(),
+        healthy_since: None,
+    };
+    server.records.write(&keys::observation(&cluster, &key), &seen).await.unwrap();
+    let after = server.get(&format!("{APPS}/web")).await.ok(200);
+    assert_eq!(after["status"]["sync"], json!({"status": "Synced", "revision": "c0ffee"}));
+    assert_eq!(after["status"]["health"], json!({"status": "Progressing", "message": "1 of 2 ready"}));
+    assert_ne!(version(&before), version(&after));
+
+    let table = server.table(APPS).await;
+    let headings: Vec<_> =
+        table["columnDefinitions"].as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
+    assert_eq!(json!(headings[..3]), json!(["Name", "Sync Status", "Health Status"]));
+    assert_eq!(
+        json!(table["rows"][0]["cells"].as_array().unwrap()[..6]),
+        json!(["web", "Synced", "Progressing", "c0ffee", "default", "eu-1"])
+    );
+    // The client's version is newer than the object's own: no conflict.
+    let mut changed = after.clone();
+    changed["spec"]["project"] = json!("other");
+    server.put(&format!("{APPS}/web"), changed).await.ok(200);
+    server.put(&format!("{APPS}/web"), before).await.refused(409, "Conflict");
+}

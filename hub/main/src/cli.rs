@@ -2,8 +2,8 @@
 
 pub(crate) mod app;
 pub(crate) mod appset;
-pub(crate) mod cluster;
 mod client;
+pub(crate) mod cluster;
 mod kubeconfig;
 pub(crate) mod output;
 pub(crate) mod rollout;

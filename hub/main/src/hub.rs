@@ -36,16 +36,15 @@ fn config(options: HubOptions) -> anyhow::Result<Config> {
     }
     // An address that names no host would be printed to every agent.
     if let Some(address) = &options.agent_address
-        && !address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        && !address
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
     {
         anyhow::bail!("--agent-address `{address}` is not HOST:PORT, e.g. hub.example.com:8444");
     }
     let data_dir = std::path::absolute(&options.data_dir).context("--data-dir")?;
-    let poll = Settings {
-        period: options.poll_interval,
-        jitter: options.poll_interval / 10,
-        ..Settings::default()
-    };
+    let poll =
+        Settings { period: options.poll_interval, jitter: options.poll_interval / 10, ..Settings::default() };
     Ok(Config {
         data_dir,
         listen: options.listen,

@@ -23,7 +23,11 @@ pub(crate) fn failed(path: &Path, what: &'static str) -> impl FnOnce(io::Error) 
 
 /// Makes a folder, and those above it, for this user only.
 pub(crate) fn make(path: &Path) -> Result<(), FolderError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path, "the folder cannot be made"))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed(path, "the folder cannot be made"))
 }
 
 /// Writes a file whole or not at all, for this user only.

@@ -104,7 +104,8 @@ impl Hub {
         let now = shared_runtime::now();
         let authority = Arc::new(Authority::open(&config.data_dir.join("ca"), &config.trust_domain, now)?);
         let store_folder = config.data_dir.join("store");
-        let opening = tokio::task::spawn_blocking(move || Embedded::open(&store_folder, hub_store::Config::default()));
+        let opening =
+            tokio::task::spawn_blocking(move || Embedded::open(&store_folder, hub_store::Config::default()));
         let store = opening.await.map_err(|_| Error::Interrupted)??;
         let records = Records::new(Arc::new(store));
         let bundles = Bundles::open(&config.data_dir.join("bundles"))?;
@@ -122,7 +123,8 @@ impl Hub {
         let repositories = Repositories::build(source(&config))?;
         let links = gateway.links.clone();
         let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone() };
-        let _control = Control::build(hub_control::Config { poll: config.poll, exclusive: true }, deps, tasks).await?;
+        let _control =
+            Control::build(hub_control::Config { poll: config.poll, exclusive: true }, deps, tasks).await?;
         Ok(Self {
             api,
             agents: gateway.address,
@@ -146,7 +148,9 @@ async fn api(
     // Bound first: the kubeconfig names the port.
     let certificate = authority.issue_server(&names, shared_runtime::now())?;
     let listener = hub_api::listen(config.listen).await?;
-    let address = listener.local_addr().map_err(folder::failed(&config.data_dir, "the API's address cannot be read"))?;
+    let address = listener
+        .local_addr()
+        .map_err(folder::failed(&config.data_dir, "the API's address cannot be read"))?;
     let server = format!("https://{}", reach(address));
     let subjects = access::open(&config.data_dir, &server, authority.pem())?;
     let tokens = subjects

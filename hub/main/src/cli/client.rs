@@ -17,8 +17,8 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) fn connect(connection: Connection) -> anyhow::Result<Self> {
         let way = kubeconfig::read(connection.kubeconfig)?;
-        let authorities =
-            Certificate::from_pem_bundle(&way.authority_pem).context("the kubeconfig's certificate authority")?;
+        let authorities = Certificate::from_pem_bundle(&way.authority_pem)
+            .context("the kubeconfig's certificate authority")?;
         let client = Client::builder()
             .tls_certs_only(authorities)
             .connect_timeout(Duration::from_secs(10))
@@ -38,13 +38,24 @@ impl Hub {
     }
 
     /// Changes fields of an object (JSON merge patch, RFC 7386).
-    pub(crate) async fn merge(&self, kind: Kind, namespace: &str, name: &str, patch: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn merge(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        patch: &Value,
+    ) -> anyhow::Result<Value> {
         let path = format!("{}/{name}", collection(kind, namespace));
         self.send(Method::PATCH, &path, Some(("application/merge-patch+json", patch))).await
     }
 
     /// The items of a kind.
-    pub(crate) async fn list(&self, kind: Kind, namespace: &str, selector: Option<&str>) -> anyhow::Result<Vec<Value>> {
+    pub(crate) async fn list(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        selector: Option<&str>,
+    ) -> anyhow::Result<Vec<Value>> {
         let mut path = collection(kind, namespace);
         if let Some(selector) = selector {
             let encoded: String = selector.bytes().map(|byte| format!("%{byte:02X}")).collect();
@@ -55,7 +66,8 @@ impl Hub {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> anyhow::Result<Value> {
-        let mut request = self.client.request(method, format!("{}{path}", self.server)).bearer_auth(&self.token);
+        let mut request =
+            self.client.request(method, format!("{}{path}", self.server)).bearer_auth(&self.token);
         if let Some((media, value)) = body {
             request = request.header("Content-Type", media).body(value.to_string());
         }
@@ -70,7 +82,9 @@ impl Hub {
         }
         let said = value["message"].as_str().unwrap_or(text.trim()).to_owned();
         if status == StatusCode::UNAUTHORIZED {
-            bail!("the hub does not know the kubeconfig's token ({said}); take the admin.kubeconfig of this hub's data folder");
+            bail!(
+                "the hub does not know the kubeconfig's token ({said}); take the admin.kubeconfig of this hub's data folder"
+            );
         }
         bail!("{said}");
     }

@@ -33,7 +33,9 @@ fn parse_labels(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
             let (key, value) = pair
                 .split_once('=')
                 .with_context(|| format!("--labels: `{pair}` is not KEY=VALUE, e.g. env=prod,region=eu"))?;
-            let problems = [shared_objects::names::qualified_name(key), shared_objects::names::label_value(value)].concat();
+            let problems =
+                [shared_objects::names::qualified_name(key), shared_objects::names::label_value(value)]
+                    .concat();
             match problems.first() {
                 Some(problem) => anyhow::bail!("--labels: `{pair}`: {problem}"),
                 None => Ok((key.to_owned(), value.to_owned())),
@@ -75,7 +77,10 @@ async fn token(
     hub.create(Kind::EnrollmentToken, "", &object).await?;
     let authority = fingerprint(&text("caPem"))?;
     let token = JoinToken { id, secret, authority };
-    output::note(&format!("Run this where {name} can be reached; the token works once, for {}:", duration(expires)));
+    output::note(&format!(
+        "Run this where {name} can be reached; the token works once, for {}:",
+        duration(expires)
+    ));
     output::line(&format!(
         "flotilla-agent --kubeconfig KUBECONFIG-OF-{} --hub {} --token {token}",
         name.to_uppercase(),
@@ -97,14 +102,17 @@ fn fingerprint(pem: &str) -> anyhow::Result<String> {
         .skip(1)
         .take_while(|line| !line.starts_with("-----END"))
         .collect();
-    let der = base64::engine::general_purpose::STANDARD.decode(body).context("the hub's certificate authority")?;
+    let der =
+        base64::engine::general_purpose::STANDARD.decode(body).context("the hub's certificate authority")?;
     Ok(hex::encode(Sha256::digest(der)))
 }
 
 async fn list(hub: &Hub, selector: Option<&str>) -> anyhow::Result<()> {
     let clusters = hub.list(Kind::Cluster, "", selector).await?;
     if clusters.is_empty() {
-        output::note("No clusters yet. `flotilla cluster token --name eu-1` prints the command that joins one.");
+        output::note(
+            "No clusters yet. `flotilla cluster token --name eu-1` prints the command that joins one.",
+        );
         return Ok(());
     }
     let now = shared_runtime::now();
@@ -119,7 +127,8 @@ async fn list(hub: &Hub, selector: Option<&str>) -> anyhow::Result<()> {
 }
 
 fn row(cluster: &Value, now: Timestamp) -> Vec<String> {
-    let text = |pointer: &str| cluster.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |pointer: &str| cluster.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let state = match text("/status/connection/state") {
         state if state.is_empty() => "Never".to_owned(),
         state => state,
@@ -127,7 +136,13 @@ fn row(cluster: &Value, now: Timestamp) -> Vec<String> {
     let labels = cluster["metadata"]["labels"].as_object().into_iter().flatten();
     let labels: Vec<String> =
         labels.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
-    vec![text("/metadata/name"), state, paused(cluster, now), text("/status/facts/kubernetesVersion"), labels.join(",")]
+    vec![
+        text("/metadata/name"),
+        state,
+        paused(cluster, now),
+        text("/status/facts/kubernetesVersion"),
+        labels.join(","),
+    ]
 }
 
 /// `INC-7, 1h50m left`, and whether the agent has acknowledged it.
@@ -142,7 +157,8 @@ fn paused(cluster: &Value, now: Timestamp) -> String {
         let reason = if pause.reason.is_empty() { "no reason given" } else { &pause.reason };
         let known = cluster.pointer("/status/pause/acknowledgedAt").is_some();
         let since = pause.at.map(|at| at.strftime(" since %H:%M:%S UTC").to_string()).unwrap_or_default();
-        let state = if known { "acknowledged".to_owned() } else { format!("requested, not acknowledged{since}") };
+        let state =
+            if known { "acknowledged".to_owned() } else { format!("requested, not acknowledged{since}") };
         parts.push(format!("{reason}{left} ({state})"));
     }
     if let Some(reason) = local {
@@ -181,7 +197,9 @@ async fn resume(hub: &Hub, name: &str) -> anyhow::Result<()> {
     let cluster = hub.merge(Kind::Cluster, "", name, &json!({"spec": {"pause": null}})).await?;
     output::line(&format!("cluster {name} is resumed"));
     if cluster.pointer("/status/pause/local").is_some() {
-        output::note("It is paused in the cluster too, and only there can that be lifted: flotilla-agent resume");
+        output::note(
+            "It is paused in the cluster too, and only there can that be lifted: flotilla-agent resume",
+        );
     }
     Ok(())
 }

@@ -12,7 +12,8 @@ pub(crate) struct Way {
     pub(crate) token: String,
 }
 
-const REMEDY: &str = "export KUBECONFIG=<data folder>/admin.kubeconfig, which `flotilla hub` made, or give --kubeconfig";
+const REMEDY: &str =
+    "export KUBECONFIG=<data folder>/admin.kubeconfig, which `flotilla hub` made, or give --kubeconfig";
 
 /// Reads the current context of a kubeconfig.
 pub(crate) fn read(path: Option<PathBuf>) -> anyhow::Result<Way> {
@@ -31,19 +32,23 @@ fn parse(path: &Path) -> anyhow::Result<Way> {
     let cluster = entry(&config["clusters"], &name("cluster"), "cluster")?;
     let user = entry(&config["users"], &name("user"), "user")?;
     let Some(token) = user["token"].as_str() else {
-        bail!("user {} has no token: this command signs in with a hub's bearer token; {REMEDY}", name("user"));
+        bail!(
+            "user {} has no token: this command signs in with a hub's bearer token; {REMEDY}",
+            name("user")
+        );
     };
     let server = cluster["server"].as_str().context("the cluster has no server")?;
-    let authority_pem = match (cluster["certificate-authority-data"].as_str(), cluster["certificate-authority"].as_str()) {
-        (Some(data), _) => base64::engine::general_purpose::STANDARD
-            .decode(data)
-            .context("certificate-authority-data is not base64")?,
-        (None, Some(file)) => {
-            let file = path.parent().unwrap_or(Path::new(".")).join(file);
-            std::fs::read(&file).with_context(|| format!("certificate-authority {}", file.display()))?
-        }
-        (None, None) => bail!("the cluster names no certificate authority; {REMEDY}"),
-    };
+    let authority_pem =
+        match (cluster["certificate-authority-data"].as_str(), cluster["certificate-authority"].as_str()) {
+            (Some(data), _) => base64::engine::general_purpose::STANDARD
+                .decode(data)
+                .context("certificate-authority-data is not base64")?,
+            (None, Some(file)) => {
+                let file = path.parent().unwrap_or(Path::new(".")).join(file);
+                std::fs::read(&file).with_context(|| format!("certificate-authority {}", file.display()))?
+            }
+            (None, None) => bail!("the cluster names no certificate authority; {REMEDY}"),
+        };
     Ok(Way { server: server.trim_end_matches('/').to_owned(), authority_pem, token: token.to_owned() })
 }
 

@@ -22,7 +22,8 @@ pub(crate) async fn run(connection: Connection, command: RolloutCommand) -> anyh
 }
 
 fn row(rollout: &Value) -> Vec<String> {
-    let text = |pointer: &str| rollout.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |pointer: &str| rollout.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let waves = rollout.pointer("/status/waves").and_then(Value::as_array);
     let sum = |field: &str| waves.into_iter().flatten().filter_map(|wave| wave[field].as_u64()).sum::<u64>();
     let progress = format!("{}/{}", sum("proven"), sum("total"));

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 #[test]
 fn labels_are_pairs_or_an_error_that_shows_one() {
     let labels = parse_labels("env=prod, region=eu").unwrap();
-    assert_eq!(labels.into_iter().collect::<Vec<_>>(), [("env".into(), "prod".into()), ("region".into(), "eu".into())]);
+    assert_eq!(
+        labels.into_iter().collect::<Vec<_>>(),
+        [("env".into(), "prod".into()), ("region".into(), "eu".into())]
+    );
     for (text, part) in [("env", "`env` is not KEY=VALUE"), ("env=a b", "`env=a b`"), ("-x=y", "`-x=y`")] {
         let error = parse_labels(text).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
@@ -27,14 +30,19 @@ fn a_pause_says_why_how_long_and_whether_the_agent_knows() {
         &Value::Null,
         "INC-7, 1h50m left (requested, not acknowledged since 10:00:00 UTC)",
     );
-    check_pause(&json!({"reason": "INC-7", "at": at}), &json!({"acknowledgedAt": at}), "INC-7 (acknowledged)");
+    check_pause(
+        &json!({"reason": "INC-7", "at": at}),
+        &json!({"acknowledgedAt": at}),
+        "INC-7 (acknowledged)",
+    );
     check_pause(&json!({"reason": "INC-7", "for": "5m", "at": at}), &Value::Null, "no");
     check_pause(&Value::Null, &json!({"local": {"reason": "disk"}}), "in the cluster: disk");
 }
 
 #[test]
 fn an_agent_that_does_not_answer_can_be_stopped_where_it_runs() {
-    let cluster = json!({"metadata": {"name": "eu-1"}, "spec": {"pause": {"reason": "INC-7", "for": "7200s"}}});
+    let cluster =
+        json!({"metadata": {"name": "eu-1"}, "spec": {"pause": {"reason": "INC-7", "for": "7200s"}}});
     let hint = unacknowledged(&cluster).unwrap();
     assert!(hint.ends_with("flotilla-agent pause --for 7200s --reason INC-7"), "{hint}");
     let row = row(&cluster, Timestamp::UNIX_EPOCH);

@@ -22,13 +22,19 @@ fn the_way_to_a_hub_is_its_current_context() {
     let path = folder.path().join("config");
     std::fs::write(&path, CONFIG).unwrap();
     let way = read(Some(path)).unwrap();
-    assert_eq!((way.server.as_str(), way.token.as_str(), &way.authority_pem[..]), ("https://127.0.0.1:8443", "t0ken", &b"ca"[..]));
+    assert_eq!(
+        (way.server.as_str(), way.token.as_str(), &way.authority_pem[..]),
+        ("https://127.0.0.1:8443", "t0ken", &b"ca"[..])
+    );
 }
 
 #[test]
 fn what_is_missing_is_said_with_its_remedy() {
     check(&CONFIG.replace("user: {token: t0ken}", "user: {}"), "user admin has no token");
-    check(&CONFIG.replace("current-context: flotilla", "current-context: other"), "there is no context `other`");
+    check(
+        &CONFIG.replace("current-context: flotilla", "current-context: other"),
+        "there is no context `other`",
+    );
     check(&CONFIG.replace(", certificate-authority-data: Y2E=", ""), "admin.kubeconfig");
     check("a: [", "line 1");
     let Err(error) = read(None) else { panic!("no path was needed") };

@@ -114,7 +114,16 @@ async fn fill(records: Records, ring: Arc<RwLock<Ring>>, tip: watch::Sender<Revi
                 continue;
             }
         };
-        while let Some(Ok(changes)) = watch.next().await {
+        loop {
+            let changes = match watch.next().await {
+                Some(Ok(changes)) => changes,
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "the feed of changes fell behind");
+                    break;
+                }
+                // The store is closed.
+                None => return,
+            };
             let upto = watch.position();
             match resolve::events(&records, changes).await {
                 Ok(events) => ring.write().push(events, upto),
@@ -125,10 +134,6 @@ async fn fill(records: Records, ring: Arc<RwLock<Ring>>, tip: watch::Sender<Revi
             }
             at = upto;
             tip.send_replace(upto);
-        }
-        if at == watch.position() && records.store().watch("", at).await.is_ok() {
-            // Not behind, and yet the watch ended: the store is closed.
-            return;
         }
     }
 }

@@ -100,6 +100,8 @@ fn below(kind: Kind, namespace: Option<&str>, rest: &[&str]) -> Option<Route> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::needless_pass_by_value, reason = "cases read better with values")]
+
     use super::*;
 
     fn check(path: &str, expect: Option<Route>) {

@@ -82,6 +82,10 @@ pub(crate) async fn watch(
     };
     match from {
         Some(from) if !initial => {
+            let newest = records.store().revision().await.map_err(|error| failed(error.into()))?;
+            if from > newest {
+                return Err(Status::revision_too_new(from.0, newest.0));
+            }
             watcher.feed.step(from).map_err(compacted)?;
             watcher.at = from;
         }

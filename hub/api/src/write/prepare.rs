@@ -92,9 +92,9 @@ fn secret(object: &mut Value) {
         }
         // What is wrong is left for validation to refuse, with its field.
         if let Some(data) = data.as_object_mut() {
-            data.extend(texts.into_iter().map(|(key, text)| match text {
-                Value::String(text) => (key, json!(STANDARD.encode(text))),
-                other => (key, other),
+            data.extend(texts.into_iter().map(|(key, text)| {
+                let encoded = text.as_str().map(|text| json!(STANDARD.encode(text)));
+                (key, encoded.unwrap_or(text))
             }));
         }
     }

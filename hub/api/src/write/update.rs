@@ -291,10 +291,9 @@ fn done(change: &Change<'_>, parts: Parts, warnings: Vec<String>) -> Result<Chan
 }
 
 fn again(error: Error) -> Failed {
-    match error {
-        Error::Conflict { .. } => Failed::Again(failed(error)),
-        other => Failed::Refused(failed(other)),
-    }
+    let again = matches!(error, Error::Conflict { .. });
+    let status = failed(error);
+    if again { Failed::Again(status) } else { Failed::Refused(status) }
 }
 
 fn without_version(object: &mut Value) {

@@ -1,1 +1,28 @@
+//! The agent of a spoke cluster: joins a hub, pulls what the cluster is assigned, keeps it true from its own
+//! durable copy, and reports how it stands.
+//!
+//! Parts: [`link`] is the way to the hub (the only home of tonic), [`journal`] what the agent acts on,
+//! [`cluster`] the way to the Kubernetes API (the only home of kube), [`engine`] the one loop that owns a
+//! `shared_sync` machine for each application.
+//!
+//! Invariants:
+//! 1. The journal is the truth: an order is acted on only when it is durable, so hub and Git may go away at
+//!    any time, for ever.
+//! 2. Positions only grow; an older one is refused (invariant 6 of the design).
+//! 3. Pause means no action (invariant 5): no write starts after it, and it is acknowledged when none is under way.
+//! 4. Absence never means deletion: an application goes by an explicit removal only.
+//! 5. One application's error or panic never stops another's.
+//!
+//! What it refuses to know: Git, rendering, waves, other clusters.
 
+mod agent;
+mod cluster;
+mod engine;
+mod journal;
+mod link;
+pub mod status;
+
+pub use agent::{Agent, Config, Error};
+pub use cluster::{Cluster, Error as ClusterError, context_of};
+pub use journal::{Error as JournalError, LocalPause, local_pause, set_local_pause};
+pub use link::Error as LinkError;

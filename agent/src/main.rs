@@ -1,1 +1,77 @@
-fn main() {}
+//! `flotilla-agent`: joins a cluster to a hub and keeps what it is assigned true.
+
+mod args;
+mod output;
+
+use agent::{Agent, Cluster, Config, Error};
+use args::{Action, Args, RunOptions};
+use clap::Parser as _;
+use shared_runtime::{Tasks, telemetry};
+use std::{process::ExitCode, time::Duration};
+
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    shared_runtime::install_crypto();
+    if let Err(error) = telemetry::init(&args.log.config()) {
+        output::error(&error.to_string());
+        return ExitCode::from(args::WRONG_COMMAND);
+    }
+    let done = match args.action() {
+        Action::Run(options) => run(options),
+        Action::Pause(pause) => output::pause(&pause),
+        Action::Resume(folder) => output::resume(&folder),
+        Action::Status(folder) => output::status(&folder),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&format!("{error:#}"));
+            ExitCode::from(code(&error))
+        }
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run(options: RunOptions) -> anyhow::Result<()> {
+    let cluster = Cluster::connect(options.kubeconfig.as_deref()).await?;
+    let config = Config { token: options.token()?, data_dir: options.data_dir()?, hub: options.hub };
+    let tasks = Tasks::new();
+    let interrupted = async {
+        shared_runtime::interrupted().await;
+        tasks.stop();
+    };
+    let built = tokio::select! {
+        built = Agent::build(config, cluster, &tasks) => built,
+        () = interrupted => Err(Error::Stopped),
+    };
+    match built {
+        Ok(_agent) => {}
+        Err(Error::Stopped) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    tokio::select! {
+        () = shared_runtime::interrupted() => tracing::info!("asked to end"),
+        () = tasks.stopped() => {}
+    }
+    if !tasks.drain(DRAIN_WITHIN).await {
+        tracing::warn!("not everything ended in time");
+    }
+    Ok(())
+}
+
+/// Exit codes are decided here alone; `--help` lists them.
+fn code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Link(_) | Error::NoToken) => args::NOT_JOINED,
+        Some(Error::OtherCluster { .. } | Error::Journal(_)) => args::DATA_FOLDER,
+        Some(Error::Cluster(_) | Error::Stopped) | None => {
+            if error.is::<agent::JournalError>() {
+                args::DATA_FOLDER
+            } else {
+                args::FAILED
+            }
+        }
+    }
+}

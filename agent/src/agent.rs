@@ -1,0 +1,180 @@
+//! Builds an agent from its parts, joining the fleet first if that was not done.
+
+use crate::{
+    cluster::{self, Cluster, Facts},
+    engine::{self, Engine},
+    journal::{self, Identity, Journal},
+    link::{self, Identities},
+};
+use shared_model::{ClusterName, JoinToken};
+use shared_runtime::{Backoff, Tasks};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// What an agent is told by its operator.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The hub's agent port, `HOST:PORT`.
+    pub hub: String,
+    /// Needed for the first start on a data folder; ignored once it was used.
+    pub token: Option<JoinToken>,
+    /// The folder for everything the agent keeps; made if it is absent.
+    pub data_dir: PathBuf,
+}
+
+/// Why an agent could not start. What time may mend is not here: it is waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The journal cannot be used.
+    #[error("the data folder cannot be used: {0}")]
+    Journal(#[from] journal::Error),
+    /// The cluster cannot be used.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+    /// The hub did not let the agent in.
+    #[error("the agent could not join: {0}")]
+    Link(#[from] link::Error),
+    /// The first start needs a token.
+    #[error(
+        "this agent has not joined a hub yet: give it --token, as printed by `flotilla cluster token --name NAME`"
+    )]
+    NoToken,
+    /// The data folder was made for another cluster.
+    #[error(
+        "{} belongs to an agent of another cluster ({cluster}): nothing was done; use another --data-dir, or the kubeconfig of that cluster",
+        data_dir.display()
+    )]
+    OtherCluster {
+        /// The folder.
+        data_dir: PathBuf,
+        /// The cluster's name on its hub.
+        cluster: String,
+    },
+    /// Told to stop before it had joined.
+    #[error("stopped before the agent had joined")]
+    Stopped,
+}
+
+/// A running agent. It ends with its tasks.
+#[derive(Debug)]
+pub struct Agent {
+    /// The name of its cluster on the hub.
+    pub cluster: ClusterName,
+}
+
+impl Agent {
+    /// Joins the fleet if need be, and starts working: until `tasks` stops.
+    ///
+    /// Waits for an API server or a hub that cannot be reached, with a line for each try.
+    ///
+    /// # Errors
+    /// What only a person can mend.
+    pub async fn build(config: Config, cluster: Cluster, tasks: &Tasks) -> Result<Self, Error> {
+        tokio::select! {
+            built = Self::start(config, cluster, tasks) => built,
+            () = tasks.stopped() => Err(Error::Stopped),
+        }
+    }
+
+    async fn start(config: Config, cluster: Cluster, tasks: &Tasks) -> Result<Self, Error> {
+        let folder = config.data_dir.clone();
+        let journal = Arc::new(blocking(move || Journal::open(&folder)).await?);
+        let facts = facts(&cluster).await?;
+        let identity = identity(&config, &journal, &facts).await?;
+        let name = ClusterName::new(identity.cluster.clone());
+        let hub = config.hub;
+        tracing::info!(cluster = %name, hub, data_dir = %config.data_dir.display(), kubernetes = facts.version, "the agent starts");
+        let (told, news) = mpsc::channel(64);
+        let identities = Identities::new(identity, Arc::clone(&journal));
+        let deps = engine::Deps {
+            name: name.clone(),
+            hub: hub.clone(),
+            cluster,
+            facts,
+            journal,
+            tasks: tasks.clone(),
+        };
+        let engine = Engine::load(deps, news).await?;
+        tasks.spawn_until_stopped("link", link::run(hub.clone(), identities.clone(), told));
+        tasks.spawn_until_stopped("renewal", link::renew(hub, identities));
+        tasks.spawn("engine", engine.run());
+        Ok(Self { cluster: name })
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, journal::Error> + Send + 'static,
+) -> Result<T, journal::Error> {
+    tokio::task::spawn_blocking(work).await.expect("the journal does not panic")
+}
+
+/// Asks the cluster what it is, until it answers. A refusal is told at once.
+async fn facts(cluster: &Cluster) -> Result<Facts, Error> {
+    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+    loop {
+        match cluster.facts().await {
+            Ok(facts) if !facts.uid.is_empty() => return Ok(facts),
+            Ok(_) => tracing::warn!("the cluster's kube-system namespace has no UID; it is asked again"),
+            Err(error @ cluster::Error::Denied(_)) => return Err(error.into()),
+            Err(error) => tracing::warn!(%error, "the cluster cannot be reached; it is tried again"),
+        }
+        tokio::time::sleep(backoff.next_wait()).await;
+    }
+}
+
+/// The identity that is kept, or a new one for the token.
+async fn identity(config: &Config, journal: &Arc<Journal>, facts: &Facts) -> Result<Identity, Error> {
+    let reading = Arc::clone(journal);
+    let kept = match blocking(move || reading.identity()).await {
+        Ok(kept) => kept,
+        // A new token mends it.
+        Err(error) if config.token.is_some() => {
+            tracing::warn!(%error, "the agent joins again");
+            None
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(kept) = &kept
+        && kept.cluster_uid != facts.uid
+    {
+        return Err(Error::OtherCluster { data_dir: config.data_dir.clone(), cluster: kept.cluster.clone() });
+    }
+    let joined = match (&config.token, kept) {
+        (None, None) => return Err(Error::NoToken),
+        (None, Some(kept)) => return Ok(kept),
+        (Some(token), Some(kept)) if token.id == kept.token_id => return Ok(kept),
+        (Some(token), kept) => {
+            match join(config, token, facts).await {
+                Ok(identity) => identity,
+                // What is kept may still do; a working agent must not stop for a stale flag.
+                Err(error) => match kept {
+                    Some(kept) => {
+                        tracing::warn!(%error, "the new token was not accepted; the agent goes on with its present identity");
+                        return Ok(kept);
+                    }
+                    None => return Err(error.into()),
+                },
+            }
+        }
+    };
+    let (writing, kept) = (Arc::clone(journal), joined.clone());
+    blocking(move || writing.save_identity(&kept)).await?;
+    tracing::info!(cluster = joined.cluster, "the cluster joined");
+    Ok(joined)
+}
+
+/// Asks until the hub answers one way or the other.
+async fn join(config: &Config, token: &JoinToken, facts: &Facts) -> Result<Identity, link::Error> {
+    let enrolment = link::enroll()?;
+    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+    loop {
+        match enrolment.ask(&config.hub, token, &facts.uid).await {
+            Err(error) if error.is_transient() => {
+                let wait = backoff.next_wait();
+                tracing::warn!(%error, again_in = ?wait, "joining is tried again");
+                tokio::time::sleep(wait).await;
+            }
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The command line: the only reader of flags and environment.
+
+use agent::LocalPause;
+use anyhow::{Context as _, bail};
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use shared_model::{JoinToken, parse_duration};
+use shared_runtime::telemetry;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub(crate) const FAILED: u8 = 1;
+pub(crate) const WRONG_COMMAND: u8 = 2;
+pub(crate) const NOT_JOINED: u8 = 3;
+pub(crate) const DATA_FOLDER: u8 = 4;
+
+const IN_CLUSTER_FOLDER: &str = "/var/lib/flotilla-agent";
+
+/// The agent of a Flotilla spoke cluster: dials the hub, pulls what the cluster is assigned, keeps it true
+/// from its own durable copy.
+#[derive(Debug, Parser)]
+#[command(name = "flotilla-agent", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Exit codes: 0 asked to end, 1 failed (the text says why), 2 wrong command line, \
+3 the hub did not let it join or it needs a token, 4 the data folder cannot be used.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunOptions,
+    #[command(flatten)]
+    pub(crate) log: Log,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Leave the cluster alone from now on: no apply, heal or prune; observing and reporting go on
+    Pause(PauseOptions),
+    /// Lift the pause that was set here (the hub's own is lifted on the hub)
+    Resume(Folder),
+    /// Show how the cluster's applications stand; works without the hub and without the cluster
+    Status(Folder),
+}
+
+/// How to run.
+#[derive(Debug, Group)]
+pub(crate) struct RunOptions {
+    /// The cluster's kubeconfig, its current context; without it the cluster that this pod runs in
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The hub's agent port
+    #[arg(long, value_name = "HOST:PORT", env = "FLOTILLA_HUB", default_value = "")]
+    pub(crate) hub: String,
+    /// What `flotilla cluster token` printed, or @FILE with it; not needed once the agent has joined
+    #[arg(long, env = "FLOTILLA_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<String>,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+#[derive(Debug, Clone, Group)]
+pub(crate) struct Folder {
+    /// The folder for everything the agent keeps [default: ~/.local/share/flotilla-agent/CONTEXT, in a cluster /var/lib/flotilla-agent]
+    #[arg(long, env = "FLOTILLA_AGENT_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Group)]
+struct PauseOptions {
+    #[command(flatten)]
+    folder: Folder,
+    /// How long, e.g. 90m or 2h; until resumed when it is left out
+    #[arg(long = "for", value_name = "DURATION", value_parser = length)]
+    length: Option<Duration>,
+    /// Why, for the people who meet it
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, Clone, Group)]
+pub(crate) struct Log {
+    /// What to log, e.g. info,agent=debug
+    #[arg(long, global = true, env = "FLOTILLA_LOG", value_name = "FILTER", default_value = "")]
+    log: String,
+    /// How a log line looks
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Log {
+    pub(crate) fn config(&self) -> telemetry::Config {
+        let format = match self.log_format {
+            LogFormat::Text => telemetry::Format::Text,
+            LogFormat::Json => telemetry::Format::Json,
+        };
+        telemetry::Config { filter: self.log.clone(), format }
+    }
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Run(RunOptions),
+    Pause(Pause),
+    Resume(Folder),
+    Status(Folder),
+}
+
+/// A pause of the cluster itself.
+#[derive(Debug)]
+pub(crate) struct Pause {
+    pub(crate) folder: Folder,
+    pub(crate) length: Option<Duration>,
+    pub(crate) reason: String,
+    pub(crate) by: String,
+}
+
+impl Args {
+    pub(crate) fn action(self) -> Action {
+        match self.command {
+            None => Action::Run(self.run),
+            Some(Command::Pause(PauseOptions { folder, length, reason })) => {
+                let by = env::var("USER").unwrap_or_default();
+                Action::Pause(Pause { folder, length, reason, by })
+            }
+            Some(Command::Resume(folder)) => Action::Resume(folder),
+            Some(Command::Status(folder)) => Action::Status(folder),
+        }
+    }
+}
+
+impl Pause {
+    pub(crate) fn local(&self, now: jiff::Timestamp) -> LocalPause {
+        let until = self.length.and_then(|length| now.checked_add(length).ok());
+        LocalPause { reason: self.reason.clone(), by: self.by.clone(), until }
+    }
+}
+
+impl RunOptions {
+    /// The token, read from its file if need be.
+    pub(crate) fn token(&self) -> anyhow::Result<Option<JoinToken>> {
+        if self.hub.is_empty() {
+            bail!(
+                "--hub HOST:PORT is needed: the agent port of the hub, as `flotilla cluster token` prints it"
+            );
+        }
+        let Some(given) = self.token.as_deref().filter(|token| !token.is_empty()) else { return Ok(None) };
+        let text = match given.strip_prefix('@') {
+            Some(file) => fs::read_to_string(file).with_context(|| format!("the token file {file}"))?,
+            None => given.to_owned(),
+        };
+        Ok(Some(text.parse()?))
+    }
+
+    /// The data folder for this cluster.
+    pub(crate) fn data_dir(&self) -> anyhow::Result<PathBuf> {
+        match (&self.folder.data_dir, &self.kubeconfig) {
+            (Some(folder), _) => Ok(folder.clone()),
+            (None, None) => Ok(PathBuf::from(IN_CLUSTER_FOLDER)),
+            (None, Some(kubeconfig)) => {
+                let context = agent::context_of(kubeconfig)?;
+                let name: String = context
+                    .chars()
+                    .map(|char| if char.is_ascii_alphanumeric() || "-_.".contains(char) { char } else { '-' })
+                    .collect();
+                let name = name.trim_start_matches('.');
+                Ok(base()?.join(if name.is_empty() { "cluster" } else { name }))
+            }
+        }
+    }
+}
+
+impl Folder {
+    /// The data folder of an agent that has run: the one given, or the only one there is.
+    pub(crate) fn find(&self) -> anyhow::Result<PathBuf> {
+        if let Some(folder) = &self.data_dir {
+            return Ok(folder.clone());
+        }
+        if Path::new(IN_CLUSTER_FOLDER).is_dir() {
+            return Ok(IN_CLUSTER_FOLDER.into());
+        }
+        let base = base()?;
+        let entries = fs::read_dir(&base).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+        folders.sort();
+        match folders.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => bail!(
+                "no agent has run here ({} has no data folder): give --data-dir as that agent has it",
+                base.display()
+            ),
+            [..] => {
+                let names: Vec<String> = folders.iter().map(|path| path.display().to_string()).collect();
+                bail!("several agents run here: give --data-dir, one of {}", names.join(", "))
+            }
+        }
+    }
+}
+
+fn base() -> anyhow::Result<PathBuf> {
+    let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".local/share"));
+    let data = data.or_else(home).context("there is no HOME: give --data-dir")?;
+    Ok(data.join("flotilla-agent"))
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    fn check(line: &str, expect: &str) {
+        let args = Args::try_parse_from(line.split(' '));
+        let found = match args.map(Args::action) {
+            Ok(Action::Run(options)) => {
+                format!("run {} {:?}", options.hub, options.token().map_err(|error| error.to_string()))
+            }
+            Ok(Action::Pause(pause)) => format!("pause {:?} {}", pause.length, pause.reason),
+            Ok(Action::Resume(_)) => "resume".to_owned(),
+            Ok(Action::Status(folder)) => format!("status {:?}", folder.find().unwrap()),
+            Err(error) => error.kind().to_string(),
+        };
+        assert_eq!(found, expect, "{line}");
+    }
+
+    #[test]
+    fn commands() {
+        let authority = "a".repeat(64);
+        check(
+            &format!("flotilla-agent --kubeconfig k --hub h:1 --token flt1.t.s.{authority}"),
+            "run h:1 Ok(Some(flt1.t.…))",
+        );
+        check("flotilla-agent --kubeconfig k --hub h:1", "run h:1 Ok(None)");
+        check("flotilla-agent pause --for 2h --reason INC-7", "pause Some(7200s) INC-7");
+        check("flotilla-agent resume --data-dir d", "resume");
+        check("flotilla-agent status --data-dir d", "status \"d\"");
+        check("flotilla-agent pause --for soon", "one of the values isn't valid for an argument");
+    }
+}

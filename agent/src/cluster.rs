@@ -1,0 +1,130 @@
+//! The spoke cluster's API: writes, reads, watches, discovery. The only home of kube.
+//!
+//! Invariants:
+//! 1. At most [`limit::AT_ONCE`] requests are under way and [`limit::PER_SECOND`] start each second; heals go first.
+//! 2. Nothing is kept but discovery: objects pass through, their managedFields dropped on receipt.
+//! 3. What the API server answers is told by its meaning ([`shared_sync::Failure`]); trouble of discovery
+//!    is `Unreachable`, never "this kind does not exist".
+//!
+//! What it refuses to know: applications, releases, the hub.
+
+mod discovery;
+mod failure;
+mod limit;
+mod requests;
+mod survey;
+mod watches;
+
+pub(crate) use limit::{Limit, Priority};
+pub(crate) use watches::{Watched, WatchedKind, Watches};
+
+use discovery::Discovery;
+use kube::{
+    Client,
+    client::Body,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use std::{path::Path, sync::Arc};
+
+/// Why there is no way to the cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kubeconfig cannot be used.
+    #[error("kubeconfig {path} cannot be used")]
+    Kubeconfig {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: Box<kube::config::KubeconfigError>,
+    },
+    /// Not in a cluster, and no kubeconfig given.
+    #[error("no --kubeconfig was given and this is no pod of a cluster")]
+    NotInCluster(#[source] Box<kube::config::InClusterError>),
+    /// The client cannot be made.
+    #[error("no client for the cluster can be made")]
+    Client(#[source] Box<kube::Error>),
+    /// The credentials are not enough.
+    #[error(
+        "the cluster does not let the agent in: {0}; give its user (or service account) the rights of the chart's ClusterRole"
+    )]
+    Denied(String),
+    /// The API server did not answer what was asked of it.
+    #[error("the cluster's API server: {0}")]
+    Api(String),
+}
+
+/// A cluster. Clones share discovery.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    discovery: Arc<Discovery>,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").finish_non_exhaustive()
+    }
+}
+
+/// What a cluster says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// UID of the kube-system namespace.
+    pub(crate) uid: String,
+    /// `v1.34.3`.
+    pub(crate) version: String,
+    /// `linux/amd64`.
+    pub(crate) platform: String,
+    /// How many nodes it has; 0 when the agent may not list them.
+    pub(crate) nodes: u32,
+}
+
+impl Cluster {
+    /// The cluster of a kubeconfig's current context, or the one that this pod runs in.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be used, or there is none and this is no pod. Nothing is sent yet.
+    pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, Error> {
+        let config = match kubeconfig {
+            Some(path) => {
+                let failed =
+                    |source| Error::Kubeconfig { path: path.display().to_string(), source: Box::new(source) };
+                let parsed = Kubeconfig::read_from(path).map_err(failed)?;
+                kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
+                    .await
+                    .map_err(failed)?
+            }
+            None => kube::Config::incluster().map_err(|source| Error::NotInCluster(Box::new(source)))?,
+        };
+        let client = Client::try_from(config).map_err(|source| Error::Client(Box::new(source)))?;
+        Ok(Self::from_client(client))
+    }
+
+    /// A cluster behind any service that speaks Kubernetes' REST.
+    pub fn from_service<S, B>(service: S, default_namespace: &str) -> Self
+    where
+        S: tower::Service<http::Request<Body>, Response = http::Response<B>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<tower::BoxError>,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<tower::BoxError>,
+    {
+        Self::from_client(Client::new(service, default_namespace))
+    }
+
+    fn from_client(client: Client) -> Self {
+        Self { client, discovery: Arc::default() }
+    }
+}
+
+/// The name of a kubeconfig's current context.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn context_of(kubeconfig: &Path) -> Result<String, Error> {
+    let parsed = Kubeconfig::read_from(kubeconfig).map_err(|source| Error::Kubeconfig {
+        path: kubeconfig.display().to_string(),
+        source: Box::new(source),
+    })?;
+    Ok(parsed.current_context.unwrap_or_default())
+}

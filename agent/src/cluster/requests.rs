@@ -1,0 +1,268 @@
+//! One request each: apply, replace, delete, get, and what a cluster says of itself.
+
+use super::{Cluster, Error, Facts, discovery::Served, failure::meaning};
+use http::{Method as Verb, Request};
+use serde_json::{Value, json};
+use shared_manifest::ObjectId;
+use shared_sync::{Failure, Method, Propagation, Write};
+use std::{sync::Arc, time::Duration};
+
+/// Our field manager (Kubernetes KEP-555).
+const MANAGER: &str = "flotilla";
+/// A request without an answer for so long has failed.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+impl Cluster {
+    /// Writes an object and answers it as the API server returned it.
+    pub(crate) async fn apply(
+        &self,
+        id: &ObjectId,
+        object: &Value,
+        how: Write,
+    ) -> Result<Arc<Value>, Failure> {
+        let served = self.served(id, version_of(object)).await?;
+        let body = fitting(object, &served);
+        let written = match how.method {
+            Method::Apply => self.patch(id, &served, &body, how.validate).await,
+            Method::Replace => self.replace(id, &served, &body, how.validate).await,
+        };
+        match written {
+            Err(Failure::Invalid(message) | Failure::Conflict(message)) if how.recreate => {
+                tracing::info!(object = %id, message, "the object cannot be changed; it is deleted and made again");
+                self.recreate(id, &served, &body, how).await
+            }
+            other => other,
+        }
+    }
+
+    async fn patch(
+        &self,
+        id: &ObjectId,
+        served: &Served,
+        body: &Value,
+        validate: bool,
+    ) -> Result<Arc<Value>, Failure> {
+        let uri = format!(
+            "{}?fieldManager={MANAGER}&force=true&fieldValidation={}",
+            path(served, id),
+            validation(validate)
+        );
+        self.send(Verb::PATCH, &uri, "application/apply-patch+yaml", Some(body)).await
+    }
+
+    async fn replace(
+        &self,
+        id: &ObjectId,
+        served: &Served,
+        body: &Value,
+        validate: bool,
+    ) -> Result<Arc<Value>, Failure> {
+        let options = format!("fieldManager={MANAGER}&fieldValidation={}", validation(validate));
+        match self.fetch(id, served).await {
+            Ok(live) => {
+                let mut body = body.clone();
+                body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+                let uri = format!("{}?{options}", path(served, id));
+                self.send(Verb::PUT, &uri, "application/json", Some(&body)).await
+            }
+            Err(Failure::NotFound(_)) => {
+                let uri = format!("{}?{options}", collection(served, &id.namespace));
+                self.send(Verb::POST, &uri, "application/json", Some(body)).await
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Deletes and makes again. While the old one is still going this fails as a conflict, to be tried again.
+    async fn recreate(
+        &self,
+        id: &ObjectId,
+        served: &Served,
+        body: &Value,
+        how: Write,
+    ) -> Result<Arc<Value>, Failure> {
+        let live = self.fetch(id, served).await?;
+        let uid = live["metadata"]["uid"].as_str().map(str::to_owned);
+        self.remove(id, served, uid.as_deref(), Propagation::Background).await?;
+        let wait = Duration::from_millis(200);
+        for _ in 0..50 {
+            match self.fetch(id, served).await {
+                Err(Failure::NotFound(_)) => return self.patch(id, served, body, how.validate).await,
+                Err(failure) => return Err(failure),
+                Ok(live) if live["metadata"]["uid"].as_str() != uid.as_deref() => break,
+                Ok(_) => tokio::time::sleep(wait).await,
+            }
+        }
+        Err(Failure::Conflict("it was deleted to be made again, and its finalizers still hold it".to_owned()))
+    }
+
+    /// Asks for the deletion of the object that has this uid.
+    pub(crate) async fn delete(
+        &self,
+        id: &ObjectId,
+        uid: Option<&str>,
+        propagation: Propagation,
+    ) -> Result<(), Failure> {
+        let served = match self.served(id, None).await {
+            Ok(served) => served,
+            Err(Failure::KindUnknown(_)) => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
+        match self.remove(id, &served, uid, propagation).await {
+            Ok(()) | Err(Failure::NotFound(_)) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn remove(
+        &self,
+        id: &ObjectId,
+        served: &Served,
+        uid: Option<&str>,
+        propagation: Propagation,
+    ) -> Result<(), Failure> {
+        let mut options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions",
+            "propagationPolicy": match propagation {
+                Propagation::Foreground => "Foreground",
+                Propagation::Background => "Background",
+                Propagation::Orphan => "Orphan",
+            },
+        });
+        if let Some(uid) = uid {
+            options["preconditions"] = json!({"uid": uid});
+        }
+        self.send(Verb::DELETE, &path(served, id), "application/json", Some(&options)).await?;
+        Ok(())
+    }
+
+    /// Reads an object, in the version in which it is desired; `None` when it is certainly absent.
+    pub(crate) async fn get(
+        &self,
+        id: &ObjectId,
+        version: Option<&str>,
+    ) -> Result<Option<Arc<Value>>, Failure> {
+        let served = self.served(id, version).await?;
+        match self.fetch(id, &served).await {
+            Ok(object) => Ok(Some(object)),
+            Err(Failure::NotFound(_)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn fetch(&self, id: &ObjectId, served: &Served) -> Result<Arc<Value>, Failure> {
+        self.send(Verb::GET, &path(served, id), "application/json", None).await
+    }
+
+    async fn served(&self, id: &ObjectId, version: Option<&str>) -> Result<Served, Failure> {
+        self.discovery.find(&self.client, &id.group, &id.kind, version).await
+    }
+
+    pub(super) async fn send(
+        &self,
+        verb: Verb,
+        uri: &str,
+        media: &str,
+        body: Option<&Value>,
+    ) -> Result<Arc<Value>, Failure> {
+        self.send_accepting(verb, uri, media, "application/json", body).await
+    }
+
+    pub(super) async fn send_accepting(
+        &self,
+        verb: Verb,
+        uri: &str,
+        media: &str,
+        accept: &str,
+        body: Option<&Value>,
+    ) -> Result<Arc<Value>, Failure> {
+        let bytes = body.map(Value::to_string).unwrap_or_default().into_bytes();
+        let request = Request::builder()
+            .method(verb)
+            .uri(uri)
+            .header(http::header::CONTENT_TYPE, media)
+            .header(http::header::ACCEPT, accept)
+            .body(bytes)
+            .map_err(|error| Failure::Invalid(format!("its name cannot stand in a request: {error}")))?;
+        let answer = tokio::time::timeout(ANSWER_WITHIN, self.client.request::<Value>(request)).await;
+        let mut object = answer
+            .map_err(|_| Failure::Unreachable(format!("no answer within {} s", ANSWER_WITHIN.as_secs())))?
+            .map_err(|error| meaning(&error))?;
+        slim(&mut object);
+        Ok(Arc::new(object))
+    }
+
+    /// What the cluster says of itself.
+    ///
+    /// # Errors
+    /// When the API server cannot be reached or does not let the agent read the kube-system namespace.
+    pub(crate) async fn facts(&self) -> Result<Facts, Error> {
+        let failed = |failure: Failure| match failure {
+            Failure::Forbidden(message) => Error::Denied(message),
+            other => Error::Api(other.to_string()),
+        };
+        let get = |uri| self.send(Verb::GET, uri, "application/json", None);
+        let system = get("/api/v1/namespaces/kube-system").await.map_err(failed)?;
+        let version = get("/version").await.map_err(failed)?;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(Facts {
+            uid: text(&system["metadata"]["uid"]),
+            version: text(&version["gitVersion"]),
+            platform: text(&version["platform"]),
+            nodes: self.nodes().await,
+        })
+    }
+
+    /// The number of nodes, told by the length of one page and what the server says remains.
+    async fn nodes(&self) -> u32 {
+        let page = self.send(Verb::GET, "/api/v1/nodes?limit=1", "application/json", None).await;
+        let Ok(page) = page else { return 0 };
+        let here = page["items"].as_array().map_or(0, Vec::len) as u64;
+        let rest = page["metadata"]["remainingItemCount"].as_u64().unwrap_or(0);
+        u32::try_from(here + rest).unwrap_or(u32::MAX)
+    }
+}
+
+/// What nobody needs of an object: half of its size.
+pub(super) fn slim(object: &mut Value) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+}
+
+fn version_of(object: &Value) -> Option<&str> {
+    let api_version = object["apiVersion"].as_str()?;
+    Some(api_version.split_once('/').map_or(api_version, |(_, version)| version))
+}
+
+const fn validation(validate: bool) -> &'static str {
+    if validate { "Strict" } else { "Ignore" }
+}
+
+/// The object, without a namespace where its kind has none.
+fn fitting(object: &Value, served: &Served) -> Value {
+    let mut object = object.clone();
+    if !served.namespaced
+        && let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+    {
+        metadata.remove("namespace");
+    }
+    object
+}
+
+pub(super) fn collection(served: &Served, namespace: &str) -> String {
+    let resource = &served.resource;
+    let root = if resource.group.is_empty() { "/api" } else { "/apis" };
+    let base = format!("{root}/{}", resource.api_version);
+    if served.namespaced {
+        let namespace = if namespace.is_empty() { "default" } else { namespace };
+        format!("{base}/namespaces/{namespace}/{}", resource.plural)
+    } else {
+        format!("{base}/{}", resource.plural)
+    }
+}
+
+fn path(served: &Served, id: &ObjectId) -> String {
+    // Names of RBAC objects may hold `:` and more; `%` and `/` cannot stand in any name (apimachinery `path.IsValidPathSegmentName`).
+    format!("{}/{}", collection(served, &id.namespace), id.name)
+}

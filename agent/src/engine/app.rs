@@ -1,0 +1,167 @@
+//! One application: its machine, and what is known around it.
+
+use super::orders::Wish;
+use jiff::Timestamp;
+use shared_manifest::{Bundle, ObjectId};
+use shared_model::{AppKey, Health, HealthStatus, Position, ReleaseId, SyncPhase, SyncState};
+use shared_runtime::Backoff;
+use shared_sync::{Machine, Report};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+/// One application.
+#[derive(Debug)]
+pub(super) struct App {
+    /// What the journal has.
+    pub(super) held: Position,
+    /// The order at that position, kept so that a machine can be made again.
+    pub(super) current: Option<Wish>,
+    /// What is, or may be, in the cluster because of us, as the journal has it; `None` when that was lost.
+    pub(super) inventory: Option<Vec<ObjectId>>,
+    /// Absent before its first order is prepared, after a panic, and once it is removed.
+    pub(super) machine: Option<Machine>,
+    /// The next order, not durable yet (or durable, with its machine to be made).
+    pub(super) wish: Option<Wish>,
+    /// Work on an order is under way.
+    pub(super) preparing: bool,
+    /// How long after a failure the order is tried again.
+    pub(super) backoff: Backoff,
+    /// When the wish is due again.
+    pub(super) retry: Option<Timestamp>,
+    /// Why the wish failed, for the report.
+    pub(super) trouble: Option<String>,
+    /// The machine is to be made again.
+    pub(super) panicked: bool,
+    /// An action is on its way to being started.
+    pub(super) starting: bool,
+    /// The entry of this application in the engine's timers.
+    pub(super) timer: Option<Timestamp>,
+    /// The versions in which the release names its kinds.
+    pub(super) versions: BTreeMap<(String, String), String>,
+    /// The last report that was looked at.
+    pub(super) last: Option<Report>,
+    /// The journal's note that the sync of this position succeeded.
+    pub(super) synced: Option<Position>,
+    /// A removal that is done.
+    pub(super) gone: Option<Gone>,
+}
+
+/// A removal that is done, and whether the hub knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Gone {
+    /// When it was said in this session.
+    pub(super) said: Option<Instant>,
+    pub(super) told: bool,
+}
+
+impl App {
+    pub(super) fn new() -> Self {
+        Self {
+            held: Position::default(),
+            current: None,
+            inventory: None,
+            machine: None,
+            wish: None,
+            preparing: false,
+            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60)),
+            retry: None,
+            trouble: None,
+            panicked: false,
+            starting: false,
+            timer: None,
+            versions: BTreeMap::new(),
+            last: None,
+            synced: None,
+            gone: None,
+        }
+    }
+
+    /// The newest position that is known, durable or not.
+    pub(super) fn newest(&self) -> Position {
+        self.wish.as_ref().map_or(self.held, |wish| wish.position().max(self.held))
+    }
+
+    /// Lets the machine work; `None` when there is none, or it panicked and is gone.
+    pub(super) fn with_machine<T>(
+        &mut self,
+        application: &AppKey,
+        work: impl FnOnce(&mut Machine) -> T,
+    ) -> Option<T> {
+        let machine = self.machine.as_mut()?;
+        match catch_unwind(AssertUnwindSafe(|| work(machine))) {
+            Ok(done) => Some(done),
+            Err(panic) => {
+                let text = panic
+                    .downcast_ref::<String>()
+                    .cloned()
+                    .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                    .unwrap_or_default();
+                tracing::error!(%application, text, "this application failed inside the agent; it is started again, others go on");
+                self.machine = None;
+                self.trouble = Some(format!("internal error: {text}"));
+                self.starting = false;
+                if self.wish.is_none() {
+                    self.wish = self.current.clone();
+                    self.panicked = true;
+                }
+                None
+            }
+        }
+    }
+
+    /// The release that the journal has.
+    pub(super) fn release(&self) -> Option<ReleaseId> {
+        self.current.as_ref().and_then(Wish::release)
+    }
+
+    /// How it stands.
+    pub(super) fn report(&mut self, application: &AppKey) -> Option<Report> {
+        if let Some(trouble) = self.trouble.clone() {
+            let wish = self.wish.as_ref();
+            let position = wish.map_or(self.held, Wish::position);
+            let release = wish.or(self.current.as_ref()).and_then(Wish::release);
+            return Some(bare(application, position, release, SyncPhase::Failed, trouble));
+        }
+        if self.gone.is_some() {
+            let done = bare(application, self.held, None, SyncPhase::Succeeded, String::new());
+            return Some(Report { removed: true, ..done });
+        }
+        self.with_machine(application, |machine| machine.report())
+    }
+}
+
+/// A report of an application without a machine.
+fn bare(
+    application: &AppKey,
+    position: Position,
+    release: Option<ReleaseId>,
+    phase: SyncPhase,
+    message: String,
+) -> Report {
+    Report {
+        application: application.clone(),
+        position,
+        release,
+        phase,
+        message,
+        sync: SyncState::Unknown,
+        health: Health::new(HealthStatus::Unknown, ""),
+        drift: Vec::new(),
+        resources: Vec::new(),
+        healed: 0,
+        inventory: 0,
+        removed: false,
+        unsupported: Vec::new(),
+    }
+}
+
+/// The version in which a bundle names each of its kinds.
+pub(super) fn versions_of(bundle: &Bundle) -> BTreeMap<(String, String), String> {
+    let kinds = bundle.objects().iter();
+    kinds
+        .map(|object| ((object.group().to_owned(), object.kind().to_owned()), object.version().to_owned()))
+        .collect()
+}

@@ -1,0 +1,182 @@
+//! Pauses and the mode: what forbids every write.
+
+use super::{Done, Engine};
+use crate::journal::{self, Control, HubPause, LocalPause};
+use jiff::{SignedDuration, Timestamp};
+use proto::v1;
+use shared_model::{AppKey, Mode};
+use shared_sync::Event;
+use std::sync::{Arc, atomic::Ordering};
+
+/// The pauses in force. One suffices; each is lifted where it was set.
+#[derive(Debug)]
+pub(super) struct Pauses {
+    control: Control,
+    local: Option<LocalPause>,
+    /// The journal has the present control.
+    pub(super) kept: bool,
+    /// The hub is to be told what is obeyed.
+    untold: bool,
+    /// This session's hub named a mode.
+    pub(super) mode_told: bool,
+    /// What machines were told last.
+    told: Option<(bool, Mode)>,
+}
+
+impl Pauses {
+    pub(super) fn new(control: Result<Control, journal::Error>, local: Option<LocalPause>) -> Self {
+        let control = control.unwrap_or_else(|error| {
+            tracing::error!(%error, "whether the cluster is paused is not known: nothing is written before the hub tells");
+            // No hub gives this id, so every hub that connects says what holds.
+            let (id, reason) = ("unknown".to_owned(), error.to_string());
+            Control { pause: Some(HubPause { id, reason, by: String::new(), until: None }), mode: Mode::Enforce }
+        });
+        Self { control, local, kept: true, untold: false, mode_told: false, told: None }
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        self.control.mode
+    }
+
+    fn hub(&self, now: Timestamp) -> Option<&HubPause> {
+        self.control.pause.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
+    }
+
+    fn local(&self, now: Timestamp) -> Option<&LocalPause> {
+        self.local.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
+    }
+
+    pub(super) fn is_paused(&self, now: Timestamp) -> bool {
+        self.hub(now).is_some() || self.local(now).is_some()
+    }
+
+    /// Why nothing is written, for people.
+    pub(super) fn reasons(&self, now: Timestamp) -> Vec<String> {
+        let until =
+            |until: Option<Timestamp>| until.map(|until| format!(" until {until}")).unwrap_or_default();
+        let by = |by: &str| if by.is_empty() { String::new() } else { format!(" by {by}") };
+        let hub = self.hub(now).map(|pause| {
+            format!("paused on the hub{}{}: {}", by(&pause.by), until(pause.until), pause.reason)
+        });
+        let local = self
+            .local(now)
+            .map(|pause| format!("paused here{}{}: {}", by(&pause.by), until(pause.until), pause.reason));
+        hub.into_iter().chain(local).collect()
+    }
+
+    /// What the hub is told.
+    pub(super) fn state(&self, now: Timestamp) -> v1::PauseState {
+        let local = self.local(now).map(|pause| v1::Pause {
+            id: "local".to_owned(),
+            reason: pause.reason.clone(),
+            by: pause.by.clone(),
+            remaining_ms: pause.until.map_or(0, |until| milliseconds(until.duration_since(now))),
+        });
+        v1::PauseState {
+            acknowledged: self.hub(now).map(|pause| pause.id.clone()).unwrap_or_default(),
+            local,
+        }
+    }
+
+    /// Looks at the clock and at the local pause; whether something changed.
+    pub(super) fn housekeeping(&mut self, local: Option<LocalPause>, now: Timestamp) -> bool {
+        let expired = self.control.pause.is_some() && self.hub(now).is_none();
+        if expired {
+            tracing::info!("the hub's pause is over");
+            self.control.pause = None;
+        }
+        let local = local.filter(|pause| pause.until.is_none_or(|until| now < until));
+        let changed = expired || local != self.local;
+        self.local = local;
+        self.untold |= changed;
+        changed
+    }
+}
+
+fn milliseconds(duration: SignedDuration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(0).max(1)
+}
+
+impl Engine {
+    /// The hub asks for a pause, or lifts its own.
+    pub(super) fn pause(&mut self, asked: v1::Pause, now: Timestamp) {
+        self.pauses.control.pause = (!asked.id.is_empty()).then(|| HubPause {
+            until: Some(asked.remaining_ms).filter(|remaining| *remaining > 0).and_then(|remaining| {
+                let remaining = SignedDuration::from_millis(i64::try_from(remaining).unwrap_or(i64::MAX));
+                now.checked_add(remaining).ok()
+            }),
+            id: asked.id,
+            reason: asked.reason,
+            by: asked.by,
+        });
+        self.pauses.untold = true;
+        self.obey_pauses(now);
+        self.keep_control();
+    }
+
+    /// The hub says whether the agent acts or only looks.
+    pub(super) fn set_mode(&mut self, mode: Mode, now: Timestamp) {
+        if self.pauses.control.mode != mode {
+            tracing::info!(?mode, "the hub set the mode");
+            self.pauses.control.mode = mode;
+            self.obey_pauses(now);
+            self.keep_control();
+        }
+    }
+
+    /// Tells every machine what holds, before anything else is done.
+    pub(super) fn obey_pauses(&mut self, now: Timestamp) {
+        let (paused, mode) = (self.pauses.is_paused(now), self.pauses.mode());
+        self.closed.store(paused || mode == Mode::Observe, Ordering::SeqCst);
+        if self.pauses.told.replace((paused, mode)) != Some((paused, mode)) {
+            if paused {
+                tracing::warn!(
+                    why = self.pauses.reasons(now).join("; "),
+                    "the cluster is paused: nothing is written to it"
+                );
+            } else {
+                tracing::info!(?mode, "the cluster is not paused");
+            }
+            let applications: Vec<AppKey> = self.apps.keys().cloned().collect();
+            // All first, then what they do about it.
+            for (application, app) in &mut self.apps {
+                app.with_machine(application, |machine| {
+                    machine.handle(Event::Paused(paused), now);
+                    machine.handle(Event::Mode(mode), now);
+                });
+            }
+            for application in &applications {
+                self.pump(application, now);
+            }
+        }
+        self.acknowledge();
+    }
+
+    fn keep_control(&mut self) {
+        self.pauses.kept = false;
+        let (journal, control, done) =
+            (Arc::clone(&self.deps.journal), self.pauses.control.clone(), self.done.clone());
+        self.deps.tasks.spawn("journal", async move {
+            match tokio::task::spawn_blocking(move || journal.save_control(&control)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the hub's pause cannot be kept; it holds until a restart")
+                }
+                Err(_) => tracing::error!("keeping the hub's pause failed inside the agent"),
+            }
+            let _stopping = done.send(Done::ControlKept);
+        });
+    }
+
+    /// Tells the hub which pauses are obeyed, once that is true: every write that had started has its answer.
+    pub(super) fn acknowledge(&mut self) {
+        if self.pauses.untold && self.pauses.kept && (self.writing == 0 || !self.is_closed()) {
+            self.pauses.untold = false;
+            self.outbox.tell_pause();
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,59 @@
+//! Who the agent is to its hub.
+
+use super::{Error, Journal};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A certificate, its key, and whom to trust.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    /// The cluster's name on the hub.
+    pub(crate) cluster: String,
+    /// UID of the kube-system namespace of the cluster that enrolled.
+    pub(crate) cluster_uid: String,
+    /// Id of the token that was used, so that it is not tried twice.
+    pub(crate) token_id: String,
+    /// PKCS#8, PEM.
+    pub(crate) key: String,
+    /// DER in base64, leaf first.
+    pub(crate) certificates: Vec<String>,
+    /// DER in base64.
+    pub(crate) authorities: Vec<String>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    pub(crate) fn encode(der: &[u8]) -> String {
+        STANDARD.encode(der)
+    }
+
+    pub(crate) fn decode(list: &[String]) -> Option<Vec<Vec<u8>>> {
+        list.iter().map(|text| STANDARD.decode(text).ok()).collect()
+    }
+}
+
+const REMEDY: &str = "join again with `flotilla cluster token --name NAME --reenrol`";
+
+impl Journal {
+    /// The identity; `None` before the first enrolment.
+    pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
+        let Some(bytes) = self.disk.read("identity", REMEDY)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Damaged {
+            path: self.disk.path("identity"),
+            problem: format!("line {} column {}", error.line(), error.column()),
+            remedy: REMEDY,
+        })
+    }
+
+    /// Keeps an identity.
+    pub(crate) fn save_identity(&self, identity: &Identity) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(identity).expect("an identity has only string keys");
+        self.disk.write("identity", &bytes)
+    }
+}

@@ -1,0 +1,58 @@
+//! How a cluster's applications stand, as its agent writes it for `flotilla-agent status`: works offline.
+
+use crate::journal;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared_model::{AppKey, HealthStatus, Position, SyncPhase, SyncState};
+use std::path::Path;
+
+/// The file's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The cluster's name on the hub.
+    pub cluster: String,
+    /// The hub's address.
+    pub hub: String,
+    /// Whether the link to the hub was up.
+    pub connected: bool,
+    /// When this was written, by the agent's clock.
+    pub at: Timestamp,
+    /// Why nothing is written to the cluster; empty when it is not paused.
+    pub pauses: Vec<String>,
+    /// By name.
+    pub applications: Vec<Application>,
+}
+
+/// One application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Application {
+    /// Its name.
+    pub name: AppKey,
+    /// The position that the agent acts on.
+    pub position: Position,
+    /// How the sync went.
+    pub phase: SyncPhase,
+    /// What it waits for, or what went wrong.
+    pub message: String,
+    /// Whether live objects equal the release.
+    pub sync: SyncState,
+    /// The worst health of its objects.
+    pub health: HealthStatus,
+    /// What differs.
+    pub drift: Vec<String>,
+    /// How often drift was healed.
+    pub healed: u64,
+}
+
+/// Reads what the agent with the data folder `folder` wrote last; `None` before it wrote anything.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read(folder: &Path) -> Result<Option<Status>, journal::Error> {
+    let Some(bytes) = journal::read_status(folder)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| journal::Error::Damaged {
+        path: folder.join("status"),
+        problem: error.to_string(),
+        remedy: "start the agent: it writes it anew",
+    })
+}

@@ -1,0 +1,20 @@
+# The hub, from the root of the repository: docker build --file deploy/hub.Dockerfile --tag flotilla:0.1.0 .
+# It needs no git: the hub speaks Git's http(s) protocol itself.
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --locked --release --package hub-main --bin flotilla
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/flotilla
+COPY --from=build /src/target/release/flotilla /usr/local/bin/flotilla
+USER 65532:65532
+# Keep this folder: it is everything the hub knows, its certificate authority included.
+VOLUME /var/lib/flotilla
+EXPOSE 8443 8444
+ENTRYPOINT ["flotilla"]
+# Give --agent-address HOST:8444 too, the name under which agents reach this hub.
+CMD ["hub", "--data-dir", "/var/lib/flotilla", "--listen", "0.0.0.0:8443", "--agent-listen", "0.0.0.0:8444"]

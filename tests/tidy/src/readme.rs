@@ -1,4 +1,4 @@
-//! What the README names is there.
+//! What the README and the manifests name is there.
 
 use crate::{
     fault::{self, Fault},
@@ -32,6 +32,26 @@ fn every_command_of_the_readme_exists() {
     let faults =
         programs.iter().flat_map(|(program, args)| unknown(readme, program, args, &words(&file(args).text)));
     fault::none("The README shows commands and flags that exist.", faults);
+}
+
+#[test]
+fn every_setting_of_the_manifests_exists() {
+    let args = &file("agent/src/args.rs").text;
+    let mut faults = Vec::new();
+    for (place, line) in files().iter().filter(|file| file.path.starts_with("deploy/")).flat_map(File::lines)
+    {
+        let names = line.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+        for name in
+            names.filter(|name| name.starts_with("FLOTILLA_") && !args.contains(&format!("\"{name}\"")))
+        {
+            faults.push(Fault::new(
+                &place,
+                format!("the agent reads no {name}"),
+                "correct it by agent/src/args.rs",
+            ));
+        }
+    }
+    fault::none("The manifests set what the agent reads.", faults);
 }
 
 /// Commands and flags that a command line may have, as clap derives them: the names in the source, in kebab case,

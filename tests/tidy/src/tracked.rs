@@ -20,7 +20,7 @@ impl File {
             || self.path.ends_with("/cases.json")
     }
 
-    /// Whether it is a Rust source that only tests use: by its place, as tests here are never beside other code.
+    /// Whether it is a Rust source that only tests use, by its place.
     pub(crate) fn is_test(&self) -> bool {
         let parts: Vec<&str> = self.path.split('/').collect();
         self.path.ends_with(".rs") && parts.iter().any(|part| *part == "tests" || *part == "tests.rs")

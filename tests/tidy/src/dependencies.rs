@@ -90,8 +90,8 @@ fn every_licence_is_allowed() {
 #[derive(Debug, PartialEq, Eq)]
 enum Licence {
     One(String),
-    Any(Vec<Licence>),
-    All(Vec<Licence>),
+    Any(Vec<Self>),
+    All(Vec<Self>),
 }
 
 impl Licence {

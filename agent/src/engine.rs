@@ -21,8 +21,6 @@ mod perform;
 mod reports;
 mod routes;
 mod survey;
-#[cfg(test)]
-mod tests;
 mod told;
 
 use crate::{

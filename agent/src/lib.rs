@@ -26,3 +26,6 @@ pub use agent::{Agent, Config, Error};
 pub use cluster::{Cluster, Error as ClusterError, context_of};
 pub use journal::{Error as JournalError, LocalPause, local_pause, set_local_pause};
 pub use link::Error as LinkError;
+
+#[cfg(test)]
+mod tests;

@@ -17,12 +17,12 @@ mod dial;
 mod enroll;
 mod renewal;
 mod session;
-#[cfg(test)]
-mod tests;
 mod trust;
 
 pub(crate) use bundle::{Bundles, FetchError};
 pub(crate) use enroll::enroll;
+#[cfg(test)]
+pub(crate) use renewal::ask as ask_renewal;
 pub(crate) use renewal::renew;
 pub(crate) use session::{News, run};
 

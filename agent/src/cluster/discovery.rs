@@ -88,9 +88,11 @@ fn unknown(group: &str, kind: &str, version: Option<&str>) -> Failure {
 
 /// Trouble of discovery says nothing of kinds.
 fn unreachable(error: &kube::Error) -> Failure {
-    match meaning(error) {
-        failure @ (Failure::Unreachable(_) | Failure::Throttled { .. }) => failure,
-        other => Failure::Unreachable(format!("discovery failed: {other}")),
+    let failure = meaning(error);
+    if failure.is_transient() {
+        failure
+    } else {
+        Failure::Unreachable(format!("discovery failed: {failure}"))
     }
 }
 

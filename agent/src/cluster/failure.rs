@@ -5,25 +5,22 @@ use std::{error::Error as _, time::Duration};
 
 /// The meaning of an error.
 pub(super) fn meaning(error: &kube::Error) -> Failure {
-    match error {
-        kube::Error::Api(status) => of_status(status.code, &status.message, || {
+    if let kube::Error::Api(status) = error {
+        return of_status(status.code, &status.message, || {
             let seconds = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
             (seconds > 0).then(|| Duration::from_secs(seconds.into()))
-        }),
-        kube::Error::SerdeError(error) => Failure::Unreachable(format!("its answer cannot be read: {error}")),
-        other => {
-            let mut text = other.to_string();
-            let mut source = other.source();
-            while let Some(inner) = source {
-                let inner_text = inner.to_string();
-                if !text.contains(&inner_text) {
-                    text = format!("{text}: {inner_text}");
-                }
-                source = inner.source();
-            }
-            Failure::Unreachable(text)
-        }
+        });
     }
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    Failure::Unreachable(text)
 }
 
 fn of_status(code: u16, message: &str, after: impl FnOnce() -> Option<Duration>) -> Failure {

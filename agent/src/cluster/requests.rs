@@ -197,9 +197,12 @@ impl Cluster {
     /// # Errors
     /// When the API server cannot be reached or does not let the agent read the kube-system namespace.
     pub(crate) async fn facts(&self) -> Result<Facts, Error> {
-        let failed = |failure: Failure| match failure {
-            Failure::Forbidden(message) => Error::Denied(message),
-            other => Error::Api(other.to_string()),
+        let failed = |failure: Failure| {
+            if let Failure::Forbidden(message) = failure {
+                Error::Denied(message)
+            } else {
+                Error::Api(failure.to_string())
+            }
         };
         let get = |uri| self.send(Verb::GET, uri, "application/json", None);
         let system = get("/api/v1/namespaces/kube-system").await.map_err(failed)?;

@@ -92,17 +92,15 @@ async fn watch(cluster: Cluster, kind: WatchedKind, told: mpsc::Sender<Watched>)
             Err(failure) => failure,
         };
         let wait = backoff.next_wait();
-        match why {
-            // A definition may come later; the machine reads its objects meanwhile.
-            Failure::KindUnknown(_) => {}
-            Failure::Forbidden(message) => tracing::warn!(
+        if let Failure::Forbidden(message) = &why {
+            tracing::warn!(
                 kind = kind.kind,
                 message,
                 "this kind may not be watched: its drift is not seen before the agent's role allows list and watch"
-            ),
-            other => {
-                tracing::info!(kind = kind.kind, reason = %other, "the watch broke off and starts again")
-            }
+            );
+        } else if !matches!(why, Failure::KindUnknown(_)) {
+            // An unknown kind's definition may come later; the machine reads its objects meanwhile.
+            tracing::info!(kind = kind.kind, reason = %why, "the watch broke off and starts again");
         }
         tokio::time::sleep(wait).await;
     }
@@ -162,10 +160,10 @@ fn of_watch(error: &watcher::Error) -> Failure {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)
-        | watcher::Error::WatchFailed(error) => match meaning(error) {
-            Failure::NotFound(message) => Failure::KindUnknown(message),
-            other => other,
-        },
+        | watcher::Error::WatchFailed(error) => {
+            let failure = meaning(error);
+            if let Failure::NotFound(message) = failure { Failure::KindUnknown(message) } else { failure }
+        }
         other @ (watcher::Error::WatchError(_) | watcher::Error::NoResourceVersion) => {
             Failure::Unreachable(other.to_string())
         }

@@ -52,9 +52,13 @@ impl Bundles {
     /// Fetches what is missing.
     async fn go_on(&self, digest: &Digest, bytes: &mut Vec<u8>) -> Result<(), FetchError> {
         let request = v1::FetchBundleRequest { digest: digest.to_string(), offset: bytes.len() as u64 };
-        let failed = |status: tonic::Status| match Error::of_status(&status) {
-            Error::Refused(text) => FetchError::Refused(text),
-            other => FetchError::Link(other.to_string()),
+        let failed = |status: tonic::Status| {
+            let error = Error::of_status(&status);
+            if let Error::Refused(text) = error {
+                FetchError::Refused(text)
+            } else {
+                FetchError::Link(error.to_string())
+            }
         };
         let mut chunks = self.client.clone().fetch_bundle(request).await.map_err(failed)?.into_inner();
         let mut total = None;

@@ -50,14 +50,18 @@ async fn connect(hub: &str, config: ClientConfig, verdict: &Verdict) -> Result<T
 }
 
 fn of_verdict(hub: &str, verdict: &rustls::Error) -> Error {
-    match verdict {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            Error::WrongAuthority(hub.to_owned())
-        }
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => Error::WrongName(hub.to_owned(), verdict.to_string()),
-        other => Error::Untrusted { hub: hub.to_owned(), problem: other.to_string() },
+    let untrusted = || Error::Untrusted { hub: hub.to_owned(), problem: verdict.to_string() };
+    let rustls::Error::InvalidCertificate(problem) = verdict else { return untrusted() };
+    let wrong_name = matches!(
+        problem,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+    );
+    if *problem == CertificateError::UnknownIssuer {
+        Error::WrongAuthority(hub.to_owned())
+    } else if wrong_name {
+        Error::WrongName(hub.to_owned(), verdict.to_string())
+    } else {
+        untrusted()
     }
 }
 

@@ -55,7 +55,7 @@ fn due(identity: &Identity) -> Option<Timestamp> {
 }
 
 /// Asks once.
-pub(super) async fn ask(hub: &str, identity: &Identity) -> Result<Identity, Error> {
+pub(crate) async fn ask(hub: &str, identity: &Identity) -> Result<Identity, Error> {
     let (config, verdict) = trust::mutual(identity)?;
     let channel = dial(hub, config, &verdict).await?;
     let request = Request::new()?;

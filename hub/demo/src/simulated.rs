@@ -18,5 +18,5 @@ mod service;
 mod tests;
 mod watch;
 
-pub(crate) use objects::Objects;
+pub(crate) use controller::Workload;
 pub(crate) use service::Simulated;

@@ -23,9 +23,42 @@ struct Started {
     due: Option<Instant>,
 }
 
+/// A Deployment, as the demo judges it. Two that are equal were not touched in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Workload {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    /// Of the first container.
+    pub(crate) image: String,
+    pub(crate) uid: String,
+    pub(crate) generation: i64,
+    /// Whether all pods of this generation are.
+    pub(crate) ready: bool,
+}
+
+/// The Deployments of a cluster.
+pub(crate) fn workloads(objects: &Objects) -> Vec<Workload> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |object: &Value, path: &str| object.pointer(path).and_then(Value::as_i64);
+    let workload = |object: &Value| Workload {
+        namespace: meta::namespace(object).to_owned(),
+        name: meta::name(object).to_owned(),
+        image: text(object.pointer("/spec/template/spec/containers/0/image")),
+        uid: meta::uid(object).to_owned(),
+        generation: meta::generation(object),
+        ready: number(object, "/status/observedGeneration") == Some(meta::generation(object))
+            && number(object, "/status/updatedReplicas") == Some(replicas(object)),
+    };
+    objects.list(kind(), "").0.iter().map(|object| workload(object)).collect()
+}
+
+fn kind() -> Kind {
+    Kind::find("apps", "v1", "deployments").expect("deployments are served")
+}
+
 /// Works for as long as it runs.
 pub(crate) async fn run(objects: Objects, ready_after: Duration) {
-    let deployments = Kind::find("apps", "v1", "deployments").expect("deployments are served");
+    let deployments = kind();
     let mut changes = objects.changes();
     let mut started: BTreeMap<(String, String), Started> = BTreeMap::new();
     loop {

@@ -1,7 +1,7 @@
 //! The API of a simulated cluster as a tower service over HTTP requests.
 
 use super::{
-    controller,
+    controller::{self, Workload},
     kinds::{self, Kind},
     log::picks,
     objects::Objects,
@@ -50,6 +50,11 @@ impl Simulated {
         let objects = Objects::new(name, shared_runtime::now());
         tasks.spawn_until_stopped("simulated controller", controller::run(objects.clone(), ready_after));
         Self { objects, tasks: tasks.clone() }
+    }
+
+    /// The Deployments as they are, without asking through the API.
+    pub(crate) fn workloads(&self) -> Vec<Workload> {
+        controller::workloads(&self.objects)
     }
 
     fn answer(&self, request: &http::request::Parts, body: Bytes) -> Result<Response<Body>, Status> {

@@ -1,0 +1,58 @@
+//! Where the demo's data is: a temporary folder that goes with it, or one that a person named.
+
+use anyhow::{Context as _, bail};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// The demo's folder.
+#[derive(Debug)]
+pub(crate) enum Folder {
+    /// Removed at the end.
+    Temporary(TempDir),
+    /// Stays.
+    Kept(PathBuf),
+}
+
+impl Folder {
+    /// Makes the folder; one that is given must hold nothing, since the demo starts from nothing.
+    pub(crate) fn make(given: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(given) = given else {
+            let folder = tempfile::Builder::new().prefix("flotilla-demo-").tempdir();
+            return folder
+                .map(Self::Temporary)
+                .context("no temporary folder can be made; name one with --data-dir");
+        };
+        let path = std::path::absolute(given).with_context(|| format!("--data-dir {}", given.display()))?;
+        let failed = || format!("--data-dir {}: the folder cannot be used", path.display());
+        std::fs::create_dir_all(&path).with_context(failed)?;
+        if std::fs::read_dir(&path).with_context(failed)?.next().is_some() {
+            bail!(
+                "--data-dir {}: the folder is not empty, and the demo starts from nothing: name a new one, or remove it",
+                path.display()
+            );
+        }
+        Ok(Self::Kept(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(path) => path,
+        }
+    }
+
+    /// Removes a temporary folder. What still ends in the background may write once more: tried a few times.
+    pub(crate) fn remove(self) -> anyhow::Result<()> {
+        let Self::Temporary(folder) = self else { return Ok(()) };
+        let path = folder.path().to_owned();
+        for _ in 0..3 {
+            if std::fs::remove_dir_all(&path).is_ok() {
+                break;
+            }
+        }
+        if path.exists() {
+            folder.close().with_context(|| format!("{} cannot be removed", path.display()))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+use crate::{
+    Config, play,
+    rollout::{Cluster, Rollout, State, Wave},
+    screen::Screen,
+};
+use parking_lot::Mutex;
+use shared_model::HealthStatus;
+use shared_rollout::Phase;
+use std::{io, process::ExitCode, sync::Arc};
+
+/// A rollout in its second wave.
+pub(crate) fn halfway() -> Rollout {
+    let wave = |name: &str, total, proven, released, opened| Wave {
+        name: name.to_owned(),
+        opened,
+        passed: proven == total,
+        total,
+        released,
+        proven,
+        ..Wave::default()
+    };
+    let cluster = |name: &str, wave: &str, state, runs: &str, health, message: &str| Cluster {
+        name: name.to_owned(),
+        wave: wave.to_owned(),
+        state,
+        runs: [runs.to_owned()].into(),
+        health,
+        healthy_since: None,
+        message: message.to_owned(),
+    };
+    let closed = "wave rest has not opened: wave regions waits for us-1";
+    Rollout {
+        name: "shop-2".to_owned(),
+        commit: "3f2a1bc".to_owned(),
+        phase: Phase::Progressing,
+        waits_for: "wave regions waits for us-1".to_owned(),
+        halted: None,
+        waves: vec![
+            wave("canary", 2, 2, 0, true),
+            wave("regions", 4, 2, 2, true),
+            wave("rest", 2, 0, 0, false),
+        ],
+        clusters: vec![
+            cluster("ap-1", "rest", State::Waiting, "0a1b2c3", HealthStatus::Healthy, closed),
+            cluster("eu-1", "canary", State::Proven, "3f2a1bc", HealthStatus::Healthy, ""),
+            cluster("eu-2", "regions", State::Proven, "3f2a1bc", HealthStatus::Healthy, ""),
+            cluster(
+                "us-1",
+                "regions",
+                State::Released,
+                "3f2a1bc",
+                HealthStatus::Progressing,
+                "0 of 2 replicas updated",
+            ),
+        ],
+    }
+}
+
+/// What a screen was told, for the test to read.
+#[derive(Debug, Clone, Default)]
+struct Told(Arc<Mutex<Vec<u8>>>);
+
+impl Told {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().clone()).unwrap()
+    }
+}
+
+impl io::Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs the demo on four clusters to its end, and answers what it printed.
+async fn once(bad_commit: bool) -> String {
+    shared_runtime::install_crypto();
+    let told = Told::default();
+    let config = Config { once: true, clusters: 4, bad_commit, data_dir: None };
+    let mut screen = Screen::plain(told.clone());
+    let ended = play(config, &mut screen, std::future::pending()).await;
+    let text = told.text();
+    println!("{text}");
+    assert_eq!(format!("{:?}", ended.unwrap()), format!("{:?}", ExitCode::SUCCESS));
+    text
+}
+
+#[track_caller]
+fn check_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let at = rest.find(part).unwrap_or_else(|| panic!("`{part}` does not follow in:\n{text}"));
+        rest = &rest[at + part.len()..];
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_reaches_every_cluster_wave_by_wave() {
+    let text = once(false).await;
+    let waves = [
+        "wave canary: 2/2 proven (passed)",
+        "wave regions: 4/4 proven (passed)",
+        "wave rest: 2/2 proven (passed)",
+    ];
+    check_order(&text, &["4 simulated clusters"]);
+    check_order(&text, &waves);
+    let (_, second) = text.split_once("pushed commit").unwrap();
+    check_order(second, &waves);
+    check_order(
+        second,
+        &["from the push to the last of 4 healthy clusters", "wave canary", "1 cluster ", "healthy after"],
+    );
+    assert!(!second.contains("not healthy"), "{second}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_commit_halts_at_the_canary() {
+    let text = once(true).await;
+    let (_, second) = text.split_once("pushed commit").unwrap();
+    check_order(
+        second,
+        &[": Halted: eu-1 in wave canary", "halted at eu-1", "other 3 clusters were not touched"],
+    );
+}
+
+#[tokio::test]
+async fn an_interrupted_demo_leaves_nothing() {
+    shared_runtime::install_crypto();
+    let told = Told::default();
+    let config = Config { once: true, clusters: 4, bad_commit: false, data_dir: None };
+    let ended = play(config, &mut Screen::plain(told.clone()), async {}).await;
+    assert_eq!(format!("{:?}", ended.unwrap()), format!("{:?}", ExitCode::FAILURE));
+}
+
+#[tokio::test]
+async fn a_folder_with_something_in_it_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("precious"), "").unwrap();
+    let config =
+        Config { once: true, clusters: 3, bad_commit: false, data_dir: Some(folder.path().to_owned()) };
+    let ended = play(config, &mut Screen::plain(io::sink()), std::future::pending()).await;
+    let said = format!("{:#}", ended.unwrap_err());
+    assert!(said.contains("is not empty") && said.contains("name a new one"), "{said}");
+    assert!(folder.path().join("precious").exists());
+}

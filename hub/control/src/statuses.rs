@@ -217,7 +217,7 @@ fn of_set(
     }
     if let Some((rollout, report)) = lead(now, owner, line) {
         let message =
-            report.and_then(|report| report.waits_for.as_ref()).map(ToString::to_string).unwrap_or_default();
+            report.and_then(|report| shared_rollout::waits_for(rollout, report)).unwrap_or_default();
         let phase = report.map_or(rollout.head.phase, |report| report.phase);
         status.insert("rollout".into(), json!({"name": rollout.name, "phase": phase, "message": message}));
         if let (PlanSpec::RollingSync(_), Some(report)) = (&rollout.plan, report) {

@@ -38,7 +38,7 @@ pub use observe::observe;
 pub use plan::plan;
 pub use record::{Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, WaveHead};
 pub use report::{Report, RolloutReport, WaveReport};
-pub use status::{application_status, status};
+pub use status::{application_status, status, waits_for};
 pub use step::{Change, Plan, Step, Writes, apply, apply_step};
 pub use wait::Wait;
 

@@ -44,8 +44,8 @@ pub fn status(rollout: &Rollout, report: &RolloutReport) -> Value {
     if report.in_no_wave > 0 {
         status.insert("inNoWave".into(), report.in_no_wave.into());
     }
-    if let Some(wait) = &report.waits_for {
-        status.insert("waitsFor".into(), wait.to_string().into());
+    if let Some(waits_for) = waits_for(rollout, report) {
+        status.insert("waitsFor".into(), waits_for.into());
     }
     let mut waiting: Vec<_> = report.waits.iter().collect();
     waiting.sort_by_key(|(app, wait)| (urgency(wait), *app));
@@ -63,6 +63,16 @@ pub fn status(rollout: &Rollout, report: &RolloutReport) -> Value {
         status.insert("notes".into(), json!(report.notes));
     }
     Value::Object(status)
+}
+
+/// What the rollout as a whole waits for, in one line. Where that is a single cluster, what that
+/// cluster waits for is part of it: `wave canary waits for eu-1: eu-1 is paused by admin: INC-7`.
+pub fn waits_for(rollout: &Rollout, report: &RolloutReport) -> Option<String> {
+    let wait = report.waits_for.as_ref()?;
+    let only = if let Wait::Unproven { clusters, count: 1, .. } = wait { clusters.first() } else { None };
+    let on_it = |app: &AppKey| rollout.members.get(app).is_some_and(|member| Some(&member.cluster) == only);
+    let reason = report.waits.iter().find(|(app, _)| only.is_some() && on_it(app)).map(|(_, wait)| wait);
+    Some(reason.map_or_else(|| wait.to_string(), |reason| format!("{wait}: {reason}")))
 }
 
 /// `status.applicationStatus` of an ApplicationSet with rollingSync, in Argo CD's words

@@ -250,6 +250,6 @@ mod tests {
         check("flotilla-agent pause --for 2h --reason INC-7", "pause Some(7200s) INC-7");
         check("flotilla-agent resume --data-dir d", "resume");
         check("flotilla-agent status --data-dir d", "status \"d\"");
-        check("flotilla-agent pause --for soon", "one of the values isn't valid for an argument");
+        check("flotilla-agent pause --for soon", "invalid value for one of the arguments");
     }
 }

@@ -24,6 +24,9 @@ pub(super) struct Outbox {
     hello: bool,
     /// The hub answered the hello.
     pub(super) welcome: bool,
+    /// The session's first report is to come: it is everything that is held, even if that is nothing; the hub
+    /// counts the cluster as connected from then on.
+    first: bool,
     pause: bool,
     reports: BTreeMap<AppKey, Instant>,
     sent: BTreeMap<AppKey, Instant>,
@@ -48,6 +51,7 @@ impl Outbox {
         self.way = Some(way);
         self.hello = true;
         self.welcome = false;
+        self.first = true;
         // The hello says it.
         self.pause = false;
     }
@@ -98,7 +102,8 @@ impl Outbox {
     pub(super) fn ready(&self, now: Instant) -> Option<mpsc::Sender<v1::AgentMessage>> {
         let something = self.hello
             || (self.welcome
-                && (self.pause
+                && (self.first
+                    || self.pause
                     || !self.results.is_empty()
                     || !self.events.is_empty()
                     || self.reports.values().any(|due| *due <= now)));
@@ -117,6 +122,11 @@ impl Outbox {
         }
         if !self.welcome {
             return None;
+        }
+        if std::mem::take(&mut self.first) {
+            let all: Vec<AppKey> = std::mem::take(&mut self.reports).into_keys().collect();
+            self.sent.extend(all.iter().map(|application| (application.clone(), now)));
+            return Some(Next::Reports(all));
         }
         if std::mem::take(&mut self.pause) {
             return Some(Next::Pause);
@@ -171,8 +181,28 @@ mod tests {
         assert_eq!(outbox.take(now), None);
         assert!(outbox.ready(now).is_none());
         outbox.welcome = true;
-        assert_eq!(outbox.take(now), Some(Next::Pause));
         assert_eq!(outbox.take(now), Some(Next::Reports(vec![app("web")])));
+        assert_eq!(outbox.take(now), Some(Next::Pause));
+        assert_eq!(outbox.take(now), None);
+    }
+
+    #[test]
+    fn the_first_report_of_a_session_is_everything_that_is_held() {
+        let now = Instant::now();
+        let (mut outbox, _receiver) = connected();
+        let all: Vec<AppKey> = (0..3 * BATCH).map(|number| app(&format!("{number:03}"))).collect();
+        for application in &all {
+            outbox.report(application, false, now + CALM);
+        }
+        outbox.take(now);
+        outbox.welcome = true;
+        assert_eq!(outbox.take(now), Some(Next::Reports(all)));
+        // Nothing held is said too.
+        let (mut outbox, _receiver) = connected();
+        outbox.take(now);
+        outbox.welcome = true;
+        assert!(outbox.ready(now).is_some());
+        assert_eq!(outbox.take(now), Some(Next::Reports(Vec::new())));
         assert_eq!(outbox.take(now), None);
     }
 
@@ -182,6 +212,7 @@ mod tests {
         let (mut outbox, _receiver) = connected();
         outbox.take(now);
         outbox.welcome = true;
+        outbox.take(now);
         outbox.report(&app("web"), false, now);
         assert_eq!(outbox.take(now), Some(Next::Reports(vec![app("web")])));
         outbox.report(&app("web"), false, now);
@@ -198,6 +229,7 @@ mod tests {
         let (mut outbox, _receiver) = connected();
         outbox.take(now);
         outbox.welcome = true;
+        outbox.take(now);
         for number in 0..EVENTS + 7 {
             outbox.event(&app("web"), "DriftHealed", number.to_string(), Timestamp::UNIX_EPOCH);
         }

@@ -15,6 +15,9 @@ use tokio::sync::mpsc;
 /// A removal that was reported counts as known to the hub when the session lasts so long after it.
 const KNOWN_AFTER: Duration = Duration::from_secs(30);
 
+/// Objects in one message, worst first within each application: keeps it well below what the hub takes.
+const MOST_RESOURCES: usize = 10_000;
+
 impl Engine {
     pub(super) fn news(&mut self, news: News, now: Timestamp) {
         match news {
@@ -119,10 +122,11 @@ impl Engine {
             Next::Result(result) => agent_message::Message::Result(result),
             Next::Events(events) => agent_message::Message::Events(events),
             Next::Reports(applications) => {
-                let observations = applications.iter().filter_map(|name| self.observation(name, at, now));
-                agent_message::Message::Observations(v1::Observations {
-                    observations: observations.collect(),
-                })
+                let most = MOST_RESOURCES / applications.len().max(1);
+                let reports = applications.iter().filter_map(|name| self.observation(name, at, now));
+                let mut observations: Vec<v1::Observation> = reports.collect();
+                observations.iter_mut().for_each(|observation| observation.resources.truncate(most));
+                agent_message::Message::Observations(v1::Observations { observations })
             }
         };
         permit.send(v1::AgentMessage { message: Some(message) });

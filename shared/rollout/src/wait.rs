@@ -203,9 +203,11 @@ impl fmt::Display for Wait {
             Self::Observing { cluster } => {
                 write!(f, "{cluster} only observes (spec.mode: Observe), so nothing can be proven there")
             }
-            Self::Unreachable { cluster, since, seen: true } => write!(f, "{cluster} is away since {since}"),
+            Self::Unreachable { cluster, since, seen: true } => {
+                write!(f, "{cluster} is away since {}", second(*since))
+            }
             Self::Unreachable { cluster, since, seen: false } => {
-                write!(f, "{cluster} has not connected since {since}")
+                write!(f, "{cluster} has not connected since {}", second(*since))
             }
             Self::AwaitingSync { app, release } => {
                 write!(f, "a person must sync {app} to {}", release.0.short())
@@ -217,13 +219,15 @@ impl fmt::Display for Wait {
             Self::Unproven { wave, clusters, count } => {
                 write!(f, "wave {wave} waits for {}", names(clusters, *count))
             }
-            Self::Soak { wave, until } => write!(f, "wave {wave} must stay proven until {until}"),
-            Self::Settle { cluster, until } => write!(f, "{cluster} must stay Healthy until {until}"),
+            Self::Soak { wave, until } => write!(f, "wave {wave} must stay proven until {}", second(*until)),
+            Self::Settle { cluster, until } => {
+                write!(f, "{cluster} must stay Healthy until {}", second(*until))
+            }
             Self::Unreported { cluster } => write!(f, "{cluster} has not reported on this release yet"),
             Self::Paused { cluster, reason, by, until, acknowledged, local } => {
                 let by = if by.is_empty() { "a person" } else { by };
                 let place = if *local { " in the cluster itself" } else { "" };
-                let until = until.map(|until| format!(" until {until}")).unwrap_or_default();
+                let until = until.map(|until| format!(" until {}", second(until))).unwrap_or_default();
                 let silent = if *acknowledged || *local { "" } else { " (not acknowledged yet)" };
                 write!(f, "{cluster} is paused{place} by {by}{until}{}{silent}", Reason(reason))
             }
@@ -238,7 +242,7 @@ impl fmt::Display for Wait {
             }
             Self::Syncing { cluster, message } => write!(f, "{cluster} is syncing{}", Reason(message)),
             Self::Progressing { cluster, health, message, deadline } => {
-                let deadline = deadline.map(|at| format!(" (fails at {at})")).unwrap_or_default();
+                let deadline = deadline.map(|at| format!(" (fails at {})", second(at))).unwrap_or_default();
                 write!(f, "{cluster} is {health}{}{deadline}", Reason(message))
             }
             Self::Failed { cluster, reason } => write!(f, "{cluster} failed{}", Reason(reason)),
@@ -253,6 +257,13 @@ impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
     }
+}
+
+/// A time as people read it: to the second, rounded up where something only then holds.
+fn second(at: Timestamp) -> impl fmt::Display {
+    let up = at.subsec_nanosecond() > 0;
+    let whole = Timestamp::from_second(at.as_second() + i64::from(up)).unwrap_or(at);
+    whole.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn names(clusters: &[ClusterName], count: usize) -> String {

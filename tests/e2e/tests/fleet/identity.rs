@@ -47,21 +47,18 @@ async fn nobody_reads_what_is_not_his() -> Result<()> {
 
     // The right one is told, and may read.
     let hub = fleet.hub();
-    let (applications, bundle) = eventually(SOON, "eu-2 is told of its application", async || {
-        let told = attach(hub, Some(&insider)).await?;
-        told.into_iter().next().context("nothing yet")
-    })
-    .await;
+    let told = tokio::time::timeout(SOON, attach(hub, Some(&insider), Listen::UntilTold)).await??;
+    let (applications, bundle) = told.into_iter().next().context("eu-2 is told of its application")?;
     ensure!(applications == "web-eu-2", "{applications}");
     let read = fetch(hub, Some(&insider), &bundle).await?;
     ensure!(!read.is_empty());
 
     // Another cluster's certificate: neither told nor given.
-    ensure!(attach(hub, Some(&outsider)).await?.is_empty());
+    ensure!(attach(hub, Some(&outsider), Listen::UntilInSync).await?.is_empty());
     refused(fetch(hub, Some(&outsider), &bundle).await, &[Code::PermissionDenied], "no assignment")?;
     // No certificate at all.
     refused(fetch(hub, None, &bundle).await, &[Code::Unauthenticated], "certificate")?;
-    ensure!(attach(hub, None).await.is_err());
+    ensure!(attach(hub, None, Listen::UntilInSync).await.is_err());
     // A certificate for eu-2 by somebody else's authority: TLS ends before anything is asked.
     let forged = forge("spiffe://flotilla/cluster/eu-2", &insider.uid)?;
     refused(
@@ -69,7 +66,7 @@ async fn nobody_reads_what_is_not_his() -> Result<()> {
         &[Code::Unavailable, Code::Unknown, Code::Internal],
         "",
     )?;
-    ensure!(attach(hub, Some(&forged)).await.is_err());
+    ensure!(attach(hub, Some(&forged), Listen::UntilInSync).await.is_err());
     // eu-2's own certificate without its key.
     let stolen = Passport { key: forged.key.clone(), ..insider.clone() };
     ensure!(fetch(hub, Some(&stolen), &bundle).await.is_err());
@@ -222,9 +219,17 @@ fn forge(id: &str, uid: &str) -> Result<Passport> {
     Ok(Passport { certificates, key: key.serialize_pem(), uid: uid.to_owned() })
 }
 
-/// Says hello with nothing in hand: the applications that the hub tells of until it says that this is all, each with
-/// its bundle.
-async fn attach(hub: &Hub, passport: Option<&Passport>) -> Result<Vec<(String, String)>> {
+/// How long a session listens.
+#[derive(Clone, Copy, PartialEq)]
+enum Listen {
+    /// Until it was told of an application.
+    UntilTold,
+    /// Until the hub says that there is nothing more to tell.
+    UntilInSync,
+}
+
+/// Says hello with nothing in hand: the applications that the hub tells of, each with its bundle.
+async fn attach(hub: &Hub, passport: Option<&Passport>, listen: Listen) -> Result<Vec<(String, String)>> {
     let mut client = AgentClient::new(channel(hub, passport).await?);
     let cluster_uid = passport.map(|passport| passport.uid.clone()).unwrap_or_default();
     let hello = v1::Hello {
@@ -245,8 +250,11 @@ async fn attach(hub: &Hub, passport: Option<&Passport>) -> Result<Vec<(String, S
                 let spec: serde_json::Value = serde_json::from_slice(&assign.spec)?;
                 let bundle = spec["bundle"].as_str().context("a release names its bundle")?.to_owned();
                 told.push((assign.application.unwrap_or_default().name, bundle));
+                if listen == Listen::UntilTold {
+                    return Ok(told);
+                }
             }
-            Some(Message::InSync(_)) => return Ok(told),
+            Some(Message::InSync(_)) if listen == Listen::UntilInSync => return Ok(told),
             Some(Message::Refused(refused)) => anyhow::bail!("{}: {}", refused.reason, refused.message),
             _ => {}
         }

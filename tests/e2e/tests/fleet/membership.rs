@@ -22,8 +22,15 @@ async fn clusters_join_move_and_are_not_lost_by_a_typing_error() -> Result<()> {
     let generations = (generation(&fleet, WEB).await?, generation(&fleet, STAGE).await?);
     let web = History::watch([fleet.cluster("eu-1")], WEB, WEB).await;
     web.runs(SOON, &["eu-1"], &image("v1")).await;
-    fleet.rollout("web-1", "Done").await;
     fleet.rollout("stage-1", "Done").await;
+    // No cluster is in the wave after the canary yet: it says so, and is open for the first one.
+    eventually(SOON, "the rest is empty", async || {
+        let status = fleet.object("fleetrollout", "web-1").await?["status"].clone();
+        let waits = status["waitsFor"].as_str().unwrap_or_default();
+        ensure!(waits.contains("wave rest has 0 of 1 proven"), "{status:#}");
+        Ok(())
+    })
+    .await;
 
     // A cluster that joins gets what its labels say.
     fleet.join(&[("us-2", "env=staging")], FULL).await?;
@@ -45,6 +52,7 @@ async fn clusters_join_move_and_are_not_lost_by_a_typing_error() -> Result<()> {
         Ok(())
     })
     .await;
+    fleet.rollout("web-1", "Done").await;
     println!("a relabelled cluster had moved after {:?}", moved.elapsed());
     ensure!(staged.images("us-1") == [image("v1")], "{staged:?}");
     ensure!(

@@ -245,6 +245,9 @@ impl v1::agent_server::Agent for AgentService {
         request: Request<v1::FetchBundleRequest>,
     ) -> Result<Response<Self::FetchBundleStream>, Status> {
         let cluster = self.0.authenticate(&request)?;
+        if self.0.cluster(&cluster).await?.is_none() {
+            return Err(Status::permission_denied("Revoked: the Cluster was deleted on the hub"));
+        }
         let chunks = bundles::fetch(&self.0, &cluster, request.into_inner()).await?;
         Ok(Response::new(Box::pin(chunks)))
     }

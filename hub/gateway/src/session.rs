@@ -3,6 +3,9 @@
 //! It knows what the agent holds (from its hello) and what the store says (assignments, the Cluster
 //! object), and gives out what differs. Nothing here reads a clock, a socket or the store.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use proto::v1;
 use shared_model::{AppKey, Cluster, ClusterName, Mode, PauseRequest, Position, ReleaseId};

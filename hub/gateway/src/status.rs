@@ -7,9 +7,12 @@ use proto::v1;
 use serde_json::{Value, json};
 use shared_model::{Cluster, ClusterName, Kind};
 
-/// Reads a Cluster's status, changes it, writes it if it differs.
+/// Reads a Cluster's status, changes it, writes it if it differs. A Cluster that was deleted gets none.
 pub(crate) async fn update(records: &Records, cluster: &ClusterName, change: impl FnOnce(&mut Value) + Send) {
     let result = async {
+        if records.get(Kind::Cluster, "", cluster.as_str()).await?.is_none() {
+            return Ok(false);
+        }
         let present = records.status(Kind::Cluster, "", cluster.as_str()).await?;
         let mut status = present.map_or_else(|| json!({}), |(status, _)| status);
         change(&mut status);

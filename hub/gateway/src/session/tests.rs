@@ -1,0 +1,232 @@
+//! What a session says, as lines that read.
+
+use super::*;
+use shared_model::{Digest, Meta};
+use shared_rollout::Order;
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn app(name: &str) -> AppKey {
+    AppKey::new("argocd", name)
+}
+
+fn at(generation: u64) -> Position {
+    Position { incarnation: 1, generation }
+}
+
+fn release(text: &str) -> ReleaseId {
+    ReleaseId(Digest::of(text.as_bytes()))
+}
+
+fn run(generation: u64, text: &str) -> Assigned {
+    let order = Order::Run { release: release(text), rollout: shared_model::RolloutName::new("r"), at: NOW };
+    Assigned { position: at(generation), order, proof: None }
+}
+
+fn remove(generation: u64) -> Assigned {
+    Assigned { position: at(generation), order: Order::Remove { cascade: true, at: NOW }, proof: None }
+}
+
+fn held(name: &str, generation: u64, text: &str) -> v1::Held {
+    v1::Held {
+        application: Some(proto::application_to_wire(&app(name))),
+        position: Some(proto::position_to_wire(at(generation))),
+        release: if text.is_empty() { String::new() } else { release(text).to_string() },
+    }
+}
+
+fn cluster(pause: Option<PauseRequest>, mode: Mode) -> Cluster {
+    let metadata = Meta { name: "eu-1".into(), ..Meta::default() };
+    let (api_version, kind) = (String::new(), String::new());
+    Cluster {
+        api_version,
+        kind,
+        metadata,
+        spec: shared_model::ClusterSpec { pause, mode, ..Default::default() },
+    }
+}
+
+fn pause(seconds: u64) -> PauseRequest {
+    let duration = Some(std::time::Duration::from_secs(seconds));
+    PauseRequest { reason: "INC-7".into(), by: "ada".into(), duration, at: Some(NOW) }
+}
+
+/// What it asks for, a word or two for each action.
+fn told(session: &mut Session) -> Vec<String> {
+    use v1::hub_message::Message;
+    let mut lines = Vec::new();
+    while let Some(action) = session.poll_action() {
+        lines.push(match action {
+            Action::Assign { application, position, .. } => format!("assign {} {position}", application.name),
+            Action::Send(Message::Welcome(_)) => "welcome".to_owned(),
+            Action::Send(Message::InSync(_)) => "in sync".to_owned(),
+            Action::Send(Message::Remove(remove)) => {
+                let position = proto::position_from_wire(remove.position);
+                format!("remove {} {position} cascade={}", remove.application.unwrap().name, remove.cascade)
+            }
+            Action::Send(Message::Pause(pause)) if pause.id.is_empty() => "lift the pause".to_owned(),
+            Action::Send(Message::Pause(pause)) => format!("pause {} {}ms", pause.reason, pause.remaining_ms),
+            Action::Send(Message::Mode(mode)) => format!("mode {mode}"),
+            Action::Send(Message::Refused(refused)) => format!("refused {}", refused.reason),
+            Action::Send(other) => format!("{other:?}"),
+            Action::Hold(hold) => format!("hold {hold:?}"),
+            Action::Paused { acknowledged, local } => {
+                format!("paused acknowledged={} local={}", !acknowledged.is_empty(), local.is_some())
+            }
+            Action::Observe(observations) => format!("observe {}", observations.len()),
+            Action::Arrived => "arrived".to_owned(),
+            Action::Events(events, dropped) => format!("events {} dropped={dropped}", events.len()),
+            Action::End(reason) => format!("end: {reason}"),
+        });
+    }
+    lines
+}
+
+/// A session of an agent that holds `held`, against a store that says `assigned`.
+fn session(held: Vec<v1::Held>, assigned: &[(&str, Assigned)]) -> Session {
+    let hello = v1::Hello { held, ..v1::Hello::default() };
+    let assigned = assigned.iter().map(|(name, assigned)| (app(name), assigned.clone())).collect();
+    Session::new(&cluster(None, Mode::Enforce), hello, assigned, NOW).unwrap()
+}
+
+/// What is said between the usual beginning and end of the opening.
+fn check(held: Vec<v1::Held>, assigned: &[(&str, Assigned)], expect: &[&str]) {
+    let mut lines = told(&mut session(held, assigned));
+    lines.retain(|line| {
+        !["welcome", "in sync", "arrived", "paused acknowledged=false local=false", "hold None"]
+            .contains(&line.as_str())
+    });
+    assert_eq!(lines, expect);
+}
+
+#[test]
+fn an_opening_says_everything_in_order() {
+    let mut session = session(Vec::new(), &[("web", run(1, "a"))]);
+    assert_eq!(
+        told(&mut session),
+        [
+            "welcome",
+            "paused acknowledged=false local=false",
+            "hold None",
+            "assign web 1.1",
+            "in sync",
+            "arrived"
+        ]
+    );
+}
+
+#[test]
+fn only_what_differs_is_sent() {
+    check(vec![held("web", 1, "a")], &[("web", run(1, "a"))], &[]);
+    check(vec![held("web", 1, "a")], &[("web", run(2, "b"))], &["assign web 1.2"]);
+    check(
+        vec![held("web", 1, "a"), held("api", 3, "a")],
+        &[("web", run(1, "a")), ("api", run(3, "a")), ("new", run(1, "a"))],
+        &["assign new 1.1"],
+    );
+    check(vec![held("web", 1, "a")], &[("web", remove(2))], &["remove web 1.2 cascade=true"]);
+    check(vec![held("web", 2, "")], &[("web", remove(2))], &[]);
+    // A removal that is done, forgotten by the store since.
+    check(vec![held("web", 2, "")], &[], &[]);
+}
+
+#[test]
+fn an_agent_ahead_of_the_store_is_told_nothing() {
+    let behind: &[&str] = &["hold Some(HubBehindAgent)"];
+    check(vec![held("web", 5, "e")], &[("web", run(4, "d")), ("api", run(1, "a"))], behind);
+    check(vec![held("web", 5, "e")], &[], behind);
+    let mut session = session(vec![held("web", 5, "e")], &[("web", run(4, "d"))]);
+    told(&mut session);
+    session.handle(Input::Assigned(app("web"), run(6, "f")), NOW);
+    assert_eq!(told(&mut session), Vec::<String>::new());
+}
+
+#[test]
+fn changes_are_sent_once_and_never_backwards() {
+    let mut session = session(Vec::new(), &[("web", run(2, "b"))]);
+    told(&mut session);
+    for (assigned, expect) in [
+        (run(3, "c"), vec!["assign web 1.3"]),
+        (run(3, "c"), vec![]),
+        (run(2, "b"), vec![]),
+        (remove(4), vec!["remove web 1.4 cascade=true"]),
+    ] {
+        session.handle(Input::Assigned(app("web"), assigned), NOW);
+        assert_eq!(told(&mut session), expect);
+    }
+}
+
+#[test]
+fn a_pause_goes_before_assignments_and_its_end_after() {
+    let paused = cluster(Some(pause(60)), Mode::Enforce);
+    let assigned = BTreeMap::from([(app("web"), run(1, "a"))]);
+    let mut session = Session::new(&paused, v1::Hello::default(), assigned, NOW).unwrap();
+    assert_eq!(
+        told(&mut session)[2..],
+        ["pause INC-7 60000ms", "hold None", "assign web 1.1", "in sync", "arrived"]
+    );
+    // Nothing new, then another length, then no pause.
+    session.handle(Input::Cluster(Some(Arc::new(paused))), NOW);
+    assert_eq!(told(&mut session), Vec::<String>::new());
+    session.handle(Input::Cluster(Some(Arc::new(cluster(Some(pause(90)), Mode::Enforce)))), NOW);
+    assert_eq!(told(&mut session), ["pause INC-7 90000ms"]);
+    session.handle(Input::Cluster(Some(Arc::new(cluster(None, Mode::Observe)))), NOW);
+    assert_eq!(told(&mut session), ["lift the pause", "mode 1"]);
+}
+
+#[test]
+fn a_pause_that_is_obeyed_is_not_sent_again_and_one_that_ended_is_lifted() {
+    let hello = || v1::Hello {
+        pause: Some(v1::PauseState { acknowledged: pause_id(&pause(60)), local: None }),
+        ..v1::Hello::default()
+    };
+    let paused = cluster(Some(pause(60)), Mode::Enforce);
+    let mut session = Session::new(&paused, hello(), BTreeMap::new(), NOW).unwrap();
+    let lines = told(&mut session);
+    assert!(lines.contains(&"paused acknowledged=true local=false".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.starts_with("pause ")), "{lines:?}");
+    let later = Timestamp::from_second(61).unwrap();
+    let mut session = Session::new(&paused, hello(), BTreeMap::new(), later).unwrap();
+    assert!(told(&mut session).contains(&"lift the pause".to_owned()));
+}
+
+#[test]
+fn the_first_report_is_what_the_agent_saw_while_away() {
+    use v1::agent_message::Message;
+    let mut session = session(vec![held("web", 1, "a")], &[("web", run(1, "a"))]);
+    assert!(!told(&mut session).contains(&"arrived".to_owned()));
+    let report = || {
+        Input::Message(Message::Observations(v1::Observations {
+            observations: vec![v1::Observation::default()],
+        }))
+    };
+    session.handle(report(), NOW);
+    assert_eq!(told(&mut session), ["observe 1", "arrived"]);
+    session.handle(report(), NOW);
+    assert_eq!(told(&mut session), ["observe 1"]);
+}
+
+#[test]
+fn sessions_end_with_a_reason() {
+    for (input, expect) in [
+        (Input::Cluster(None), vec!["refused Revoked", "end: Revoked: the Cluster was deleted on the hub"]),
+        (Input::Cut("slow".into()), vec!["end: slow"]),
+        (
+            Input::Message(v1::agent_message::Message::Hello(v1::Hello::default())),
+            vec!["refused Protocol", "end: Protocol: hello is sent once, first"],
+        ),
+    ] {
+        let mut session = session(Vec::new(), &[]);
+        told(&mut session);
+        session.handle(input, NOW);
+        assert_eq!(told(&mut session), expect);
+    }
+}
+
+#[test]
+fn a_hello_that_breaks_the_protocol_is_refused() {
+    let bad = v1::Held { release: "sha256:short".into(), ..held("web", 1, "a") };
+    let hello = v1::Hello { held: vec![bad], ..v1::Hello::default() };
+    let error = Session::new(&cluster(None, Mode::Enforce), hello, BTreeMap::new(), NOW).unwrap_err();
+    assert!(error.to_string().starts_with("malformed Hello: release"), "{error}");
+}

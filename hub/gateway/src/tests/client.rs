@@ -1,0 +1,182 @@
+//! A client that says exactly what a test wants.
+
+use hyper_util::rt::TokioIo;
+use proto::v1::{
+    self, agent_client::AgentClient, agent_message, enrollment_client::EnrollmentClient, hub_message::Message,
+};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::ClientConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use shared_model::Digest;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{net::TcpStream, sync::mpsc};
+use tokio_rustls::TlsConnector;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{
+    Status, Streaming,
+    transport::{Channel, Endpoint},
+};
+
+#[derive(Debug)]
+pub(super) struct Client {
+    address: SocketAddr,
+    key: KeyPair,
+    identity: Option<v1::Identity>,
+}
+
+pub(super) fn hello(uid: &str, instance: &str, held: Vec<v1::Held>) -> v1::Hello {
+    v1::Hello { cluster_uid: uid.into(), instance: instance.into(), held, ..v1::Hello::default() }
+}
+
+impl Client {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { address, key: KeyPair::generate().unwrap(), identity: None }
+    }
+
+    /// The same identity at another address.
+    pub(super) fn at(self, address: SocketAddr) -> Self {
+        Self { address, ..self }
+    }
+
+    async fn dial(&self) -> Result<Channel, Status> {
+        let builder = ClientConfig::builder().dangerous().with_custom_certificate_verifier(Arc::new(Anyone));
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => {
+                let chain = identity.certificates.iter().map(|der| CertificateDer::from(der.to_vec()));
+                let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
+                builder.with_client_auth_cert(chain.collect(), key).unwrap()
+            }
+        };
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let socket = TcpStream::connect(self.address).await.unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+        let mut stream = Some(TokioIo::new(stream));
+        let once = tower::service_fn(move |_| {
+            let stream = stream.take();
+            async move { stream.ok_or_else(|| std::io::Error::other("once only")) }
+        });
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
+        endpoint.connect_with_connector(once).await.map_err(|error| Status::unavailable(error.to_string()))
+    }
+
+    fn request(&self) -> Vec<u8> {
+        let params = CertificateParams::new(Vec::new()).unwrap();
+        params.serialize_request(&self.key).unwrap().der().to_vec()
+    }
+
+    pub(super) async fn enroll(&mut self, token: &str, secret: &str, uid: &str) -> Result<(), Status> {
+        self.identity = None;
+        let request = v1::EnrollRequest {
+            token_id: token.into(),
+            secret: secret.into(),
+            certificate_request: self.request().into(),
+            cluster_uid: uid.into(),
+        };
+        let identity = EnrollmentClient::new(self.dial().await?).enroll(request).await?.into_inner();
+        self.identity = Some(identity);
+        Ok(())
+    }
+
+    pub(super) async fn renew(&self) -> Result<v1::Identity, Status> {
+        let request = v1::RenewRequest { certificate_request: self.request().into() };
+        Ok(EnrollmentClient::new(self.dial().await?).renew(request).await?.into_inner())
+    }
+
+    pub(super) async fn fetch(&self, digest: &Digest, offset: u64) -> Result<Vec<u8>, Status> {
+        let request = v1::FetchBundleRequest { digest: digest.to_string(), offset };
+        let mut chunks = AgentClient::new(self.dial().await?).fetch_bundle(request).await?.into_inner();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = chunks.message().await? {
+            bytes.extend_from_slice(&chunk.data);
+        }
+        Ok(bytes)
+    }
+
+    pub(super) async fn attach(&self, hello: v1::Hello) -> Result<Conversation, Status> {
+        self.attach_with(v1::AgentMessage { message: Some(agent_message::Message::Hello(hello)) }).await
+    }
+
+    pub(super) async fn attach_with(&self, first: v1::AgentMessage) -> Result<Conversation, Status> {
+        let (outbound, messages) = mpsc::channel(8);
+        outbound.send(first).await.unwrap();
+        let answer = AgentClient::new(self.dial().await?).attach(ReceiverStream::new(messages)).await?;
+        Ok(Conversation { outbound, inbound: answer.into_inner() })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Conversation {
+    outbound: mpsc::Sender<v1::AgentMessage>,
+    inbound: Streaming<v1::HubMessage>,
+}
+
+impl Conversation {
+    /// The next message; `None` when the hub ended it, whatever its reason.
+    pub(super) async fn next(&mut self) -> Option<Message> {
+        let next = tokio::time::timeout(Duration::from_secs(20), self.inbound.message()).await;
+        next.expect("the hub says nothing").ok().flatten()?.message
+    }
+
+    /// Everything up to and including `InSync`.
+    pub(super) async fn until_in_sync(&mut self) -> Vec<Message> {
+        let mut opening = Vec::new();
+        while !matches!(opening.last(), Some(Message::InSync(_))) {
+            opening.push(self.next().await.expect("the hub ended it"));
+        }
+        opening
+    }
+
+    async fn say(&self, message: agent_message::Message) {
+        self.outbound.send(v1::AgentMessage { message: Some(message) }).await.unwrap();
+    }
+
+    pub(super) async fn observe(&self, observations: Vec<v1::Observation>) {
+        self.say(agent_message::Message::Observations(v1::Observations { observations })).await;
+    }
+
+    pub(super) async fn acknowledge(&self, pause: &str) {
+        let state = v1::PauseState { acknowledged: pause.to_owned(), local: None };
+        self.say(agent_message::Message::Pause(state)).await;
+    }
+}
+
+/// Trusts whoever answers: these tests are about whom the hub trusts.
+#[derive(Debug)]
+struct Anyone;
+
+impl rustls::client::danger::ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: rustls_pki_types::UnixTime,
+    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
+        Ok(rustls::client::danger::ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -41,6 +41,14 @@ impl Folder {
         }
     }
 
+    /// What becomes of the data, for people.
+    pub(crate) fn fate(&self) -> String {
+        match self {
+            Self::Temporary(folder) => format!("{} is removed", folder.path().display()),
+            Self::Kept(path) => format!("the data stays in {}", path.display()),
+        }
+    }
+
     /// Removes a temporary folder. What still ends in the background may write once more: tried a few times.
     pub(crate) fn remove(self) -> anyhow::Result<()> {
         let Self::Temporary(folder) = self else { return Ok(()) };

@@ -52,7 +52,7 @@ pub(crate) async fn to_the_end(
 
 /// Shows the newest rollout for ever.
 pub(crate) async fn for_ever(mirror: &mut Mirror, screen: &mut Screen) -> anyhow::Result<()> {
-    let mut view = View::new("newest");
+    let mut view = View::new("newest commit");
     loop {
         if let Some(rollout) = mirror.rollout(None) {
             view.show(screen, &rollout);
@@ -77,12 +77,13 @@ async fn next(mirror: &mut Mirror, pace: Duration) -> anyhow::Result<()> {
 #[derive(Debug)]
 struct View {
     title: String,
+    since: Instant,
     shown: Option<Rollout>,
 }
 
 impl View {
     fn new(title: &str) -> Self {
-        Self { title: title.to_owned(), shown: None }
+        Self { title: title.to_owned(), since: Instant::now(), shown: None }
     }
 
     fn show(&mut self, screen: &mut Screen, rollout: &Rollout) {
@@ -92,7 +93,10 @@ impl View {
         if screen.is_live() {
             screen.block(&frame(rollout, &self.title, screen.style()));
         } else {
-            changes(self.shown.as_ref(), rollout).iter().for_each(|line| screen.line(line));
+            let at = self.since.elapsed().as_secs_f64();
+            for line in changes(self.shown.as_ref(), rollout) {
+                screen.line(&format!("{at:7.1} s  {line}"));
+            }
         }
         self.shown = Some(rollout.clone());
     }

@@ -36,8 +36,8 @@ fn heading(rollout: &Rollout, title: &str, style: Style) -> String {
         Phase::Queued | Phase::Progressing | Phase::Superseded => Ink::Yellow,
     };
     let line = Line::new(style)
-        .ink(Ink::Bold, &format!("commit {}", rollout.commit))
-        .ink(Ink::Plain, &format!(" {title}  "))
+        .ink(Ink::Bold, &format!("{title} {}", rollout.commit))
+        .ink(Ink::Plain, "  ")
         .ink(ink, &rollout.phase.to_string());
     let line = if rollout.waits_for.is_empty() {
         line

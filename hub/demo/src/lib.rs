@@ -65,8 +65,10 @@ async fn play(
     let ended = tokio::select! {
         told = Box::pin(story::tell(&config, screen, folder.path(), &tasks)) => told.map(|()| ExitCode::SUCCESS),
         () = interrupted => {
-            let code = if config.once { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-            Ok(code)
+            screen.keep();
+            screen.line(&format!("\nstopping; {}", folder.fate()));
+            // Whoever asked for a whole demo did not get it.
+            Ok(if config.once { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
     };
     tasks.drain(DRAIN).await;

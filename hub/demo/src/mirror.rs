@@ -92,7 +92,8 @@ impl Mirror {
             entries.extend(listing.entries);
         }
         let watch = store.watch("", revision.unwrap_or_default()).await.context("the hub's store")?;
-        *self = Self { watch: Some(watch), ..fresh };
+        let commits = std::mem::take(&mut self.commits);
+        *self = Self { watch: Some(watch), commits, ..fresh };
         entries.iter().for_each(|entry| self.put(&entry.key, &entry.value));
         Ok(())
     }
@@ -144,13 +145,11 @@ impl Mirror {
 
     fn delete(&mut self, key: &str) {
         if let Some((kind, ns, name)) = keys::parse_object(key) {
-            match kind {
-                Kind::FleetRollout => {
-                    self.rollouts.remove(name);
-                    self.statuses.remove(name);
-                }
-                Kind::Application => drop(self.applications.remove(&AppKey::new(ns, name))),
-                _ => {}
+            if kind == Kind::FleetRollout {
+                self.rollouts.remove(name);
+                self.statuses.remove(name);
+            } else if kind == Kind::Application {
+                self.applications.remove(&AppKey::new(ns, name));
             }
         } else if let Some((_, application)) =
             keys::parse_on_cluster(key).filter(|_| key.starts_with(keys::OBSERVATIONS))
@@ -199,13 +198,16 @@ impl Mirror {
             }
         }
         let mut clusters: Vec<Cluster> = clusters.into_values().collect();
-        clusters.sort_by(|one, other| natural(&one.name).cmp(&natural(&other.name)));
+        clusters.sort_by_key(|cluster| natural(&cluster.name));
         clusters
     }
 
     fn member(&self, application: &AppKey, decided: &Decided) -> Cluster {
         let seen = self.seen.get(application);
-        let runs = seen.and_then(|seen| self.commits.get(&seen.release)).map(|commit| short(commit));
+        let release = seen.map(|seen| &seen.release).filter(|release| !release.is_empty());
+        let runs = release.map(|release| {
+            self.commits.get(release).map_or_else(|| "unknown".to_owned(), |commit| short(commit))
+        });
         let is_current = seen.is_some_and(|seen| seen.release == decided.release);
         Cluster {
             name: decided.cluster.clone(),

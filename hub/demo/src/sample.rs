@@ -172,7 +172,7 @@ spec:
             matchLabels: {{env: prod}}
   template:
     metadata:
-      name: '{{{{.path.basename}}}}-{{{{.name}}}}'
+      name: '{{{{.name}}}}-{{{{.path.basename}}}}'
     spec:
       project: default
       source:

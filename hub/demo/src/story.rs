@@ -41,8 +41,7 @@ pub(crate) async fn tell(
 
     let within = patience(config.clusters);
     let mut mirror = Mirror::new(hub.records.clone());
-    let title = "is the first: nothing runs yet";
-    let rollout = follow::to_the_end(&mut mirror, screen, &first, title, within).await?;
+    let rollout = follow::to_the_end(&mut mirror, screen, &first, "first commit", within).await?;
     done(&rollout)?;
     verdict::all_run(&fleet, Version::First)?;
     screen.line("");
@@ -52,7 +51,7 @@ pub(crate) async fn tell(
     let pushed = shared_runtime::now();
     let second = repository.push(&version.files(), version.message()).await?;
     screen.line(&format!("pushed commit {}: {}", short(&second), version.message()));
-    let rollout = follow::to_the_end(&mut mirror, screen, &second, "was pushed", within).await?;
+    let rollout = follow::to_the_end(&mut mirror, screen, &second, "second commit", within).await?;
     screen.line("");
     if config.bad_commit {
         halted(screen, &fleet, &before, &rollout).await?;

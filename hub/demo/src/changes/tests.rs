@@ -7,7 +7,7 @@ use expect_test::{Expect, expect};
 use shared_model::HealthStatus;
 use shared_rollout::Phase;
 
-fn check(before: Option<&Rollout>, now: &Rollout, expect: Expect) {
+fn check(before: Option<&Rollout>, now: &Rollout, expect: &Expect) {
     expect.assert_eq(&changes(before, now).join("\n"));
 }
 
@@ -16,7 +16,7 @@ fn everything_at_the_first_look() {
     check(
         None,
         &halfway(),
-        expect![[r#"
+        &expect![[r#"
         rollout shop-2 of commit 3f2a1bc: Progressing
         ap-1 runs 0a1b2c3, Healthy, waiting: wave rest has not opened: wave regions waits for us-1
         eu-1 runs 3f2a1bc, Healthy, proven
@@ -32,7 +32,7 @@ fn everything_at_the_first_look() {
 fn nothing_when_only_words_changed() {
     let mut now = halfway();
     now.clusters[3].message = "1 of 2 replicas updated".to_owned();
-    check(Some(&halfway()), &now, expect![[""]]);
+    check(Some(&halfway()), &now, &expect![[""]]);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn what_changed() {
     check(
         Some(&halfway()),
         &now,
-        expect![[r#"
+        &expect![[r#"
         rollout shop-2 of commit 3f2a1bc: Halted: us-1 in wave regions: missed its deadline
         us-1 runs 3f2a1bc, Degraded, failed: 0 of 2 replicas updated
         wave regions: 2/4 proven, 1 updating, 1 failed"#]],
@@ -66,5 +66,5 @@ fn only_failures_of_many() {
     let (before, mut now) = (many(halfway()), many(halfway()));
     now.clusters[3].state = State::Failed;
     now.clusters[4].state = State::Released;
-    check(Some(&before), &now, expect!["us-1 runs 3f2a1bc, Progressing, failed: 0 of 2 replicas updated"]);
+    check(Some(&before), &now, &expect!["us-1 runs 3f2a1bc, Progressing, failed: 0 of 2 replicas updated"]);
 }

@@ -130,6 +130,7 @@ impl Objects {
     }
 
     /// Server-side apply: creates or changes.
+    #[allow(clippy::too_many_arguments, reason = "what one apply request says")]
     pub(crate) fn apply(
         &self,
         kind: Kind,

@@ -57,7 +57,7 @@ impl Simulated {
         controller::workloads(&self.objects)
     }
 
-    fn answer(&self, request: &http::request::Parts, body: Bytes) -> Result<Response<Body>, Status> {
+    fn answer(&self, request: &http::request::Parts, body: &Bytes) -> Result<Response<Body>, Status> {
         let fields = query(request.uri.query().unwrap_or_default());
         if fields.contains_key("dryRun") {
             return Err(Status::bad_request("dryRun: a simulated cluster has no dry run"));
@@ -81,7 +81,7 @@ impl Simulated {
             }
             Target::Collection(kind, ns) if *method == Method::GET => self.list(kind, &ns, &fields),
             Target::Collection(kind, ns) if *method == Method::POST => {
-                let mut object = parse(&body)?;
+                let mut object = parse(body)?;
                 if kind.namespaced {
                     meta::default_namespace(&mut object, &ns);
                 }
@@ -94,7 +94,7 @@ impl Simulated {
                 let media =
                     request.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
                 let media = media.unwrap_or("application/json");
-                self.object(method, kind, &ns, &name, &fields, media, &body)
+                self.object(method, kind, &ns, &name, &fields, media, body)
             }
             Target::Status(kind, ns, name) if *method == Method::GET => {
                 Ok(object_answer(StatusCode::OK, &*self.objects.get(kind, &ns, &name)?))
@@ -143,7 +143,7 @@ impl Simulated {
             }
             _ => return Err(Status::method_not_allowed(kind.resource(), method.as_str())),
         };
-        Ok(object_answer(StatusCode::OK, &*object))
+        Ok(object_answer(StatusCode::OK, &object))
     }
 
     fn list(
@@ -236,7 +236,7 @@ where
             let (parts, body) = request.into_parts();
             let body = BodyExt::collect(body).await;
             let body = body.map_err(|error| Status::bad_request(format!("the body broke off: {error}")));
-            let answer = body.and_then(|body| service.answer(&parts, body.to_bytes()));
+            let answer = body.and_then(|body| service.answer(&parts, &body.to_bytes()));
             Ok(answer.unwrap_or_else(|status| {
                 let code = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 object_answer(code, &status.to_value())

@@ -78,7 +78,7 @@ impl Events {
     }
 }
 
-fn map(name: &str, labels: Value, data: &str) -> Value {
+fn map(name: &str, labels: &Value, data: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": name, "namespace": "default", "labels": labels},
@@ -131,8 +131,8 @@ async fn two_clusters_are_not_one() {
 #[tokio::test]
 async fn objects_are_made_changed_and_deleted() {
     let cluster = cluster();
-    let made = ok(&cluster, "POST", MAPS, JSON, map("one", json!({}), "a")).await;
-    refused(&cluster, "POST", MAPS, JSON, map("one", json!({}), "a"), (409, "AlreadyExists")).await;
+    let made = ok(&cluster, "POST", MAPS, JSON, map("one", &json!({}), "a")).await;
+    refused(&cluster, "POST", MAPS, JSON, map("one", &json!({}), "a"), (409, "AlreadyExists")).await;
     let elsewhere = "/api/v1/namespaces/nowhere/configmaps";
     refused(&cluster, "POST", elsewhere, JSON, json!({"metadata": {"name": "x"}}), (404, "NotFound")).await;
 
@@ -156,7 +156,7 @@ async fn objects_are_made_changed_and_deleted() {
 #[tokio::test]
 async fn a_finalizer_holds_a_deleted_object() {
     let cluster = cluster();
-    let mut held = map("held", json!({}), "a");
+    let mut held = map("held", &json!({}), "a");
     held["metadata"]["finalizers"] = json!(["example.com/hold"]);
     ok(&cluster, "POST", MAPS, JSON, held).await;
     let uri = format!("{MAPS}/held");
@@ -180,25 +180,25 @@ async fn a_namespace_takes_what_is_in_it_along() {
 async fn apply_makes_changes_and_lets_go_of_fields() {
     let cluster = cluster();
     let uri = format!("{MAPS}/web?fieldManager=flotilla&force=true");
-    let mut wanted = map("web", json!({"app": "web"}), "a");
+    let mut wanted = map("web", &json!({"app": "web"}), "a");
     wanted["data"]["gone"] = json!("soon");
     let first = ok(&cluster, "PATCH", &uri, APPLY, wanted).await;
-    let second = ok(&cluster, "PATCH", &uri, APPLY, map("web", json!({"app": "web"}), "b")).await;
+    let second = ok(&cluster, "PATCH", &uri, APPLY, map("web", &json!({"app": "web"}), "b")).await;
     assert_eq!(second["data"], json!({"key": "b"}));
     assert_ne!(first["metadata"]["resourceVersion"], second["metadata"]["resourceVersion"]);
     // Nothing new: no new version, so that watches stay quiet.
-    let third = ok(&cluster, "PATCH", &uri, APPLY, map("web", json!({"app": "web"}), "b")).await;
+    let third = ok(&cluster, "PATCH", &uri, APPLY, map("web", &json!({"app": "web"}), "b")).await;
     assert_eq!(second["metadata"]["resourceVersion"], third["metadata"]["resourceVersion"]);
     // Another manager needs force for the field.
     let other = format!("{MAPS}/web?fieldManager=other");
-    refused(&cluster, "PATCH", &other, APPLY, map("web", json!({}), "c"), (409, "Conflict")).await;
+    refused(&cluster, "PATCH", &other, APPLY, map("web", &json!({}), "c"), (409, "Conflict")).await;
 }
 
 #[tokio::test]
 async fn lists_and_watches_by_label_and_from_a_version() {
     let cluster = cluster();
-    ok(&cluster, "POST", MAPS, JSON, map("ours", json!({"owner": "us"}), "a")).await;
-    ok(&cluster, "POST", MAPS, JSON, map("theirs", json!({}), "a")).await;
+    ok(&cluster, "POST", MAPS, JSON, map("ours", &json!({"owner": "us"}), "a")).await;
+    ok(&cluster, "POST", MAPS, JSON, map("theirs", &json!({}), "a")).await;
     let list = ok(&cluster, "GET", "/api/v1/configmaps?labelSelector=owner", JSON, Value::Null).await;
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
     let version = list["metadata"]["resourceVersion"].as_str().unwrap();
@@ -229,7 +229,7 @@ async fn lists_and_watches_by_label_and_from_a_version() {
 #[tokio::test]
 async fn a_watch_from_a_forgotten_version_is_told_to_list_again() {
     let cluster = cluster();
-    let made = ok(&cluster, "POST", MAPS, JSON, map("busy", json!({}), "a")).await;
+    let made = ok(&cluster, "POST", MAPS, JSON, map("busy", &json!({}), "a")).await;
     for turn in 0..300 {
         ok(&cluster, "PATCH", &format!("{MAPS}/busy"), MERGE, json!({"data": {"key": turn.to_string()}}))
             .await;

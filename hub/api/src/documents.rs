@@ -128,6 +128,18 @@ pub(crate) fn openapi_v2() -> Value {
     })
 }
 
+/// The form of [`openapi_v2`] that kubectl asks for when it meets a kind that is not served here; it gives up on
+/// anything else before it gets to say so. A `Document` of gnostic's `openapiv2/OpenAPIv2.proto`: its fields 1
+/// (`swagger`) and 2 (`info`, with `title` and `version`).
+pub(crate) fn openapi_v2_protobuf() -> Vec<u8> {
+    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(bytes.len()).expect("these texts are short");
+        [&[number << 3 | 2, length], bytes].concat()
+    }
+    let info = [field(1, b"Flotilla"), field(2, env!("CARGO_PKG_VERSION").as_bytes())].concat();
+    [field(1, b"2.0"), field(2, &info)].concat()
+}
+
 /// Answers a review: every subject may do everything, for now; `None` when there is no such review.
 pub(crate) fn review(plural: &str, mut asked: Value, subject: &Subject) -> Option<Value> {
     let (kind, status) = match plural {

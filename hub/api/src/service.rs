@@ -29,6 +29,13 @@ use shared_objects::{
 use shared_runtime::{Tasks, now};
 use std::{net::SocketAddr, panic::AssertUnwindSafe};
 
+/// What kubectl accepts, and what it is answered: `@` may not stand in a Content-Type (kube-openapi's
+/// `pkg/handler/handler.go` answers so too).
+const OPENAPI_V2_PROTOBUF: [&str; 2] = [
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+];
+
 /// What every request needs.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -129,6 +136,10 @@ impl Service {
             Route::Resources { group, version } => discovery::api_resource_list(resources, group, version),
             Route::OpenApiIndex => Some(documents::openapi_index(resources)),
             Route::OpenApi { group, version } => documents::openapi(group, version),
+            Route::OpenApiV2 if accept.contains(OPENAPI_V2_PROTOBUF[0]) => {
+                let document = Bytes::from(documents::openapi_v2_protobuf());
+                return Ok(answer::bytes(StatusCode::OK, OPENAPI_V2_PROTOBUF[1], document));
+            }
             Route::OpenApiV2 => Some(documents::openapi_v2()),
             Route::Info => Some(json!(self.info)),
             Route::Health

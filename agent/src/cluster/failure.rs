@@ -31,6 +31,9 @@ fn of_status(code: u16, message: &str, after: impl FnOnce() -> Option<Duration>)
         404 => Failure::NotFound(message),
         409 => Failure::Conflict(message),
         429 => Failure::Throttled { after: after(), message },
+        // A server-side apply whose object does not fit the kind's schema: the API server puts no other code on it
+        // (apimachinery, `managedfields/internal/structuredmerge.go`).
+        500 if message.starts_with("failed to create typed patch object") => Failure::Invalid(message),
         500..=599 => Failure::Unreachable(message),
         _ => Failure::Other(format!("{code}: {message}")),
     }
@@ -56,6 +59,9 @@ mod tests {
         check(422, "Invalid(\"words\")");
         check(429, "Throttled { after: Some(7s), message: \"words\" }");
         check(500, "Unreachable(\"words\")");
+        let untyped =
+            "failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.replicas";
+        assert!(matches!(of_status(500, untyped, || None), Failure::Invalid(text) if text == untyped));
         check(504, "Unreachable(\"words\")");
         check(418, "Other(\"418: words\")");
     }

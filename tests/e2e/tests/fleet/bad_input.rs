@@ -26,7 +26,7 @@ async fn a_mistake_is_explained_and_stops_nobody_else() -> Result<()> {
         ("large/map.yaml", &map("large", &"x".repeat(LARGE))),
     ])?;
     fleet.join(&[("eu-1", "env=prod")], Options::default()).await?;
-    fleet.apply(&application(&fleet, "good", "good", "")).await?;
+    fleet.apply(&application(&fleet, "good", "good")).await?;
     delivered(&fleet, "one").await;
 
     terminal(&fleet).await?;
@@ -55,7 +55,7 @@ async fn delivered(fleet: &Fleet, value: &str) {
     .await;
 }
 
-fn application(fleet: &Fleet, name: &str, path: &str, more: &str) -> String {
+fn application(fleet: &Fleet, name: &str, path: &str) -> String {
     format!(
         "
 apiVersion: argoproj.io/v1alpha1
@@ -66,7 +66,7 @@ spec:
   source: {{repoURL: '{}', targetRevision: main, path: {path}}}
   destination: {{name: eu-1, namespace: default}}
   syncPolicy: {{automated: {{}}}}
-{more}",
+",
         fleet.repository_url()
     )
 }
@@ -107,7 +107,7 @@ async fn terminal(fleet: &Fleet) -> Result<()> {
         (
             "type.yaml",
             set.replace("goTemplate: true", "goTemplate: 7"),
-            &["type.yaml", "spec.goTemplate", "boolean"],
+            &["\"words\"", "spec.goTemplate", "must be true or false"],
         ),
         (
             "kind.yaml",
@@ -121,7 +121,8 @@ async fn terminal(fleet: &Fleet) -> Result<()> {
         std::fs::write(&path, text)?;
         // Server-side and client-side apply end in different requests; create is the plainest.
         let said = fleet.kubectl(&["create", "-f", &path.display().to_string()]).await;
-        let said = said.map_or_else(|error| format!("{error:#}"), |text| format!("accepted: {text}"));
+        let said =
+            said.map_or_else(|error| error.root_cause().to_string(), |text| format!("accepted: {text}"));
         ensure!(parts.iter().all(|part| said.contains(part)), "{file}: {parts:?} is not all in:\n{said}");
         println!("{}", said.replace(&format!("{}/", fleet.folder().display()), ""));
     }
@@ -155,7 +156,7 @@ async fn generators(fleet: &Fleet) -> Result<()> {
 
 /// What an Application says of its source, its destination, and what its cluster thinks of it.
 async fn sources(fleet: &Fleet) -> Result<()> {
-    let on = |name: &str, path: &str| application(fleet, name, path, "");
+    let on = |name: &str, path: &str| application(fleet, name, path);
     let nobody = format!("http://127.0.0.1:{}/shop.git", tests_e2e::free_port());
     let cases: [(&str, String, &str, &[&str]); 7] = [
         ("path", on("path", "goood"), "ComparisonError", &["spec.source.path", "`goood`", "main"]),
@@ -193,7 +194,7 @@ async fn sources(fleet: &Fleet) -> Result<()> {
         println!("{name}: {}", fleet.condition("application", name, condition, parts).await);
     }
     // What only the cluster itself finds wrong.
-    fleet.apply(&on("typo", "typo")).await?;
+    fleet.apply(&on("typo", "typo").replace("automated: {}", "automated: {}, retry: {limit: 0}")).await?;
     eventually(SOON, "the cluster's refusal is told", async || {
         let status = fleet.object("application", "typo").await?["status"].clone();
         let text = status["operationState"].to_string();

@@ -165,3 +165,26 @@ pub(super) fn versions_of(bundle: &Bundle) -> BTreeMap<(String, String), String>
         .map(|object| ((object.group().to_owned(), object.kind().to_owned()), object.version().to_owned()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared_sync::Machine;
+
+    #[test]
+    fn a_machine_that_panics_is_to_be_made_again_from_its_order() {
+        let name = AppKey::new("argocd", "web");
+        let position = Position { incarnation: 1, generation: 3 };
+        let mut app = App::new();
+        app.held = position;
+        app.current = Some(Wish::Remove { position, cascade: true });
+        app.machine = Some(Machine::removing(name.clone(), position, true, None, Timestamp::UNIX_EPOCH));
+        assert_eq!(app.with_machine(&name, |_| 1), Some(1));
+        assert_eq!(app.with_machine(&name, |_| -> u8 { panic!("a bug") }), None);
+        assert!(app.machine.is_none() && app.panicked);
+        assert_eq!(app.wish.as_ref().map(Wish::position), Some(position));
+        let report = app.report(&name).unwrap();
+        assert_eq!((report.position, report.phase), (position, SyncPhase::Failed));
+        assert_eq!(report.message, "internal error: a bug");
+    }
+}

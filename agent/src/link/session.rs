@@ -60,7 +60,10 @@ pub(crate) async fn run(hub: String, identities: Identities, news: mpsc::Sender<
                 "the hub does not work with this agent: {}; {remedy}",
                 refused.message
             );
-            wait = wait.max(AFTER_REFUSAL);
+            // A hub that has not noticed yet that the agent before this one is gone will soon.
+            if refused.reason != "DuplicateAgent" {
+                wait = wait.max(AFTER_REFUSAL);
+            }
         } else if let Some(error) = &ended.error {
             if error.is_transient() {
                 tracing::warn!(hub, %error, again_in = ?wait, "no link to the hub; what is assigned goes on");

@@ -234,6 +234,20 @@ impl Fleet {
         self.folder.path().join(format!("agent-{name}"))
     }
 
+    /// What `flotilla-agent status` says in a cluster: from the agent's own folder, without the hub.
+    ///
+    /// # Errors
+    /// When it cannot be started, or exits with an error.
+    pub async fn agent_status(&self, name: &str) -> Result<String> {
+        let folder = self.agent_folder(name);
+        let mut command = tokio::process::Command::new(&programs().agent);
+        alone(command.as_std_mut(), &folder);
+        command.arg("status").arg("--data-dir").arg(folder.join("data")).kill_on_drop(true);
+        let said = said(command).await?;
+        ensure!(said.success, "flotilla-agent status: {}", said.text);
+        Ok(said.text)
+    }
+
     /// The end of what the agent of a cluster logged.
     fn agent_log(&self, name: &str) -> String {
         let agent = self.members.get(name).and_then(|member| member.agent.as_ref());

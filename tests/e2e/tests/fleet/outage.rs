@@ -54,6 +54,9 @@ async fn a_killed_hub_goes_on_where_it_was_and_agents_heal_without_it() -> Resul
     println!("the rollout was done {:?} after the hub had started again", restarted.elapsed());
     history.assert_canary_first("eu-1");
     for (cluster, _) in THREE {
+        // Told exactly twice: the first commit and the second.
+        let status = fleet.agent_status(cluster).await?;
+        ensure!(status.split_whitespace().any(|word| word == "1.2"), "{cluster}:\n{status}");
         // Not a single state of another version in between: nothing was sent twice, or back.
         ensure!(history.images(cluster) == [image("v1"), image("v2")], "{history:?}");
     }

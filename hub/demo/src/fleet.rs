@@ -1,6 +1,6 @@
 //! The simulated clusters, and an agent in each that joined the hub as any other: by a token, over mTLS.
 
-use crate::simulated::Simulated;
+use crate::{folder::AGENTS, simulated::Simulated};
 use agent::{Agent, Cluster};
 use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -80,7 +80,7 @@ pub(crate) async fn join(
     tasks: &Tasks,
     mut joined: impl FnMut(usize),
 ) -> anyhow::Result<Vec<Member>> {
-    let folder = folder.join("agents");
+    let folder = folder.join(AGENTS);
     let joining = places(count).into_iter().enumerate().map(|(index, place)| {
         let folder = folder.join(&place.name);
         async move {

@@ -23,7 +23,6 @@ mod style;
 mod summary;
 mod verdict;
 
-use anyhow::Context as _;
 use folder::Folder;
 use screen::Screen;
 use shared_runtime::Tasks;
@@ -72,8 +71,7 @@ async fn play(
         }
     };
     tasks.drain(DRAIN).await;
-    let removed = tokio::task::spawn_blocking(move || folder.remove()).await;
-    let removed = removed.context("removing the demo's folder was interrupted").flatten();
+    let removed = folder.remove().await;
     let code = ended?;
     removed?;
     Ok(code)

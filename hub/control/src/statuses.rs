@@ -63,9 +63,13 @@ impl Statuses {
             }
             for rollout in line.into_iter().flat_map(|line| &line.rollouts) {
                 let report = now.report.rollouts.get(&(owner.clone(), rollout.name.clone()));
-                self.note(&mut changed, Kind::FleetRollout, &owner.namespace, rollout.name.as_str(), |_| {
-                    of_rollout(rollout, report)
-                });
+                self.note(
+                    &mut changed,
+                    Kind::FleetRollout,
+                    &owner.namespace,
+                    rollout.name.as_str(),
+                    |before| of_rollout(rollout, report, before),
+                );
             }
         }
         let objects = &now.index.objects;
@@ -231,9 +235,46 @@ fn of_set(
     Value::Object(status)
 }
 
-fn of_rollout(rollout: &Rollout, report: Option<&RolloutReport>) -> Value {
-    match report {
-        Some(report) => shared_rollout::status(rollout, report),
-        None => json!({"phase": rollout.head.phase, "finished": rollout.head.finished}),
+/// A rollout that has no report any more is history: what it came to stays, what it waited for goes.
+fn of_rollout(rollout: &Rollout, report: Option<&RolloutReport>, before: &Value) -> Value {
+    let Some(report) = report else {
+        let mut status = before.as_object().cloned().unwrap_or_default();
+        for waiting in ["waitsFor", "exceptional", "exceptionalOmitted"] {
+            status.remove(waiting);
+        }
+        status.insert("phase".into(), json!(rollout.head.phase));
+        status.insert("finished".into(), json!(rollout.head.finished));
+        return Value::Object(status);
+    };
+    shared_rollout::status(rollout, report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared_model::RolloutName;
+    use shared_rollout::{Head, Phase};
+
+    #[test]
+    fn a_rollout_of_the_past_keeps_what_it_came_to() {
+        let rollout = Rollout {
+            name: RolloutName::new("shop-1"),
+            sequence: 1,
+            created: Timestamp::UNIX_EPOCH,
+            plan: PlanSpec::Immediate,
+            head: Head { phase: Phase::Superseded, finished: Some(Timestamp::UNIX_EPOCH), ..Head::default() },
+            members: BTreeMap::new(),
+        };
+        let waves = json!([{"name": "canary", "total": 2, "proven": 2}]);
+        let before = json!({
+            "phase": "Progressing", "waves": waves, "members": 4, "waitsFor": "wave rest waits for us-1",
+            "exceptional": [{"cluster": "us-1"}], "exceptionalOmitted": 1,
+        });
+        let after = of_rollout(&rollout, None, &before);
+        assert_eq!(
+            after,
+            json!({"phase": "Superseded", "finished": "1970-01-01T00:00:00Z", "waves": waves, "members": 4})
+        );
+        assert_eq!(of_rollout(&rollout, None, &after), after);
     }
 }

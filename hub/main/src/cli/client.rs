@@ -33,6 +33,11 @@ impl Hub {
         self.send(Method::GET, path, None).await
     }
 
+    /// One object.
+    pub(crate) async fn read(&self, kind: Kind, namespace: &str, name: &str) -> anyhow::Result<Value> {
+        self.get(&format!("{}/{name}", collection(kind, namespace))).await
+    }
+
     pub(crate) async fn create(&self, kind: Kind, namespace: &str, object: &Value) -> anyhow::Result<Value> {
         self.send(Method::POST, &collection(kind, namespace), Some(("application/json", object))).await
     }

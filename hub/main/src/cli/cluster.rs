@@ -10,7 +10,14 @@ use rand::RngCore as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use shared_model::{Cluster, JoinToken, Kind, duration};
-use std::{collections::BTreeMap, process::ExitCode, time::Duration};
+use std::{
+    collections::BTreeMap,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+/// How long a pause waits to be acknowledged before the person is told what else to do.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(connection: Connection, command: ClusterCommand) -> anyhow::Result<ExitCode> {
     let hub = Hub::connect(connection)?;
@@ -183,14 +190,26 @@ fn unacknowledged(cluster: &Value) -> Option<String> {
 }
 
 async fn pause(hub: &Hub, name: &str, length: Option<Duration>, reason: &str) -> anyhow::Result<()> {
+    // Exact: what people read is rounded.
     let length = length.map(|length| format!("{}s", length.as_secs()));
     let patch = json!({"spec": {"pause": {"reason": reason, "for": length, "at": null}}});
-    let cluster = hub.merge(Kind::Cluster, "", name, &patch).await?;
+    let mut cluster = hub.merge(Kind::Cluster, "", name, &patch).await?;
     output::line(&format!("cluster {name} is paused: the hub releases nothing to it from now on"));
-    if let Some(hint) = unacknowledged(&cluster) {
-        output::note(&hint);
+    // An agent that is there answers at once.
+    let asked = Instant::now();
+    while is_connected(&cluster) && unacknowledged(&cluster).is_some() && asked.elapsed() < ANSWERS_WITHIN {
+        tokio::time::sleep(ANSWERS_WITHIN / 10).await;
+        cluster = hub.read(Kind::Cluster, "", name).await?;
+    }
+    match unacknowledged(&cluster) {
+        Some(hint) => output::note(&hint),
+        None => output::line("its agent has acknowledged it: nothing is written there any more"),
     }
     Ok(())
+}
+
+fn is_connected(cluster: &Value) -> bool {
+    cluster.pointer("/status/connection/state").is_some_and(|state| state == "Connected")
 }
 
 async fn resume(hub: &Hub, name: &str) -> anyhow::Result<()> {

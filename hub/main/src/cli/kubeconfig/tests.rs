@@ -36,7 +36,7 @@ fn what_is_missing_is_said_with_its_remedy() {
         "there is no context `other`",
     );
     check(&CONFIG.replace(", certificate-authority-data: Y2E=", ""), "admin.kubeconfig");
-    check("a: [", "line 1");
+    check("a: [", "a value is expected here");
     let Err(error) = read(None) else { panic!("no path was needed") };
     assert!(error.to_string().contains("export KUBECONFIG="), "{error}");
 }

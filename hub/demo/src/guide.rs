@@ -22,7 +22,8 @@ Things to try:
   push a commit       cd {work}
                       edit apps/web/deployment.yaml (a tag that starts with `broken` never becomes ready)
                       git commit -am 'another one' && git push origin {BRANCH}
-  change the waves    kubectl edit rolloutpolicy careful, or kubectl apply -f {folder}/policy.yaml
+  take one back       git revert --no-edit HEAD && git push origin {BRANCH}
+  change the waves    kubectl edit rolloutpolicy careful  (it was made from {folder}/policy.yaml)
   Git                 {}
 
 Ctrl-C ends the demo.

@@ -29,7 +29,7 @@ use shared_runtime::Tasks;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 /// How long tasks may take to end. What ends later ends with the process.
-const DRAIN: Duration = Duration::from_millis(1500);
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// What to show.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use crate::{
 use parking_lot::Mutex;
 use shared_model::HealthStatus;
 use shared_rollout::Phase;
-use std::{io, process::ExitCode, sync::Arc};
+use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 /// A rollout in its second wave.
 pub(crate) fn halfway() -> Rollout {
@@ -133,8 +133,16 @@ async fn an_interrupted_demo_leaves_nothing() {
     shared_runtime::install_crypto();
     let told = Told::default();
     let config = Config { once: true, clusters: 4, bad_commit: false, data_dir: None };
-    let ended = play(config, &mut Screen::plain(told.clone()), async {}).await;
+    let hub_is_up = async {
+        while !told.text().contains("hub: https://") {
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = play(config, &mut Screen::plain(told.clone()), hub_is_up).await;
     assert_eq!(format!("{:?}", ended.unwrap()), format!("{:?}", ExitCode::FAILURE));
+    let text = told.text();
+    let folder = text.lines().find_map(|line| line.strip_prefix("stopping; ")?.strip_suffix(" is removed"));
+    assert!(!Path::new(folder.unwrap()).exists(), "{text}");
 }
 
 #[tokio::test]

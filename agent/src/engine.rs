@@ -245,15 +245,15 @@ impl Engine {
 
     /// Wakes the machines whose time has come.
     fn tick(&mut self, now: Timestamp) {
-        while let Some((due, application)) = self.timers.first().cloned() {
-            if due > now {
-                break;
-            }
-            self.timers.pop_first();
-            if let Some(app) = self.apps.get_mut(&application) {
+        // Those due now, once each: one that is due again at once waits for the next turn of the loop,
+        // so that no application can keep the others from being heard.
+        let due: Vec<_> = self.timers.iter().take_while(|(at, _)| *at <= now).cloned().collect();
+        for timer in due {
+            self.timers.remove(&timer);
+            if let Some(app) = self.apps.get_mut(&timer.1) {
                 app.timer = None;
             }
-            self.wake(&application, now);
+            self.wake(&timer.1, now);
         }
     }
 

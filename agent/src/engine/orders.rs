@@ -112,6 +112,7 @@ impl Engine {
             return;
         }
         app.preparing = true;
+        app.retry = None;
         let order = Order {
             application: application.clone(),
             durable: app.held == wish.position() && app.current.is_some(),

@@ -3,7 +3,7 @@
 use super::hub::{Hub, Spoke, app, config_map, end, path};
 use hub_records::keys;
 use serde_json::{Value, json};
-use shared_model::Kind;
+use shared_model::{Kind, SyncState};
 use shared_rollout::Order;
 
 async fn joined(hub: &Hub) -> (Spoke, shared_runtime::Tasks) {
@@ -79,12 +79,25 @@ async fn a_restart_does_not_sync_again() {
     hub.succeeded("eu-1", 1).await;
     end(&tasks).await;
     let writes = spoke.kubernetes.writes();
+    let restarted = shared_runtime::now();
     let (_, tasks) = spoke.start(&hub.address, None).await.unwrap();
     hub.until(&keys::status(Kind::Cluster, "", "eu-1"), |status| {
         status["connection"]["state"] == "Connected"
     })
     .await;
-    hub.succeeded("eu-1", 1).await;
+    // The agent has compared everything again when it says so itself.
+    let compared = async {
+        loop {
+            let status = crate::status::read(spoke.folder.path()).unwrap();
+            let fresh = status.filter(|status| status.at > restarted);
+            if fresh.is_some_and(|status| status.applications.iter().all(|app| app.sync == SyncState::Synced))
+            {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), compared).await.unwrap();
     // What follows proves that everything before it was looked at.
     hub.assign("eu-1", 2, &[config_map("a", "1"), config_map("z", "1")]).await;
     hub.succeeded("eu-1", 2).await;

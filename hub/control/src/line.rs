@@ -256,6 +256,7 @@ impl Lines {
                 .map(|field| format!("{} has no effect yet: {}", field.path, field.remedy))
                 .map(|message| conditions::of_application("UnsupportedFields", &message))
                 .collect();
+            conditions.extend(self.not_enforced(&object));
             match self.member(&key, &object, pins, &mut resolved).await {
                 Ok(member) => drop(resolved.members.insert(key.clone(), member)),
                 Err(Unrendered { condition, message, references }) => {
@@ -297,6 +298,32 @@ impl Lines {
         })
     }
 
+    /// What its AppProject asks for and nobody enforces yet, as conditions.
+    fn not_enforced(&self, application: &Value) -> Vec<Value> {
+        const KINDS: [&str; 4] = [
+            "clusterResourceWhitelist",
+            "clusterResourceBlacklist",
+            "namespaceResourceWhitelist",
+            "namespaceResourceBlacklist",
+        ];
+        let index = self.index.read();
+        let name = application.pointer("/spec/project").and_then(Value::as_str).unwrap_or_default();
+        let namespace =
+            application.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+        let Some(project) = project(&index, namespace, name) else { return Vec::new() };
+        let fields = shared_project::unsupported(&project.value);
+        let fields = fields.iter().map(|field| format!("{} has no effect yet: {}", field.path, field.remedy));
+        let kinds = KINDS.iter().filter(|field| !project.value["spec"][**field].is_null());
+        let kinds = kinds.map(|field| {
+            format!("spec.{field} is not enforced yet: limit the agent's own rights in the cluster instead")
+        });
+        fields
+            .chain(kinds)
+            .map(|message| format!("AppProject {name}: {message}"))
+            .map(|message| conditions::of_application("UnsupportedFields", &message))
+            .collect()
+    }
+
     /// Checks an Application against clusters and its AppProject.
     fn admit(&self, application: &Application) -> Result<ClusterName, String> {
         let index = self.index.read();
@@ -306,10 +333,7 @@ impl Lines {
         }
         let cluster = index.destination(&spec.destination)?;
         let server = index.clusters.get(&cluster).map(|cluster| cluster.server()).unwrap_or_default();
-        // Projects live beside the Application or, as in Argo CD, in the control namespace.
-        let project = index
-            .object(Kind::AppProject, &application.metadata.namespace, &spec.project)
-            .or_else(|| index.object(Kind::AppProject, shared_model::DEFAULT_NAMESPACE, &spec.project));
+        let project = project(&index, &application.metadata.namespace, &spec.project);
         let problems = match project {
             Some(project) => shared_project::allow(&project.value, spec, cluster.as_str(), &server),
             None if spec.project == "default" => Vec::new(),
@@ -392,6 +416,13 @@ fn held(owner: &Owner, evaluation: &mut Evaluation, problem: &str) {
 
 fn is_of(application: &Stored, set: &Stored) -> bool {
     crate::index::set_of(application).is_some_and(|(_, uid)| uid == set.uid())
+}
+
+/// Projects live beside the Application or, as in Argo CD, in the control namespace.
+fn project<'a>(index: &'a Index, namespace: &str, name: &str) -> Option<&'a Arc<Stored>> {
+    index
+        .object(Kind::AppProject, namespace, name)
+        .or_else(|| index.object(Kind::AppProject, shared_model::DEFAULT_NAMESPACE, name))
 }
 
 /// A Cluster as the clusters generator sees it.

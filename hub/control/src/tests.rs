@@ -308,7 +308,25 @@ async fn what_is_wrong_is_said_on_the_object_and_others_go_on() {
     records.create(Kind::ApplicationSet, unknown, now).await.unwrap();
     records.create(Kind::ApplicationSet, set(&loops.repository()), now).await.unwrap();
 
+    let project = json!({
+        "metadata": {"name": "limited", "namespace": "argocd"},
+        "spec": {
+            "sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}],
+            "clusterResourceWhitelist": [{"group": "", "kind": "Namespace"}],
+        },
+    });
+    records.create(Kind::AppProject, project, now).await.unwrap();
+    let mut limited = application("limited", "eu-1", &[]);
+    limited["spec"]["project"] = json!("limited");
+    limited["spec"]["source"] = json!({"repoURL": loops.repository().to_str(), "path": "web"});
+    records.create(Kind::Application, limited, now).await.unwrap();
+
     for (kind, name, parts) in [
+        (
+            Kind::Application,
+            "limited",
+            vec!["UnsupportedFields", "AppProject limited", "clusterResourceWhitelist"],
+        ),
         (Kind::Application, "missing-path", vec!["spec.source.path", "`wbe`"]),
         (Kind::Application, "unreachable", vec!["ComparisonError", "nowhere"]),
         (Kind::Application, "no-cluster", vec!["InvalidSpecError", "eu-9", "flotilla cluster list"]),

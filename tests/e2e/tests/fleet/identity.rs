@@ -68,6 +68,12 @@ async fn nobody_reads_what_is_not_his() -> Result<()> {
         "",
     )?;
     ensure!(attach(hub, Some(&forged), Listen::UntilInSync).await.is_err());
+    eventually(SOON, "the hub itself ended both handshakes", async || {
+        let ended = hub.log().matches("was not TLS of this hub's authority").count();
+        ensure!(ended >= 2, "{ended} handshakes were refused");
+        Ok(())
+    })
+    .await;
     // eu-2's own certificate without its key.
     let stolen = Passport { key: forged.key.clone(), ..insider.clone() };
     ensure!(fetch(hub, Some(&stolen), &bundle).await.is_err());

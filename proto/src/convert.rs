@@ -3,8 +3,8 @@
 use crate::v1;
 use jiff::Timestamp;
 use shared_model::{
-    AppKey, ClusterName, Health, HealthStatus, Observation, Position, ReleaseId, ResourceState, SyncPhase,
-    SyncState,
+    AppKey, ClusterName, Health, HealthStatus, LocalPin, Observation, Position, ReleaseId, ResourceState,
+    SyncPhase, SyncState,
 };
 use std::fmt::Display;
 
@@ -77,6 +77,12 @@ impl v1::Observation {
             resources: observation.resources.iter().map(resource_to_wire).collect(),
             healed: observation.healed,
             removed: observation.removed,
+            pin: observation.pin.as_ref().map(|pin| v1::Pin {
+                reason: pin.reason.clone(),
+                by: pin.by.clone(),
+                at_ms: pin.at.as_millisecond(),
+            }),
+            unsupported: observation.unsupported.clone(),
         }
     }
 
@@ -102,6 +108,12 @@ impl v1::Observation {
             resources: self.resources.into_iter().map(resource_from_wire).collect::<Result<_, _>>()?,
             healed: self.healed,
             removed: self.removed,
+            pin: self.pin.map(|pin| LocalPin {
+                reason: pin.reason,
+                by: pin.by,
+                at: Timestamp::from_millisecond(pin.at_ms).unwrap_or(now),
+            }),
+            unsupported: self.unsupported,
             received_at: now,
             healthy_since: None,
         })

@@ -24,6 +24,8 @@ fn observation() -> Observation {
         }],
         healed: 2,
         removed: false,
+        pin: Some(LocalPin { reason: "INC-7".into(), by: "ada".into(), at: Timestamp::UNIX_EPOCH }),
+        unsupported: vec!["ignoreDifferences: jqPathExpressions".into()],
         received_at: Timestamp::UNIX_EPOCH,
         healthy_since: None,
     }

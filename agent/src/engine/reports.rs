@@ -84,8 +84,8 @@ impl Engine {
                     self.set_mode(Mode::Enforce, now);
                 }
             }
-            // The link tells it and hangs up.
-            Message::Refused(_) => {}
+            // The link's business: it hangs up, trusts, renews.
+            Message::Refused(_) | Message::Authorities(_) | Message::RenewNow(_) => {}
         }
     }
 
@@ -101,7 +101,9 @@ impl Engine {
                     format!("{application} does not run here")
                 }
             }
-            (Ok(_), None) => "this agent does not know the command; it is older than the hub".to_owned(),
+            (Ok(_), Some(v1::command::Command::Describe(_)) | None) => {
+                "this agent does not know the command; it is older than the hub".to_owned()
+            }
             (Err(error), _) => error.to_string(),
         };
         self.outbox.result(v1::CommandResult { id: command.id, error });
@@ -152,6 +154,7 @@ impl Engine {
             }),
             pause: Some(self.pauses.state(now)),
             clock_ms: now.as_millisecond(),
+            authorities: Vec::new(),
         }
     }
 
@@ -174,6 +177,8 @@ impl Engine {
             resources: report.resources,
             healed: report.healed,
             removed: report.removed,
+            pin: None,
+            unsupported: report.unsupported,
             received_at: now,
             healthy_since: None,
         };

@@ -251,4 +251,10 @@ impl v1::agent_server::Agent for AgentService {
         let chunks = bundles::fetch(&self.0, &cluster, request.into_inner()).await?;
         Ok(Response::new(Box::pin(chunks)))
     }
+    async fn give_bundle(
+        &self,
+        _request: Request<Streaming<v1::GivenBundle>>,
+    ) -> Result<Response<v1::GiveBundleResponse>, Status> {
+        Err(Status::failed_precondition("this hub did not ask for the bundle"))
+    }
 }

@@ -147,6 +147,8 @@ impl Session {
             v1::agent_message::Message::Events(batch) => {
                 self.actions.push_back(Action::Events(batch.events, batch.dropped));
             }
+            // Nothing asks for them yet.
+            v1::agent_message::Message::Holding(_) | v1::agent_message::Message::Facts(_) => {}
             v1::agent_message::Message::Result(result) => {
                 tracing::debug!(cluster = %self.cluster, id = %result.id, error = %result.error, "command answered");
             }

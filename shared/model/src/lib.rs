@@ -31,7 +31,7 @@ pub use kinds::policy::{self, Amount, OnFailure, RolloutPolicy, RolloutPolicySpe
 pub use kinds::selector::{LabelSelector, Requirement};
 pub use kinds::{Gvk, Kind, gvk};
 pub use meta::{Meta, Object, OwnerReference};
-pub use observation::{Health, HealthStatus, Observation, ResourceState, SyncPhase, SyncState};
+pub use observation::{Health, HealthStatus, LocalPin, Observation, ResourceState, SyncPhase, SyncState};
 pub use release::{ReleaseId, ReleaseSpec};
 pub use text::{duration, parse_duration};
 pub use token::JoinToken;

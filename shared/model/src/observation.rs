@@ -102,6 +102,20 @@ pub struct ResourceState {
     pub health: Option<Health>,
 }
 
+/// A release chosen in the cluster itself (`flotilla-agent rollback`). It holds against every order of the
+/// hub until it is released where it was set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalPin {
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Who.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When, by the agent's clock.
+    pub at: Timestamp,
+}
+
 /// The state of one application on one cluster, as its agent last reported it and the hub keeps it.
 ///
 /// `received_at` and `healthy_since` are the hub's clock at receipt: soak and deadlines never
@@ -135,6 +149,12 @@ pub struct Observation {
     /// How often drift was healed since the release was applied.
     #[serde(default)]
     pub healed: u64,
+    /// Who chose the release in the cluster itself, against the hub's order at `position`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<LocalPin>,
+    /// What the release asks for and the agent does not do, in sentences; bounded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsupported: Vec<String>,
     /// Whether the removal at `position` is done: nothing of the application is left to the agent.
     #[serde(default)]
     pub removed: bool,

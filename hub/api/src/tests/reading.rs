@@ -88,6 +88,8 @@ async fn an_application_shows_what_its_cluster_reports() {
         resources: Vec::new(),
         healed: 0,
         removed: false,
+        pin: None,
+        unsupported: Vec::new(),
         received_at: shared_runtime::now(),
         healthy_since: None,
     };

@@ -19,6 +19,8 @@ fn seen(release: Option<ReleaseId>, sync: SyncState) -> Observation {
         resources: Vec::new(),
         healed: 0,
         removed: false,
+        pin: None,
+        unsupported: Vec::new(),
         received_at: jiff::Timestamp::UNIX_EPOCH,
         healthy_since: None,
     }

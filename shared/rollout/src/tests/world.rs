@@ -228,6 +228,8 @@ impl World {
             resources: Vec::new(),
             healed: 0,
             removed: false,
+            pin: None,
+            unsupported: Vec::new(),
             received_at: Timestamp::UNIX_EPOCH,
             healthy_since: None,
         })

@@ -2,9 +2,9 @@
 
 use crate::{
     cluster::{self, Cluster, Facts},
-    engine::{self, Engine},
     journal::{self, Identity, Journal},
     link::{self, Identities},
+    shell::{self, Shell},
 };
 use shared_model::{ClusterName, JoinToken};
 use shared_runtime::{Backoff, Tasks};
@@ -86,7 +86,7 @@ impl Agent {
         tracing::info!(cluster = %name, hub, data_dir = %config.data_dir.display(), kubernetes = facts.version, "the agent starts");
         let (told, news) = mpsc::channel(64);
         let identities = Identities::new(identity, Arc::clone(&journal));
-        let deps = engine::Deps {
+        let deps = shell::Deps {
             name: name.clone(),
             hub: hub.clone(),
             cluster,
@@ -94,10 +94,10 @@ impl Agent {
             journal,
             tasks: tasks.clone(),
         };
-        let engine = Engine::load(deps, news).await?;
+        let shell = Shell::load(deps, news).await?;
         tasks.spawn_until_stopped("link", link::run(hub.clone(), identities.clone(), told));
         tasks.spawn_until_stopped("renewal", link::renew(hub, identities));
-        tasks.spawn("engine", engine.run());
+        tasks.spawn("engine", shell.run());
         Ok(Self { cluster: name })
     }
 }

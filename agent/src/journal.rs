@@ -36,7 +36,7 @@ mod tests;
 pub(crate) use apps::{App, What};
 pub(crate) use bundles::MOST_BYTES;
 pub(crate) use identity::Identity;
-pub(crate) use pauses::{Control, HubPause};
+pub(crate) use pauses::{Control, HubPause, Local, Pin};
 pub use pauses::{LocalPause, local_pause, set_local_pause};
 
 use disk::Disk;

@@ -2,8 +2,8 @@
 //! durable copy, and reports how it stands.
 //!
 //! Parts: [`link`] is the way to the hub (the only home of tonic), [`journal`] what the agent acts on,
-//! [`cluster`] the way to the Kubernetes API (the only home of kube), [`engine`] the one loop that owns a
-//! `shared_sync` machine for each application.
+//! [`cluster`] the way to the Kubernetes API (the only home of kube), [`engine`] what decides: a state machine that owns
+//! a `shared_sync` machine for each application, and [`shell`] the one loop around it.
 //!
 //! Invariants:
 //! 1. The journal is the truth: an order is acted on only when it is durable, so hub and Git may go away at
@@ -20,6 +20,7 @@ mod cluster;
 mod engine;
 mod journal;
 mod link;
+mod shell;
 pub mod status;
 
 pub use agent::{Agent, Config, Error};

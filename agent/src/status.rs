@@ -44,6 +44,13 @@ pub struct Application {
     pub healed: u64,
 }
 
+impl Status {
+    /// As it is kept.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a status has only string keys")
+    }
+}
+
 /// Reads what the agent with the data folder `folder` wrote last; `None` before it wrote anything.
 ///
 /// # Errors

@@ -1,24 +1,16 @@
 //! The search for what carries our marks: once for each data folder, and after an inventory was lost.
 
-use super::{Done, Engine};
+use super::{Engine, Work};
 use jiff::Timestamp;
 use shared_manifest::{ObjectId, tracking};
 use shared_model::AppKey;
 use shared_sync::{Event, Failure};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 const AGAIN: Duration = Duration::from_secs(10);
 
 impl Engine {
-    /// Starts the search after a wait.
-    pub(super) fn search(&self, wait: Duration) {
-        let (cluster, done) = (self.deps.cluster.clone(), self.done.clone());
-        self.deps.tasks.spawn_until_stopped("survey", async move {
-            tokio::time::sleep(wait).await;
-            let _stopping = done.send(Done::Surveyed(cluster.survey().await));
-        });
-    }
-
+    /// A search has ended.
     pub(super) fn take_survey(
         &mut self,
         found: Result<BTreeMap<String, Vec<ObjectId>>, Failure>,
@@ -28,17 +20,11 @@ impl Engine {
             Ok(found) => found,
             Err(failure) => {
                 tracing::warn!(%failure, "objects with our marks could not be searched for; nothing is pruned before that");
-                self.search(AGAIN);
+                self.work.push_back(Work::Search { after: AGAIN });
                 return;
             }
         };
-        let (journal, kept) = (Arc::clone(&self.deps.journal), found.clone());
-        self.deps.tasks.spawn("journal", async move {
-            let saved = tokio::task::spawn_blocking(move || journal.save_survey(&kept)).await;
-            if let Ok(Err(error)) = saved {
-                tracing::warn!(%error, "the survey could not be kept; it is made again at the next start");
-            }
-        });
+        self.work.push_back(Work::KeepSurvey(found.clone()));
         let applications: Vec<AppKey> = self.apps.keys().cloned().collect();
         for application in applications {
             let owner = tracking::owner_hash(&application.namespace, &application.name);

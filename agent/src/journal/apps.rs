@@ -115,6 +115,15 @@ impl Journal {
         self.forget_bundles(&named)
     }
 
+    /// The release that the order at `position` named, if it is kept.
+    pub(crate) fn ran(&self, application: &AppKey, position: Position) -> Result<Option<ReleaseSpec>, Error> {
+        let order: Option<Order> = self.parsed(&format!("{}/order", folder(application)), ORDER)?;
+        Ok(order.and_then(|order| match order.what {
+            What::Run(spec) if order.position == position => Some(*spec),
+            What::Run(_) | What::Remove { .. } => None,
+        }))
+    }
+
     /// Puts back a bundle that was lost; durable when this returns.
     pub(crate) fn restore_bundle(&self, digest: &Digest, compressed: &[u8]) -> Result<(), Error> {
         let _named = self.named.lock();

@@ -41,6 +41,23 @@ pub struct LocalPause {
     pub until: Option<Timestamp>,
 }
 
+/// What was decided in the cluster itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub(crate) pause: Option<LocalPause>,
+    pub(crate) pins: std::collections::BTreeMap<shared_model::AppKey, Pin>,
+}
+
+/// An earlier release chosen in the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pin {
+    /// Of the order that named the release.
+    pub(crate) position: shared_model::Position,
+    pub(crate) reason: String,
+    pub(crate) by: String,
+    pub(crate) at: Timestamp,
+}
+
 const REMEDY: &str = "the agent does nothing to the cluster until it is resumed: run `flotilla-agent resume`";
 
 impl Journal {

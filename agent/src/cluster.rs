@@ -16,7 +16,8 @@ mod survey;
 mod watches;
 
 pub(crate) use limit::{Limit, Priority};
-pub(crate) use watches::{Watched, WatchedKind, Watches};
+pub(crate) use watches::Watches;
+pub use watches::{Watched, WatchedKind};
 
 use discovery::Discovery;
 use kube::{
@@ -68,15 +69,15 @@ impl std::fmt::Debug for Cluster {
 
 /// What a cluster says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub struct Facts {
     /// UID of the kube-system namespace.
-    pub(crate) uid: String,
+    pub uid: String,
     /// `v1.34.3`.
-    pub(crate) version: String,
+    pub version: String,
     /// `linux/amd64`.
-    pub(crate) platform: String,
+    pub platform: String,
     /// How many nodes it has; 0 when the agent may not list them.
-    pub(crate) nodes: u32,
+    pub nodes: u32,
 }
 
 impl Cluster {

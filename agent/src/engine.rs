@@ -29,8 +29,8 @@ mod survey;
 mod told;
 mod wire;
 
-pub(crate) use orders::Failure;
-pub(crate) use preparing::{Order, Preparation, Prepared};
+pub use orders::Failure;
+pub use preparing::{Order, Preparation, Prepared};
 
 use crate::{
     cluster::{Facts, Watched, WatchedKind},
@@ -53,30 +53,30 @@ use std::{
 
 /// What an engine knows from the start.
 #[derive(Debug, Clone)]
-pub(crate) struct Known {
+pub struct Known {
     /// The cluster's name on the hub.
-    pub(crate) name: ClusterName,
+    pub name: ClusterName,
     /// The hubs' addresses, for the status.
-    pub(crate) hub: String,
-    pub(crate) facts: Facts,
+    pub hub: String,
+    pub facts: Facts,
     /// Random per process, so that the hub can tell a reconnect from a second agent.
-    pub(crate) instance: String,
+    pub instance: String,
 }
 
 /// What the journal had at the start.
 #[derive(Debug)]
-pub(crate) struct Restored {
-    pub(crate) apps: Vec<journal::App>,
+pub struct Restored {
+    pub apps: Vec<journal::App>,
     /// Records that were lost.
-    pub(crate) damaged: Vec<journal::Error>,
-    pub(crate) control: Result<Control, journal::Error>,
-    pub(crate) local: Local,
-    pub(crate) survey: Option<BTreeMap<String, Vec<ObjectId>>>,
+    pub damaged: Vec<journal::Error>,
+    pub control: Result<Control, journal::Error>,
+    pub local: Local,
+    pub survey: Option<BTreeMap<String, Vec<ObjectId>>>,
 }
 
 /// What happened.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub enum Event {
     /// A connection to the hub is up: the hello goes first.
     Up,
     /// The hub said this.
@@ -97,7 +97,7 @@ pub(crate) enum Event {
 
 /// Work that ended.
 #[derive(Debug)]
-pub(crate) enum Done {
+pub enum Done {
     /// The application's last work has begun: the next one may.
     Started(AppKey),
     /// A request was answered; whether it was a write.
@@ -114,7 +114,7 @@ pub(crate) enum Done {
 
 /// What is to be done. Each names the [`Done`] that it owes.
 #[derive(Debug)]
-pub(crate) enum Work {
+pub enum Work {
     /// Ask the cluster. Owes [`Done::Started`] when it has its turn, then [`Done::Answered`].
     Request(Request),
     /// Read an object for whoever holds it. Owes [`Done::Answered`].
@@ -139,19 +139,19 @@ pub(crate) enum Work {
 
 /// A request to the cluster.
 #[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) application: AppKey,
-    pub(crate) action: shared_sync::Action,
+pub struct Request {
+    pub application: AppKey,
+    pub action: shared_sync::Action,
     /// The version in which the object is desired; `None`: the preferred one.
-    pub(crate) version: Option<String>,
+    pub version: Option<String>,
     /// It goes before others: the application was as wished before.
-    pub(crate) heals: bool,
-    pub(crate) write: bool,
+    pub heals: bool,
+    pub write: bool,
 }
 
 /// What is kept behind the engine's back.
 #[derive(Debug, Clone)]
-pub(crate) enum Note {
+pub enum Note {
     /// The sync of this position succeeded.
     Synced(Position),
     /// How far a removal got.
@@ -160,7 +160,7 @@ pub(crate) enum Note {
 
 /// The state.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub struct Engine {
     known: Known,
     apps: BTreeMap<AppKey, App>,
     timers: BTreeSet<(Timestamp, AppKey)>,
@@ -180,7 +180,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// An engine that goes on from the journal.
-    pub(crate) fn new(known: Known, restored: Restored, now: Timestamp) -> Self {
+    pub fn new(known: Known, restored: Restored, now: Timestamp) -> Self {
         for error in &restored.damaged {
             tracing::error!(%error, "a record of the journal was lost");
         }
@@ -211,7 +211,7 @@ impl Engine {
     }
 
     /// Takes in what happened.
-    pub(crate) fn handle(&mut self, event: Event, now: Timestamp) {
+    pub fn handle(&mut self, event: Event, now: Timestamp) {
         match event {
             Event::Up => self.up(),
             Event::Said(message) => self.hear(message, now),
@@ -231,12 +231,12 @@ impl Engine {
     }
 
     /// The next thing to do; `None` when there is nothing until the next event.
-    pub(crate) fn poll_work(&mut self) -> Option<Work> {
+    pub fn poll_work(&mut self) -> Option<Work> {
         self.work.pop_front()
     }
 
     /// When to call [`Engine::handle`] with [`Event::Tick`], and why.
-    pub(crate) fn poll_timeout(&self, now: Timestamp) -> Option<(Timestamp, &'static str)> {
+    pub fn poll_timeout(&self, now: Timestamp) -> Option<(Timestamp, &'static str)> {
         let machine = self.timers.first().map(|(due, _)| (*due, "an application's time has come"));
         // What is due now waits for a place on its way, not for time.
         let report = self.outbox.due(now).filter(|due| *due > now).map(|due| (due, "a report is due"));
@@ -248,7 +248,7 @@ impl Engine {
     }
 
     /// Asked by each write right before it starts: whether it must not.
-    pub(crate) fn gate(&self) -> Arc<AtomicBool> {
+    pub fn gate(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.closed)
     }
 

@@ -33,10 +33,10 @@ mod pauses;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use apps::{App, What};
+pub use apps::{App, Order, What};
 pub(crate) use bundles::MOST_BYTES;
 pub(crate) use identity::Identity;
-pub(crate) use pauses::{Control, HubPause, Local, Pin};
+pub use pauses::{Control, HubPause, Local, Pin};
 pub use pauses::{LocalPause, local_pause, set_local_pause};
 
 use disk::Disk;
@@ -83,7 +83,7 @@ pub enum Error {
 
 /// The folder, locked.
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub struct Journal {
     disk: Disk,
     _lock: File,
     /// The position of each application's order, and the bundles that its last orders named, newest first.

@@ -28,5 +28,15 @@ pub use cluster::{Cluster, Error as ClusterError, context_of};
 pub use journal::{Error as JournalError, LocalPause, local_pause, set_local_pause};
 pub use link::Error as LinkError;
 
+/// The agent without its shell and without network, for simulations in virtual time: what decides, and what is kept.
+pub mod parts {
+    pub use crate::cluster::{Facts, Watched, WatchedKind};
+    pub use crate::engine::{
+        Done, Engine, Event, Failure, Known, Note, Order, Preparation, Prepared, Request, Restored, Work,
+    };
+    pub use crate::journal::{App, Control, HubPause, Journal, Local, Order as KeptOrder, Pin, What};
+    pub use crate::link::FetchError;
+}
+
 #[cfg(test)]
 mod tests;

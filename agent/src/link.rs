@@ -19,7 +19,8 @@ mod renewal;
 mod session;
 mod trust;
 
-pub(crate) use bundle::{Bundles, FetchError};
+pub(crate) use bundle::Bundles;
+pub use bundle::FetchError;
 pub(crate) use enroll::enroll;
 #[cfg(test)]
 pub(crate) use renewal::ask as ask_renewal;

@@ -41,7 +41,7 @@ impl Wish {
 
 /// Why an order is not durable.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub enum Failure {
     /// The bundle is not here and there is no link: to be tried when there is.
     #[error("its bundle is not here and the hub cannot be reached")]
     NoLink,

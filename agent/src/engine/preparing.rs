@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// An order that is durable, ready for a machine.
 #[derive(Debug)]
-pub(crate) enum Prepared {
+pub enum Prepared {
     /// The hub's release.
     Run { assignment: Arc<Assignment>, versions: BTreeMap<(String, String), String> },
     /// The hub's removal.
@@ -26,8 +26,8 @@ pub(crate) enum Prepared {
 
 /// The work on one order.
 #[derive(Debug)]
-pub(crate) struct Order {
-    pub(crate) application: AppKey,
+pub struct Order {
+    pub application: AppKey,
     pub(super) aim: Aim,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Aim {
 
 /// How far [`Order::begin`] came.
 #[derive(Debug)]
-pub(crate) enum Preparation {
+pub enum Preparation {
     /// All was here.
     Ready(Prepared),
     /// This bundle is to be fetched.
@@ -50,7 +50,7 @@ pub(crate) enum Preparation {
 
 impl Order {
     /// The position that the [`super::Done::Ordered`] of this work names.
-    pub(crate) fn wish(&self) -> Position {
+    pub fn wish(&self) -> Position {
         match &self.aim {
             Aim::Wish { wish, .. } => wish.position(),
             Aim::Pin { held, .. } => *held,
@@ -58,7 +58,7 @@ impl Order {
     }
 
     /// Begins with what the journal has.
-    pub(crate) fn begin(&self, journal: &Journal) -> Result<Preparation, Failure> {
+    pub fn begin(&self, journal: &Journal) -> Result<Preparation, Failure> {
         let (spec, place) = match &self.aim {
             Aim::Wish { wish: Wish::Remove { position, cascade }, durable } => {
                 if !durable {
@@ -88,7 +88,7 @@ impl Order {
     }
 
     /// Goes on with the bundle that was fetched.
-    pub(crate) fn finish(&self, journal: &Journal, compressed: &[u8]) -> Result<Prepared, Failure> {
+    pub fn finish(&self, journal: &Journal, compressed: &[u8]) -> Result<Prepared, Failure> {
         match &self.aim {
             Aim::Wish { wish: Wish::Run { spec, .. }, .. } => {
                 let bundle = Journal::unpack(compressed, &spec.bundle).map_err(Failure::Bundle)?;

@@ -114,7 +114,7 @@ impl Engine {
     }
 
     /// What the hub is to be told next; `None` when there is nothing now, or nobody listens.
-    pub(crate) fn poll_message(&mut self, now: Timestamp) -> Option<v1::AgentMessage> {
+    pub fn poll_message(&mut self, now: Timestamp) -> Option<v1::AgentMessage> {
         let message = match self.outbox.take(now)? {
             Next::Hello => agent_message::Message::Hello(self.hello(now)),
             Next::Pause => agent_message::Message::Pause(self.pauses.state(now)),
@@ -134,7 +134,7 @@ impl Engine {
     }
 
     /// Whether there is something to tell the hub now.
-    pub(crate) fn has_message(&self, now: Timestamp) -> bool {
+    pub fn has_message(&self, now: Timestamp) -> bool {
         self.outbox.due(now).is_some_and(|due| due <= now)
     }
 

@@ -33,7 +33,7 @@ impl Told {
 
 impl Engine {
     /// How the cluster's applications stand.
-    pub(crate) fn status(&self, now: Timestamp) -> Status {
+    pub fn status(&self, now: Timestamp) -> Status {
         let applications = self.apps.iter().filter_map(|(name, app)| {
             let report = app.last.as_ref().filter(|report| !report.removed)?;
             Some(Application {

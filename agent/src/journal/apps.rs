@@ -7,7 +7,7 @@ use shared_model::{AppKey, Digest, Position, ReleaseSpec};
 
 /// What the hub ordered last for an application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Order {
+pub struct Order {
     /// The application.
     pub(crate) application: AppKey,
     /// The order's place in the history of (cluster, application).
@@ -21,7 +21,7 @@ pub(crate) struct Order {
 
 /// Run or remove.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum What {
+pub enum What {
     /// Run this release.
     Run(Box<ReleaseSpec>),
     /// Be gone.
@@ -37,7 +37,7 @@ pub(crate) enum What {
 
 /// All that is kept of one application.
 #[derive(Debug)]
-pub(crate) struct App {
+pub struct App {
     pub(crate) order: Order,
     /// `None` when it was lost.
     pub(crate) inventory: Option<Vec<ObjectId>>,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// What the hub asks of the whole cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Control {
+pub struct Control {
     /// The hub's pause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) pause: Option<HubPause>,
@@ -19,7 +19,7 @@ pub(crate) struct Control {
 
 /// A pause that the hub asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct HubPause {
+pub struct HubPause {
     /// The hub's name for the request.
     pub(crate) id: String,
     /// Why.
@@ -43,14 +43,14 @@ pub struct LocalPause {
 
 /// What was decided in the cluster itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Local {
+pub struct Local {
     pub(crate) pause: Option<LocalPause>,
     pub(crate) pins: std::collections::BTreeMap<shared_model::AppKey, Pin>,
 }
 
 /// An earlier release chosen in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Pin {
+pub struct Pin {
     /// Of the order that named the release.
     pub(crate) position: shared_model::Position,
     pub(crate) reason: String,

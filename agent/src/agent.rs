@@ -2,6 +2,7 @@
 
 use crate::{
     cluster::{self, Cluster, Facts},
+    engine::Ceiling,
     journal::{self, Identity, Journal},
     link::{self, Identities},
     shell::{self, Shell},
@@ -20,6 +21,8 @@ pub struct Config {
     pub token: Option<JoinToken>,
     /// The folder for everything the agent keeps; made if it is absent.
     pub data_dir: PathBuf,
+    /// What nobody may change through this agent.
+    pub ceiling: Ceiling,
 }
 
 /// Why an agent could not start. What time may mend is not here: it is waited for.
@@ -93,6 +96,7 @@ impl Agent {
             facts,
             journal,
             tasks: tasks.clone(),
+            ceiling: config.ceiling,
         };
         let shell = Shell::load(deps, news).await?;
         tasks.spawn_until_stopped("link", link::run(hub.clone(), identities.clone(), told));

@@ -1,6 +1,6 @@
 //! The command line: the only reader of flags and environment.
 
-use agent::LocalPause;
+use agent::{LocalPause, Protected};
 use anyhow::{Context as _, bail};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use shared_model::{JoinToken, parse_duration};
@@ -16,6 +16,8 @@ pub(crate) const WRONG_COMMAND: u8 = 2;
 pub(crate) const NOT_JOINED: u8 = 3;
 pub(crate) const DATA_FOLDER: u8 = 4;
 
+/// Where Kubernetes tells a pod its namespace.
+const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 const IN_CLUSTER_FOLDER: &str = "/var/lib/flotilla-agent";
 
 /// The agent of a Flotilla spoke cluster: dials the hub, pulls what the cluster is assigned, keeps it true
@@ -55,6 +57,9 @@ pub(crate) struct RunOptions {
     /// What `flotilla cluster token` printed, or @FILE with it; not needed once the agent has joined
     #[arg(long, env = "FLOTILLA_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
+    /// Objects that no order of the hub may change here: KIND[.GROUP][/NAMESPACE][/NAME], `*` for any; may be given again
+    #[arg(long, value_name = "OBJECTS")]
+    pub(crate) protect: Vec<Protected>,
     #[command(flatten)]
     folder: Folder,
 }
@@ -157,6 +162,12 @@ impl RunOptions {
             None => given.to_owned(),
         };
         Ok(Some(text.parse()?))
+    }
+
+    /// The namespace of this pod; `None` outside a cluster.
+    pub(crate) fn own_namespace(&self) -> Option<String> {
+        let told = fs::read_to_string(OWN_NAMESPACE).ok().filter(|_| self.kubeconfig.is_none())?;
+        Some(told.trim().to_owned())
     }
 
     /// The data folder for this cluster.

@@ -17,6 +17,7 @@
 //! What it refuses to know: how to decide about objects (the machines do), how to speak to cluster, hub and disk, the clock.
 
 mod app;
+mod ceiling;
 mod orders;
 mod outbox;
 mod pauses;
@@ -29,6 +30,7 @@ mod survey;
 mod told;
 mod wire;
 
+pub use ceiling::{Ceiling, NotProtectable, Protected};
 pub use orders::Failure;
 pub use preparing::{Order, Preparation, Prepared};
 
@@ -61,6 +63,8 @@ pub struct Known {
     pub facts: Facts,
     /// Random per process, so that the hub can tell a reconnect from a second agent.
     pub instance: String,
+    /// What no order may change.
+    pub ceiling: Ceiling,
 }
 
 /// What the journal had at the start.
@@ -147,6 +151,8 @@ pub struct Request {
     /// It goes before others: the application was as wished before.
     pub heals: bool,
     pub write: bool,
+    /// Why it must not be made: it is answered without asking the cluster.
+    pub forbidden: Option<String>,
 }
 
 /// What is kept behind the engine's back.

@@ -25,6 +25,7 @@ pub mod status;
 
 pub use agent::{Agent, Config, Error};
 pub use cluster::{Cluster, Error as ClusterError, context_of};
+pub use engine::{Ceiling, NotProtectable, Protected};
 pub use journal::{Error as JournalError, LocalPause, local_pause, set_local_pause};
 pub use link::Error as LinkError;
 

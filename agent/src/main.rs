@@ -3,7 +3,7 @@
 mod args;
 mod output;
 
-use agent::{Agent, Cluster, Config, Error};
+use agent::{Agent, Ceiling, Cluster, Config, Error};
 use args::{Action, Args, RunOptions};
 use clap::Parser as _;
 use shared_runtime::{Tasks, telemetry};
@@ -36,7 +36,8 @@ fn main() -> ExitCode {
 #[tokio::main(flavor = "current_thread")]
 async fn run(options: RunOptions) -> anyhow::Result<()> {
     let cluster = Cluster::connect(options.kubeconfig.as_deref()).await?;
-    let config = Config { token: options.token()?, data_dir: options.data_dir()?, hub: options.hub };
+    let ceiling = Ceiling { own_namespace: options.own_namespace(), protected: options.protect.clone() };
+    let config = Config { token: options.token()?, data_dir: options.data_dir()?, hub: options.hub, ceiling };
     let tasks = Tasks::new();
     let interrupted = async {
         shared_runtime::interrupted().await;

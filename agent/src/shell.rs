@@ -7,7 +7,7 @@ mod work;
 
 use crate::{
     cluster::{Cluster, Facts, Limit, Watched, Watches},
-    engine::{Done, Engine, Event, Known, Restored},
+    engine::{Ceiling, Done, Engine, Event, Known, Restored},
     journal::{self, Journal, Local},
     link::{Bundles, News},
 };
@@ -30,6 +30,7 @@ pub(crate) struct Deps {
     pub(crate) facts: Facts,
     pub(crate) journal: Arc<Journal>,
     pub(crate) tasks: Tasks,
+    pub(crate) ceiling: Ceiling,
 }
 
 /// Bundles in memory at once.
@@ -95,6 +96,7 @@ impl Shell {
             hub: deps.hub.clone(),
             facts: deps.facts.clone(),
             instance: uuid::Uuid::new_v4().to_string(),
+            ceiling: deps.ceiling.clone(),
         };
         let clock = Clock::new();
         let (done, finished) = mpsc::unbounded_channel();

@@ -119,7 +119,8 @@ impl Engine {
             | Action::ReportChanged => None,
         };
         let application = application.clone();
-        self.work.push_back(Work::Request(Request { application, action, version, heals, write }));
+        let forbidden = self.known.ceiling.forbids(&action);
+        self.work.push_back(Work::Request(Request { application, action, version, heals, write, forbidden }));
     }
 
     /// Reads an object for everyone who holds it.

@@ -184,11 +184,13 @@ struct Asking {
 
 impl Asking {
     async fn perform(self, request: Request, tell: impl Fn(Done)) {
-        let Request { application, action, version, heals, write } = request;
+        let Request { application, action, version, heals, write, forbidden } = request;
         let permit = self.limit.permit(if heals { Priority::First } else { Priority::Normal }).await;
         tell(Done::Started(application.clone()));
         // The last moment: a pause that came while this waited stops it.
-        let event = if write && self.closed.load(Ordering::SeqCst) {
+        let event = if let Some(why) = forbidden {
+            action.failed(Refusal::Forbidden(why))
+        } else if write && self.closed.load(Ordering::SeqCst) {
             action.failed(Refusal::Unreachable("not asked: the cluster is paused".to_owned()))
         } else {
             let asked = self.send(action.clone(), version.as_deref());

@@ -111,6 +111,7 @@ async fn join_one(
         hub: hub.agent_address.clone(),
         token: Some(token(hub, &place).await?),
         data_dir: folder.to_owned(),
+        ceiling: agent::Ceiling::default(),
     };
     Box::pin(Agent::build(config, Cluster::from_service(cluster.clone(), "default"), tasks)).await?;
     Ok(Member { place, cluster })

@@ -121,7 +121,7 @@ impl Hub {
 
     pub(super) async fn order(&self, cluster: &str, generation: u64, order: Order) {
         let position = Position { incarnation: 1, generation };
-        let assigned = Assigned { position, order, proof: None };
+        let assigned = Assigned { position, order, proof: None, adopted: None };
         self.records.write(&keys::assignment(&ClusterName::new(cluster), &app()), &assigned).await.unwrap();
     }
 

@@ -2,13 +2,14 @@
 //! what its cluster reports.
 //!
 //! Invariants: an Application reads Synced only when its cluster runs the release that the hub targets now;
-//! without a report it reads Unknown and Missing; what is shown is never newer than its `resourceVersion`
+//! without a report it reads Unknown and Missing; one that a person pinned in its cluster says so, with
+//! who and why; what is shown is never newer than its `resourceVersion`
 //! says it could be: that is the newest revision of the parts.
 
 use hub_records::Stored;
 use hub_store::Revision;
 use serde_json::{Map, Value, json};
-use shared_model::{Kind, Observation, ResourceState, SyncPhase, SyncState};
+use shared_model::{Kind, LocalPin, Observation, ResourceState, SyncPhase, SyncState};
 use shared_objects::meta;
 
 /// The records that make up an object.
@@ -76,6 +77,8 @@ fn application(decided: Option<Value>, seen: Option<Observation>) -> Value {
     };
     let current = seen.release.is_some() && json!(seen.release) == target["release"];
     let state = match (current, seen.sync) {
+        // What a person chose there is not what the hub's order says, whatever its content.
+        (true, SyncState::Synced) if seen.pin.is_some() => SyncState::OutOfSync,
         (true, state) => state,
         (false, SyncState::Unknown) if seen.release.is_none() => SyncState::Unknown,
         (false, _) => SyncState::OutOfSync,
@@ -84,6 +87,7 @@ fn application(decided: Option<Value>, seen: Option<Observation>) -> Value {
     status.insert("sync".to_owned(), sync.into());
     status.insert("health".to_owned(), json!(seen.health));
     status.insert("operationState".to_owned(), operation(&seen));
+    report_conditions(&mut status, &seen);
     status.insert(
         "reconciledAt".to_owned(),
         json!(seen.received_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
@@ -98,6 +102,43 @@ fn application(decided: Option<Value>, seen: Option<Observation>) -> Value {
         status.insert("healed".to_owned(), json!(seen.healed));
     }
     Value::Object(status)
+}
+
+/// What the cluster's report adds to the conditions: a pin, and what the agent does not do.
+fn report_conditions(status: &mut Map<String, Value>, seen: &Observation) {
+    let mut added = Vec::new();
+    if let Some(pin) = &seen.pin {
+        let mut condition = json!({"type": "PinnedInCluster", "message": pinned(pin, seen)});
+        condition["lastTransitionTime"] = json!(pin.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        added.push(condition);
+        let release = seen.release.map(|release| release.0.short());
+        status.insert(
+            "pin".to_owned(),
+            json!({"by": pin.by, "reason": pin.reason, "since": pin.at, "release": release}),
+        );
+    }
+    if !seen.unsupported.is_empty() {
+        let message = format!("the cluster's agent leaves out: {}", seen.unsupported.join("; "));
+        added.push(json!({"type": "UnsupportedInCluster", "message": message}));
+    }
+    if added.is_empty() {
+        return;
+    }
+    match status.entry("conditions").or_insert_with(|| json!([])) {
+        Value::Array(conditions) => conditions.extend(added),
+        other => *other = Value::Array(added),
+    }
+}
+
+fn pinned(pin: &LocalPin, seen: &Observation) -> String {
+    let by = if pin.by.is_empty() { "a person" } else { &pin.by };
+    let reason = if pin.reason.is_empty() { String::new() } else { format!(": {}", pin.reason) };
+    format!(
+        "pinned in {} itself by {by} since {}{reason}; nothing new reaches it until `flotilla-agent unpin {}` is run there",
+        seen.cluster,
+        pin.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        seen.application,
+    )
 }
 
 /// One revision for one source, a list for several, as Argo CD has it.
@@ -117,7 +158,12 @@ fn operation(seen: &Observation) -> Value {
         SyncPhase::Succeeded => "Succeeded",
         SyncPhase::Failed => "Failed",
     };
-    json!({"phase": phase, "message": seen.message})
+    let message = match &seen.pin {
+        None => seen.message.clone(),
+        Some(pin) if seen.message.is_empty() => pinned(pin, seen),
+        Some(pin) => format!("{}; {}", seen.message, pinned(pin, seen)),
+    };
+    json!({"phase": phase, "message": message})
 }
 
 fn resource(state: &ResourceState) -> Value {

@@ -89,6 +89,15 @@ pub(crate) fn waits_for(index: &Index, app: &AppKey) -> Option<ClusterName> {
     waiting.map(|((cluster, _), _)| cluster.clone())
 }
 
+/// Why the removal of a deleted Application takes so long, as far as its cluster says.
+pub(crate) fn held_up(index: &Index, app: &AppKey, cluster: &ClusterName) -> Option<String> {
+    let seen = index.observed.get(&(cluster.clone(), app.clone())).filter(|seen| !seen.removed)?;
+    let pin = seen.pin.as_ref()?;
+    let by = if pin.by.is_empty() { "a person" } else { &pin.by };
+    let reason = if pin.reason.is_empty() { String::new() } else { format!(" ({})", pin.reason) };
+    Some(format!("pinned there by {by}{reason} until `flotilla-agent unpin {app}` is run in {cluster}"))
+}
+
 fn has_finalizer(application: &Value) -> bool {
     let finalizers = application.pointer("/metadata/finalizers").and_then(Value::as_array);
     finalizers.is_some_and(|finalizers| {
@@ -155,7 +164,7 @@ async fn one(
             let mut position = assigned.position;
             position.incarnation = position.incarnation.max(incarnation);
             let order = Order::Remove { cascade: *cascade, at: now };
-            let told = Assigned { position: position.next(), order, proof: None };
+            let told = Assigned { position: position.next(), order, proof: None, adopted: None };
             let key = keys::assignment(&seat.0, &seat.1);
             let value = serde_json::to_vec(&told).expect("records have string keys only").into();
             tracing::info!(cluster = %seat.0, application = %seat.1, cascade, "the agent is told to give it up");

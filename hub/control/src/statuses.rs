@@ -187,7 +187,10 @@ fn of_application(
         .object(Kind::Application, &app.namespace, &app.name)
         .is_some_and(|stored| is_deleted(&stored.value));
     if deleted && let Some(cluster) = removal::waits_for(now.index, app) {
-        let message = format!("Terminating, waits for {cluster}");
+        let message = match removal::held_up(now.index, app, &cluster) {
+            None => format!("Terminating, waits for {cluster}"),
+            Some(why) => format!("Terminating, waits for {cluster}: {why}"),
+        };
         conditions.push(conditions::of_application("DeletionPending", &message));
     }
     if !conditions.is_empty() {

@@ -48,7 +48,7 @@ fn run(generation: u64) -> Assigned {
         rollout: RolloutName::new("web-1"),
         at: Timestamp::UNIX_EPOCH,
     };
-    Assigned { position: Position { incarnation: 1, generation }, order, proof: None }
+    Assigned { position: Position { incarnation: 1, generation }, order, proof: None, adopted: None }
 }
 
 async fn assign(records: &Records, cluster: &str, app: &str, assigned: &Assigned) {

@@ -171,6 +171,9 @@ async fn act(
             }
         }
         Action::Events(events, dropped) => log(cluster, &events, dropped),
+        Action::Facts(facts) => {
+            status::update(&shared.records, cluster, |status| status::facts(status, &facts)).await;
+        }
         Action::Paused { acknowledged, local } => paused(shared, cluster, acknowledged, local, now).await,
         Action::Hold(hold) => {
             if let Some(hold) = &hold {

@@ -9,6 +9,8 @@ use tokio::sync::mpsc;
 
 /// The largest record of an observation, in bytes (design §8).
 pub(crate) const LARGEST: usize = 2048;
+/// How many sentences of what an agent does not do are kept.
+const UNSUPPORTED: usize = 3;
 const QUEUE: usize = 4096;
 const GATHER: Duration = Duration::from_millis(20);
 
@@ -132,6 +134,16 @@ fn bounded(mut report: Observation) -> Observation {
     };
     cut(&mut report.message, 400);
     cut(&mut report.health.message, 200);
+    if let Some(pin) = &mut report.pin {
+        cut(&mut pin.reason, 200);
+        cut(&mut pin.by, 100);
+    }
+    let left_out = report.unsupported.len().saturating_sub(UNSUPPORTED);
+    report.unsupported.truncate(UNSUPPORTED);
+    report.unsupported.iter_mut().for_each(|sentence| cut(sentence, 120));
+    if left_out > 0 {
+        report.unsupported.push(format!("and {left_out} more"));
+    }
     report.drift.truncate(8);
     report.drift.iter_mut().for_each(|line| cut(line, 100));
     for resource in &mut report.resources {
@@ -144,6 +156,11 @@ fn bounded(mut report: Observation) -> Observation {
     {
         let keep = report.resources.len() - report.resources.len().div_ceil(8);
         report.resources.truncate(keep);
+    }
+    while !report.drift.is_empty()
+        && serde_json::to_vec(&report).map_or(0, |bytes| bytes.len()) > LARGEST - 128
+    {
+        report.drift.pop();
     }
     report
 }

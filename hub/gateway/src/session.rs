@@ -44,6 +44,8 @@ pub(crate) enum Action {
     Arrived,
     /// Log these events of the agent, and how many it lost.
     Events(Vec<v1::Event>, u64),
+    /// The cluster's facts changed.
+    Facts(v1::Facts),
     /// The agent's pauses changed.
     Paused { acknowledged: String, local: Option<v1::Pause> },
     /// Hold the cluster, or stop holding it.
@@ -147,8 +149,9 @@ impl Session {
             v1::agent_message::Message::Events(batch) => {
                 self.actions.push_back(Action::Events(batch.events, batch.dropped));
             }
-            // Nothing asks for them yet.
-            v1::agent_message::Message::Holding(_) | v1::agent_message::Message::Facts(_) => {}
+            v1::agent_message::Message::Facts(facts) => self.actions.push_back(Action::Facts(facts)),
+            // Nothing asks for it yet.
+            v1::agent_message::Message::Holding(_) => {}
             v1::agent_message::Message::Result(result) => {
                 tracing::debug!(cluster = %self.cluster, id = %result.id, error = %result.error, "command answered");
             }

@@ -30,12 +30,17 @@ pub(crate) fn connected(status: &mut Value, hello: &v1::Hello, now: Timestamp) {
         status["connection"]["clockSkewSeconds"] = json!(skew / 1000);
     }
     if let Some(facts) = &hello.facts {
-        status["facts"] = json!({
-            "kubernetesVersion": facts.kubernetes_version,
-            "platform": facts.platform,
-            "nodes": facts.nodes,
-        });
+        self::facts(status, facts);
     }
+}
+
+/// What the agent says of its cluster.
+pub(crate) fn facts(status: &mut Value, facts: &v1::Facts) {
+    status["facts"] = json!({
+        "kubernetesVersion": facts.kubernetes_version,
+        "platform": facts.platform,
+        "nodes": facts.nodes,
+    });
 }
 
 pub(crate) fn disconnected(status: &mut Value, reason: &str, now: Timestamp) {

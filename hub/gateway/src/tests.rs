@@ -75,7 +75,8 @@ impl Hub {
     }
 
     async fn order(&self, cluster: &str, name: &str, generation: u64, order: Order) {
-        let assigned = Assigned { position: Position { incarnation: 1, generation }, order, proof: None };
+        let assigned =
+            Assigned { position: Position { incarnation: 1, generation }, order, proof: None, adopted: None };
         let key = keys::assignment(&ClusterName::new(cluster), &AppKey::new("argocd", name));
         self.records.write(&key, &assigned).await.unwrap();
     }

@@ -2,11 +2,17 @@
 //!
 //! A slot of a wave is held by every member of it whose agent was told to run a release that is not
 //! proven there: this rollout's, or an older one's that it took over (*inherited*). The connection
-//! does not matter. A member excused while it held a slot gives it up and is in `mayRun` instead.
+//! does not matter. A member excused while it held a slot gives it up and is in `mayRun` instead; one
+//! that is pinned in its cluster runs what a person chose there and holds no slot either.
 //! Replacing an inherited unproven release adds no exposure, so it needs only that the releases of
 //! this rollout stay within the limit; otherwise a bad commit could not be fixed forward.
 
-use crate::{draft::Draft, gate::NAMED, record::MemberState, wait::Wait};
+use crate::{
+    draft::Draft,
+    gate::NAMED,
+    record::{Excuse, MemberState},
+    wait::Wait,
+};
 use shared_model::{AppKey, ClusterName};
 use std::collections::BTreeSet;
 
@@ -42,7 +48,7 @@ impl<'a> Budget<'a> {
         for (app, member, record, wave) in draft.placed(index) {
             let slots = &mut waves[wave];
             slots.total += 1;
-            if record.may_run {
+            if record.may_run || record.excused == Some(Excuse::Pinned) {
                 continue;
             }
             let unproven = draft.runs_unproven(&record.cluster, app);

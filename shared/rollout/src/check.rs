@@ -242,16 +242,28 @@ fn judge(view: &View<'_>, change: &Change, counts: &mut Counts, broken: &mut Vec
                 broken.push((Rule::Pinned, format!("{by} is not newer and cannot take its place")));
             }
         }
-        Change::Adopt { .. }
-        | Change::Fail { .. }
-        | Change::Stop { .. }
-        | Change::Resume { .. }
-        | Change::Halt { .. } => {}
+        Change::Fail { app, .. } => {
+            if view.record(app).is_some_and(|record| view.is_pinned(app, &record.cluster)) {
+                broken
+                    .push((Rule::Pause, format!("{app} would fail for what a person chose in its cluster")));
+            }
+        }
+        Change::Adopt { .. } | Change::Stop { .. } | Change::Resume { .. } | Change::Halt { .. } => {}
     }
 }
 
 fn excuse(view: &View<'_>, app: &AppKey, reason: Excuse, may_run: bool, broken: &mut Vec<Broken>) {
     let Some(record) = view.record(app) else { return };
+    if reason == Excuse::Pinned {
+        if !view.is_pinned(app, &record.cluster) {
+            let message = format!("{app} is excused as pinned and nobody pinned it");
+            broken.push((Rule::ProvenFirst, message));
+        }
+        if view.is_unproven(app, &record.cluster) && !may_run {
+            broken.push((Rule::BlastRadius, format!("{app} may run unproven and would be forgotten")));
+        }
+        return;
+    }
     let PlanSpec::Policy(policy) = &view.rollout.plan else {
         broken.push((Rule::ProvenFirst, format!("{app} is excused without a policy that would")));
         return;

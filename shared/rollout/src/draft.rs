@@ -8,7 +8,7 @@ use crate::{
     wait::Wait,
 };
 use jiff::Timestamp;
-use shared_model::{AppKey, ClusterName, Observation, Owner};
+use shared_model::{AppKey, ClusterName, LocalPin, Observation, Owner};
 use std::{collections::BTreeMap, ops::Range};
 
 /// The earliest moment at which time alone changes a decision.
@@ -161,6 +161,11 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn observed(&self, cluster: &ClusterName, app: &AppKey) -> Option<&'a Observation> {
         self.fleet.observed.get(&(cluster.clone(), app.clone()))
+    }
+
+    /// Who chose another release for the member in the cluster itself.
+    pub(crate) fn pin(&self, cluster: &ClusterName, app: &AppKey) -> Option<&'a LocalPin> {
+        self.fleet.pin(&(cluster.clone(), app.clone()))
     }
 
     /// Whether the member's agent was told to run a release that is not proven there.

@@ -1,23 +1,29 @@
-//! Going on without members that cannot take part: unreachable, paused or only observing.
+//! Going on without members that cannot take part: unreachable, paused, only observing, or pinned.
 //!
-//! Only the wave under way excuses, and only by policy. Unreachable members are excused after
+//! Only the wave under way excuses. A pin (a release that a person chose in the cluster itself) excuses
+//! whatever the policy says, a proven member too: what was proven does not run there any more. All else
+//! is excused by policy only. Unreachable members are excused after
 //! `unreachable.after`, at most `unreachable.atMost` of the wave. An excused member that runs an
-//! unproven release gives up its slot and goes to `mayRun`, which the same `atMost` bounds whatever
-//! the reason. When the reason is over the member is readmitted: it counts again, or, when its wave
+//! unproven release gives up its slot and goes to `mayRun`, which the same `atMost` bounds; pins are
+//! not bounded, since each is a person's own decision. When the reason is over the member is readmitted: it counts again, or, when its wave
 //! has passed meanwhile, catches up without closing the gate again.
 
-use crate::{draft::Draft, fleet::ClusterState, proof::later, record::Excuse, step::Change, terms::Terms};
+use crate::{
+    draft::Draft,
+    fleet::ClusterState,
+    proof::later,
+    record::{Excuse, MemberRecord},
+    step::Change,
+    terms::Terms,
+};
 use jiff::Timestamp;
 use shared_model::{AppKey, Mode, policy::WaitOrSkip};
 
 /// Readmits whom nothing excuses any more.
 pub(crate) fn readmit(draft: &mut Draft<'_>, index: usize) {
-    let over = |draft: &Draft<'_>, cluster, excuse| {
-        draft.cluster(cluster).is_some_and(|cluster| !lasts(excuse, cluster, draft.now))
-    };
     let back: Vec<(AppKey, usize)> = draft
         .placed(index)
-        .filter(|(_, _, record, _)| record.excused.is_some_and(|excuse| over(draft, &record.cluster, excuse)))
+        .filter(|(app, _, record, _)| record.excused.is_some_and(|excuse| !lasts(draft, excuse, app, record)))
         .map(|(app, _, _, wave)| (app.clone(), wave))
         .collect();
     for (app, wave) in back {
@@ -37,12 +43,16 @@ pub(crate) fn excuse(draft: &mut Draft<'_>, index: usize, wave: usize) {
         total += 1;
         unreachable += usize::from(record.excused == Some(Excuse::Unreachable));
         may_run += usize::from(record.may_run);
-        if record.excused.is_some() || record.state.is_proven() {
+        if record.excused.is_some() {
             continue;
         }
-        let reason = draft
-            .cluster(&record.cluster)
-            .and_then(|cluster| reason(&draft.terms[index], cluster, draft.now));
+        let reason = if draft.pin(&record.cluster, app).is_some() {
+            Some(Excuse::Pinned)
+        } else if record.state.is_proven() {
+            None
+        } else {
+            draft.cluster(&record.cluster).and_then(|cluster| reason(&draft.terms[index], cluster, draft.now))
+        };
         if let Some(reason) = reason {
             wanted.push((app.clone(), reason, draft.runs_unproven(&record.cluster, app)));
         }
@@ -50,7 +60,8 @@ pub(crate) fn excuse(draft: &mut Draft<'_>, index: usize, wave: usize) {
     let at_most = draft.terms[index].unreachable.at_most.of(total);
     for (app, reason, runs) in wanted {
         let is_unreachable = reason == Excuse::Unreachable;
-        if (is_unreachable && unreachable >= at_most) || (runs && may_run >= at_most) {
+        let bounded = reason != Excuse::Pinned;
+        if bounded && ((is_unreachable && unreachable >= at_most) || (runs && may_run >= at_most)) {
             continue;
         }
         unreachable += usize::from(is_unreachable);
@@ -75,10 +86,13 @@ fn reason(terms: &Terms<'_>, cluster: &ClusterState, now: Timestamp) -> Option<E
     }
 }
 
-fn lasts(excuse: Excuse, cluster: &ClusterState, now: Timestamp) -> bool {
+/// Whether the reason is still there. Of a cluster that is gone nothing is known to be over.
+fn lasts(draft: &Draft<'_>, excuse: Excuse, app: &AppKey, record: &MemberRecord) -> bool {
+    let Some(cluster) = draft.cluster(&record.cluster) else { return true };
     match excuse {
         Excuse::Unreachable => cluster.link.lost_since().is_some(),
-        Excuse::Paused => cluster.pauses.iter().any(|pause| pause.is_active(now)),
+        Excuse::Paused => cluster.pauses.iter().any(|pause| pause.is_active(draft.now)),
         Excuse::Observing => cluster.mode == Mode::Observe,
+        Excuse::Pinned => draft.pin(&record.cluster, app).is_some(),
     }
 }

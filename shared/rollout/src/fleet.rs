@@ -5,7 +5,8 @@
 use crate::record::{Assigned, Head, MemberRecord, Phase};
 use jiff::Timestamp;
 use shared_model::{
-    AppKey, ClusterName, Mode, Observation, Owner, Position, ReleaseId, RolloutName, fleet_rollout::PlanSpec,
+    AppKey, ClusterName, LocalPin, Mode, Observation, Owner, Position, ReleaseId, RolloutName,
+    fleet_rollout::PlanSpec,
 };
 use std::{collections::BTreeMap, fmt};
 
@@ -110,6 +111,8 @@ impl Link {
 pub enum Hold {
     /// The agent is ahead of the hub's store (invariant 6).
     HubBehindAgent,
+    /// The hub's store is an older copy of itself, and nobody has adopted this cluster's agent yet.
+    HubRestored,
     /// Another cluster answers under this name.
     ClusterReplaced,
     /// Two agents answer under this name.
@@ -123,6 +126,9 @@ impl fmt::Display for Hold {
         match self {
             Self::HubBehindAgent => f.write_str(
                 "its agent is ahead of the hub's store (HubBehindAgent); run `flotilla hub restore --adopt`",
+            ),
+            Self::HubRestored => f.write_str(
+                "this hub runs on a copy of its data and may have forgotten what it told the agent (HubRestored); run `flotilla hub restore --adopt`",
             ),
             Self::ClusterReplaced => f.write_str("another cluster answers under its name (ClusterReplaced)"),
             Self::DuplicateAgent => f.write_str("two agents answer under its name (DuplicateAgent)"),
@@ -218,6 +224,11 @@ impl Member {
 }
 
 impl Fleet {
+    /// Who chose another release for the seat in the cluster itself, as its agent last said.
+    pub fn pin(&self, seat: &Seat) -> Option<&LocalPin> {
+        self.observed.get(seat).filter(|seen| !seen.removed)?.pin.as_ref()
+    }
+
     /// The position after everything that the seat's agent was told or told us; `None` when the
     /// agent is ahead of the store (invariant 6, *Never backwards by accident*).
     pub fn next_position(&self, seat: &Seat) -> Option<Position> {
@@ -235,8 +246,8 @@ impl Fleet {
     }
 }
 
-/// The observation, if it is about exactly the position and release that the seat was assigned.
-/// Only such observations prove or fail anything.
+/// The observation, if it is about exactly the position and release that the seat was assigned, and
+/// not of a release chosen in the cluster itself. Only such observations prove or fail anything.
 pub(crate) fn evidence<'a>(
     assigned: &Assigned,
     observed: Option<&'a Observation>,
@@ -248,5 +259,6 @@ pub(crate) fn evidence<'a>(
             && seen.release == Some(release)
             && seen.cluster == *cluster
             && !seen.removed
+            && seen.pin.is_none()
     })
 }

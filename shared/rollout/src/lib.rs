@@ -36,7 +36,9 @@ pub use check::{Rule, Violation, check};
 pub use fleet::{ClusterState, Fleet, Hold, Line, Link, Member, Pause, Rollout, Seat};
 pub use observe::observe;
 pub use plan::plan;
-pub use record::{Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, WaveHead};
+pub use record::{
+    Adopted, Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, WaveHead,
+};
 pub use report::{Report, RolloutReport, WaveReport};
 pub use status::{application_status, status, waits_for};
 pub use step::{Change, Plan, Step, Writes, apply, apply_step};

@@ -8,7 +8,8 @@
 //!
 //! Failed: the sync failed; or `deadline` has passed since the release; or, in a wave without a
 //! deadline, the sync succeeded and the result is Degraded. With a deadline, Degraded may still mend
-//! itself. While its cluster is paused or held, or its agent only looks, a deadline stands still.
+//! itself. While its cluster is paused or held, its agent only looks, or a person pinned another
+//! release there, a deadline stands still. A pinned member is neither proven nor failed.
 
 use crate::{
     draft::Draft,
@@ -64,7 +65,7 @@ fn change<'a>(
             (draft.head(index).phase == Phase::Progressing).then(|| fail(reason))
         }
         MemberState::Released { .. } | MemberState::Failed { .. } => {
-            let stands = is_stopped(draft, &record.cluster);
+            let stands = is_stopped(draft, &record.cluster, app);
             let timed = matches!(record.state, MemberState::Released { .. });
             let counts = draft.acts(index) && draft.wave(index, wave).deadline.is_some();
             if timed && counts && record.stopped != stands {
@@ -81,12 +82,14 @@ fn change<'a>(
 }
 
 /// Whether deadlines of the cluster stand still: nothing may be done there, or nothing is.
-fn is_stopped(draft: &Draft<'_>, cluster: &ClusterName) -> bool {
-    draft.cluster(cluster).is_none_or(|cluster| {
-        cluster.hold.is_some()
-            || cluster.mode == Mode::Observe
-            || cluster.pauses.iter().any(|pause| pause.is_active(draft.now))
-    })
+fn is_stopped(draft: &Draft<'_>, cluster: &ClusterName, app: &AppKey) -> bool {
+    let pinned = draft.pin(cluster, app).is_some();
+    pinned
+        || draft.cluster(cluster).is_none_or(|cluster| {
+            cluster.hold.is_some()
+                || cluster.mode == Mode::Observe
+                || cluster.pauses.iter().any(|pause| pause.is_active(draft.now))
+        })
 }
 
 /// Why what was proven there is so no longer; `None` while nothing speaks against it.
@@ -130,6 +133,9 @@ pub(crate) fn verdict<'a>(
             }
             if draft.fleet.next_position(&(cluster.clone(), app.clone())).is_none() {
                 return Verdict::Waits(Wait::Held { cluster: cluster.clone(), hold: Hold::HubBehindAgent });
+            }
+            if let Some(pin) = draft.pin(cluster, app) {
+                return Verdict::Waits(Wait::pinned(cluster, app, pin));
             }
             let assigned = draft.assigned(cluster, app);
             let seen =

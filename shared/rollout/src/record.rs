@@ -170,6 +170,8 @@ pub enum Excuse {
     Paused,
     /// Its agent only looks (mode Observe), and the policy says to skip paused ones.
     Observing,
+    /// A person chose another release in the cluster itself; no policy is asked.
+    Pinned,
 }
 
 /// What the agent of a seat is to run now (`asg/…`).
@@ -182,6 +184,24 @@ pub struct Assigned {
     /// The last release that was proven here; at `position` when it is the one that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
+    /// Present while this is the agent's word and no rollout has taken it over yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
+}
+
+/// That an assignment is what its agent said it holds, because the hub's own store had lost it
+/// (invariant 6, *Never backwards by accident*). What was frozen before the store was found wanting never
+/// moves it; what was frozen after that, and before a person decided, only from a release known as older.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopted {
+    /// When it was adopted.
+    pub at: Timestamp,
+    /// Since when the hub knows that its store lacks something: rollouts made since then are of inputs
+    /// that it read itself.
+    pub since: Timestamp,
+    /// Whether the hub had no Application for it: then nothing of it is removed for lack of one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub orphan: bool,
 }
 
 /// What an agent is to do with an application.

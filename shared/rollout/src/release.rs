@@ -7,7 +7,8 @@
 //!
 //! Never released to: clusters that are unknown, paused, held or not connected (an order left
 //! behind for them could be carried out long after the rollout halted), agents ahead of the store,
-//! and members that wait for a person's sync.
+//! members that are pinned in their cluster, members that wait for a person's sync, and members whose
+//! release was adopted from their agent, unless it is plain that this is newer.
 
 use crate::{
     budget::{Budget, Slot, cluster_refuses},
@@ -148,10 +149,35 @@ pub(crate) fn blocked(draft: &Draft<'_>, index: usize, app: &AppKey, member: &Me
             let hold = crate::fleet::Hold::HubBehindAgent;
             return Some(Wait::Held { cluster: name.clone(), hold });
         }
+        if let Some(pin) = draft.pin(name, app) {
+            return Some(Wait::pinned(name, app, pin));
+        }
+        if let Some(wait) = adopted(draft, index, app, member) {
+            return Some(wait);
+        }
         draft.terms[index]
             .awaits_sync(member)
             .then(|| Wait::AwaitingSync { app: app.clone(), release: member.release })
     })
+}
+
+/// Why a member whose release was adopted from its agent may not be moved by this rollout.
+fn adopted(draft: &Draft<'_>, index: usize, app: &AppKey, member: &Member) -> Option<Wait> {
+    let told = draft.assigned(&member.cluster, app)?;
+    let adopted = told.adopted?;
+    let created = draft.rollout(index).created;
+    let asked = member.sync_requested == Some(member.release);
+    let running = told.running().map(|(_, release)| release);
+    let mut earlier = draft.line_of(index).start..index;
+    let is_older = running.is_some_and(|running| {
+        earlier.any(|older| {
+            let then = draft.rollout(older).members.get(app);
+            then.is_some_and(|then| then.cluster == member.cluster && then.release == running)
+        })
+    });
+    let newer = created > adopted.at || (created > adopted.since && is_older);
+    let (cluster, app) = (member.cluster.clone(), app.clone());
+    (!asked && !newer).then_some(Wait::Adopted { cluster, app, running, at: adopted.at })
 }
 
 /// Why nothing may be released to the cluster; `None` when something may.

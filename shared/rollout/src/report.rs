@@ -122,12 +122,30 @@ fn one(draft: &Draft<'_>, index: usize, wake: &mut Wake) -> RolloutReport {
             report.may_run.push((member.cluster.clone(), app.clone()));
         }
     }
+    report.notes = pins(draft, index);
     report.waits_for = waits_for;
     if head.phase == Phase::Halted && draft.terms[index].on_failure == OnFailure::Rollback {
         let note = "onFailure: Rollback acts as Halt for now; revert the commit to go back";
         report.notes.push(note.to_owned());
     }
     report
+}
+
+/// Members that count as proven and run another release, because a person chose it in their cluster.
+fn pins(draft: &Draft<'_>, index: usize) -> Vec<String> {
+    let pinned: Vec<_> = draft
+        .placed(index)
+        .filter(|(_, _, record, _)| record.state.is_proven())
+        .filter_map(|(app, member, _, _)| {
+            Some(Wait::pinned(&member.cluster, app, draft.pin(&member.cluster, app)?))
+        })
+        .collect();
+    let more = pinned.len().saturating_sub(gate::NAMED);
+    let mut notes: Vec<String> = pinned.iter().take(gate::NAMED).map(ToString::to_string).collect();
+    if more > 0 {
+        notes.push(format!("and {more} more members are pinned in their clusters"));
+    }
+    notes
 }
 
 fn waves(draft: &Draft<'_>, index: usize) -> Vec<WaveReport> {
@@ -171,6 +189,9 @@ fn waits<'a>(
         MemberState::Proven { .. } => None,
         MemberState::Waiting => Some(waiting(draft, index, app, member, record, wave, rollout)),
         MemberState::Released { .. } | MemberState::Failed { .. } => {
+            if let Some(pin) = draft.pin(&member.cluster, app) {
+                return Some(Wait::pinned(&member.cluster, app, pin));
+            }
             let verdict = proof::verdict(draft, index, app, record, wave);
             let settling = note_member(draft, index, record, wave, &verdict, wake);
             if let MemberState::Failed { reason, .. } = &record.state

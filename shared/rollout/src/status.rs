@@ -137,8 +137,8 @@ const fn urgency(wait: &Wait) -> u8 {
     match wait {
         Wait::Failed { .. } => 0,
         Wait::Held { .. } | Wait::UnknownCluster { .. } | Wait::NoWave { .. } => 1,
-        Wait::Unreachable { .. } | Wait::Paused { .. } | Wait::Observing { .. } => 2,
-        Wait::AwaitingSync { .. } | Wait::NoBaseline { .. } => 3,
+        Wait::Unreachable { .. } | Wait::Paused { .. } | Wait::Observing { .. } | Wait::Pinned { .. } => 2,
+        Wait::AwaitingSync { .. } | Wait::NoBaseline { .. } | Wait::Adopted { .. } => 3,
         Wait::Progressing { .. } | Wait::Syncing { .. } | Wait::Unreported { .. } | Wait::Settle { .. } => 4,
         Wait::Queued { .. }
         | Wait::Halted { .. }

@@ -281,18 +281,20 @@ impl Before<'_> {
             Change::Release { release, position, .. } => {
                 let proof = self.assigned.and_then(|assigned| assigned.proof);
                 let order = Order::Run { release: *release, rollout: rollout.clone(), at };
-                assigned = Some(Assigned { position: *position, order, proof });
+                assigned = Some(Assigned { position: *position, order, proof, adopted: None });
                 record.state = MemberState::Released { position: *position, at };
                 record.released = Some(at);
                 record.before = proof;
                 record.stopped = false;
             }
             Change::Adopt { position, .. } => {
-                record.state = MemberState::Released { position: *position, at }
+                record.state = MemberState::Released { position: *position, at };
+                self.take_over(&mut assigned);
             }
             Change::Prove { position, .. } => {
                 record.state = MemberState::Proven { position: *position, at };
                 record.may_run = false;
+                self.take_over(&mut assigned);
                 if let Some(assigned) = &mut assigned {
                     let known = assigned.proof.is_some_and(|proof| proof.position == *position);
                     if let (false, Some((_, release))) = (known, assigned.running()) {
@@ -314,6 +316,10 @@ impl Before<'_> {
             Change::Excuse { reason, may_run, .. } => {
                 record.excused = Some(*reason);
                 record.may_run = *may_run;
+                // What was proven does not run there: it has to show itself again.
+                if let (Excuse::Pinned, MemberState::Proven { position, at }) = (*reason, &record.state) {
+                    record.state = MemberState::Released { position: *position, at: *at };
+                }
             }
             Change::Readmit { late, .. } => {
                 record.excused = None;
@@ -338,6 +344,15 @@ impl Before<'_> {
         writes.assigned = assigned.filter(|after| self.assigned != Some(after)).map(|after| (seat, after));
         writes.record = Some((app.clone(), record));
         writes
+    }
+
+    /// What was adopted from the agent is this rollout's own from now on.
+    fn take_over(&self, assigned: &mut Option<Assigned>) {
+        if let Some(assigned) = assigned
+            && assigned.running().is_some_and(|(_, release)| release == self.member.release)
+        {
+            assigned.adopted = None;
+        }
     }
 
     /// A fresh record; failures in this rollout are not forgotten.

@@ -2,7 +2,7 @@
 
 use crate::fleet::Hold;
 use jiff::Timestamp;
-use shared_model::{AppKey, ClusterName, HealthStatus, ReleaseId, RolloutName};
+use shared_model::{AppKey, ClusterName, HealthStatus, LocalPin, ReleaseId, RolloutName};
 use std::fmt;
 
 /// What a member or a rollout waits for. `Display` is one sentence that names the cluster, gate or person.
@@ -68,6 +68,30 @@ pub enum Wait {
         acknowledged: bool,
         /// Whether it was paused in the cluster itself.
         local: bool,
+    },
+    /// A person chose another release for it in the cluster itself.
+    Pinned {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The member.
+        app: AppKey,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+        /// Since when, by the agent's clock.
+        since: Timestamp,
+    },
+    /// What it runs was adopted from its agent after the hub lost its own word of it, and may be newer.
+    Adopted {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The member.
+        app: AppKey,
+        /// What runs there; `None` when the agent had removed it.
+        running: Option<ReleaseId>,
+        /// When it was adopted.
+        at: Timestamp,
     },
     /// Its cluster must not be told anything.
     Held {
@@ -177,6 +201,14 @@ pub enum Wait {
     },
 }
 
+impl Wait {
+    /// That of a pinned member.
+    pub(crate) fn pinned(cluster: &ClusterName, app: &AppKey, pin: &LocalPin) -> Self {
+        let LocalPin { reason, by, at } = pin.clone();
+        Self::Pinned { cluster: cluster.clone(), app: app.clone(), reason, by, since: at }
+    }
+}
+
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -231,6 +263,26 @@ impl fmt::Display for Wait {
                 let silent = if *acknowledged || *local { "" } else { " (not acknowledged yet)" };
                 write!(f, "{cluster} is paused{place} by {by}{until}{}{silent}", Reason(reason))
             }
+            Self::Pinned { cluster, app, reason, by, since } => {
+                let by = if by.is_empty() { "a person" } else { by };
+                write!(
+                    f,
+                    "{app} is pinned in {cluster} itself by {by} since {}{}; `flotilla-agent unpin {app}` there lifts it",
+                    second(*since),
+                    Reason(reason)
+                )
+            }
+            Self::Adopted { cluster, app, running: Some(release), at } => write!(
+                f,
+                "{cluster} runs {} of {app}, adopted {}, which no rollout here ships: the next commit moves it, or a person's `flotilla app sync`",
+                release.0.short(),
+                second(*at)
+            ),
+            Self::Adopted { cluster, app, running: None, at } => write!(
+                f,
+                "{app} was removed from {cluster} before the hub was restored (adopted {}): delete the Application, or have it back with `flotilla app sync`",
+                second(*at)
+            ),
             Self::Halted { wave, member, cluster, reason } => {
                 let member = member.as_ref().map(|member| format!(": {member}")).unwrap_or_default();
                 let cluster = cluster.as_ref().map(|cluster| format!(" on {cluster}")).unwrap_or_default();

@@ -109,11 +109,12 @@ fn occupy<'a>(
 }
 
 /// A member whose agent was told to run its very release before needs nothing written: it is proven
-/// if it was proven there and did not fail since, or else waits to be.
+/// if it was proven there and did not fail since, or else waits to be. One that is pinned in its cluster
+/// does not run it now.
 pub(crate) fn settle_in(draft: &mut Draft<'_>, index: usize) {
     let mut changes = Vec::new();
     for (app, member, record, _) in draft.placed(index) {
-        if record.state != MemberState::Waiting {
+        if record.state != MemberState::Waiting || draft.pin(&member.cluster, app).is_some() {
             continue;
         }
         let Some(assigned) = draft.assigned(&member.cluster, app) else { continue };

@@ -79,3 +79,33 @@ fn what_the_hub_decided_is_kept_and_the_version_is_that_of_the_newest_part() {
     assert_eq!(status["operationState"]["phase"], "Succeeded");
     assert_eq!(status["reconciledAt"], "1970-01-01T00:00:00Z");
 }
+
+#[test]
+fn a_pin_and_what_the_agent_leaves_out_are_conditions() {
+    use shared_model::LocalPin;
+    let decided = json!({
+        "cluster": "eu-1", "target": {"release": release("b")},
+        "conditions": [{"type": "UnsupportedFields", "message": "spec.x has no effect yet"}],
+    });
+    let pin = LocalPin { reason: "INC-9".into(), by: "ben".into(), at: jiff::Timestamp::UNIX_EPOCH };
+    let observation = Observation {
+        pin: Some(pin),
+        unsupported: vec!["jq paths".into(), "a hydrator".into()],
+        ..seen(Some(release("b")), SyncState::Synced)
+    };
+    let status = shown(Some(decided), Some(observation))["status"].clone();
+    let said = "pinned in eu-1 itself by ben since 1970-01-01T00:00:00Z: INC-9; nothing new reaches it until \
+                `flotilla-agent unpin argocd/web` is run there";
+    assert_eq!(
+        status["conditions"],
+        json!([
+            {"type": "UnsupportedFields", "message": "spec.x has no effect yet"},
+            {"type": "PinnedInCluster", "message": said, "lastTransitionTime": "1970-01-01T00:00:00Z"},
+            {"type": "UnsupportedInCluster", "message": "the cluster's agent leaves out: jq paths; a hydrator"},
+        ])
+    );
+    // Whatever its content, it is not what the hub's order says.
+    assert_eq!(status["sync"]["status"], "OutOfSync");
+    assert_eq!(status["operationState"], json!({"phase": "Succeeded", "message": said}));
+    assert_eq!(status["pin"]["by"], "ben");
+}

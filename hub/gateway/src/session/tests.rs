@@ -20,11 +20,16 @@ fn release(text: &str) -> ReleaseId {
 
 fn run(generation: u64, text: &str) -> Assigned {
     let order = Order::Run { release: release(text), rollout: shared_model::RolloutName::new("r"), at: NOW };
-    Assigned { position: at(generation), order, proof: None }
+    Assigned { position: at(generation), order, proof: None, adopted: None }
 }
 
 fn remove(generation: u64) -> Assigned {
-    Assigned { position: at(generation), order: Order::Remove { cascade: true, at: NOW }, proof: None }
+    Assigned {
+        position: at(generation),
+        order: Order::Remove { cascade: true, at: NOW },
+        proof: None,
+        adopted: None,
+    }
 }
 
 fn held(name: &str, generation: u64, text: &str) -> v1::Held {
@@ -75,6 +80,7 @@ fn told(session: &mut Session) -> Vec<String> {
             }
             Action::Observe(observations) => format!("observe {}", observations.len()),
             Action::Arrived => "arrived".to_owned(),
+            Action::Facts(facts) => format!("facts {}", facts.kubernetes_version),
             Action::Events(events, dropped) => format!("events {} dropped={dropped}", events.len()),
             Action::End(reason) => format!("end: {reason}"),
         });

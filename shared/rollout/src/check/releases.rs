@@ -59,6 +59,12 @@ pub(super) fn judge(
     {
         say(rule, message);
     }
+    if let Some(message) = adopted(view, app, cluster) {
+        say(Rule::NeverBackwards, message);
+    }
+    if view.is_pinned(app, cluster) {
+        say(Rule::Pause, format!("{app} is pinned in {cluster} and would be released to"));
+    }
     if view.rollout.head.phase == Phase::Halted || view.rollout.head.halted.is_some() {
         say(Rule::Halt, format!("{app} would be released although the rollout halted"));
     }
@@ -117,13 +123,31 @@ fn left_alone(view: &View<'_>, cluster: &ClusterName) -> Option<Broken> {
     }
     match &state.hold {
         None => None,
-        Some(Hold::HubBehindAgent) => {
+        Some(Hold::HubBehindAgent | Hold::HubRestored) => {
             Some((Rule::NeverBackwards, format!("the agent of {cluster} is ahead of the store")))
         }
         Some(hold @ (Hold::ClusterReplaced | Hold::DuplicateAgent | Hold::Other(_))) => {
             Some((Rule::Pause, format!("{cluster} must not be told anything: {hold}")))
         }
     }
+}
+
+/// What was adopted from an agent is moved by what came after, or by a person.
+fn adopted(view: &View<'_>, app: &AppKey, cluster: &ClusterName) -> Option<String> {
+    let told = view.fleet.assigned.get(&(cluster.clone(), app.clone()))?;
+    let adopted = told.adopted?;
+    let member = &view.rollout.members[app];
+    let after = view.rollout.created > adopted.at || member.sync_requested == Some(member.release);
+    let known_before = view.fleet.lines[view.owner]
+        .rollouts
+        .iter()
+        .filter(|rollout| rollout.sequence < view.rollout.sequence)
+        .filter_map(|rollout| rollout.members.get(app))
+        .any(|then| then.cluster == *cluster && Some(then.release) == told.running().map(|(_, runs)| runs));
+    let may = after || (view.rollout.created > adopted.since && known_before);
+    (!may).then(|| {
+        format!("{app} on {cluster} was adopted from its agent and would be moved by what may be older")
+    })
 }
 
 /// A baseline is for joiners with nothing to run, from an earlier rollout that got that far.

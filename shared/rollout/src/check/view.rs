@@ -53,6 +53,12 @@ impl<'a> View<'a> {
         })
     }
 
+    /// Whether a person chose a release for the seat in the cluster itself.
+    pub(super) fn is_pinned(&self, app: &AppKey, cluster: &ClusterName) -> bool {
+        let seen = self.fleet.observed.get(&(cluster.clone(), app.clone()));
+        seen.is_some_and(|seen| seen.pin.is_some() && !seen.removed)
+    }
+
     /// How many of a wave hold its slots: by this rollout, and by older ones.
     pub(super) fn holders(&self, wave: usize) -> (usize, usize) {
         let unproven = self
@@ -133,7 +139,8 @@ impl<'a> View<'a> {
             let trusted = cluster.hold.is_none() && cluster.mode == Mode::Enforce;
             let ours = (seen.position, seen.release) == (told.0, Some(told.1))
                 && record.state.position() == Some(told.0)
-                && record.wave.is_some();
+                && record.wave.is_some()
+                && seen.pin.is_none();
             let released = matches!(record.state, MemberState::Released { .. }) && record.failures == 0;
             (trusted && ours && released && !record.stopped && seen.phase == SyncPhase::Failed).then_some(app)
         })
@@ -148,6 +155,9 @@ impl<'a> View<'a> {
         };
         if told.running() != Some((position, member.release)) {
             return Some("its agent is told to run something else".to_owned());
+        }
+        if self.is_pinned(app, &member.cluster) {
+            return Some("a person chose another release in its cluster".to_owned());
         }
         let state = member.current().map(|record| &record.state);
         if state == Some(&MemberState::Waiting) && !self.is_unproven(app, &member.cluster) {
@@ -190,6 +200,7 @@ impl<'a> View<'a> {
     ) -> bool {
         let Some(state) = self.fleet.clusters.get(cluster) else { return false };
         match reason {
+            Excuse::Pinned => true,
             Excuse::Paused => policy.paused == WaitOrSkip::Skip && self.is_paused(cluster),
             Excuse::Observing => policy.paused == WaitOrSkip::Skip && state.mode == Mode::Observe,
             Excuse::Unreachable => {

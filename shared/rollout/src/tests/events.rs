@@ -105,6 +105,22 @@ pub(crate) enum Event {
     Ahead {
         cluster: &'static str,
     },
+    /// A person rolls the cluster's applications back there, and the agent says so if it can.
+    Pin {
+        cluster: &'static str,
+    },
+    /// The person lets the hub decide again.
+    Unpin {
+        cluster: &'static str,
+    },
+    /// The hub's store lost what the agent was told last: another release, at positions it does not know.
+    Forget {
+        cluster: &'static str,
+    },
+    /// A person takes the agent's releases as truth.
+    Adopt {
+        cluster: &'static str,
+    },
     /// The hub dies after so many steps of the next plan.
     Crash {
         after: usize,
@@ -164,7 +180,10 @@ impl Stage {
             Event::Replay { back } if !self.log.is_empty() => {
                 let index = self.log.len() - 1 - back % self.log.len();
                 let report = self.log[index].clone();
-                if there(world, report.cluster.as_str()) {
+                // What is pinned is what the agent says last.
+                let seat = (report.cluster.clone(), report.application.clone());
+                let stale = report.pin.is_some() && !world.pins.contains_key(&seat);
+                if there(world, report.cluster.as_str()) && !stale {
                     world.receive(report);
                 }
             }
@@ -181,6 +200,8 @@ impl Stage {
                 }
             }
             Event::Ahead { cluster } if there(world, cluster) => ahead(world, cluster),
+            Event::Forget { cluster } if there(world, cluster) => world.forget(cluster),
+            Event::Adopt { cluster } if there(world, cluster) => world.adopt(cluster),
             Event::Join { cluster, ring } => {
                 world.cluster(cluster).labels.insert("ring".into(), (*ring).into());
                 world.refresh();
@@ -193,6 +214,14 @@ impl Stage {
             Event::Sync { cluster } => sync(world, cluster),
             Event::Wait { seconds } => world.now += Duration::from_secs(*seconds),
             Event::Back2Past { seconds } => world.now -= Duration::from_secs(*seconds),
+            Event::Pin { cluster } if there(world, cluster) => {
+                world.pin(cluster);
+                self.report(cluster, SyncPhase::Succeeded, HealthStatus::Healthy);
+            }
+            Event::Unpin { cluster } if there(world, cluster) => {
+                world.unpin(cluster);
+                self.report(cluster, SyncPhase::Running, HealthStatus::Progressing);
+            }
             Event::Crash { after } => self.crash = Some(*after),
             _ => change_cluster(world, event),
         }
@@ -322,9 +351,16 @@ pub(crate) fn event() -> BoxedStrategy<Event> {
             1 => Event::Remove { cluster },
             _ => Event::Roam { cluster },
         }),
+        2 => (cluster(), prop::bool::weighted(0.6)).prop_map(|(cluster, pins)| {
+            if pins { Event::Pin { cluster } } else { Event::Unpin { cluster } }
+        }),
         1 => prop::bool::weighted(0.2).prop_flat_map(|ahead| cluster().prop_map(move |cluster| {
             if ahead { Event::Ahead { cluster } } else { Event::Back { cluster } }
         })),
+        1 => (cluster(), 0..3_u8).prop_map(|(cluster, kind)| match kind {
+            0 => Event::Forget { cluster },
+            _ => Event::Adopt { cluster },
+        }),
         1 => (cluster(), ring()).prop_map(|(cluster, ring)| Event::Join { cluster, ring }),
     ]
     .boxed()

@@ -67,6 +67,7 @@ fn end_well(mut stage: Stage, mut oracle: Oracle, onlooker: &mut impl Onlooker) 
         state.hold = None;
         state.mode = Mode::Enforce;
     }
+    stage.world.pins.clear();
     stage.world.fleet.max_per_cluster = None;
     let mut report = Report::default();
     for _ in 0..40 {
@@ -84,6 +85,7 @@ fn end_well(mut stage: Stage, mut oracle: Oracle, onlooker: &mut impl Onlooker) 
             Wait::NothingProven { .. }
             | Wait::Halted { .. }
             | Wait::AwaitingSync { .. }
+            | Wait::Adopted { .. }
             | Wait::NoWave { .. } => true,
             Wait::Budget { max_update, .. } => *max_update == 0,
             Wait::WaveNotOpen { waits_for, .. } | Wait::NoBaseline { waits_for, .. } => {
@@ -98,7 +100,7 @@ fn end_well(mut stage: Stage, mut oracle: Oracle, onlooker: &mut impl Onlooker) 
             Phase::Queued => assert!(matches!(rollout.waits_for, Some(Wait::Queued { .. }))),
             Phase::Progressing | Phase::Superseded => {
                 let stuck = rollout.waits.values().any(|wait| {
-                    matches!(wait, Wait::AwaitingSync { .. })
+                    matches!(wait, Wait::AwaitingSync { .. } | Wait::Adopted { .. })
                         || matches!(wait, Wait::Budget { max_update: 0, .. })
                 });
                 let why = rollout.waits_for.as_ref().unwrap();
@@ -269,6 +271,52 @@ impl Onlooker for Pause {
     }
 }
 
+/// What a person chose in a cluster is left alone: nothing is released, proven or failed there, and what
+/// was proven before does not open a gate.
+struct Pins;
+
+impl Onlooker for Pins {
+    fn step(&mut self, stage: &Stage, _: &Oracle, before: &Fleet, step: &Step) {
+        let rollout = members(stage, step);
+        let pinned = |app: &shared_model::AppKey| {
+            let cluster = &rollout.members[app].cluster;
+            before.pin(&(cluster.clone(), app.clone())).is_some()
+        };
+        match &step.change {
+            Change::Release { app, .. } | Change::Prove { app, .. } | Change::Fail { app, .. } => {
+                assert!(!pinned(app), "{app} is pinned: {:?}", step.change);
+            }
+            Change::Pass { wave } => {
+                let was = before.lines[&step.owner].get(&step.rollout).unwrap();
+                for (app, member) in &was.members {
+                    let record = member.current().filter(|record| record.wave == Some(*wave));
+                    let counts = record.is_some_and(|record| record.state.is_proven() && !record.late);
+                    assert!(!(counts && pinned(app)), "{app} is pinned and counts as proven");
+                }
+            }
+            Change::Excuse { app, reason: crate::Excuse::Pinned, .. } => assert!(pinned(app)),
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, stage: &Stage, _: &Oracle, _: &Plan, report: &Report) {
+        for ((owner, name), listed) in &report.rollouts {
+            let rollout = stage.world.fleet.lines[owner].get(name).unwrap();
+            for (app, member) in &rollout.members {
+                let Some(record) = member.current() else { continue };
+                let seat = (member.cluster.clone(), app.clone());
+                let pinned = stage.world.fleet.pin(&seat).is_some();
+                let proven = record.state.is_proven();
+                let slot = record.excused == Some(crate::Excuse::Pinned);
+                assert!(!slot || pinned, "{app} is excused and nobody pinned it");
+                if pinned && record.state.position().is_some() && !proven {
+                    assert!(matches!(listed.waits[app], Wait::Pinned { .. }), "{:?}", listed.waits[app]);
+                }
+            }
+        }
+    }
+}
+
 struct NeverBackwards;
 
 impl Onlooker for NeverBackwards {
@@ -279,6 +327,11 @@ impl Onlooker for NeverBackwards {
         }
         let Change::Release { app, cluster, position, .. } = &step.change else { return };
         let seat = (cluster.clone(), app.clone());
+        if let Some(adopted) = before.assigned.get(&seat).and_then(|told| told.adopted) {
+            let rollout = members(stage, step);
+            let asked = rollout.members[app].sync_requested == Some(rollout.members[app].release);
+            assert!(asked || rollout.created > adopted.since, "{app} is moved by what is older");
+        }
         assert!(
             oracle.told.get(&seat).is_none_or(|told| told < position),
             "{app} was told {position} before"
@@ -429,6 +482,11 @@ proptest! {
     #[test]
     fn pause(story in story()) {
         play(story, &mut Pause);
+    }
+
+    #[test]
+    fn pins(story in story()) {
+        play(story, &mut Pins);
     }
 
     #[test]

@@ -29,6 +29,7 @@ struct Seen {
     since: Option<Timestamp>,
     at: Timestamp,
     phase: SyncPhase,
+    pinned: bool,
 }
 
 impl Oracle {
@@ -40,8 +41,9 @@ impl Oracle {
         self.told.retain(|seat, _| !gone(seat));
         self.proven.retain(|(seat, _)| !gone(seat));
         for (seat, report) in &fleet.observed {
-            let healthy =
-                report.phase == SyncPhase::Succeeded && report.health.status == HealthStatus::Healthy;
+            let healthy = report.pin.is_none()
+                && report.phase == SyncPhase::Succeeded
+                && report.health.status == HealthStatus::Healthy;
             let before = self.seen.get(seat).copied();
             let at = report.received_at;
             let kept = before
@@ -50,7 +52,8 @@ impl Oracle {
             assert!(before.is_none_or(|seen| seen.position <= report.position), "an older report was kept");
             let since = healthy.then_some(kept.unwrap_or(at));
             let (position, release, phase) = (report.position, report.release, report.phase);
-            self.seen.insert(seat.clone(), Seen { position, release, since, at, phase });
+            let pinned = report.pin.is_some();
+            self.seen.insert(seat.clone(), Seen { position, release, since, at, phase, pinned });
         }
     }
 
@@ -70,7 +73,9 @@ impl Oracle {
     }
 
     pub(crate) fn reported_failure(&self, seat: &Seat, position: Position) -> bool {
-        self.seen.get(seat).is_some_and(|seen| seen.position == position && seen.phase == SyncPhase::Failed)
+        self.seen
+            .get(seat)
+            .is_some_and(|seen| seen.position == position && seen.phase == SyncPhase::Failed && !seen.pinned)
     }
 
     /// Notes what a step did.

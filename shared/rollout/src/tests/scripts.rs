@@ -68,6 +68,9 @@ scripts! {
     a_cluster_has_its_own_limit_across_applications
     observing_held_and_unknown_clusters_are_named
     an_empty_wave_of_a_policy_holds_and_an_empty_fleet_says_so
+    a_pinned_member_is_excused_by_name_and_holds_no_slot
+    a_pinned_canary_proves_nothing
+    what_was_adopted_is_moved_by_what_came_after_only
 }
 
 fn play(world: &mut World, line: &str, out: &mut String) {
@@ -125,6 +128,10 @@ fn play(world: &mut World, line: &str, out: &mut String) {
         "observe" => world.cluster(words[0]).mode = Mode::Observe,
         "enforce" => world.cluster(words[0]).mode = Mode::Enforce,
         "hold" => world.cluster(words[0]).hold = Some(Hold::ClusterReplaced),
+        "forget" => world.forget(words[0]),
+        "adopt" => world.adopt(words[0]),
+        "pin" => world.pin(words[0]),
+        "unpin" => world.unpin(words[0]),
         "sync" => {
             let name = ClusterName::new(words[0]);
             for (_, app) in world.seats(&name) {

@@ -2,13 +2,13 @@
 //! between (membership recomputed from frozen inputs, plans applied step by step).
 
 use crate::{
-    ClusterState, Fleet, Link, Member, Order, Pause, Plan, Report, Rollout, Seat, apply_step, check, observe,
-    plan,
+    Adopted, Assigned, ClusterState, Fleet, Link, Member, Order, Pause, Plan, Report, Rollout, Seat,
+    apply_step, check, observe, plan,
 };
 use jiff::Timestamp;
 use shared_model::{
-    AppKey, ClusterName, Digest, Health, HealthStatus, Observation, Owner, OwnerKind, Position, ReleaseId,
-    RolloutName, SyncPhase, SyncState, fleet_rollout::PlanSpec,
+    AppKey, ClusterName, Digest, Health, HealthStatus, LocalPin, Observation, Owner, OwnerKind, Position,
+    ReleaseId, RolloutName, SyncPhase, SyncState, fleet_rollout::PlanSpec,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +46,8 @@ pub(crate) struct World {
     /// What each agent was last told.
     pub(crate) agents: BTreeMap<Seat, (Position, ReleaseId)>,
     pub(crate) sync_requests: BTreeMap<AppKey, ReleaseId>,
+    /// What people chose in the clusters themselves.
+    pub(crate) pins: BTreeMap<Seat, ReleaseId>,
 }
 
 pub(crate) fn start() -> Timestamp {
@@ -75,6 +77,7 @@ impl World {
             releases: BTreeMap::new(),
             agents: BTreeMap::new(),
             sync_requests: BTreeMap::new(),
+            pins: BTreeMap::new(),
         }
     }
 
@@ -116,6 +119,11 @@ impl World {
             told.order = Order::Remove { cascade: true, at };
         }
         self.agents.remove(seat);
+        // A pin goes before its application does.
+        self.pins.remove(seat);
+        if let Some(seen) = self.fleet.observed.get_mut(seat) {
+            seen.pin = None;
+        }
     }
 
     pub(crate) fn cluster(&mut self, name: &str) -> &mut ClusterState {
@@ -127,12 +135,57 @@ impl World {
         self.cluster(name).pauses.push(pause);
     }
 
+    /// A person rolls the cluster's applications back, in the cluster, and the hub hears of it.
+    pub(crate) fn pin(&mut self, name: &str) {
+        let cluster = ClusterName::new(name);
+        for seat in self.seats(&cluster) {
+            if let Some((_, running)) = self.agents.get(&seat) {
+                let before = self.releases.keys().find(|release| *release != running);
+                self.pins.insert(seat, *before.unwrap_or(running));
+            }
+        }
+    }
+
+    /// The hub's store is older than what its agents were told: these run another release.
+    pub(crate) fn forget(&mut self, name: &str) {
+        for seat in self.seats(&ClusterName::new(name)) {
+            let Some((position, running)) = self.agents.get(&seat).copied() else { continue };
+            let other = self.releases.keys().find(|release| **release != running).copied();
+            let position = Position { generation: position.generation + 5, ..position };
+            self.agents.insert(seat.clone(), (position, other.unwrap_or(running)));
+            let report = self.observation(&seat, SyncPhase::Succeeded, HealthStatus::Healthy);
+            self.receive(report.expect("the agent has an assignment"));
+        }
+    }
+
+    /// What control does for `hub restore --adopt`: where the agent holds something else, its word counts.
+    pub(crate) fn adopt(&mut self, name: &str) {
+        let at = self.now;
+        for seat in self.seats(&ClusterName::new(name)) {
+            let Some((position, release)) = self.agents.get(&seat).copied() else { continue };
+            let known = self.fleet.assigned.get(&seat).map(|told| (told.position, told.running()));
+            if known.is_some_and(|(told, running)| told > position || running == Some((position, release))) {
+                continue;
+            }
+            self.fleet.incarnation = self.fleet.incarnation.max(position.incarnation + 1);
+            let order = Order::Run { release, rollout: RolloutName::new("adopted"), at };
+            let adopted = Some(Adopted { at, since: at - std::time::Duration::from_secs(30), orphan: false });
+            let assigned = Assigned { position, order, proof: None, adopted };
+            self.fleet.assigned.insert(seat, assigned);
+        }
+    }
+
+    pub(crate) fn unpin(&mut self, name: &str) {
+        self.pins.retain(|seat, _| seat.0.as_str() != name);
+    }
+
     pub(crate) fn leave(&mut self, name: &str) {
         let name = ClusterName::new(name);
         self.fleet.clusters.remove(&name);
         self.fleet.assigned.retain(|seat, _| seat.0 != name);
         self.fleet.observed.retain(|seat, _| seat.0 != name);
         self.agents.retain(|seat, _| seat.0 != name);
+        self.pins.retain(|seat, _| seat.0 != name);
         self.refresh();
     }
 
@@ -199,7 +252,7 @@ impl World {
             return;
         }
         for seat in self.seats(cluster) {
-            let Some(told) = self.fleet.assigned.get(&seat).and_then(crate::Assigned::running) else {
+            let Some(told) = self.fleet.assigned.get(&seat).and_then(Assigned::running) else {
                 continue;
             };
             let known = self.agents.entry(seat).or_insert(told);
@@ -215,6 +268,8 @@ impl World {
         health: HealthStatus,
     ) -> Option<Observation> {
         let (position, release) = self.agents.get(seat).copied()?;
+        let pinned = self.pins.get(seat).copied();
+        let release = pinned.unwrap_or(release);
         Some(Observation {
             application: seat.1.clone(),
             cluster: seat.0.clone(),
@@ -228,7 +283,7 @@ impl World {
             resources: Vec::new(),
             healed: 0,
             removed: false,
-            pin: None,
+            pin: pinned.map(|_| LocalPin { reason: "INC-9".into(), by: "ben".into(), at: start() }),
             unsupported: Vec::new(),
             received_at: Timestamp::UNIX_EPOCH,
             healthy_since: None,

@@ -3,13 +3,13 @@
 use crate::{
     cluster::{self, Cluster, Facts},
     engine::Ceiling,
-    journal::{self, Identity, Journal},
+    journal::{self, Identity, Journal, Place},
     link::{self, Identities},
     shell::{self, Shell},
 };
 use shared_model::{ClusterName, JoinToken};
 use shared_runtime::{Backoff, Tasks};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// What an agent is told by its operator.
@@ -17,10 +17,10 @@ use tokio::sync::mpsc;
 pub struct Config {
     /// The hub's agent port, `HOST:PORT`.
     pub hub: String,
-    /// Needed for the first start on a data folder; ignored once it was used.
+    /// Needed for the first start on a place; ignored once it was used.
     pub token: Option<JoinToken>,
-    /// The folder for everything the agent keeps; made if it is absent.
-    pub data_dir: PathBuf,
+    /// Where everything is that the agent keeps; made if it is absent.
+    pub place: Place,
     /// What nobody may change through this agent.
     pub ceiling: Ceiling,
 }
@@ -29,7 +29,7 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The journal cannot be used.
-    #[error("the data folder cannot be used: {0}")]
+    #[error("what the agent keeps cannot be used: {0}")]
     Journal(#[from] journal::Error),
     /// The cluster cannot be used.
     #[error(transparent)]
@@ -42,14 +42,13 @@ pub enum Error {
         "this agent has not joined a hub yet: give it --token, as printed by `flotilla cluster token --name NAME`"
     )]
     NoToken,
-    /// The data folder was made for another cluster.
+    /// The place was made for another cluster.
     #[error(
-        "{} belongs to an agent of another cluster ({cluster}): nothing was done; use another --data-dir, or the kubeconfig of that cluster",
-        data_dir.display()
+        "{place} belongs to an agent of another cluster ({cluster}): nothing was done; use another --data-dir, or the kubeconfig of that cluster"
     )]
     OtherCluster {
-        /// The folder.
-        data_dir: PathBuf,
+        /// Where it is.
+        place: String,
         /// The cluster's name on its hub.
         cluster: String,
     },
@@ -80,13 +79,13 @@ impl Agent {
     }
 
     async fn start(config: Config, cluster: Cluster, tasks: &Tasks) -> Result<Self, Error> {
-        let folder = config.data_dir.clone();
-        let journal = Arc::new(blocking(move || Journal::open(&folder)).await?);
+        let place = config.place.clone();
+        let journal = Arc::new(blocking(move || Journal::open(&place)).await?);
         let facts = facts(&cluster).await?;
         let identity = identity(&config, &journal, &facts).await?;
         let name = ClusterName::new(identity.cluster.clone());
         let hub = config.hub;
-        tracing::info!(cluster = %name, hub, data_dir = %config.data_dir.display(), kubernetes = facts.version, "the agent starts");
+        tracing::info!(cluster = %name, hub, journal = %config.place, kubernetes = facts.version, "the agent starts");
         let (told, news) = mpsc::channel(64);
         let identities = Identities::new(identity, Arc::clone(&journal));
         let deps = shell::Deps {
@@ -141,7 +140,7 @@ async fn identity(config: &Config, journal: &Arc<Journal>, facts: &Facts) -> Res
     if let Some(kept) = &kept
         && kept.cluster_uid != facts.uid
     {
-        return Err(Error::OtherCluster { data_dir: config.data_dir.clone(), cluster: kept.cluster.clone() });
+        return Err(Error::OtherCluster { place: config.place.to_string(), cluster: kept.cluster.clone() });
     }
     let joined = match (&config.token, kept) {
         (None, None) => return Err(Error::NoToken),

@@ -1,6 +1,6 @@
 //! The command line: the only reader of flags and environment.
 
-use agent::{LocalPause, Protected};
+use agent::{LocalPause, Place, Protected};
 use anyhow::{Context as _, bail};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use shared_model::{JoinToken, parse_duration};
@@ -43,6 +43,12 @@ enum Command {
     Resume(Folder),
     /// Show how the cluster's applications stand; works without the hub and without the cluster
     Status(Folder),
+    /// List the orders that applications can be taken back to; works without the hub and without Git
+    History(HistoryOptions),
+    /// Run an earlier order of an application until it is released; works without the hub and without Git
+    Rollback(RollbackOptions),
+    /// Release an application that was taken back: its newest order runs again
+    Unpin(UnpinOptions),
 }
 
 /// How to run.
@@ -83,6 +89,39 @@ struct PauseOptions {
     reason: String,
 }
 
+#[derive(Debug, Group)]
+pub(crate) struct HistoryOptions {
+    /// The application, as NAMESPACE/NAME or NAME; all of them when it is left out
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+#[derive(Debug, Group)]
+struct RollbackOptions {
+    /// The application, as NAMESPACE/NAME or NAME
+    #[arg(value_name = "APP")]
+    app: String,
+    /// The number of the order, as `flotilla-agent history` shows it; the last one of another release when it is left out
+    #[arg(long, value_name = "N")]
+    to: Option<u64>,
+    /// Why, for the people who meet it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct UnpinOptions {
+    /// The application, as NAMESPACE/NAME or NAME
+    #[arg(value_name = "APP")]
+    pub(crate) app: String,
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
 #[derive(Debug, Clone, Group)]
 pub(crate) struct Log {
     /// What to log, e.g. info,agent=debug
@@ -116,6 +155,19 @@ pub(crate) enum Action {
     Pause(Pause),
     Resume(Folder),
     Status(Folder),
+    History(HistoryOptions),
+    Rollback(Rollback),
+    Unpin(UnpinOptions),
+}
+
+/// An application is to be taken back.
+#[derive(Debug)]
+pub(crate) struct Rollback {
+    pub(crate) folder: Folder,
+    pub(crate) app: String,
+    pub(crate) to: Option<u64>,
+    pub(crate) reason: String,
+    pub(crate) by: String,
 }
 
 /// A pause of the cluster itself.
@@ -132,13 +184,21 @@ impl Args {
         match self.command {
             None => Action::Run(self.run),
             Some(Command::Pause(PauseOptions { folder, length, reason })) => {
-                let by = env::var("USER").unwrap_or_default();
-                Action::Pause(Pause { folder, length, reason, by })
+                Action::Pause(Pause { folder, length, reason, by: user() })
             }
             Some(Command::Resume(folder)) => Action::Resume(folder),
             Some(Command::Status(folder)) => Action::Status(folder),
+            Some(Command::History(history)) => Action::History(history),
+            Some(Command::Rollback(RollbackOptions { app, to, reason, folder })) => {
+                Action::Rollback(Rollback { folder, app, to, reason, by: user() })
+            }
+            Some(Command::Unpin(unpin)) => Action::Unpin(unpin),
         }
     }
+}
+
+fn user() -> String {
+    env::var("USER").unwrap_or_default()
 }
 
 impl Pause {
@@ -170,8 +230,12 @@ impl RunOptions {
         Some(told.trim().to_owned())
     }
 
-    /// The data folder for this cluster.
-    pub(crate) fn data_dir(&self) -> anyhow::Result<PathBuf> {
+    /// Where everything is kept for this cluster.
+    pub(crate) fn place(&self) -> anyhow::Result<Place> {
+        Ok(Place::Folder(self.data_dir()?))
+    }
+
+    fn data_dir(&self) -> anyhow::Result<PathBuf> {
         match (&self.folder.data_dir, &self.kubeconfig) {
             (Some(folder), _) => Ok(folder.clone()),
             (None, None) => Ok(PathBuf::from(IN_CLUSTER_FOLDER)),
@@ -189,8 +253,12 @@ impl RunOptions {
 }
 
 impl Folder {
-    /// The data folder of an agent that has run: the one given, or the only one there is.
-    pub(crate) fn find(&self) -> anyhow::Result<PathBuf> {
+    /// The journal of an agent that has run: in the folder given, or in the only one there is.
+    pub(crate) fn place(&self) -> anyhow::Result<Place> {
+        Ok(Place::Folder(self.find()?))
+    }
+
+    fn find(&self) -> anyhow::Result<PathBuf> {
         if let Some(folder) = &self.data_dir {
             return Ok(folder.clone());
         }
@@ -244,7 +312,12 @@ mod tests {
             }
             Ok(Action::Pause(pause)) => format!("pause {:?} {}", pause.length, pause.reason),
             Ok(Action::Resume(_)) => "resume".to_owned(),
-            Ok(Action::Status(folder)) => format!("status {:?}", folder.find().unwrap()),
+            Ok(Action::Status(folder)) => format!("status in {}", folder.place().unwrap()),
+            Ok(Action::History(history)) => format!("history {:?}", history.app),
+            Ok(Action::Rollback(Rollback { app, to, reason, .. })) => {
+                format!("rollback {app} {to:?} {reason}")
+            }
+            Ok(Action::Unpin(unpin)) => format!("unpin {}", unpin.app),
             Err(error) => error.kind().to_string(),
         };
         assert_eq!(found, expect, "{line}");
@@ -260,7 +333,13 @@ mod tests {
         check("flotilla-agent --kubeconfig k --hub h:1", "run h:1 Ok(None)");
         check("flotilla-agent pause --for 2h --reason INC-7", "pause Some(7200s) INC-7");
         check("flotilla-agent resume --data-dir d", "resume");
-        check("flotilla-agent status --data-dir d", "status \"d\"");
+        check("flotilla-agent status --data-dir d", "status in the data folder d");
+        check("flotilla-agent history", "history None");
+        check("flotilla-agent history web --data-dir d", "history Some(\"web\")");
+        check("flotilla-agent rollback argocd/web", "rollback argocd/web None ");
+        check("flotilla-agent rollback web --to 3 --reason INC-7", "rollback web Some(3) INC-7");
+        check("flotilla-agent rollback", "one or more required arguments were not provided");
+        check("flotilla-agent unpin web", "unpin web");
         check("flotilla-agent pause --for soon", "invalid value for one of the arguments");
     }
 }

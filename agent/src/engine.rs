@@ -190,7 +190,8 @@ impl Engine {
         for error in &restored.damaged {
             tracing::error!(%error, "a record of the journal was lost");
         }
-        let lost = restored.apps.iter().any(|app| app.inventory.is_none());
+        // An order that was lost had an inventory, and may have it still.
+        let lost = !restored.damaged.is_empty() || restored.apps.iter().any(|app| app.inventory.is_none());
         let mut engine = Self {
             known,
             apps: BTreeMap::new(),

@@ -26,7 +26,10 @@ pub mod status;
 pub use agent::{Agent, Config, Error};
 pub use cluster::{Cluster, Error as ClusterError, context_of};
 pub use engine::{Ceiling, NotProtectable, Protected};
-pub use journal::{Error as JournalError, LocalPause, local_pause, set_local_pause};
+pub use journal::{
+    Error as JournalError, History, LocalPause, Memory, Pin, Place, Ran, Refusal, history, local_pause,
+    roll_back, set_local_pause, unpin,
+};
 pub use link::Error as LinkError;
 
 /// The agent without its shell and without network, for simulations in virtual time: what decides, and what is kept.

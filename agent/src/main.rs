@@ -23,6 +23,9 @@ fn main() -> ExitCode {
         Action::Pause(pause) => output::pause(&pause),
         Action::Resume(folder) => output::resume(&folder),
         Action::Status(folder) => output::status(&folder),
+        Action::History(history) => output::history(&history),
+        Action::Rollback(rollback) => output::roll_back(&rollback),
+        Action::Unpin(unpin) => output::unpin(&unpin),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -37,7 +40,7 @@ fn main() -> ExitCode {
 async fn run(options: RunOptions) -> anyhow::Result<()> {
     let cluster = Cluster::connect(options.kubeconfig.as_deref()).await?;
     let ceiling = Ceiling { own_namespace: options.own_namespace(), protected: options.protect.clone() };
-    let config = Config { token: options.token()?, data_dir: options.data_dir()?, hub: options.hub, ceiling };
+    let config = Config { token: options.token()?, place: options.place()?, hub: options.hub, ceiling };
     let tasks = Tasks::new();
     let interrupted = async {
         shared_runtime::interrupted().await;
@@ -68,7 +71,9 @@ fn code(error: &anyhow::Error) -> u8 {
         Some(Error::Link(_) | Error::NoToken) => args::NOT_JOINED,
         Some(Error::OtherCluster { .. } | Error::Journal(_)) => args::DATA_FOLDER,
         Some(Error::Cluster(_) | Error::Stopped) | None => {
-            if error.is::<agent::JournalError>() {
+            if error.is::<agent::JournalError>()
+                || matches!(error.downcast_ref(), Some(agent::Refusal::Journal(_)))
+            {
                 args::DATA_FOLDER
             } else {
                 args::FAILED

@@ -37,8 +37,6 @@ pub(crate) struct Deps {
 const PREPARING: usize = 2;
 /// At most so long is slept at once.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// How often the pause set in the cluster is looked at.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// The time since the start, counted on from the clock's time then: no jump of the clock ends a pause early
 /// or makes a retry late.
@@ -86,8 +84,7 @@ impl Shell {
         let reading = Arc::clone(&deps.journal);
         let restored = tokio::task::spawn_blocking(move || {
             let (apps, damaged) = reading.apps()?;
-            let local = Local { pause: reading.local_pause(), ..Local::default() };
-            let (control, survey) = (reading.control(), reading.survey());
+            let (local, control, survey) = (reading.local(), reading.control(), reading.survey());
             Ok::<_, journal::Error>(Restored { apps, damaged, control, local, survey })
         });
         let restored = restored.await.expect("the journal does not panic")?;
@@ -102,7 +99,7 @@ impl Shell {
         let (done, finished) = mpsc::unbounded_channel();
         let (told, watched) = mpsc::channel(256);
         let (decided, local) = mpsc::channel(4);
-        deps.tasks.spawn_until_stopped("local", follow_local(Arc::clone(&deps.journal), decided));
+        deps.tasks.spawn_until_stopped("local", Arc::clone(&deps.journal).follow_local(decided));
         let mut shell = Self {
             engine: Engine::new(known, restored, clock.now()),
             clock,
@@ -192,23 +189,5 @@ async fn reserve<T>(outbound: Option<mpsc::Sender<T>>) -> Option<mpsc::OwnedPerm
     match outbound {
         Some(outbound) => outbound.reserve_owned().await.ok(),
         None => std::future::pending().await,
-    }
-}
-
-/// Tells of pauses and pins set in the cluster itself, whenever they change.
-async fn follow_local(journal: Arc<Journal>, decided: mpsc::Sender<Local>) {
-    let mut last = None;
-    loop {
-        let reading = Arc::clone(&journal);
-        let read =
-            tokio::task::spawn_blocking(move || Local { pause: reading.local_pause(), ..Local::default() });
-        let local = read.await.expect("the journal does not panic");
-        if last.as_ref() != Some(&local) {
-            last = Some(local.clone());
-            if decided.send(local).await.is_err() {
-                return;
-            }
-        }
-        tokio::time::sleep(LOOK).await;
     }
 }

@@ -1,12 +1,11 @@
 //! How a cluster's applications stand, as its agent writes it for `flotilla-agent status`: works offline.
 
-use crate::journal;
+use crate::journal::{self, Place};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_model::{AppKey, HealthStatus, Position, SyncPhase, SyncState};
-use std::path::Path;
 
-/// The file's content.
+/// The record's content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The cluster's name on the hub.
@@ -51,14 +50,14 @@ impl Status {
     }
 }
 
-/// Reads what the agent with the data folder `folder` wrote last; `None` before it wrote anything.
+/// Reads what the agent with that journal wrote last; `None` before it wrote anything.
 ///
 /// # Errors
-/// When the file cannot be read.
-pub fn read(folder: &Path) -> Result<Option<Status>, journal::Error> {
-    let Some(bytes) = journal::read_status(folder)? else { return Ok(None) };
+/// When it cannot be read.
+pub fn read(place: &Place) -> Result<Option<Status>, journal::Error> {
+    let Some(bytes) = journal::read_status(place)? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| journal::Error::Damaged {
-        path: folder.join("status"),
+        at: format!("the status in {place}"),
         problem: error.to_string(),
         remedy: "start the agent: it writes it anew",
     })

@@ -1,7 +1,7 @@
 //! A real gateway over a store in memory, and agents that join it.
 
 use super::kubernetes::Kubernetes;
-use crate::{Agent, Ceiling, Cluster, Config, Error};
+use crate::{Agent, Ceiling, Cluster, Config, Error, Place};
 use hub_gateway::{Authority, Gateway};
 use hub_records::{Bundles, Records, keys};
 use hub_store::Memory;
@@ -184,14 +184,14 @@ impl Spoke {
         Self { kubernetes: Kubernetes::new(uid), folder: tempfile::tempdir().unwrap() }
     }
 
+    /// Where its agent keeps everything.
+    pub(super) fn place(&self) -> Place {
+        self.folder.path().to_owned().into()
+    }
+
     pub(super) async fn start(&self, hub: &str, token: Option<JoinToken>) -> Result<(Agent, Tasks), Error> {
         shared_runtime::install_crypto();
-        let config = Config {
-            hub: hub.to_owned(),
-            token,
-            data_dir: self.folder.path().to_owned(),
-            ceiling: Ceiling::default(),
-        };
+        let config = Config { hub: hub.to_owned(), token, place: self.place(), ceiling: Ceiling::default() };
         let tasks = Tasks::new();
         let cluster = Cluster::from_service(self.kubernetes.clone(), "default");
         Agent::build(config, cluster, &tasks).await.map(|agent| (agent, tasks))

@@ -70,7 +70,7 @@ async fn identity(hub: &Hub, cluster: &str) -> Identity {
 /// What a bare connection with this identity is told when it asks for a bundle.
 async fn fetch(hub: &Hub, identity: Identity, digest: &shared_model::Digest) -> Result<Vec<u8>, String> {
     let folder = tempfile::tempdir().unwrap();
-    let journal = std::sync::Arc::new(Journal::open(folder.path()).unwrap());
+    let journal = std::sync::Arc::new(Journal::open(&folder.path().to_owned().into()).unwrap());
     let (told, mut news) = tokio::sync::mpsc::channel(8);
     let identities = link::Identities::new(identity, journal);
     let run = shared_runtime::spawn("link", link::run(hub.address.clone(), identities, told));

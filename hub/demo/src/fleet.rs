@@ -110,7 +110,7 @@ async fn join_one(
     let config = agent::Config {
         hub: hub.agent_address.clone(),
         token: Some(token(hub, &place).await?),
-        data_dir: folder.to_owned(),
+        place: folder.to_owned().into(),
         ceiling: agent::Ceiling::default(),
     };
     Box::pin(Agent::build(config, Cluster::from_service(cluster.clone(), "default"), tasks)).await?;

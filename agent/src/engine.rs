@@ -52,6 +52,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
+use survey::Survey;
 
 /// What an engine knows from the start.
 #[derive(Debug, Clone)]
@@ -75,7 +76,6 @@ pub struct Restored {
     pub damaged: Vec<journal::Error>,
     pub control: Result<Control, journal::Error>,
     pub local: Local,
-    pub survey: Option<BTreeMap<String, Vec<ObjectId>>>,
 }
 
 /// What happened.
@@ -133,8 +133,6 @@ pub enum Work {
     KeepControl(Control),
     /// Search for what carries our marks, after a wait. Owes [`Done::Surveyed`].
     Search { after: Duration },
-    /// Keep what a search found. Owes nothing.
-    KeepSurvey(BTreeMap<String, Vec<ObjectId>>),
     /// Watch exactly these kinds from now on. Owes nothing.
     Watch(BTreeSet<WatchedKind>),
     /// Write the status. Owes [`Done::StatusWritten`].
@@ -178,8 +176,7 @@ pub struct Engine {
     /// Writes without an answer.
     writing: usize,
     outbox: Outbox,
-    /// Everything that carried our marks when it was searched for, by owner; `None` before that.
-    survey: Option<BTreeMap<String, Vec<ObjectId>>>,
+    survey: Survey,
     told: told::Told,
     work: VecDeque<Work>,
 }
@@ -190,8 +187,6 @@ impl Engine {
         for error in &restored.damaged {
             tracing::error!(%error, "a record of the journal was lost");
         }
-        // An order that was lost had an inventory, and may have it still.
-        let lost = !restored.damaged.is_empty() || restored.apps.iter().any(|app| app.inventory.is_none());
         let mut engine = Self {
             known,
             apps: BTreeMap::new(),
@@ -202,7 +197,7 @@ impl Engine {
             closed: Arc::new(AtomicBool::new(false)),
             writing: 0,
             outbox: Outbox::default(),
-            survey: restored.survey.filter(|_| !lost),
+            survey: Survey::default(),
             told: told::Told::default(),
             work: VecDeque::new(),
         };
@@ -210,9 +205,6 @@ impl Engine {
         engine.obey_pauses(now);
         for app in restored.apps {
             engine.restore(app, now);
-        }
-        if engine.survey.is_none() {
-            engine.work.push_back(Work::Search { after: Duration::ZERO });
         }
         engine
     }
@@ -257,6 +249,11 @@ impl Engine {
     /// Asked by each write right before it starts: whether it must not.
     pub fn gate(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.closed)
+    }
+
+    /// The position of the newest order of an application that the journal has.
+    pub fn held(&self, application: &AppKey) -> Position {
+        self.apps.get(application).map(|app| app.held).unwrap_or_default()
     }
 
     fn done(&mut self, done: Done, now: Timestamp) {

@@ -36,9 +36,12 @@ pub use link::Error as LinkError;
 pub mod parts {
     pub use crate::cluster::{Facts, Watched, WatchedKind};
     pub use crate::engine::{
-        Done, Engine, Event, Failure, Known, Note, Order, Preparation, Prepared, Request, Restored, Work,
+        Ceiling, Done, Engine, Event, Failure, Known, Note, Order, Preparation, Prepared, Request, Restored,
+        Work,
     };
-    pub use crate::journal::{App, Control, HubPause, Journal, Local, Order as KeptOrder, Pin, What};
+    pub use crate::journal::{
+        App, Control, HubPause, Journal, Local, Memory, Order as KeptOrder, Pin, Place, What,
+    };
     pub use crate::link::FetchError;
 }
 

@@ -84,8 +84,8 @@ impl Shell {
         let reading = Arc::clone(&deps.journal);
         let restored = tokio::task::spawn_blocking(move || {
             let (apps, damaged) = reading.apps()?;
-            let (local, control, survey) = (reading.local(), reading.control(), reading.survey());
-            Ok::<_, journal::Error>(Restored { apps, damaged, control, local, survey })
+            let (local, control) = (reading.local(), reading.control());
+            Ok::<_, journal::Error>(Restored { apps, damaged, control, local })
         });
         let restored = restored.await.expect("the journal does not panic")?;
         let known = Known {

@@ -13,7 +13,6 @@ use crate::{
     link::FetchError,
 };
 use jiff::{SignedDuration, Timestamp};
-use shared_manifest::tracking;
 use shared_model::{AppKey, Position, ReleaseId, ReleaseSpec};
 use shared_sync::{Event, Machine};
 
@@ -58,14 +57,13 @@ pub enum Failure {
 impl Engine {
     /// The hub orders something.
     pub(super) fn order(&mut self, application: &AppKey, wish: Wish, now: Timestamp) {
-        let found = || tracking::owner_hash(&application.namespace, &application.name);
-        let app = self.apps.entry(application.clone()).or_insert_with(|| {
+        if !self.apps.contains_key(application) {
             let mut app = App::new();
-            app.inventory =
-                self.survey.as_ref().map(|survey| survey.get(&found()).cloned().unwrap_or_default());
+            app.inventory = self.look_for(application);
             app.pin = self.pins.get(application).cloned();
-            app
-        });
+            self.apps.insert(application.clone(), app);
+        }
+        let Some(app) = self.apps.get_mut(application) else { return };
         let position = wish.position();
         if position <= app.newest() {
             if position < app.newest() {
@@ -87,7 +85,8 @@ impl Engine {
         let position = kept.order.position;
         app.held = position;
         app.synced = kept.synced;
-        app.inventory = kept.inventory;
+        let gone = matches!(kept.order.what, What::Remove { done: true, .. });
+        app.inventory = kept.inventory.or_else(|| if gone { None } else { self.look_for(&application) });
         app.pin = self.pins.get(&application).cloned();
         match kept.order.what {
             What::Run(spec) => app.current = Some(Wish::Run { position, spec }),
@@ -190,8 +189,8 @@ impl Engine {
             // The machine brings about what a pin said.
             app.machine = None;
         }
-        // Without it nothing is pruned before the survey has ended.
-        let known = app.inventory.clone().filter(|_| self.survey.is_some());
+        // Without it nothing is pruned before a search has ended.
+        let known = app.inventory.clone();
         match (prepared, app.machine.is_some()) {
             (Prepared::Run { assignment, versions }, true) => {
                 app.versions = versions;

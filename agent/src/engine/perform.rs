@@ -65,6 +65,8 @@ impl Engine {
                     self.routes.set(application, ids, &app.versions);
                     self.work.push_back(Work::Watch(self.routes.kinds()));
                 }
+                // Nothing whole to keep before a search has ended.
+                Action::SaveInventory(_) if app.inventory.is_none() => {}
                 Action::SaveInventory(ids) => {
                     app.starting = true;
                     app.inventory = Some(ids.clone());

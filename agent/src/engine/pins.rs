@@ -89,11 +89,10 @@ impl Engine {
     /// The release that a pin names is here.
     pub(super) fn follow_pin(&mut self, application: &AppKey, prepared: Prepared, now: Timestamp) {
         let Prepared::Pinned { pin, assignment, versions } = prepared else { return };
-        let survey = self.survey.is_some();
         let Some(app) = self.apps.get_mut(application).filter(|app| app.pin.as_ref() == Some(&pin)) else {
             return;
         };
-        let known = app.inventory.clone().filter(|_| survey);
+        let known = app.inventory.clone();
         app.versions = versions;
         app.machine = Some(if app.synced == Some(pin.position) {
             Machine::resume(assignment, known, now)

@@ -232,8 +232,10 @@ impl Engine {
         let Some(app) = self.apps.get_mut(application).filter(|app| app.gone.is_none()) else { return };
         app.gone = Some(Gone::default());
         app.machine = None;
-        app.current = None;
-        app.inventory = Some(Vec::new());
+        // What stays in the cluster is known when the application comes back.
+        if matches!(app.current.take(), Some(Wish::Remove { cascade: true, .. })) {
+            app.inventory = Some(Vec::new());
+        }
         self.note_gone(application, false);
     }
 

@@ -151,11 +151,11 @@ impl Records {
                     continue;
                 }
             };
-            let inventory = read.inventory.map_or(Ok(Vec::new()), |bytes| {
+            let inventory = read.inventory.map(|bytes| {
                 self.parsed::<Vec<[String; 4]>>(&format!("{folder}/inventory"), bytes?, INVENTORY)
             });
-            let inventory = match inventory {
-                Ok(inventory) => Some(inventory.into_iter().map(from_parts).collect()),
+            let inventory = match inventory.transpose() {
+                Ok(inventory) => inventory.map(|ids| ids.into_iter().map(from_parts).collect()),
                 Err(error) => {
                     damaged.push(error);
                     None

@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Local {
     /// The pause in force, or over since its time has come.
-    pub(crate) pause: Option<LocalPause>,
+    pub pause: Option<LocalPause>,
     /// The earlier orders that applications were taken back to.
-    pub(crate) pins: BTreeMap<AppKey, Pin>,
+    pub pins: BTreeMap<AppKey, Pin>,
 }
 
 /// A pause set in the cluster itself. Independent of the hub's: one suffices, each is lifted where it was set.

@@ -56,6 +56,17 @@ impl Memory {
         self.state.lock().full = full;
     }
 
+    /// Whether writes fail for want of room.
+    pub fn is_full(&self) -> bool {
+        self.state.lock().full
+    }
+
+    /// Whether a step is to fail that has not been reached.
+    pub fn is_to_crash(&self) -> bool {
+        let state = self.state.lock();
+        state.steps.is_some() && !state.crashed
+    }
+
     /// Flips a bit in each record whose name starts so; how many there are.
     pub fn damage(&self, names: &str) -> usize {
         let mut state = self.state.lock();

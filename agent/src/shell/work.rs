@@ -82,13 +82,6 @@ impl Shell {
                 tokio::time::sleep(after).await;
                 drop(done.send(Done::Surveyed(cluster.survey().await)));
             }),
-            Work::KeepSurvey(found) => {
-                tasks.spawn("journal", async move {
-                    if let Err(error) = blocking(move || journal.save_survey(&found)).await {
-                        tracing::warn!(%error, "the survey could not be kept; it is made again at the next start");
-                    }
-                });
-            }
             Work::Watch(kinds) => self.watches.set(&kinds),
             Work::WriteStatus(status) => {
                 let deps = self.deps.clone();

@@ -34,5 +34,10 @@ pub use links::{LinkState, Links};
 pub use service::{Config, Error, Gateway};
 pub use session::pause_id;
 
+/// A session without its shell and without network, for simulations in virtual time.
+pub mod parts {
+    pub use crate::session::{Action, Input, Session};
+}
+
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use std::{
 
 /// What a session is told.
 #[derive(Debug, Clone)]
-pub(crate) enum Input {
+pub enum Input {
     /// The agent sent this.
     Message(v1::agent_message::Message),
     /// An assignment of the cluster changed.
@@ -32,7 +32,7 @@ pub(crate) enum Input {
 
 /// What a session asks of its shell, in order.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Action {
+pub enum Action {
     /// Send a release, with its spec from the store.
     Assign { application: AppKey, position: Position, release: ReleaseId },
     /// Send this.
@@ -56,7 +56,7 @@ pub(crate) enum Action {
 
 /// The state of one session.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub struct Session {
     cluster: ClusterName,
     held: BTreeMap<AppKey, Held>,
     behind: bool,
@@ -77,7 +77,7 @@ impl Session {
     ///
     /// # Errors
     /// When the hello breaks the protocol.
-    pub(crate) fn new(
+    pub fn new(
         cluster: &Cluster,
         hello: v1::Hello,
         assignments: BTreeMap<AppKey, Assigned>,
@@ -119,7 +119,7 @@ impl Session {
     }
 
     /// Takes an input.
-    pub(crate) fn handle(&mut self, input: Input, now: Timestamp) {
+    pub fn handle(&mut self, input: Input, now: Timestamp) {
         match input {
             Input::Assigned(application, assigned) => self.assign(&application, &assigned),
             Input::Cluster(Some(cluster)) => self.obey(&cluster, now),
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// The next thing to do.
-    pub(crate) fn poll_action(&mut self) -> Option<Action> {
+    pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 

@@ -37,6 +37,7 @@ pub use preparing::{Order, Preparation, Prepared};
 use crate::{
     cluster::{Facts, Watched, WatchedKind},
     journal::{self, Control, Local, What},
+    link::Standing,
     status::Status,
 };
 use app::App;
@@ -58,8 +59,6 @@ use std::{
 pub struct Known {
     /// The cluster's name on the hub.
     pub name: ClusterName,
-    /// The hubs' addresses, for the status.
-    pub hub: String,
     pub facts: Facts,
     /// Random per process, so that the hub can tell a reconnect from a second agent.
     pub instance: String,
@@ -93,6 +92,8 @@ pub enum Event {
     Done(Done),
     /// What was decided in the cluster itself: pauses and pins.
     Local(Local),
+    /// How the link stands.
+    Standing(Standing),
     /// The cluster's facts were read again.
     Facts(Facts),
     /// Time has passed.
@@ -178,6 +179,8 @@ pub struct Engine {
     /// Writes without an answer.
     writing: usize,
     outbox: Outbox,
+    /// How the link stands, for the status.
+    standing: Standing,
     /// Everything that carried our marks when it was searched for, by owner; `None` before that.
     survey: Option<BTreeMap<String, Vec<ObjectId>>>,
     told: told::Told,
@@ -202,6 +205,7 @@ impl Engine {
             closed: Arc::new(AtomicBool::new(false)),
             writing: 0,
             outbox: Outbox::default(),
+            standing: Standing::default(),
             survey: restored.survey.filter(|_| !lost),
             told: told::Told::default(),
             work: VecDeque::new(),
@@ -231,6 +235,10 @@ impl Engine {
                     self.known.facts = facts;
                     self.outbox.tell_facts();
                 }
+            }
+            Event::Standing(standing) => {
+                self.standing = standing;
+                self.told.change();
             }
             Event::Tick => {}
         }

@@ -6,7 +6,7 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use shared_model::{JoinToken, parse_duration};
 use shared_runtime::telemetry;
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -245,11 +245,17 @@ impl RunOptions {
     /// The token, read from its file if need be.
     pub(crate) fn token(&self) -> anyhow::Result<Option<JoinToken>> {
         let Some(given) = self.token.as_deref().filter(|token| !token.is_empty()) else { return Ok(None) };
-        let text = match given.strip_prefix('@') {
-            Some(file) => fs::read_to_string(file).with_context(|| format!("the token file {file}"))?,
-            None => given.to_owned(),
+        let Some(file) = given.strip_prefix('@') else { return Ok(Some(given.parse()?)) };
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            // An agent that has joined needs none; one that has not says so next.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::info!(file, "the token file is not there");
+                return Ok(None);
+            }
+            Err(error) => return Err(error).with_context(|| format!("the token file {file}")),
         };
-        Ok(Some(text.parse()?))
+        Ok(Some(text.parse().with_context(|| format!("the token file {file}"))?))
     }
 
     /// The namespace of this pod; `None` outside a cluster.

@@ -56,6 +56,8 @@ use tokio::sync::{Notify, mpsc, watch};
 const RECONNECT_WITHIN: Duration = Duration::from_secs(60);
 /// While a person is needed, the token's file is read so often.
 const LOOK_FOR_TOKEN: Duration = Duration::from_secs(10);
+/// How often an identity is written again that could not be.
+const SAVE_AGAIN: Duration = Duration::from_secs(30);
 
 /// How to reach the hub.
 #[derive(Debug, Clone, Default)]
@@ -215,11 +217,13 @@ pub(crate) struct Pace {
     pub(crate) reconnect: Duration,
     /// So often the token's file is read while a person is needed.
     pub(crate) look_for_token: Duration,
+    /// So often an identity is written again that could not be.
+    pub(crate) save_again: Duration,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { reconnect: RECONNECT_WITHIN, look_for_token: LOOK_FOR_TOKEN }
+        Self { reconnect: RECONNECT_WITHIN, look_for_token: LOOK_FOR_TOKEN, save_again: SAVE_AGAIN }
     }
 }
 

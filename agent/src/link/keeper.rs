@@ -14,8 +14,6 @@ use shared_model::JoinToken;
 use shared_runtime::backoff;
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
-/// How often an identity is written again that could not be.
-const SAVE_AGAIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Keeps the identity alive for as long as the process runs.
@@ -46,7 +44,7 @@ pub(crate) async fn keep(link: Arc<Link>, mut nudges: Nudges) {
             }
             Step::Wait(until) => Duration::try_from(until.duration_since(now)).unwrap_or_default(),
         };
-        let wait = if unsaved.is_err() { wait.min(SAVE_AGAIN) } else { wait };
+        let wait = if unsaved.is_err() { wait.min(link.pace.save_again) } else { wait };
         let look = link.pace.look_for_token.mul_f64(0.5 + backoff::random() / 2.0);
         let wait = if stuck && tokens.file.is_some() { wait.min(look) } else { wait };
         tokio::select! {

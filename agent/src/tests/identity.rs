@@ -4,7 +4,7 @@ use super::{
     hub::end,
     scripted::{Ca, Linked, Scripted, Seen, authorities, fingerprint, say},
 };
-use crate::link;
+use crate::{journal::Identity, link};
 use jiff::SignedDuration;
 use proto::v1::{self, hub_message::Message};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ async fn the_hub_asks_for_a_renewal_and_sees_the_new_certificate_without_a_resta
     let (_, after, _session) = hub.session().await;
     assert_ne!(before, after);
     // Durable before it is shown.
-    assert_eq!(linked.kept()["certificates"][0], crate::journal::Identity::encode(&after));
+    assert_eq!(linked.kept().certificates[0], Identity::encode(&after));
     end(&linked.tasks).await;
 }
 
@@ -41,7 +41,7 @@ async fn an_expired_certificate_is_renewed_and_the_agent_is_back() {
     // What was given out is worth nothing; what is given out from now on is.
     script.lock().ends_in = SignedDuration::from_hours(720);
     let (_, certificate, _session) = hub.session().await;
-    assert_eq!(linked.kept()["certificates"][0], crate::journal::Identity::encode(&certificate));
+    assert_eq!(linked.kept().certificates[0], Identity::encode(&certificate));
     let now = shared_runtime::now();
     linked.until(|standing| standing.certificate_until.is_some_and(|until| until > now)).await;
     end(&linked.tasks).await;
@@ -60,13 +60,11 @@ async fn authorities_are_replaced_by_a_trusted_hub_and_never_by_nothing() {
     let both = vec![Arc::clone(&old), Arc::clone(&new)];
     hub.script.lock().authorities.clone_from(&both);
     say(&session, authorities(&[&old, &new])).await;
-    let encoded = |list: &[&Arc<Ca>]| {
-        list.iter().map(|ca| crate::journal::Identity::encode(&ca.der)).collect::<Vec<_>>()
-    };
+    let encoded = |list: &[&Arc<Ca>]| list.iter().map(|ca| Identity::encode(&ca.der)).collect::<Vec<_>>();
     let mut identity = linked.identities.subscribe();
     let wait = identity.wait_for(|identity| identity.authorities == encoded(&[&old, &new]));
     tokio::time::timeout(std::time::Duration::from_secs(30), wait).await.unwrap().unwrap();
-    assert_eq!(linked.kept()["authorities"], serde_json::json!(encoded(&[&old, &new])));
+    assert_eq!(linked.kept().authorities, encoded(&[&old, &new]));
     // The hub shows a certificate of the new one.
     hub.script.lock().server = Arc::clone(&new);
     restart(session).await;
@@ -78,7 +76,7 @@ async fn authorities_are_replaced_by_a_trusted_hub_and_never_by_nothing() {
     say(&session, authorities(&[&new])).await;
     let (hello, certificate, _session) = hub.session().await;
     assert_eq!(hello.authorities, [fingerprint(&new)]);
-    assert_eq!(linked.kept()["certificates"][0], crate::journal::Identity::encode(&certificate));
+    assert_eq!(linked.kept().certificates[0], Identity::encode(&certificate));
     end(&linked.tasks).await;
 }
 
@@ -110,8 +108,8 @@ async fn a_revoked_agent_is_mended_by_a_new_token_in_its_file() {
     std::fs::write(&file, hub.token("t2").to_string()).unwrap();
     while !matches!(hub.next().await, Seen::Enrolled) {}
     let (_, certificate, _session) = hub.session().await;
-    assert_eq!(linked.kept()["certificates"][0], crate::journal::Identity::encode(&certificate));
-    assert_eq!(linked.kept()["token_id"], "t2");
+    assert_eq!(linked.kept().certificates[0], Identity::encode(&certificate));
+    assert_eq!(linked.kept().token_id, "t2");
     linked.until(|standing| standing.remedy.is_none() && standing.refusals.is_empty()).await;
     end(&linked.tasks).await;
 }
@@ -147,5 +145,30 @@ async fn a_company_authority_may_vouch_for_the_hub_and_its_file_may_change() {
     std::fs::write(&file, format!("{}{}", company.pem, next.pem)).unwrap();
     restart(session).await;
     let (_, _, _session) = hub.session().await;
+    end(&linked.tasks).await;
+}
+
+#[tokio::test]
+async fn with_a_full_disk_a_new_certificate_counts_and_new_authorities_do_not() {
+    let (old, new) = (Ca::new(), Ca::new());
+    let (mut hub, linked) = joined(&old).await;
+    let (_, before, session) = hub.session().await;
+    linked.disk.set_full(true);
+    say(&session, authorities(&[&old, &new])).await;
+    say(&session, Message::RenewNow(v1::RenewNow {})).await;
+    // The renewal's answer names both: the hub must not hear that they are trusted, a restart would not know.
+    hub.script.lock().authorities = vec![Arc::clone(&old), Arc::clone(&new)];
+    let (hello, after, _session) = hub.session().await;
+    assert_ne!(before, after);
+    assert_eq!(hello.authorities, [fingerprint(&old)]);
+    assert_eq!(linked.kept().certificates[0], Identity::encode(&before));
+    linked.disk.set_full(false);
+    let saved = async {
+        while linked.kept().certificates[0] != Identity::encode(&after) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), saved).await.unwrap();
+    assert_eq!(linked.kept().authorities.len(), 2);
     end(&linked.tasks).await;
 }

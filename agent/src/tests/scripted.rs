@@ -1,7 +1,7 @@
 //! A hub that does and says exactly what a test wants, over real TLS; and an agent's link without an engine.
 
 use crate::{
-    journal::{Identity, Journal},
+    journal::{Identity, Journal, Memory, Place},
     link::{self, Dialer, Identities, Link, News, Pace, Standing},
 };
 use jiff::SignedDuration;
@@ -23,7 +23,6 @@ use sha2::{Digest as _, Sha256};
 use shared_model::JoinToken;
 use shared_runtime::Tasks;
 use std::{sync::Arc, time::Duration};
-use tempfile::TempDir;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -352,13 +351,17 @@ impl v1::agent_server::Agent for Service {
 pub(super) struct Linked {
     pub(super) standing: watch::Receiver<Standing>,
     pub(super) identities: Identities,
-    pub(super) folder: TempDir,
+    pub(super) disk: Memory,
+    journal: Arc<Journal>,
     pub(super) tasks: Tasks,
 }
 
 /// The paces of a test.
-pub(super) const QUICK: Pace =
-    Pace { reconnect: Duration::from_millis(200), look_for_token: Duration::from_millis(100) };
+pub(super) const QUICK: Pace = Pace {
+    reconnect: Duration::from_millis(200),
+    look_for_token: Duration::from_millis(100),
+    save_again: Duration::from_millis(100),
+};
 
 impl Linked {
     /// Joins with a token and keeps the link up.
@@ -367,20 +370,10 @@ impl Linked {
         let dialer = Dialer::new(&config).unwrap();
         let hubs = config.hubs.iter().map(String::as_str);
         let identity = link::enroll().unwrap().ask_each(&dialer, hubs, token, "uid").await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Arc::new(Journal::open(&folder.path().to_owned().into()).unwrap());
+        let disk = Memory::new();
+        let journal = Arc::new(Journal::open(&Place::Memory(disk.clone())).unwrap());
         journal.save_identity(&identity).unwrap();
-        Self::start(config, dialer, identity, journal, folder)
-    }
-
-    fn start(
-        config: link::Config,
-        dialer: Dialer,
-        identity: Identity,
-        journal: Arc<Journal>,
-        folder: TempDir,
-    ) -> Self {
-        let identities = Identities::new(identity, journal);
+        let identities = Identities::new(identity, Arc::clone(&journal));
         let (link, nudges) = Link::new(config, dialer, identities.clone(), QUICK);
         let tasks = Tasks::new();
         let (told, mut news) = mpsc::channel(64);
@@ -404,7 +397,7 @@ impl Linked {
                 }
             }
         });
-        Self { standing, identities, folder, tasks }
+        Self { standing, identities, disk, journal, tasks }
     }
 
     /// Waits until the link stands as wished.
@@ -414,9 +407,8 @@ impl Linked {
         found.unwrap_or_else(|_| panic!("{:?}", self.standing.borrow()))
     }
 
-    /// What the journal has on disk.
-    pub(super) fn kept(&self) -> serde_json::Value {
-        let text = std::fs::read_to_string(self.folder.path().join("identity")).unwrap();
-        serde_json::from_str(text.split_once('\n').unwrap().1).unwrap()
+    /// What a restart would find.
+    pub(super) fn kept(&self) -> Identity {
+        self.journal.identity().unwrap().unwrap()
     }
 }

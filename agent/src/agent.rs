@@ -4,19 +4,22 @@ use crate::{
     cluster::{self, Cluster, Facts},
     engine::Ceiling,
     journal::{self, Identity, Journal, Place},
-    link::{self, Identities},
+    link::{self, Dialer, Identities, Link, News, Pace},
     shell::{self, Shell},
 };
 use shared_model::{ClusterName, JoinToken};
 use shared_runtime::{Backoff, Tasks};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+
+const FACTS_EVERY: Duration = Duration::from_secs(600);
+const FACTS_AT_MOST_EVERY: Duration = Duration::from_secs(20);
 
 /// What an agent is told by its operator.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The hub's agent port, `HOST:PORT`.
-    pub hub: String,
+    /// How to reach the hub.
+    pub link: link::Config,
     /// Needed for the first start on a place; ignored once it was used.
     pub token: Option<JoinToken>,
     /// Where everything is that the agent keeps; made if it is absent.
@@ -79,27 +82,30 @@ impl Agent {
     }
 
     async fn start(config: Config, cluster: Cluster, tasks: &Tasks) -> Result<Self, Error> {
+        let dialer = Dialer::new(&config.link)?;
         let place = config.place.clone();
         let journal = Arc::new(blocking(move || Journal::open(&place)).await?);
         let facts = facts(&cluster).await?;
-        let identity = identity(&config, &journal, &facts).await?;
+        let identity = identity(&config, &dialer, &journal, &facts).await?;
         let name = ClusterName::new(identity.cluster.clone());
-        let hub = config.hub;
+        let hub = config.link.hubs.join(",");
         tracing::info!(cluster = %name, hub, journal = %config.place, kubernetes = facts.version, "the agent starts");
         let (told, news) = mpsc::channel(64);
         let identities = Identities::new(identity, Arc::clone(&journal));
         let deps = shell::Deps {
             name: name.clone(),
-            hub: hub.clone(),
-            cluster,
-            facts,
+            cluster: cluster.clone(),
+            facts: facts.clone(),
             journal,
             tasks: tasks.clone(),
             ceiling: config.ceiling,
         };
         let shell = Shell::load(deps, news).await?;
-        tasks.spawn_until_stopped("link", link::run(hub.clone(), identities.clone(), told));
-        tasks.spawn_until_stopped("renewal", link::renew(hub, identities));
+        let (link, nudges) = Link::new(config.link, dialer, identities, Pace::default());
+        tasks.spawn_until_stopped("link", link::run(Arc::clone(&link), told.clone()));
+        tasks.spawn_until_stopped("standing", link::tell(Arc::clone(&link), told.clone()));
+        tasks.spawn_until_stopped("facts", follow(cluster, facts, link.heard(), told));
+        tasks.spawn_until_stopped("identity", link::keep(link, nudges));
         tasks.spawn("engine", shell.run());
         Ok(Self { cluster: name })
     }
@@ -118,15 +124,47 @@ async fn facts(cluster: &Cluster) -> Result<Facts, Error> {
         match cluster.facts().await {
             Ok(facts) if !facts.uid.is_empty() => return Ok(facts),
             Ok(_) => tracing::warn!("the cluster's kube-system namespace has no UID; it is asked again"),
-            Err(error @ cluster::Error::Denied(_)) => return Err(error.into()),
+            Err(error @ (cluster::Error::Denied(_) | cluster::Error::IsHub(_))) => return Err(error.into()),
             Err(error) => tracing::warn!(%error, "the cluster cannot be reached; it is tried again"),
         }
         tokio::time::sleep(backoff.next_wait()).await;
     }
 }
 
+/// Reads the cluster's facts now and then, and when a hub answers, and tells those that are new.
+async fn follow(cluster: Cluster, first: Facts, heard: Arc<Notify>, told: mpsc::Sender<News>) {
+    let mut known = first;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FACTS_EVERY) => {}
+            () = heard.notified() => {}
+        }
+        match cluster.facts().await {
+            Ok(facts) if facts.uid != known.uid => tracing::error!(
+                was = known.uid,
+                is = facts.uid,
+                "another cluster answers where this agent's was: its facts are not reported; restart the agent to have it checked"
+            ),
+            Ok(facts) if facts != known => {
+                known = facts.clone();
+                if told.send(News::Facts(facts)).await.is_err() {
+                    return;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the cluster's facts could not be read"),
+        }
+        tokio::time::sleep(FACTS_AT_MOST_EVERY).await;
+    }
+}
+
 /// The identity that is kept, or a new one for the token.
-async fn identity(config: &Config, journal: &Arc<Journal>, facts: &Facts) -> Result<Identity, Error> {
+async fn identity(
+    config: &Config,
+    dialer: &Dialer,
+    journal: &Arc<Journal>,
+    facts: &Facts,
+) -> Result<Identity, Error> {
     let reading = Arc::clone(journal);
     let kept = match blocking(move || reading.identity()).await {
         Ok(kept) => kept,
@@ -147,7 +185,7 @@ async fn identity(config: &Config, journal: &Arc<Journal>, facts: &Facts) -> Res
         (None, Some(kept)) => return Ok(kept),
         (Some(token), Some(kept)) if token.id == kept.token_id => return Ok(kept),
         (Some(token), kept) => {
-            match join(config, token, facts).await {
+            match join(config, dialer, token, facts).await {
                 Ok(identity) => identity,
                 // What is kept may still do; a working agent must not stop for a stale flag.
                 Err(error) => match kept {
@@ -167,11 +205,17 @@ async fn identity(config: &Config, journal: &Arc<Journal>, facts: &Facts) -> Res
 }
 
 /// Asks until the hub answers one way or the other.
-async fn join(config: &Config, token: &JoinToken, facts: &Facts) -> Result<Identity, link::Error> {
+async fn join(
+    config: &Config,
+    dialer: &Dialer,
+    token: &JoinToken,
+    facts: &Facts,
+) -> Result<Identity, link::Error> {
     let enrolment = link::enroll()?;
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     loop {
-        match enrolment.ask(&config.hub, token, &facts.uid).await {
+        let hubs = config.link.hubs.iter().map(String::as_str);
+        match enrolment.ask_each(dialer, hubs, token, &facts.uid).await {
             Err(error) if error.is_transient() => {
                 let wait = backoff.next_wait();
                 tracing::warn!(%error, again_in = ?wait, "joining is tried again");
@@ -179,5 +223,25 @@ async fn join(config: &Config, token: &JoinToken, facts: &Facts) -> Result<Ident
             }
             other => return other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn facts_are_told_when_they_are_new() {
+        let kubernetes = crate::tests::kubernetes::Kubernetes::new("u1");
+        let cluster = Cluster::from_service(kubernetes.clone(), "default");
+        let (first, heard) = (cluster.facts().await.unwrap(), Arc::new(Notify::new()));
+        let (told, mut news) = mpsc::channel(1);
+        kubernetes.set_version("v1.35.0");
+        heard.notify_one();
+        let follow = shared_runtime::spawn("facts", follow(cluster, first.clone(), heard, told));
+        let news = tokio::time::timeout(Duration::from_secs(20), news.recv()).await.unwrap();
+        let Some(News::Facts(facts)) = news else { panic!("{news:?}") };
+        assert_eq!(facts, Facts { version: "v1.35.0".into(), ..first });
+        follow.abort();
     }
 }

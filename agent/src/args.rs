@@ -1,12 +1,12 @@
 //! The command line: the only reader of flags and environment.
 
-use agent::{LocalPause, Place, Protected};
+use agent::{LinkConfig, LocalPause, Place, Protected, Proxies};
 use anyhow::{Context as _, bail};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use shared_model::{JoinToken, parse_duration};
 use shared_runtime::telemetry;
 use std::{
-    env, fs,
+    env, fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,6 +18,9 @@ pub(crate) const DATA_FOLDER: u8 = 4;
 
 /// Where Kubernetes tells a pod its namespace.
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+/// Its lines about answers that the agent handles and tells of itself; `--log kube_client=debug` brings them back.
+const QUIET: &str = "kube_client=off";
+
 const IN_CLUSTER_FOLDER: &str = "/var/lib/flotilla-agent";
 
 /// The agent of a Flotilla spoke cluster: dials the hub, pulls what the cluster is assigned, keeps it true
@@ -57,10 +60,20 @@ pub(crate) struct RunOptions {
     /// The cluster's kubeconfig, its current context; without it the cluster that this pod runs in
     #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// The hub's agent port
-    #[arg(long, value_name = "HOST:PORT", env = "FLOTILLA_HUB", default_value = "")]
-    pub(crate) hub: String,
-    /// What `flotilla cluster token` printed, or @FILE with it; not needed once the agent has joined
+    /// The hub's agent port; several, with commas or by repeating it, are tried in turn
+    #[arg(long, value_name = "HOST:PORT", env = "FLOTILLA_HUB", value_delimiter = ',')]
+    hub: Vec<String>,
+    /// More authorities (PEM) that may vouch for the hub's certificate, beside the one that the token names
+    #[arg(long, env = "FLOTILLA_HUB_CA", value_name = "FILE")]
+    hub_ca: Option<PathBuf>,
+    /// The proxy to the hub, http[s]://[USER:PASSWORD@]HOST[:PORT]; NO_PROXY holds [default: HTTPS_PROXY or ALL_PROXY]
+    #[arg(long, env = "FLOTILLA_PROXY", hide_env_values = true, value_name = "URL")]
+    proxy: Option<String>,
+    /// More authorities (PEM) for the certificate of an https:// proxy, beside the system's
+    #[arg(long, env = "FLOTILLA_PROXY_CA", value_name = "FILE")]
+    proxy_ca: Option<PathBuf>,
+    /// What `flotilla cluster token` printed, or @FILE with it; not needed once the agent has joined. A file is
+    /// read again when the agent's identity is refused: a new token in it mends the agent while it runs
     #[arg(long, env = "FLOTILLA_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
     /// Objects that no order of the hub may change here: KIND[.GROUP][/NAMESPACE][/NAME], `*` for any; may be given again
@@ -144,7 +157,8 @@ impl Log {
             LogFormat::Text => telemetry::Format::Text,
             LogFormat::Json => telemetry::Format::Json,
         };
-        telemetry::Config { filter: self.log.clone(), format }
+        let said = if self.log.is_empty() { "info" } else { &self.log };
+        telemetry::Config { filter: format!("{QUIET},{said}"), format }
     }
 }
 
@@ -209,19 +223,39 @@ impl Pause {
 }
 
 impl RunOptions {
-    /// The token, read from its file if need be.
-    pub(crate) fn token(&self) -> anyhow::Result<Option<JoinToken>> {
-        if self.hub.is_empty() {
+    /// How to reach the hub.
+    pub(crate) fn link(&self) -> anyhow::Result<LinkConfig> {
+        let mut hubs: Vec<String> = Vec::new();
+        for hub in self.hub.iter().map(|hub| hub.trim()).filter(|hub| !hub.is_empty()) {
+            if !hubs.iter().any(|known| known == hub) {
+                hubs.push(hub.to_owned());
+            }
+        }
+        if hubs.is_empty() {
             bail!(
                 "--hub HOST:PORT is needed: the agent port of the hub, as `flotilla cluster token` prints it"
             );
         }
+        let environment = |name: &str| env::var(name).ok();
+        let proxies = Proxies::new(self.proxy.as_deref(), environment, self.proxy_ca.clone());
+        let token_file = self.token.as_deref().and_then(|token| token.strip_prefix('@')).map(PathBuf::from);
+        Ok(LinkConfig { hubs, proxies, hub_authorities: self.hub_ca.clone(), token_file })
+    }
+
+    /// The token, read from its file if need be.
+    pub(crate) fn token(&self) -> anyhow::Result<Option<JoinToken>> {
         let Some(given) = self.token.as_deref().filter(|token| !token.is_empty()) else { return Ok(None) };
-        let text = match given.strip_prefix('@') {
-            Some(file) => fs::read_to_string(file).with_context(|| format!("the token file {file}"))?,
-            None => given.to_owned(),
+        let Some(file) = given.strip_prefix('@') else { return Ok(Some(given.parse()?)) };
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            // An agent that has joined needs none; one that has not says so next.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::info!(file, "the token file is not there");
+                return Ok(None);
+            }
+            Err(error) => return Err(error).with_context(|| format!("the token file {file}")),
         };
-        Ok(Some(text.parse()?))
+        Ok(Some(text.parse().with_context(|| format!("the token file {file}"))?))
     }
 
     /// The namespace of this pod; `None` outside a cluster.
@@ -308,7 +342,8 @@ mod tests {
         let args = Args::try_parse_from(line.split(' '));
         let found = match args.map(Args::action) {
             Ok(Action::Run(options)) => {
-                format!("run {} {:?}", options.hub, options.token().map_err(|error| error.to_string()))
+                let hubs = options.link().map(|link| link.hubs.join(" ")).map_err(|error| error.to_string());
+                format!("run {hubs:?} {:?}", options.token().map_err(|error| error.to_string()))
             }
             Ok(Action::Pause(pause)) => format!("pause {:?} {}", pause.length, pause.reason),
             Ok(Action::Resume(_)) => "resume".to_owned(),
@@ -328,9 +363,14 @@ mod tests {
         let authority = "a".repeat(64);
         check(
             &format!("flotilla-agent --kubeconfig k --hub h:1 --token flt1.t.s.{authority}"),
-            "run h:1 Ok(Some(flt1.t.…))",
+            "run Ok(\"h:1\") Ok(Some(flt1.t.…))",
         );
-        check("flotilla-agent --kubeconfig k --hub h:1", "run h:1 Ok(None)");
+        check("flotilla-agent --kubeconfig k --hub h:1", "run Ok(\"h:1\") Ok(None)");
+        check("flotilla-agent --hub a:1,b:2 --hub a:1 --hub c:3", "run Ok(\"a:1 b:2 c:3\") Ok(None)");
+        check(
+            "flotilla-agent --kubeconfig k",
+            "run Err(\"--hub HOST:PORT is needed: the agent port of the hub, as `flotilla cluster token` prints it\") Ok(None)",
+        );
         check("flotilla-agent pause --for 2h --reason INC-7", "pause Some(7200s) INC-7");
         check("flotilla-agent resume --data-dir d", "resume");
         check("flotilla-agent status --data-dir d", "status in the data folder d");

@@ -49,6 +49,11 @@ pub enum Error {
         "the cluster does not let the agent in: {0}; give its user (or service account) the rights of the chart's ClusterRole"
     )]
     Denied(String),
+    /// It is no cluster.
+    #[error(
+        "the kubeconfig leads to a Flotilla hub ({0}), not to a cluster: give --kubeconfig with the cluster's own; KUBECONFIG may still name the hub's"
+    )]
+    IsHub(String),
     /// The API server did not answer what was asked of it.
     #[error("the cluster's API server: {0}")]
     Api(String),
@@ -91,9 +96,15 @@ impl Cluster {
                 let failed =
                     |source| Error::Kubeconfig { path: path.display().to_string(), source: Box::new(source) };
                 let parsed = Kubeconfig::read_from(path).map_err(failed)?;
-                kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
+                let own_proxy = has_proxy(&parsed);
+                let mut config = kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
                     .await
-                    .map_err(failed)?
+                    .map_err(failed)?;
+                if !own_proxy {
+                    // The environment's proxy is for the way to the hub; the agent sits beside its cluster.
+                    config.proxy_url = None;
+                }
+                config
             }
             None => kube::Config::incluster().map_err(|source| Error::NotInCluster(Box::new(source)))?,
         };
@@ -116,6 +127,15 @@ impl Cluster {
     fn from_client(client: Client) -> Self {
         Self { client, discovery: Arc::default() }
     }
+}
+
+/// Whether the current context's cluster is reached through a proxy.
+fn has_proxy(kubeconfig: &Kubeconfig) -> bool {
+    let current = kubeconfig.current_context.as_deref().unwrap_or_default();
+    let context = kubeconfig.contexts.iter().find(|context| context.name == current);
+    let name = context.and_then(|context| Some(&context.context.as_ref()?.cluster));
+    let cluster = kubeconfig.clusters.iter().find(|cluster| Some(&cluster.name) == name);
+    cluster.and_then(|cluster| cluster.cluster.as_ref()?.proxy_url.as_ref()).is_some()
 }
 
 /// The name of a kubeconfig's current context.

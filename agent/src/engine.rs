@@ -37,6 +37,7 @@ pub use preparing::{Order, Preparation, Prepared};
 use crate::{
     cluster::{Facts, Watched, WatchedKind},
     journal::{self, Control, Local, What},
+    link::Standing,
     status::Status,
 };
 use app::App;
@@ -59,8 +60,6 @@ use survey::Survey;
 pub struct Known {
     /// The cluster's name on the hub.
     pub name: ClusterName,
-    /// The hubs' addresses, for the status.
-    pub hub: String,
     pub facts: Facts,
     /// Random per process, so that the hub can tell a reconnect from a second agent.
     pub instance: String,
@@ -93,6 +92,8 @@ pub enum Event {
     Done(Done),
     /// What was decided in the cluster itself: pauses and pins.
     Local(Local),
+    /// How the link stands.
+    Standing(Standing),
     /// The cluster's facts were read again.
     Facts(Facts),
     /// Time has passed.
@@ -176,6 +177,8 @@ pub struct Engine {
     /// Writes without an answer.
     writing: usize,
     outbox: Outbox,
+    /// How the link stands, for the status.
+    standing: Standing,
     survey: Survey,
     told: told::Told,
     work: VecDeque<Work>,
@@ -197,6 +200,7 @@ impl Engine {
             closed: Arc::new(AtomicBool::new(false)),
             writing: 0,
             outbox: Outbox::default(),
+            standing: Standing::default(),
             survey: Survey::default(),
             told: told::Told::default(),
             work: VecDeque::new(),
@@ -223,6 +227,10 @@ impl Engine {
                     self.known.facts = facts;
                     self.outbox.tell_facts();
                 }
+            }
+            Event::Standing(standing) => {
+                self.standing = standing;
+                self.told.change();
             }
             Event::Tick => {}
         }

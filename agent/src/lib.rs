@@ -30,7 +30,7 @@ pub use journal::{
     Error as JournalError, History, LocalPause, Memory, Pin, Place, Ran, Refusal, history, local_pause,
     roll_back, set_local_pause, unpin,
 };
-pub use link::Error as LinkError;
+pub use link::{Config as LinkConfig, Error as LinkError, InvalidProxy, Proxies};
 
 /// The agent without its shell and without network, for simulations in virtual time: what decides, and what is kept.
 pub mod parts {
@@ -42,7 +42,7 @@ pub mod parts {
     pub use crate::journal::{
         App, Control, HubPause, Journal, Local, Memory, Order as KeptOrder, Pin, Place, What,
     };
-    pub use crate::link::FetchError;
+    pub use crate::link::{FetchError, Standing, hubs, renewal};
 }
 
 #[cfg(test)]

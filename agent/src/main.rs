@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         return ExitCode::from(args::WRONG_COMMAND);
     }
     let done = match args.action() {
-        Action::Run(options) => run(options),
+        Action::Run(options) => run(&options),
         Action::Pause(pause) => output::pause(&pause),
         Action::Resume(folder) => output::resume(&folder),
         Action::Status(folder) => output::status(&folder),
@@ -37,10 +37,10 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn run(options: RunOptions) -> anyhow::Result<()> {
+async fn run(options: &RunOptions) -> anyhow::Result<()> {
     let cluster = Cluster::connect(options.kubeconfig.as_deref()).await?;
     let ceiling = Ceiling { own_namespace: options.own_namespace(), protected: options.protect.clone() };
-    let config = Config { token: options.token()?, place: options.place()?, hub: options.hub, ceiling };
+    let config = Config { link: options.link()?, token: options.token()?, place: options.place()?, ceiling };
     let tasks = Tasks::new();
     let interrupted = async {
         shared_runtime::interrupted().await;

@@ -123,9 +123,26 @@ fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
+/// What the link has to say beside the hub's name; nothing while all is well.
+fn link_lines(status: &Status) -> Vec<String> {
+    let mut lines = status.problems.clone();
+    if let Some(skew) = status.clock_skew_ms.filter(|skew| skew.unsigned_abs() >= 1000) {
+        let side = if skew > 0 { "behind" } else { "ahead of" };
+        lines.push(format!("this machine's clock is {} s {side} the hub's", skew.unsigned_abs() / 1000));
+    }
+    if let Some(until) = status.certificate_until {
+        let word = if until < status.at { "ended" } else { "ends" };
+        lines.push(format!("the agent's certificate {word} {until}"));
+    }
+    lines
+}
+
 fn text(status: &Status) -> String {
     let link = if status.connected { "connected to" } else { "not connected to" };
     let mut text = format!("cluster {}, {link} hub {} (written {})\n", status.cluster, status.hub, status.at);
+    for line in link_lines(status) {
+        text.push_str(&format!("{line}\n"));
+    }
     for pause in &status.pauses {
         text.push_str(&format!("{pause}\n"));
     }
@@ -166,6 +183,9 @@ mod tests {
             cluster: "eu-1".into(),
             hub: "hub:8443".into(),
             connected: false,
+            clock_skew_ms: Some(-42_500),
+            certificate_until: Some(Timestamp::UNIX_EPOCH),
+            problems: vec!["hub:8443: Revoked: it is".into()],
             at: Timestamp::UNIX_EPOCH,
             pauses: vec!["paused here by ada: INC-7".into()],
             applications: vec![Application {
@@ -181,6 +201,9 @@ mod tests {
         };
         let expect = "\
 cluster eu-1, not connected to hub hub:8443 (written 1970-01-01T00:00:00Z)
+hub:8443: Revoked: it is
+this machine's clock is 42 s ahead of the hub's
+the agent's certificate ends 1970-01-01T00:00:00Z
 paused here by ada: INC-7
 APPLICATION    POSITION  PHASE      SYNC       HEALTH   HEALED
 argocd/orders  1.4       Succeeded  OutOfSync  Healthy  2

@@ -25,7 +25,6 @@ use tokio::sync::{Semaphore, mpsc};
 #[derive(Debug, Clone)]
 pub(crate) struct Deps {
     pub(crate) name: ClusterName,
-    pub(crate) hub: String,
     pub(crate) cluster: Cluster,
     pub(crate) facts: Facts,
     pub(crate) journal: Arc<Journal>,
@@ -90,7 +89,6 @@ impl Shell {
         let restored = restored.await.expect("the journal does not panic")?;
         let known = Known {
             name: deps.name.clone(),
-            hub: deps.hub.clone(),
             facts: deps.facts.clone(),
             instance: uuid::Uuid::new_v4().to_string(),
             ceiling: deps.ceiling.clone(),
@@ -169,6 +167,8 @@ impl Shell {
                 Event::Down
             }
             News::Said(message) => Event::Said(message),
+            News::Standing(standing) => Event::Standing(standing),
+            News::Facts(facts) => Event::Facts(facts),
         }
     }
 

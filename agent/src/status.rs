@@ -10,10 +10,19 @@ use shared_model::{AppKey, HealthStatus, Position, SyncPhase, SyncState};
 pub struct Status {
     /// The cluster's name on the hub.
     pub cluster: String,
-    /// The hub's address.
+    /// The address of the hub in use; without a link all that are tried, with commas.
     pub hub: String,
     /// Whether the link to the hub was up.
     pub connected: bool,
+    /// The hub's clock less the agent's, as the last session found it.
+    #[serde(default)]
+    pub clock_skew_ms: Option<i64>,
+    /// When the agent's certificate ends.
+    #[serde(default)]
+    pub certificate_until: Option<Timestamp>,
+    /// What keeps the hub from working with this agent, and what a person may do.
+    #[serde(default)]
+    pub problems: Vec<String>,
     /// When this was written, by the agent's clock.
     pub at: Timestamp,
     /// Why nothing is written to the cluster; empty when it is not paused.

@@ -49,8 +49,11 @@ impl Engine {
         });
         Status {
             cluster: self.known.name.to_string(),
-            hub: self.known.hub.clone(),
+            hub: self.standing.hub.clone(),
             connected: self.outbox.welcome,
+            clock_skew_ms: self.standing.clock_skew_ms,
+            certificate_until: self.standing.certificate_until,
+            problems: self.standing.refusals.values().chain(&self.standing.remedy).cloned().collect(),
             at: now,
             pauses: self.pauses.reasons(now),
             applications: applications.collect(),

@@ -108,7 +108,7 @@ async fn join_one(
 ) -> anyhow::Result<Member> {
     let cluster = Simulated::start(&place.name, ready_after(index), tasks);
     let config = agent::Config {
-        hub: hub.agent_address.clone(),
+        link: agent::LinkConfig::of(hub.agent_address.clone()),
         token: Some(token(hub, &place).await?),
         place: folder.to_owned().into(),
         ceiling: agent::Ceiling::default(),

@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::Unacceptable;
 use jiff::Timestamp;
 use proto::v1;
 use shared_model::{AppKey, Cluster, ClusterName, Mode, PauseRequest, Position, ReleaseId};
@@ -26,6 +27,10 @@ pub enum Input {
     Cluster(Option<Arc<Cluster>>),
     /// A person asks for something.
     Command(v1::Command),
+    /// Say this.
+    Say(v1::hub_message::Message),
+    /// The agent may not be here any more: the word of the protocol and the text.
+    Refused(&'static str, String),
     /// The session is to end, and why.
     Cut(String),
 }
@@ -123,8 +128,13 @@ impl Session {
         match input {
             Input::Assigned(application, assigned) => self.assign(&application, &assigned),
             Input::Cluster(Some(cluster)) => self.obey(&cluster, now),
-            Input::Cluster(None) => self.end("Revoked", "the Cluster was deleted on the hub"),
+            Input::Cluster(None) => {
+                let why = Unacceptable::Deleted(self.cluster.to_string());
+                self.end(why.reason(), &why.to_string());
+            }
             Input::Command(command) => self.send(v1::hub_message::Message::Command(command)),
+            Input::Say(message) => self.send(message),
+            Input::Refused(reason, message) => self.end(reason, &message),
             Input::Cut(reason) => self.actions.push_back(Action::End(reason)),
             Input::Message(message) => self.message(message),
         }

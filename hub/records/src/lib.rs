@@ -11,12 +11,14 @@
 //! What it refuses to know: HTTP, what a spec means, who may change what.
 
 mod bundles;
+mod identity;
 pub mod keys;
 mod objects;
 mod records;
 mod rules;
 
 pub use bundles::{BundleError, Bundles};
+pub use identity::{Identity, Revoked};
 pub use objects::{Stored, is_deleted};
 pub use records::{Deleted, Error, Records};
 pub use rules::{resource, rules};

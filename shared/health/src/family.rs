@@ -68,7 +68,7 @@ fn said(object: &Value, condition: &Condition<'_>, lines: &[Line]) -> Option<Hea
     Some(if condition.is_outdated(generation(object)) {
         progressing("waits for its condition to follow the newest generation")
     } else {
-        Health::new(*status, condition.message)
+        Health::new(*status, if condition.message.is_empty() { condition.reason } else { condition.message })
     })
 }
 

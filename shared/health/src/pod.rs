@@ -79,7 +79,9 @@ fn failure(object: &Value, message: &str) -> String {
         }
         let reason = state.text("/reason").unwrap_or_default();
         match (reason, code) {
-            ("OOMKilled", _) => Some(format!("container {} ran out of memory", container_name(status))),
+            ("OOMKilled", _) => {
+                Some(format!("container {} ran out of memory (OOMKilled)", container_name(status)))
+            }
             (_, 0) => None,
             (_, code) => Some(format!("container {} ended with code {code}", container_name(status))),
         }

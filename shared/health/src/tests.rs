@@ -191,7 +191,7 @@ fn pods() {
             json!({"phase": "Failed", "containerStatuses": [
             {"name": "migrate", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]}),
         ),
-        "Degraded container migrate ran out of memory",
+        "Degraded container migrate ran out of memory (OOMKilled)",
     );
 }
 

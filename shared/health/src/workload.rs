@@ -13,7 +13,9 @@ fn replicas(object: &Value) -> Option<i64> {
 
 pub(crate) fn deployment(object: &Value) -> Health {
     if object.flag("/spec/paused") {
-        return suspended("is paused");
+        let said =
+            condition(object, "Progressing").filter(|condition| condition.reason == "DeploymentPaused");
+        return suspended(said.map_or_else(|| "is paused".to_owned(), |said| said.explain()));
     }
     if unobserved(object) {
         return progressing(UNSEEN);

@@ -53,7 +53,7 @@ fn cluster(object: &Value) -> Option<Health> {
     let reason = object.text("/status/phaseReason").filter(|reason| !reason.is_empty()).unwrap_or(phase);
     // Without conditions the operator has not judged it yet.
     if !object.pointer("/status/conditions").is_some_and(Value::is_array) {
-        return Some(progressing(reason));
+        return Some(progressing(if reason.is_empty() { "waits for its operator" } else { reason }));
     }
     if let Some(sleep) = condition(object, "cnpg.io/hibernation") {
         return Some(if sleep.is_true() { suspended(sleep.explain()) } else { degraded(sleep.explain()) });

@@ -116,7 +116,9 @@ fn classic(object: &Value) -> Option<Health> {
 
 /// Crossplane before 1.0 kept its conditions one level deeper.
 fn stack(object: &Value) -> Option<Health> {
-    let ready = conditions_of(object.list("/status/conditionedStatus/conditions"))
-        .find(|condition| condition.kind == "Ready" && condition.is_true());
-    Some(ready.map_or_else(|| progressing("waits to be installed"), |ready| healthy(ready.reason)))
+    let mut ready = conditions_of(object.list("/status/conditionedStatus/conditions"))
+        .filter(|condition| condition.kind == "Ready")
+        .peekable();
+    let waits = ready.peek().map_or("waits to be installed", |ready| ready.reason);
+    Some(ready.find(Condition::is_true).map_or_else(|| progressing(waits), |ready| healthy(ready.reason)))
 }

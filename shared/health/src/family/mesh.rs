@@ -22,11 +22,12 @@ pub(super) fn rule(group: &str, kind: &str) -> Option<Rule> {
 
 /// `Paused` and `Fallback` stand beside `Ready: True`, and change what it means.
 fn scaler(object: &Value, bad: &[(&str, &str)]) -> Health {
+    let paused = condition(object, "Paused").filter(|paused| paused.is_true());
     if let Some(bad) = conditions(object).find(|condition| bad.contains(&(condition.kind, condition.status)))
     {
-        return degraded(bad.explain());
+        let also = paused.map(|paused| format!("; {}", paused.explain())).unwrap_or_default();
+        return degraded(bad.explain() + &also);
     }
-    let paused = condition(object, "Paused").filter(|paused| paused.is_true());
     match (condition(object, "Ready").filter(|ready| ready.is_true()), paused) {
         (Some(_), Some(paused)) => suspended(paused.explain()),
         (Some(ready), None) => healthy(ready.message),

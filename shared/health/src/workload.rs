@@ -30,7 +30,7 @@ pub(crate) fn deployment(object: &Value) -> Health {
     if let Some(wished) = replicas(object).filter(|wished| updated < *wished) {
         progressing(format!("{updated} of {wished} replicas updated"))
     } else if all > updated {
-        progressing(format!("{} old replicas still to end", all - updated))
+        progressing(format!("{} old replicas still to end", all.saturating_sub(updated)))
     } else if available < updated {
         progressing(format!("{available} of {updated} updated replicas available"))
     } else {

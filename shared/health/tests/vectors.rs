@@ -1,7 +1,8 @@
 //! Every verdict that Argo CD gave (`vectors/*.txt`, recorded from its own rules and scripts by `tests/compat/health-recorder`) is ours
 //! too, but for the deviations listed here; and what it quotes from an object, we say as well.
 
-use serde_json::Value;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 use shared_manifest::yaml::parse;
 use std::collections::BTreeSet;
 
@@ -146,4 +147,88 @@ fn the_vectors_are_many() {
     assert!(cases().count() > 900);
     let names: BTreeSet<String> = cases().map(|case| case.name).collect();
     assert_eq!(names.len(), cases().count(), "two cases have one name");
+}
+
+/// Objects of which no controller writes a status: there is no generation to wait for.
+fn is_registry(object: &Value) -> bool {
+    object["kind"] == "HelmRepository" && object["spec"]["type"] == "oci"
+}
+
+#[test]
+fn what_is_outdated_is_never_healthy() {
+    let mut early = Vec::new();
+    for mut case in cases() {
+        if case.object["status"].is_object() && !is_registry(&case.object) {
+            case.object["metadata"]["generation"] = json!(7);
+            case.object["status"]["observedGeneration"] = json!(6);
+            if ours(&case).0 == "Healthy" {
+                early.push(case.name);
+            }
+        }
+    }
+    assert!(early.is_empty(), "{}", early.join("\n"));
+}
+
+#[test]
+fn what_is_being_deleted_progresses() {
+    for mut case in cases() {
+        case.object["metadata"]["deletionTimestamp"] = json!("2026-05-04T09:30:12Z");
+        case.object["metadata"]["finalizers"] = json!(["example.com/held"]);
+        assert_eq!(ours(&case), ("Progressing".to_owned(), "is being deleted".to_owned()), "{}", case.name);
+    }
+}
+
+/// Puts `new` in the place of the `at`-th value within.
+fn replace(value: &mut Value, at: &mut usize, new: &Value) {
+    if *at == 0 {
+        *value = new.clone();
+    }
+    *at = at.wrapping_sub(1);
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, at, new)),
+        Value::Object(fields) => fields.values_mut().for_each(|item| replace(item, at, new)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn strange() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        prop_oneof![Just(i64::MIN), Just(i64::MAX), -3..9_i64].prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[ -~]{0,8}|\\PC{0,3}|True|False|Unknown|-1|9223372036854775808".prop_map(Value::from),
+        Just(json!([])),
+        Just(json!({})),
+        Just(json!([null, 7, "Ready", [], {}])),
+        Just(
+            json!([{"type": "Ready", "status": "True", "observedGeneration": i64::MIN}, {"type": 7, "status": []}])
+        ),
+        Just(json!({"ready": true, "type": ["Ready"], "conditions": {"type": "Ready"}})),
+    ]
+}
+
+/// All objects of all files, once.
+fn objects() -> &'static [Value] {
+    static OBJECTS: std::sync::LazyLock<Vec<Value>> =
+        std::sync::LazyLock::new(|| cases().map(|case| case.object).collect());
+    &OBJECTS
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4096, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_in_an_object_panics(
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec((0..60_usize, strange()), 1..6),
+    ) {
+        let mut object = which.get(objects()).clone();
+        for (mut at, new) in changes {
+            replace(&mut object, &mut at, &new);
+        }
+        let first = shared_health::health(&object);
+        prop_assert_eq!(first, shared_health::health(&object));
+    }
 }

@@ -71,7 +71,7 @@ fn without_phase(object: &Value) -> Health {
     } else if available < updated {
         progressing(format!("{available} of {updated} updated replicas available"))
     } else {
-        by_strategy(object, hash, all - updated)
+        by_strategy(object, hash, all.saturating_sub(updated))
     }
 }
 

@@ -65,7 +65,6 @@ pub(crate) fn health(object: &Value, group: &str) -> Option<Health> {
             failure(object).filter(|bad| bad.observed_generation.is_some() && !bad.is_outdated(generation));
         return Some(match failure {
             Some(failure) => degraded(failure.explain()),
-            None if never_looked(object) => return None,
             None => progressing(UNSEEN),
         });
     }
@@ -87,13 +86,8 @@ pub(crate) fn health(object: &Value, group: &str) -> Option<Health> {
         }
         Some(good) if good.is_true() => Some(healthy(good.message)),
         Some(good) => Some(progressing(good.explain())),
-        None => object.number("/status/observedGeneration").map(|_| healthy("")),
+        None => object.number("/status/observedGeneration").filter(|seen| *seen > 0).map(|_| healthy("")),
     }
-}
-
-/// The definition of a kind may fill a status of -1 in, and there are kinds that no controller looks at.
-fn never_looked(object: &Value) -> bool {
-    object.count("/status/observedGeneration") < 0 && object.list("/status/conditions").is_empty()
 }
 
 /// The condition that says that the object failed, if it is of the newest generation.

@@ -9,6 +9,7 @@
 //! What it refuses to know: the order of contradictory conditions is the object's own, and the first one counts.
 
 mod argo;
+mod cloud;
 mod cloudnative_pg;
 mod cluster_api;
 mod crossplane;
@@ -16,6 +17,7 @@ mod flux;
 mod gateway;
 mod knative;
 mod mesh;
+mod operators;
 mod rollout;
 mod secrets;
 mod strimzi;
@@ -40,11 +42,8 @@ pub(crate) fn rule(group: &str, kind: &str) -> Option<Rule> {
         .or_else(|| cluster_api::rule(group, kind))
         .or_else(|| mesh::rule(group, kind))
         .or_else(|| gateway::rule(group, kind))
-}
-
-/// Whether no controller ever writes the status of this object, so that it cannot be outdated.
-pub(crate) fn tells_nothing(object: &Value, group: &str, kind: &str) -> bool {
-    group == "source.toolkit.fluxcd.io" && kind == "HelmRepository" && flux::is_registry(object)
+        .or_else(|| operators::rule(group, kind))
+        .or_else(|| cloud::rule(group, kind))
 }
 
 /// What a condition of this type and status means.

@@ -51,9 +51,7 @@ pub fn health(object: &Value) -> Option<Health> {
             None => custom::health(object, group)?,
         },
     };
-    let early = verdict.status == HealthStatus::Healthy
-        && !observed_generation_current(object)
-        && !family::tells_nothing(object, group, kind);
+    let early = verdict.status == HealthStatus::Healthy && !observed_generation_current(object);
     Some(if early { progressing(UNSEEN) } else { verdict })
 }
 
@@ -91,10 +89,11 @@ fn is_hook(object: &Value) -> bool {
 }
 
 /// Whether the object's controller has seen its newest generation: `status.observedGeneration` is not
-/// behind `metadata.generation`. `true` for objects that do not tell.
+/// behind `metadata.generation`. `true` for objects that do not tell, as those whose number was never
+/// written: 0 is what Go leaves in a field, -1 what a definition may fill in.
 pub fn observed_generation_current(object: &Value) -> bool {
     match (object.number("/status/observedGeneration"), object.number("/metadata/generation")) {
-        (Some(observed), Some(generation)) => observed >= generation,
+        (Some(observed @ 1..), Some(generation)) => observed >= generation,
         _ => true,
     }
 }

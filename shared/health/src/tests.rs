@@ -298,6 +298,29 @@ fn custom_resources_by_their_conditions() {
         ),
         "Healthy",
     );
+    // A number that was never written says nothing, and keeps nothing waiting.
+    check(
+        custom(json!({"observedGeneration": 0, "conditions": [{"type": "Ready", "status": "True"}]})),
+        "Healthy",
+    );
+    check(custom(json!({"observedGeneration": 0})), "none");
+    check(custom(json!({"observedGeneration": -1})), "none");
+    check(custom(json!({"observedGeneration": 2})), "Healthy");
+    // Some controllers note what succeeded only: the failure of the newest generation counts all the same.
+    let condition = |seen: i64, kind: &str, status: &str, reason: &str| {
+        json!({"observedGeneration": 1, "conditions":
+        [{"type": kind, "status": status, "reason": reason, "observedGeneration": seen}]})
+    };
+    check(custom(condition(2, "Ready", "False", "BuildFailed")), "Degraded Ready: BuildFailed");
+    check(
+        custom(condition(1, "Ready", "False", "BuildFailed")),
+        "Progressing waits for the controller to see the newest generation",
+    );
+    check(custom(condition(2, "Stalled", "True", "Quota")), "Degraded Stalled: Quota");
+    let not_ready =
+        |reason: &str| json!({"conditions": [{"type": "NotReady", "status": "True", "reason": reason}]});
+    check(custom(not_ready("Creating")), "Progressing NotReady: Creating");
+    check(custom(not_ready("InvalidSpec")), "Degraded NotReady: InvalidSpec");
     check(custom(json!({})), "none");
     check(custom(json!({"phase": "Running"})), "none");
 }
@@ -318,6 +341,7 @@ fn generations_and_the_worst_of_several() {
     assert!(observed_generation_current(&deployment(json!({}), json!({"observedGeneration": 2}))));
     assert!(!observed_generation_current(&deployment(json!({}), json!({"observedGeneration": 1}))));
     assert!(observed_generation_current(&json!({"kind": "ConfigMap"})));
+    assert!(observed_generation_current(&deployment(json!({}), json!({"observedGeneration": 0}))));
 
     let all = [
         Health::new(HealthStatus::Healthy, ""),

@@ -48,7 +48,7 @@ pub(super) fn rule(group: &str, kind: &str) -> Option<Rule> {
 }
 
 /// Whether a HelmRepository is a registry: of those Flux writes no status.
-pub(super) fn is_registry(object: &Value) -> bool {
+fn is_registry(object: &Value) -> bool {
     object.text("/spec/type") == Some("oci") && !object.flag("/spec/suspend")
 }
 

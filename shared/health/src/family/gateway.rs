@@ -1,4 +1,4 @@
-//! Gateway API. Conditions stand per listener and per parent besides the object's own, each with the generation that it is of; False
+//! Gateway API, and Envoy Gateway's extensions of it. Conditions stand per listener and per parent besides the object's own, each with the generation that it is of; False
 //! is a failure of `Accepted` and `ResolvedRefs`, and waiting of `Programmed`.
 
 use super::{Line, Rule, said};
@@ -8,16 +8,22 @@ use serde_json::Value;
 use shared_model::{Health, HealthStatus};
 
 pub(super) fn rule(group: &str, kind: &str) -> Option<Rule> {
-    if group != "gateway.networking.k8s.io" {
-        return None;
-    }
-    Some(match kind {
-        "GatewayClass" => gateway_class,
-        "Gateway" => gateway,
-        "ListenerSet" => listener_set,
-        "HTTPRoute" | "GRPCRoute" => route,
-        "TLSRoute" => tls_route,
-        "BackendTLSPolicy" => backend_policy,
+    Some(match (group, kind) {
+        ("gateway.networking.k8s.io", "GatewayClass") => gateway_class,
+        ("gateway.networking.k8s.io", "Gateway") => gateway,
+        ("gateway.networking.k8s.io", "ListenerSet") => listener_set,
+        ("gateway.networking.k8s.io", "HTTPRoute" | "GRPCRoute") => route,
+        ("gateway.networking.k8s.io", "TLSRoute") => tls_route,
+        ("gateway.networking.k8s.io", "BackendTLSPolicy") => backend_policy,
+        ("gateway.envoyproxy.io", "Backend") => backend,
+        (
+            "gateway.envoyproxy.io",
+            "BackendTrafficPolicy"
+            | "ClientTrafficPolicy"
+            | "EnvoyExtensionPolicy"
+            | "EnvoyPatchPolicy"
+            | "SecurityPolicy",
+        ) => envoy_policy,
         _ => return None,
     })
 }
@@ -110,19 +116,23 @@ fn is_fresh(condition: &Condition<'_>, generation: Option<i64>) -> bool {
     }
 }
 
-/// A gateway that the route hangs on, if all it says is of this generation.
+/// A gateway that the object hangs on, if all it says is of this generation.
 struct Parent<'a> {
     name: Option<&'a str>,
     conditions: Vec<Condition<'a>>,
 }
 
 fn parents(object: &Value) -> Vec<Parent<'_>> {
+    fresh(object, "/status/parents", "/parentRef/name")
+}
+
+fn fresh<'a>(object: &'a Value, list: &str, name: &str) -> Vec<Parent<'a>> {
     let generation = generation(object);
     object
-        .list("/status/parents")
+        .list(list)
         .iter()
         .map(|parent| Parent {
-            name: parent.text("/parentRef/name"),
+            name: parent.text(name),
             conditions: conditions_of(parent.list("/conditions")).collect(),
         })
         .filter(|parent| !parent.conditions.is_empty())
@@ -186,4 +196,30 @@ fn backend_policy(object: &Value) -> Option<Health> {
     }
     let accepted = each().find(|(_, condition)| condition.kind == "Accepted");
     Some(accepted.map_or_else(|| progressing(WAITS), |(_, accepted)| healthy(accepted.message)))
+}
+
+/// Like a route's parents, but only `Accepted` counts.
+fn envoy_policy(object: &Value) -> Option<Health> {
+    let ancestors = fresh(object, "/status/ancestors", "/ancestorRef/name");
+    let refused = ancestors.iter().find_map(|ancestor| {
+        let accepted = ancestor
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == "Accepted" && condition.is_false())?;
+        Some(named("ancestor", ancestor.name, &degraded(accepted.explain())))
+    });
+    Some(match (refused, ancestors.first()) {
+        (Some(refused), _) => refused,
+        (None, Some(ancestor)) => healthy(message_of(&ancestor.conditions, "Accepted")),
+        (None, None) => progressing(WAITS),
+    })
+}
+
+fn backend(object: &Value) -> Option<Health> {
+    Some(match conditions(object).find(|condition| condition.kind == "Accepted") {
+        Some(accepted) if !is_fresh(&accepted, generation(object)) => progressing(WAITS),
+        Some(accepted) if accepted.is_true() => healthy(accepted.message),
+        Some(accepted) => degraded(accepted.explain()),
+        None => progressing(WAITS),
+    })
 }

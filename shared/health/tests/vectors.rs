@@ -71,6 +71,8 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("strimzi: KafkaUser of the generation before", "Progressing"),
     // A status that is not there yet, where the script fails or takes nothing for a failure.
     ("cloudnative-pg: cluster just created", "Progressing"),
+    ("crossplane: classic DBInstance without conditions", "Progressing"),
+    ("flux: Kustomization without conditions", "Progressing"),
     ("operators: Elasticsearch just created", "Progressing"),
     ("knative: KnativeEventing without conditions", "Progressing"),
     ("knative: KnativeServing without conditions", "Progressing"),

@@ -27,14 +27,13 @@ const LIGHTS: [(&str, HealthStatus); 3] = [
     ("yellow", HealthStatus::Progressing),
     ("red", HealthStatus::Degraded),
 ];
-const POLICIES: [Line; 1] = [("Ready", "True", HealthStatus::Healthy)];
 const CLUSTER_POLICIES: [Line; 3] = [READY[0], READY[1], ("Ready", "Unknown", HealthStatus::Degraded)];
 
 pub(super) fn rule(group: &str, kind: &str) -> Option<Rule> {
     Some(match (group, kind) {
         ("karpenter.sh", "NodePool") | ("karpenter.k8s.aws", "EC2NodeClass") => by_ready,
         ("karpenter.sh", "NodeClaim") => node_claim,
-        ("kyverno.io", "Policy") => |object| Some(by_conditions(object, &POLICIES)),
+        ("kyverno.io", "Policy") => policy,
         ("kyverno.io", "ClusterPolicy") => |object| Some(by_conditions(object, &CLUSTER_POLICIES)),
         ("monitoring.coreos.com", "Alertmanager" | "Prometheus" | "ThanosRuler") => monitor,
         ("bitnami.com", "SealedSecret") => sealed_secret,
@@ -59,6 +58,12 @@ pub(super) fn rule(group: &str, kind: &str) -> Option<Rule> {
         | ("clickhouse-keeper.altinity.com", "ClickHouseKeeperInstallation") => clickhouse,
         _ => return None,
     })
+}
+
+/// Ready for one reason only; unlike for a ClusterPolicy, all else is waiting.
+fn policy(object: &Value) -> Option<Health> {
+    let ready = condition(object, "Ready").filter(|ready| ready.is_true() && ready.reason == "Succeeded");
+    Some(ready.map_or_else(|| progressing("waits for its controller"), |ready| healthy(ready.message)))
 }
 
 /// A node that is taken away on purpose is at rest.

@@ -15,6 +15,9 @@ use tokio::sync::{Notify, mpsc};
 const FACTS_EVERY: Duration = Duration::from_secs(600);
 const FACTS_AT_MOST_EVERY: Duration = Duration::from_secs(20);
 
+/// The namespace of an agent that is told no other, as its deployment names it.
+const NAMESPACE: &str = "flotilla-agent";
+
 /// What an agent is told by its operator.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -83,30 +86,54 @@ impl Agent {
 
     async fn start(config: Config, cluster: Cluster, tasks: &Tasks) -> Result<Self, Error> {
         let dialer = Dialer::new(&config.link)?;
-        let place = config.place.clone();
-        let journal = Arc::new(blocking(move || Journal::open(&place)).await?);
+        let journal = Arc::new(open(&config.place).await?);
+        tasks.spawn_until_stopped("journal keeper", Arc::clone(&journal).keep(tasks.clone()));
+        match Self::join_and_start(config, dialer, cluster, tasks, &journal).await {
+            Ok(agent) => Ok(agent),
+            Err(error) => {
+                journal.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn join_and_start(
+        config: Config,
+        dialer: Dialer,
+        cluster: Cluster,
+        tasks: &Tasks,
+        journal: &Arc<Journal>,
+    ) -> Result<Self, Error> {
         let facts = facts(&cluster).await?;
-        let identity = identity(&config, &dialer, &journal, &facts).await?;
+        let identity = identity(&config, &dialer, journal, &facts).await?;
         let name = ClusterName::new(identity.cluster.clone());
         let hub = config.link.hubs.join(",");
+        let own = config.place.namespace().or(config.ceiling.own_namespace.as_deref());
+        let namespace = own.unwrap_or(NAMESPACE).to_owned();
         tracing::info!(cluster = %name, hub, journal = %config.place, kubernetes = facts.version, "the agent starts");
         let (told, news) = mpsc::channel(64);
-        let identities = Identities::new(identity, Arc::clone(&journal));
+        let identities = Identities::new(identity, Arc::clone(journal));
         let deps = shell::Deps {
             name: name.clone(),
             cluster: cluster.clone(),
             facts: facts.clone(),
-            journal,
+            journal: Arc::clone(journal),
             tasks: tasks.clone(),
             ceiling: config.ceiling,
         };
+        let annotated = Arc::clone(journal).follow_annotation(cluster.clone(), namespace);
+        tasks.spawn_until_stopped("annotation", annotated);
         let shell = Shell::load(deps, news).await?;
         let (link, nudges) = Link::new(config.link, dialer, identities, Pace::default());
         tasks.spawn_until_stopped("link", link::run(Arc::clone(&link), told.clone()));
         tasks.spawn_until_stopped("standing", link::tell(Arc::clone(&link), told.clone()));
         tasks.spawn_until_stopped("facts", follow(cluster, facts, link.heard(), told));
         tasks.spawn_until_stopped("identity", link::keep(link, nudges));
-        tasks.spawn("engine", shell.run());
+        let journal = Arc::clone(journal);
+        tasks.spawn("engine", async move {
+            shell.run().await;
+            journal.close().await;
+        });
         Ok(Self { cluster: name })
     }
 }
@@ -115,6 +142,30 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, journal::Error> + Send + 'static,
 ) -> Result<T, journal::Error> {
     tokio::task::spawn_blocking(work).await.expect("the journal does not panic")
+}
+
+/// Opens the journal, waiting for another agent to go and for an API server that is away.
+async fn open(place: &Place) -> Result<Journal, journal::Error> {
+    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+    let mut told = None;
+    loop {
+        let opening = place.clone();
+        match blocking(move || Journal::open(&opening)).await {
+            Err(error @ journal::Error::Held { .. }) => {
+                let text = error.to_string();
+                if told.as_ref() != Some(&text) {
+                    tracing::warn!(%error, "this agent waits");
+                    told = Some(text);
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "the journal cannot be opened; it is tried again");
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Asks the cluster what it is, until it answers. A refusal is told at once.

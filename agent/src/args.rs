@@ -1,15 +1,11 @@
 //! The command line: the only reader of flags and environment.
 
-use agent::{LinkConfig, LocalPause, Place, Protected, Proxies};
+use agent::{Cluster, LinkConfig, LocalPause, Place, Protected, Proxies, Secrets};
 use anyhow::{Context as _, bail};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use shared_model::{JoinToken, parse_duration};
 use shared_runtime::telemetry;
-use std::{
-    env, fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{env, fs, io, path::PathBuf, time::Duration};
 
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const WRONG_COMMAND: u8 = 2;
@@ -20,8 +16,6 @@ pub(crate) const DATA_FOLDER: u8 = 4;
 const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 /// Its lines about answers that the agent handles and tells of itself; `--log kube_client=debug` brings them back.
 const QUIET: &str = "kube_client=off";
-
-const IN_CLUSTER_FOLDER: &str = "/var/lib/flotilla-agent";
 
 /// The agent of a Flotilla spoke cluster: dials the hub, pulls what the cluster is assigned, keeps it true
 /// from its own durable copy.
@@ -43,9 +37,9 @@ enum Command {
     /// Leave the cluster alone from now on: no apply, heal or prune; observing and reporting go on
     Pause(PauseOptions),
     /// Lift the pause that was set here (the hub's own is lifted on the hub)
-    Resume(Folder),
+    Resume(Beside),
     /// Show how the cluster's applications stand; works without the hub and without the cluster
-    Status(Folder),
+    Status(Beside),
     /// List the orders that applications can be taken back to; works without the hub and without Git
     History(HistoryOptions),
     /// Run an earlier order of an application until it is released; works without the hub and without Git
@@ -85,15 +79,28 @@ pub(crate) struct RunOptions {
 
 #[derive(Debug, Clone, Group)]
 pub(crate) struct Folder {
-    /// The folder for everything the agent keeps [default: ~/.local/share/flotilla-agent/CONTEXT, in a cluster /var/lib/flotilla-agent]
+    /// The folder for everything the agent keeps [default: ~/.local/share/flotilla-agent/CONTEXT]
     #[arg(long, env = "FLOTILLA_AGENT_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Keep everything as Secrets of this namespace instead of a folder; in a pod without --data-dir that of the pod
+    #[arg(long, env = "FLOTILLA_JOURNAL_NAMESPACE", value_name = "NAMESPACE", conflicts_with = "data_dir")]
+    journal_namespace: Option<String>,
+}
+
+/// Where the agent that a command is for keeps everything.
+#[derive(Debug, Clone, Group)]
+pub(crate) struct Beside {
+    #[command(flatten)]
+    folder: Folder,
+    /// The cluster's kubeconfig, for --journal-namespace; without it the cluster that this pod runs in
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
 }
 
 #[derive(Debug, Group)]
 struct PauseOptions {
     #[command(flatten)]
-    folder: Folder,
+    folder: Beside,
     /// How long, e.g. 90m or 2h; until resumed when it is left out
     #[arg(long = "for", value_name = "DURATION", value_parser = length)]
     length: Option<Duration>,
@@ -108,7 +115,7 @@ pub(crate) struct HistoryOptions {
     #[arg(value_name = "APP")]
     pub(crate) app: Option<String>,
     #[command(flatten)]
-    pub(crate) folder: Folder,
+    pub(crate) folder: Beside,
 }
 
 #[derive(Debug, Group)]
@@ -123,7 +130,7 @@ struct RollbackOptions {
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
     #[command(flatten)]
-    folder: Folder,
+    folder: Beside,
 }
 
 #[derive(Debug, Group)]
@@ -132,7 +139,7 @@ pub(crate) struct UnpinOptions {
     #[arg(value_name = "APP")]
     pub(crate) app: String,
     #[command(flatten)]
-    pub(crate) folder: Folder,
+    pub(crate) folder: Beside,
 }
 
 #[derive(Debug, Clone, Group)]
@@ -167,8 +174,8 @@ impl Log {
 pub(crate) enum Action {
     Run(RunOptions),
     Pause(Pause),
-    Resume(Folder),
-    Status(Folder),
+    Resume(Beside),
+    Status(Beside),
     History(HistoryOptions),
     Rollback(Rollback),
     Unpin(UnpinOptions),
@@ -177,7 +184,7 @@ pub(crate) enum Action {
 /// An application is to be taken back.
 #[derive(Debug)]
 pub(crate) struct Rollback {
-    pub(crate) folder: Folder,
+    pub(crate) folder: Beside,
     pub(crate) app: String,
     pub(crate) to: Option<u64>,
     pub(crate) reason: String,
@@ -187,7 +194,7 @@ pub(crate) struct Rollback {
 /// A pause of the cluster itself.
 #[derive(Debug)]
 pub(crate) struct Pause {
-    pub(crate) folder: Folder,
+    pub(crate) folder: Beside,
     pub(crate) length: Option<Duration>,
     pub(crate) reason: String,
     pub(crate) by: String,
@@ -260,19 +267,26 @@ impl RunOptions {
 
     /// The namespace of this pod; `None` outside a cluster.
     pub(crate) fn own_namespace(&self) -> Option<String> {
-        let told = fs::read_to_string(OWN_NAMESPACE).ok().filter(|_| self.kubeconfig.is_none())?;
-        Some(told.trim().to_owned())
+        pod_namespace().filter(|_| self.kubeconfig.is_none())
     }
 
-    /// Where everything is kept for this cluster.
-    pub(crate) fn place(&self) -> anyhow::Result<Place> {
-        Ok(Place::Folder(self.data_dir()?))
+    /// The namespace that the agent calls its own: it keeps its journal there, or its pod is there.
+    pub(crate) fn namespace(&self) -> Option<String> {
+        self.folder.journal_namespace.clone().or_else(|| self.own_namespace())
+    }
+
+    /// Where everything is kept for this cluster: where the operator says, else in a pod as Secrets of its namespace.
+    pub(crate) fn place(&self, cluster: &Cluster) -> anyhow::Result<Place> {
+        match self.namespace().filter(|_| self.folder.data_dir.is_none()) {
+            Some(namespace) => Ok(Place::Secrets(Secrets::new(cluster.clone(), namespace))),
+            None => Ok(Place::Folder(self.data_dir()?)),
+        }
     }
 
     fn data_dir(&self) -> anyhow::Result<PathBuf> {
         match (&self.folder.data_dir, &self.kubeconfig) {
             (Some(folder), _) => Ok(folder.clone()),
-            (None, None) => Ok(PathBuf::from(IN_CLUSTER_FOLDER)),
+            (None, None) => bail!("this is no pod of a cluster: give --kubeconfig, or --data-dir"),
             (None, Some(kubeconfig)) => {
                 let context = agent::context_of(kubeconfig)?;
                 let name: String = context
@@ -286,18 +300,31 @@ impl RunOptions {
     }
 }
 
-impl Folder {
-    /// The journal of an agent that has run: in the folder given, or in the only one there is.
+impl Beside {
+    /// The journal of an agent that has run: in the namespace or folder given, in a pod in that of the pod, else in the
+    /// only folder there is. Blocks: not on an async worker.
     pub(crate) fn place(&self) -> anyhow::Result<Place> {
-        Ok(Place::Folder(self.find()?))
+        let in_pod = || pod_namespace().filter(|_| self.folder.data_dir.is_none());
+        let (namespace, kubeconfig) = match &self.folder.journal_namespace {
+            Some(namespace) => (Some(namespace.clone()), self.kubeconfig.as_deref()),
+            None => (in_pod(), None),
+        };
+        let Some(namespace) = namespace else { return Ok(Place::Folder(self.folder.find()?)) };
+        let cluster = tokio::runtime::Handle::current().block_on(Cluster::connect(kubeconfig))?;
+        Ok(Place::Secrets(Secrets::new(cluster, namespace)))
     }
+}
 
+/// The namespace of the pod that this runs in; `None` outside a cluster.
+fn pod_namespace() -> Option<String> {
+    Some(fs::read_to_string(OWN_NAMESPACE).ok()?.trim().to_owned())
+}
+
+impl Folder {
+    /// The data folder of an agent that has run: the one given, or the only one there is.
     fn find(&self) -> anyhow::Result<PathBuf> {
         if let Some(folder) = &self.data_dir {
             return Ok(folder.clone());
-        }
-        if Path::new(IN_CLUSTER_FOLDER).is_dir() {
-            return Ok(IN_CLUSTER_FOLDER.into());
         }
         let base = base()?;
         let entries = fs::read_dir(&base).into_iter().flatten().flatten().map(|entry| entry.path());

@@ -11,11 +11,13 @@
 mod discovery;
 mod failure;
 mod limit;
+mod own;
 mod requests;
 mod survey;
 mod watches;
 
 pub(crate) use limit::{Limit, Priority};
+pub(crate) use own::ANSWER_WITHIN;
 pub(crate) use watches::Watches;
 pub use watches::{Watched, WatchedKind};
 

@@ -9,24 +9,26 @@
 //! apps/<hash>/synced       the position whose sync succeeded
 //! bundles/<digest>.zst     the bundles of the last orders of each application
 //! local/pause              a pause set in the cluster itself; written by `flotilla-agent pause`
-//! local/annotation         a pause set by annotation on the agent's Namespace, with its deadline
+//! local/annotation         a pause set by annotation on the agent's Namespace, with its deadline; written by the agent
 //! local/pin-<hash>         the earlier order that an application was taken back to; written by `flotilla-agent rollback`
 //! status                   how applications stand, for `flotilla-agent status`
 //! ```
 //!
-//! A place is a folder, or memory (for tests and simulations); [`store::Store`] is what each of them can do.
+//! A place is a folder, Secrets of the agent's own namespace, or memory (for tests and simulations); [`store::Store`] is
+//! what each of them can do.
 //!
 //! Invariants, whatever the place:
 //! 1. A record is replaced in one step and starts with the digest of what follows: damage is found, reported, and
 //!    mended by fetching again.
 //! 2. A bundle is durable before an order names it; an order is durable before it is acted on.
 //! 3. Positions are never lost: an order is replaced, never deleted, a removal that is done included.
-//! 4. One agent at a time: a second one on the place is told so.
+//! 4. One agent at a time: a second one on a folder is told so, on Secrets it waits until the first has gone.
 //! 5. Bounded: [`KEPT`] orders of an application with their bundles, and the one it is pinned to; all bundles that only
 //!    a rollback needs are at most [`bundles::EARLIER_BYTES`] together, the newest stay. What a crash left behind goes.
 //!
 //! The calls block: use them off the async workers. What it refuses to know: the hub, applications' objects, clocks.
 
+mod annotation;
 mod apps;
 mod bundles;
 mod folder;
@@ -36,6 +38,7 @@ mod memory;
 mod pauses;
 mod place;
 mod rollback;
+mod secrets;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -48,12 +51,14 @@ pub use memory::Memory;
 pub use pauses::{Control, HubPause};
 pub use place::Place;
 pub use rollback::{History, Ran, Refusal, history, roll_back, unpin};
+pub use secrets::Secrets;
 
 use apps::Index;
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use shared_manifest::ObjectId;
 use shared_model::Digest;
+use shared_runtime::Tasks;
 use std::{collections::BTreeMap, io, sync::Arc};
 use store::Store;
 
@@ -76,6 +81,29 @@ pub enum Error {
     /// Another agent runs on the place.
     #[error("another agent runs with {0}: stop it first, or give this one its own --data-dir")]
     Locked(String),
+    /// Another agent holds the place; it is waited for.
+    #[error(
+        "another agent ({holder}) holds {at}: one is active in a cluster, this one takes over when that one has ended"
+    )]
+    Held {
+        /// What it holds.
+        at: String,
+        /// Who it is.
+        holder: String,
+    },
+    /// This agent has let go of the place.
+    #[error("the journal is closed: this agent ends")]
+    Closed,
+    /// The API server did not do what was asked of it.
+    #[error("{at}: {what}: {why}")]
+    Api {
+        /// The Secret or the Lease.
+        at: String,
+        /// What was tried.
+        what: &'static str,
+        /// What the API server says.
+        why: shared_sync::Failure,
+    },
     /// A record's content is not what was written.
     #[error("{at}: is damaged ({problem}); {remedy}")]
     Damaged {
@@ -102,10 +130,35 @@ pub struct Journal {
 #[derive(Debug, Clone)]
 struct Records(Arc<dyn Store>);
 
+impl Error {
+    /// Whether time may mend it.
+    pub(crate) const fn is_transient(&self) -> bool {
+        match self {
+            Self::Held { .. } => true,
+            Self::Api { why, .. } => why.is_transient(),
+            Self::Io { .. } | Self::Locked(_) | Self::Closed | Self::Damaged { .. } | Self::NoBundle(_) => {
+                false
+            }
+        }
+    }
+}
+
 impl Journal {
     /// Makes the place if need be, and holds it.
     pub fn open(place: &Place) -> Result<Self, Error> {
         Ok(Self { records: Records(place.hold()?), index: Mutex::default() })
+    }
+
+    /// Keeps hold of the place, for as long as it runs; stops the tasks when it is lost to another agent.
+    pub(crate) async fn keep(self: Arc<Self>, tasks: Tasks) {
+        let store = Arc::clone(&self.records.0);
+        drop(self);
+        store.keep(tasks).await;
+    }
+
+    /// Lets go of the place when the agent ends: nothing is written after that.
+    pub(crate) async fn close(&self) {
+        self.records.0.close().await;
     }
 
     /// Everything that carried our marks when it was searched for; `None` when it is to be searched for (again).

@@ -20,12 +20,12 @@ fn main() -> ExitCode {
     }
     let done = match args.action() {
         Action::Run(options) => run(&options),
-        Action::Pause(pause) => output::pause(&pause),
-        Action::Resume(folder) => output::resume(&folder),
-        Action::Status(folder) => output::status(&folder),
-        Action::History(history) => output::history(&history),
-        Action::Rollback(rollback) => output::roll_back(&rollback),
-        Action::Unpin(unpin) => output::unpin(&unpin),
+        Action::Pause(pause) => beside(move || output::pause(&pause)),
+        Action::Resume(place) => beside(move || output::resume(&place)),
+        Action::Status(place) => beside(move || output::status(&place)),
+        Action::History(history) => beside(move || output::history(&history)),
+        Action::Rollback(rollback) => beside(move || output::roll_back(&rollback)),
+        Action::Unpin(unpin) => beside(move || output::unpin(&unpin)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,11 +36,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// A command that works on the journal of an agent, whether that runs or not. Its calls block.
+#[tokio::main(flavor = "current_thread")]
+async fn beside(command: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(command).await?
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn run(options: &RunOptions) -> anyhow::Result<()> {
     let cluster = Cluster::connect(options.kubeconfig.as_deref()).await?;
-    let ceiling = Ceiling { own_namespace: options.own_namespace(), protected: options.protect.clone() };
-    let config = Config { link: options.link()?, token: options.token()?, place: options.place()?, ceiling };
+    let ceiling = Ceiling { own_namespace: options.namespace(), protected: options.protect.clone() };
+    let (link, token, place) = (options.link()?, options.token()?, options.place(&cluster)?);
+    let config = Config { link, token, place, ceiling };
     let tasks = Tasks::new();
     let interrupted = async {
         shared_runtime::interrupted().await;

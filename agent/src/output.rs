@@ -1,6 +1,6 @@
 //! What the subcommands print.
 
-use crate::args::{Folder, HistoryOptions, Pause, Rollback, UnpinOptions};
+use crate::args::{Beside, HistoryOptions, Pause, Rollback, UnpinOptions};
 use agent::{
     History,
     status::{self, Status},
@@ -27,8 +27,8 @@ pub(crate) fn pause(pause: &Pause) -> anyhow::Result<()> {
     line(&format!("paused {until}; the agent of {place} obeys within two seconds, and after a restart"))
 }
 
-pub(crate) fn resume(folder: &Folder) -> anyhow::Result<()> {
-    let place = folder.place()?;
+pub(crate) fn resume(beside: &Beside) -> anyhow::Result<()> {
+    let place = beside.place()?;
     let was = agent::local_pause(&place).is_ok_and(|pause| pause.is_none());
     agent::set_local_pause(&place, None)?;
     line(if was {
@@ -38,8 +38,8 @@ pub(crate) fn resume(folder: &Folder) -> anyhow::Result<()> {
     })
 }
 
-pub(crate) fn status(folder: &Folder) -> anyhow::Result<()> {
-    let place = folder.place()?;
+pub(crate) fn status(beside: &Beside) -> anyhow::Result<()> {
+    let place = beside.place()?;
     match status::read(&place)? {
         Some(status) => line(text(&status).trim_end()),
         None => line(&format!("no agent has written its status to {place} yet")),

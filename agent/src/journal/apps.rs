@@ -195,6 +195,13 @@ impl Journal {
         Ok(Index { named: named.collect(), bundles: self.records.0.bundles()?.into_iter().collect() })
     }
 
+    fn loaded<'a>(&self, index: &'a mut Option<Index>) -> Result<&'a mut Index, Error> {
+        if index.is_none() {
+            *index = Some(self.indexed(&self.records.apps()?.0)?);
+        }
+        Ok(index.as_mut().expect("it was just read"))
+    }
+
     /// Keeps an order, its bundle first; durable when this returns.
     #[allow(
         clippy::needless_pass_by_value,
@@ -209,16 +216,18 @@ impl Journal {
     ) -> Result<(), Error> {
         // Held throughout: a bundle between its writing and its naming must not be taken for forgotten.
         let mut index = self.index.lock();
-        if index.is_none() {
-            *index = Some(self.indexed(&self.records.apps()?.0)?);
-        }
-        let index = index.as_mut().expect("it was just read");
+        let index = self.loaded(&mut index)?;
         if position < index.named.get(application).map_or_else(Position::default, |(newest, _)| *newest) {
             // A note on an older order that came late.
             return Ok(());
         }
-        if let (What::Run(spec), Some(compressed)) = (&what, compressed) {
-            self.save_bundle(index, &spec.bundle, compressed)?;
+        match (&what, compressed) {
+            (What::Run(spec), Some(compressed)) => self.save_bundle(index, &spec.bundle, compressed)?,
+            // Another application's order let it go since it was read.
+            (What::Run(spec), None) if !index.bundles.contains_key(&bundles::name(&spec.bundle)) => {
+                return Err(Error::NoBundle(spec.bundle));
+            }
+            (What::Run(_) | What::Remove { .. }, _) => {}
         }
         let mut saved = None;
         let name = name(application, "order");
@@ -277,7 +286,7 @@ impl Journal {
     /// Puts back a bundle that was lost; durable when this returns.
     pub(crate) fn restore_bundle(&self, digest: &Digest, compressed: &[u8]) -> Result<(), Error> {
         let mut index = self.index.lock();
-        self.save_bundle(index.get_or_insert_default(), digest, compressed)
+        self.save_bundle(self.loaded(&mut index)?, digest, compressed)
     }
 
     fn save_bundle(&self, index: &mut Index, digest: &Digest, compressed: &[u8]) -> Result<(), Error> {

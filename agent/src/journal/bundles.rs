@@ -45,10 +45,14 @@ impl Journal {
     /// A bundle, checked against its digest. A damaged one is removed, so that it is fetched again.
     pub(crate) fn bundle(&self, digest: &Digest) -> Result<Bundle, Error> {
         let read = self.records.bundle(digest);
-        if matches!(read, Err(Error::Damaged { .. }))
-            && let Err(error) = self.records.0.remove(&name(digest))
-        {
-            tracing::warn!(%error, "a damaged bundle cannot be removed");
+        if matches!(read, Err(Error::Damaged { .. })) {
+            let mut index = self.index.lock();
+            if let Some(index) = index.as_mut() {
+                index.bundles.remove(&name(digest));
+            }
+            if let Err(error) = self.records.0.remove(&name(digest)) {
+                tracing::warn!(%error, "a damaged bundle cannot be removed");
+            }
         }
         read
     }

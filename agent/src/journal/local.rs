@@ -4,7 +4,7 @@
 //! pin is a record of its own, so that two commands never undo each other. What cannot be read holds: the agent leaves
 //! the cluster alone until a person has mended it.
 
-use super::{Error, Journal, Place, Records, apps::hash};
+use super::{Error, Journal, Place, Records, annotation, apps::hash};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared_model::{AppKey, Position};
@@ -62,15 +62,29 @@ fn pin_name(application: &AppKey) -> String {
     format!("local/pin-{}", hash(application))
 }
 
+/// Two pauses as one: it ends when both have.
+fn both(one: Option<LocalPause>, other: Option<LocalPause>) -> Option<LocalPause> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(LocalPause {
+            reason: format!("{}; {} ({})", one.reason, other.reason, other.by),
+            by: one.by,
+            until: one.until.zip(other.until).map(|(one, other)| one.max(other)),
+        }),
+        (one, other) => one.or(other),
+    }
+}
+
 impl Records {
     /// What is decided in the cluster itself. What is damaged becomes a pause that says so.
     pub(super) fn local(&self) -> Result<Local, Error> {
         let mut local = Local::default();
-        let mut problem = None;
+        let (mut problem, mut annotated) = (None, None);
         self.0.each("local", &mut |name, bytes| {
             let read = bytes.and_then(|bytes| {
                 if name == PAUSE {
                     local.pause = Some(self.parsed(name, bytes, PAUSE_REMEDY)?);
+                } else if name == annotation::NAME {
+                    annotated = Some(annotation::pause(&self.opened(name, bytes, annotation::REMEDY)?));
                 } else if name.starts_with("local/pin-") {
                     let Pinned { application, pin } = self.parsed(name, bytes, PIN_REMEDY)?;
                     local.pins.insert(application, pin);
@@ -81,6 +95,7 @@ impl Records {
                 problem = Some(error);
             }
         })?;
+        local.pause = both(local.pause, annotated);
         if let Some(error) = problem {
             local.pause = Some(LocalPause { reason: error.to_string(), by: String::new(), until: None });
         }
@@ -128,9 +143,15 @@ impl Journal {
         loop {
             let reading = Arc::clone(&self);
             let read = tokio::task::spawn_blocking(move || reading.records.local()).await;
-            let pins = || last.as_ref().map(|last: &Local| last.pins.clone()).unwrap_or_default();
-            let local = read.expect("the journal does not panic");
-            let local = local.unwrap_or_else(|error| Local::unknown(&error, pins()));
+            let local = match (read.expect("the journal does not panic"), &last) {
+                (Ok(local), _) => local,
+                // What was read last holds while the API server is away.
+                (Err(error), Some(last)) if error.is_transient() => Local::clone(last),
+                (Err(error), last) => {
+                    let pins = last.as_ref().map(|last: &Local| last.pins.clone());
+                    Local::unknown(&error, pins.unwrap_or_default())
+                }
+            };
             if last.as_ref() != Some(&local) {
                 if told.send(local.clone()).await.is_err() {
                     return;

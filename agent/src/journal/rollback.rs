@@ -7,10 +7,12 @@
 use super::{
     Error, Place, Records,
     apps::{App, What},
+    bundles,
     local::Pin,
 };
 use jiff::Timestamp;
 use shared_model::{AppKey, Position, ReleaseSpec};
+use std::collections::BTreeSet;
 
 /// An application and the orders that it can be taken back to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct Ran {
     pub position: Position,
     /// What ran.
     pub spec: ReleaseSpec,
-    /// Its bundle is here and undamaged.
+    /// Its bundle is here. Whether it is undamaged is seen when the application is taken back to it.
     pub here: bool,
 }
 
@@ -152,12 +154,13 @@ pub fn roll_back(
     let held = Held::read(place)?;
     let found = held.find(app)?;
     let ran = found.choose(to)?.clone();
+    held.bundle(found, &ran)?;
     let pin = Pin { position: ran.position, reason: reason.to_owned(), by: by.to_owned(), at: now };
     held.records.set_pin(&found.application, Some(pin))?;
     // The agent may have let that order go while this was decided.
-    if let Err(Error::NoBundle(_) | Error::Damaged { .. }) = held.records.bundle(&ran.spec.bundle) {
+    if let Err(refusal @ Refusal::NoBundle { .. }) = held.bundle(found, &ran) {
         held.records.set_pin(&found.application, found.pin.clone())?;
-        return Err(found.no_bundle(ran.position));
+        return Err(refusal);
     }
     Ok((found.application.clone(), ran))
 }
@@ -194,15 +197,25 @@ impl Held {
             tracing::warn!(%error, "a record of the journal is lost");
         }
         let pins = records.pins()?;
+        let here: BTreeSet<String> = records.0.bundles()?.into_iter().map(|(name, _)| name).collect();
         let all = apps.into_iter().filter(|app| !matches!(app.order.what, What::Remove { done: true, .. }));
         let mut all: Vec<History> = all
             .map(|app| {
                 let pin = pins.get(&app.order.application).cloned();
-                History::of(&records, &app, pin)
+                History::of(&app, pin, &here)
             })
             .collect();
         all.sort_by(|one, other| one.application.cmp(&other.application));
         Ok(Self { records, all })
+    }
+
+    /// Reads the bundle of an order, as the agent will.
+    fn bundle(&self, found: &History, ran: &Ran) -> Result<(), Refusal> {
+        match self.records.bundle(&ran.spec.bundle) {
+            Ok(_) => Ok(()),
+            Err(Error::NoBundle(_) | Error::Damaged { .. }) => Err(found.no_bundle(ran.position)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn find(&self, app: &str) -> Result<&History, Refusal> {
@@ -224,11 +237,11 @@ impl Held {
 }
 
 impl History {
-    fn of(records: &Records, app: &App, pin: Option<Pin>) -> Self {
+    fn of(app: &App, pin: Option<Pin>, here: &BTreeSet<String>) -> Self {
         let orders = app.order.ran().map(|(position, spec)| Ran {
             position,
             spec: spec.clone(),
-            here: records.bundle(&spec.bundle).is_ok(),
+            here: here.contains(&bundles::name(&spec.bundle)),
         });
         Self {
             application: app.order.application.clone(),

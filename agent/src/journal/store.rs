@@ -3,9 +3,10 @@
 //! Names are paths: `identity`, `apps/<hash>/order`, `bundles/<digest>.zst`, `local/pause`. Contents are opaque here.
 
 use super::Error;
-use std::{fmt, future::Future, pin::Pin};
+use shared_runtime::Tasks;
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-/// Something that ends when the records below `local/` may have changed.
+/// Something that ends.
 pub(super) type Changed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Takes a record: its name, and its bytes or why they cannot be read.
@@ -39,4 +40,14 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
 
     /// Ends when the records below `local/` may have changed: another process may write them.
     fn changed(&self) -> Changed<'_>;
+
+    /// Keeps hold of the place, for as long as it runs; stops the tasks when it is lost to another agent.
+    fn keep(self: Arc<Self>, _tasks: Tasks) -> Changed<'static> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// Lets go of the place: nothing is written after that.
+    fn close(&self) -> Changed<'_> {
+        Box::pin(std::future::ready(()))
+    }
 }

@@ -78,6 +78,21 @@ impl Ground for Memory {
     }
 }
 
+/// A namespace; its requests are the steps: one fails before it is sent, or after it was done.
+impl Ground for Secrets {
+    fn place(&self) -> Place {
+        Place::Secrets(self.clone())
+    }
+
+    fn crash_after(&self, steps: Option<u32>) {
+        end_after(steps.map(|steps| (steps, End::Fail)));
+    }
+
+    fn has_crashed(&self) -> bool {
+        CRASHED.get()
+    }
+}
+
 /// Everything that an agent finds after a restart.
 pub(in super::super) fn found(place: &Place) -> String {
     let journal = open(place);
@@ -216,6 +231,13 @@ fn crashes<G: Ground>(new: impl Fn() -> G) {
 fn a_crash_at_any_step_of_any_write_leaves_the_old_state_or_the_new_one() {
     crashes(|| tempfile::tempdir().unwrap());
     crashes(Memory::new);
+}
+
+#[test]
+fn a_crash_at_any_request_leaves_the_old_state_or_the_new_one() {
+    let runtime = secrets::tests::runtime();
+    let _inside = runtime.enter();
+    crashes(|| secrets::tests::Api::default().secrets());
 }
 
 #[test]

@@ -49,3 +49,6 @@ pub(crate) fn publish(
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

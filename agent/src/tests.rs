@@ -6,5 +6,6 @@ mod identity;
 mod joining;
 pub(crate) mod kubernetes;
 mod proxy;
+mod rotating;
 mod scripted;
 mod working;

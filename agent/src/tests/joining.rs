@@ -61,7 +61,7 @@ async fn refusals_say_what_a_person_may_do() {
     check(refusal(&moved, &hub.address, None).await, "belongs to an agent of another cluster (eu-1)");
 }
 
-fn dialer(hub: &Hub) -> Dialer {
+pub(super) fn dialer(hub: &Hub) -> Dialer {
     Dialer::new(&link::Config::of(&hub.address)).unwrap()
 }
 

@@ -126,15 +126,12 @@ impl Service {
         }
         only(asked, &Method::POST)?;
         let body = options(asked.headers, &body::read(incoming).await?)?;
-        let changed = match route {
-            Route::Revoke(name) => {
-                let reason = body["reason"].as_str().unwrap_or_default();
-                identities::revoke(&self.records, asked.subject, name, reason, now()).await?
-            }
-            _ => {
-                let wish = identities::wish(&body)?;
-                identities::authority(self.keeper.as_ref(), asked.subject, wish).await?
-            }
+        let changed = if let Route::Revoke(name) = route {
+            let reason = body["reason"].as_str().unwrap_or_default();
+            identities::revoke(&self.records, asked.subject, name, reason, now()).await?
+        } else {
+            let wish = identities::wish(&body)?;
+            identities::authority(self.keeper.as_ref(), asked.subject, wish).await?
         };
         Ok(answer::ok(&changed))
     }

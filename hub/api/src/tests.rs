@@ -1,6 +1,7 @@
 //! The whole API in one process: a real TLS listener, and a client that speaks HTTP to it.
 
 mod documents;
+mod identities;
 mod limits;
 mod reading;
 mod watching;

@@ -25,6 +25,8 @@ use tokio_stream::StreamExt as _;
 use tonic::{Status, Streaming};
 
 const HELLO_WITHIN: Duration = Duration::from_secs(20);
+/// How long an agent may leave messages lying; it must not keep a stream up by that.
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 /// How often a session looks whether its certificate has ended.
 const EXPIRY_CHECK: Duration = Duration::from_secs(3600);
 /// Messages on their way to one agent; a full queue slows the session, not the hub.
@@ -204,7 +206,13 @@ async fn act(
 
 async fn send(outbound: &Outbound, message: v1::hub_message::Message) -> Result<(), Status> {
     let message = v1::HubMessage { message: Some(message) };
-    outbound.send(Ok(message)).await.map_err(|_| Status::cancelled("the agent went away"))
+    match outbound.send_timeout(Ok(message), TAKEN_WITHIN).await {
+        Ok(()) => Ok(()),
+        Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(Status::cancelled("the agent went away")),
+        Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
+            Err(Status::aborted("the agent does not take what the hub says"))
+        }
+    }
 }
 
 async fn assignment(

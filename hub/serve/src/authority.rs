@@ -3,6 +3,7 @@
 use crate::access;
 use hub_api::{HubInfo, Keeper, Wanted, Wish};
 use hub_gateway::{Authority, Rotation, RotationError};
+use serde_json::Value;
 use shared_runtime::Tasks;
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::{mpsc, watch};
@@ -13,15 +14,16 @@ pub(crate) fn keep(rotation: Rotation, tasks: &Tasks) -> Keeper {
     tasks.spawn_until_stopped("authority", async move {
         while let Some(Wanted { wish, by, answer }) = wanted.recv().await {
             let now = shared_runtime::now();
-            let done = async {
+            let done: Result<Value, RotationError> = async {
                 match wish {
                     Wish::Show => {}
                     Wish::Rotate => rotation.start(&by, now).await?,
                     Wish::GoOn => rotation.go_on(now).await?,
                 }
-                Ok::<_, RotationError>(rotation.report(now).await?)
-            };
-            let _gone = answer.send(done.await.map_err(|error| error.to_string()));
+                rotation.report(now).await
+            }
+            .await;
+            let _gone = answer.send(done.map_err(|error| error.to_string()));
         }
     });
     keeper
@@ -49,3 +51,6 @@ pub(crate) fn publish(
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,7 +58,7 @@ fn a_replacement_goes_through_its_phases_in_order() {
     let chain = authority.issue_server(&["localhost".into()], now()).unwrap().chain;
     assert_eq!(hex::encode(Sha256::digest(chain.last().unwrap())), first);
     authority.settle().unwrap();
-    assert_eq!(authority.fingerprints(), [second.clone()]);
+    assert_eq!(&authority.fingerprints(), std::slice::from_ref(second));
     assert_eq!(authority.phase(), Phase::Settled);
     let files = std::fs::read_dir(folder.path().join("ca")).unwrap();
     let mut files: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();

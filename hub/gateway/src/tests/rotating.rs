@@ -112,10 +112,10 @@ async fn agents_follow_through_all_phases_and_go_on_working() {
         let alone = |agent: &Agent| agent.trusts == [new.clone()];
         tokio::join!(agent.follow(alone), other.follow(alone));
     };
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), follow).await;
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), Box::pin(follow)).await;
     assert!(waited.is_ok(), "{:?}", hub.report().await);
     hub.until_phase(|phase| *phase == Phase::Settled).await;
-    assert_eq!(hub.authority.fingerprints(), [new.clone()]);
+    assert_eq!(hub.authority.fingerprints(), std::slice::from_ref(&new));
     assert_eq!(hex::encode(Sha256::digest(&shown(hub.gateway.address).await[1])), new);
     // They work, and a newcomer does.
     hub.assign("eu-1", "web", 1, b"one").await;

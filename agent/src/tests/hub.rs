@@ -215,7 +215,7 @@ impl Spoke {
                 if let Some(status) = found {
                     return status;
                 }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::task::yield_now().await;
             }
         };
         let found = tokio::time::timeout(Duration::from_secs(30), wished).await;

@@ -165,7 +165,7 @@ async fn with_a_full_disk_a_new_certificate_counts_and_new_authorities_do_not() 
     linked.disk.set_full(false);
     let saved = async {
         while linked.kept().certificates[0] != Identity::encode(&after) {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(30), saved).await.unwrap();

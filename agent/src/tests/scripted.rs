@@ -146,7 +146,7 @@ pub(super) struct Script {
 /// What the hub saw.
 pub(super) enum Seen {
     /// A session began, with this hello and certificate; what it is told goes there.
-    Hello(v1::Hello, Vec<u8>, mpsc::Sender<Result<v1::HubMessage, Status>>),
+    Hello(Box<v1::Hello>, Vec<u8>, mpsc::Sender<Result<v1::HubMessage, Status>>),
     Enrolled,
     Renewed,
     Refused,
@@ -236,7 +236,7 @@ impl Scripted {
     /// The next session, whatever happens before it.
     pub(super) async fn session(
         &mut self,
-    ) -> (v1::Hello, Vec<u8>, mpsc::Sender<Result<v1::HubMessage, Status>>) {
+    ) -> (Box<v1::Hello>, Vec<u8>, mpsc::Sender<Result<v1::HubMessage, Status>>) {
         loop {
             if let Seen::Hello(hello, certificate, session) = self.next().await {
                 return (hello, certificate, session);
@@ -314,18 +314,14 @@ impl v1::agent_server::Agent for Service {
         let service = self.clone();
         shared_runtime::spawn("session", async move {
             while let Ok(Some(message)) = inbound.message().await {
-                match message.message {
-                    Some(agent_message::Message::Hello(hello)) => {
-                        let clock_ms =
-                            shared_runtime::now().as_millisecond() + service.script.lock().clock_ms;
-                        let welcome = v1::Welcome { hub_version: "scripted".into(), clock_ms };
-                        let opening = [Message::Welcome(welcome), Message::InSync(v1::InSync {})];
-                        for message in opening {
-                            drop(outbound.send(wire(message)).await);
-                        }
-                        service.saw(Seen::Hello(hello, leaf.clone(), outbound.clone()));
+                if let Some(agent_message::Message::Hello(hello)) = message.message {
+                    let clock_ms = shared_runtime::now().as_millisecond() + service.script.lock().clock_ms;
+                    let welcome = v1::Welcome { hub_version: "scripted".into(), clock_ms };
+                    let opening = [Message::Welcome(welcome), Message::InSync(v1::InSync {})];
+                    for message in opening {
+                        drop(outbound.send(wire(message)).await);
                     }
-                    Some(_) | None => {}
+                    service.saw(Seen::Hello(Box::new(hello), leaf.clone(), outbound.clone()));
                 }
             }
         });

@@ -43,7 +43,7 @@ fn a_day_of_trouble_ends_as_assigned_and_the_same_seed_gives_the_same_log() {
 
 #[test]
 fn other_seeds_hold_too() {
-    for seed in 1..=40 {
+    for seed in 1..=5 {
         day(Config { seed, agents: 20, length: SignedDuration::from_hours(24) });
     }
 }

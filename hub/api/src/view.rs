@@ -124,9 +124,11 @@ fn report_conditions(status: &mut Map<String, Value>, seen: &Observation) {
     if added.is_empty() {
         return;
     }
-    match status.entry("conditions").or_insert_with(|| json!([])) {
-        Value::Array(conditions) => conditions.extend(added),
-        other => *other = Value::Array(added),
+    let conditions = status.entry("conditions").or_insert_with(|| json!([]));
+    if let Value::Array(conditions) = conditions {
+        conditions.extend(added);
+    } else {
+        *conditions = Value::Array(added);
     }
 }
 

@@ -4,7 +4,7 @@ use crate::chance::Chance;
 use jiff::{SignedDuration, Timestamp};
 
 /// Something that begins or ends.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Trouble {
     /// A commit changes an application everywhere, or takes it away and brings it back.
     Commit,

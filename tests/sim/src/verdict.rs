@@ -27,7 +27,7 @@ impl Verdicts {
 /// A write that an agent makes now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Write<'a> {
-    Apply(&'a ObjectId),
+    Apply,
     Delete(&'a ObjectId),
 }
 

@@ -183,7 +183,7 @@ impl World {
                         self.incoming(agent, *what);
                     }
                 }
-                Happening::ToHub { connection, message } => self.to_hub(connection, message),
+                Happening::ToHub { connection, message } => self.heard_by_hub(connection, message),
                 Happening::Closed(connection) => self.closed(connection),
                 Happening::Trouble(trouble) => self.trouble(trouble),
                 Happening::Settled { agent, id } => {

@@ -23,7 +23,11 @@ const ANSWERS: (i64, i64) = (2, 60);
 
 impl Certificate {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { issued: now.as_microsecond(), from: now - SignedDuration::from_hours(1), to: now + CERTIFICATE }
+        Self {
+            issued: now.as_microsecond(),
+            from: now - SignedDuration::from_hours(1),
+            to: now + CERTIFICATE,
+        }
     }
 }
 
@@ -292,7 +296,7 @@ impl World {
             Action::Apply { id, object, .. } | Action::CreateNamespace { id, object } => {
                 let before = self.agents[agent].cluster.objects.get(&id).cloned();
                 let result = self.agents[agent].cluster.apply(&id, &object);
-                self.check_write(agent, application, Write::Apply(&id));
+                self.check_write(agent, application, Write::Apply);
                 self.say(format_args!("{name} applies {id}: {}", result.is_ok()));
                 let respun = before.is_none_or(|before| before["spec"] != object["spec"]);
                 if id.kind == "Deployment" && result.is_ok() && respun {

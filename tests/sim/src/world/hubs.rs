@@ -24,7 +24,7 @@ impl Seat {
 
 impl World {
     /// A message has come as far as the hub.
-    pub(super) fn to_hub(&mut self, connection: u64, message: v1::AgentMessage) {
+    pub(super) fn heard_by_hub(&mut self, connection: u64, message: v1::AgentMessage) {
         if !self.hub.up || !self.network.passes(connection) {
             return;
         }
@@ -90,16 +90,13 @@ impl World {
                     self.cut(connection);
                     return;
                 }
-                other => self.ignored(&other),
+                Action::Events(events, dropped) => {
+                    *self.met.entry("events told").or_default() += events.len() as u64;
+                    *self.met.entry("events dropped").or_default() += dropped;
+                }
+                // Display is not modelled.
+                Action::Hold(None) | Action::Arrived | Action::Facts(_) => {}
             }
-        }
-    }
-
-    /// Display and audit are not modelled.
-    fn ignored(&mut self, action: &Action) {
-        if let Action::Events(events, dropped) = action {
-            *self.met.entry("events told").or_default() += events.len() as u64;
-            *self.met.entry("events dropped").or_default() += dropped;
         }
     }
 

@@ -90,7 +90,7 @@ fn check(path: &Path, kept: &Kept, context: &str) {
     let app = apps.first();
     at_least("order", app.map_or(0, |app| app.order.position.generation));
     at_least("synced", app.and_then(|app| app.synced).map_or(0, |synced| synced.generation));
-    let inventory = app.map(|app| app.inventory.clone().unwrap()).unwrap_or_default();
+    let inventory = app.and_then(|app| app.inventory.clone()).unwrap_or_default();
     at_least("inventory", inventory.first().map_or(0, |id| id.name.parse().unwrap()));
     let pause = journal.control().unwrap().pause;
     at_least("control", pause.map_or(0, |pause| pause.reason.parse().unwrap()));

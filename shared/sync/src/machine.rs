@@ -202,8 +202,15 @@ impl Machine {
     }
 
     /// The next thing to do; `None` when there is nothing until the next event.
+    ///
+    /// A read whose answer a watch gave while it waited to be given out is left out.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.outbox.pop_front()?;
+        let action = loop {
+            match self.outbox.pop_front()? {
+                Action::Get(id) if !self.reads.waits_for(&id) => {}
+                action => break action,
+            }
+        };
         if action == Action::ReportChanged {
             self.report_queued = false;
         }
@@ -255,6 +262,8 @@ impl Machine {
 
     fn decide(&mut self, now: Timestamp) {
         self.now = now;
+        // Before the reads: the watch's first list answers those that wait for their turn.
+        self.watch();
         for id in self.reads.take_due(now) {
             self.outbox.push_back(Action::Get(id));
         }

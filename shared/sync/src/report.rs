@@ -8,7 +8,7 @@ use crate::operation::{Namespace, Stage};
 use crate::plan::JobState;
 use crate::prune;
 use crate::removal::Removal;
-use shared_diff::DriftLine;
+use shared_diff::{Drift, DriftLine};
 use shared_manifest::ObjectId;
 use shared_model::{
     AppKey, Health, HealthStatus, Mode, Position, ReleaseId, ResourceState, SyncPhase, SyncState,
@@ -237,10 +237,7 @@ impl Machine {
             Some(Live::Absent | Live::Present(_)) if seen.is_some_and(Seen::differs) => SyncState::OutOfSync,
             Some(Live::Absent | Live::Present(_)) => SyncState::Synced,
         };
-        let api_version =
-            desired.object.get("apiVersion").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let version = api_version.rsplit('/').next().unwrap_or_default();
-        state(&desired.id, version, sync, self.health_of(&desired.id))
+        state(&desired.id, &desired.version, sync, self.health_of(&desired.id))
     }
 
     fn health_of(&self, id: &ObjectId) -> Option<Health> {
@@ -282,21 +279,27 @@ impl Machine {
     }
 
     fn drift(&self, assignment: &Assignment, leftovers: &[&ObjectId]) -> Vec<String> {
-        let differing = self.differing.iter().flat_map(|id| {
-            let seen = self.world.get(id);
-            let lines: &[DriftLine] = seen.and_then(Seen::facts).map_or(&[], |facts| &facts.drift);
-            let missing = assignment
-                .desired(id)
-                .filter(|_| lines.is_empty())
-                .map(|desired| DriftLine::missing(&desired.object).to_string());
-            missing.into_iter().chain(lines.iter().map(ToString::to_string))
-        });
-        let extra = leftovers.iter().map(|id| DriftLine::extra(id.kind.clone(), id.name.clone()).to_string());
-        let mut lines: Vec<String> = differing.chain(extra).collect();
-        if lines.len() > MOST_DRIFT_LINES {
-            let more = lines.len() - (MOST_DRIFT_LINES - 1);
+        let mut lines = Vec::new();
+        let mut count = 0;
+        let mut add = |line: &dyn ToString| {
+            count += 1;
+            // A sentence counts the rest.
+            if count <= MOST_DRIFT_LINES {
+                lines.push(line.to_string());
+            }
+        };
+        for id in &self.differing {
+            let drift: &[DriftLine] =
+                self.world.get(id).and_then(Seen::facts).map_or(&[], |facts| &facts.drift);
+            if drift.is_empty() && assignment.desired(id).is_some() {
+                add(&DriftLine { kind: id.kind.clone(), name: id.name.clone(), drift: Drift::Missing });
+            }
+            drift.iter().for_each(|line| add(line));
+        }
+        leftovers.iter().for_each(|id| add(&DriftLine::extra(id.kind.clone(), id.name.clone())));
+        if count > MOST_DRIFT_LINES {
             lines.truncate(MOST_DRIFT_LINES - 1);
-            lines.push(format!("and {more} more differences"));
+            lines.push(format!("and {} more differences", count - (MOST_DRIFT_LINES - 1)));
         }
         lines
     }

@@ -64,10 +64,14 @@ fn of<K: serde::de::DeserializeOwned>(value: Value) -> Result<K> {
 }
 
 /// Changes some of them, ten a second, for as long as it is polled.
-pub(crate) async fn change(client: Client) -> Result<()> {
+///
+/// # Errors
+/// When the API server refuses.
+pub(crate) async fn change(client: Client, count: usize) -> Result<()> {
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / CHANGES_A_SECOND);
     // The first of each hundred that is a ConfigMap.
-    for number in (0..).map(|round: usize| 1 + 100 * (round % 100)) {
+    let hundreds = (count / 100).clamp(1, 100);
+    for number in (0..).map(|round: usize| 1 + 100 * (round % hundreds)) {
         let moment = ticks.tick().await;
         let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &namespace(number));
         let change = json!({"data": {"changed": format!("{moment:?}")}});

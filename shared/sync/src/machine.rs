@@ -207,9 +207,10 @@ impl Machine {
     /// A read whose answer a watch gave while it waited to be given out is left out.
     pub fn poll_action(&mut self) -> Option<Action> {
         let out = loop {
-            match self.outbox.pop_front()? {
-                Out::Other(Action::Get(id)) if !self.reads.waits_for(&id) => {}
-                out => break out,
+            let out = self.outbox.pop_front()?;
+            let answered = matches!(&out, Out::Other(Action::Get(id)) if !self.reads.waits_for(id));
+            if !answered {
+                break out;
             }
         };
         if let Some(id) = out.written()

@@ -9,6 +9,9 @@ pub struct Args {
     /// One minute of CPU time instead of ten
     #[arg(long)]
     pub quick: bool,
+    /// So many seconds of CPU time instead
+    #[arg(long, value_name = "SECONDS")]
+    pub window: Option<u64>,
     /// ConfigMaps of the application
     #[arg(long, default_value_t = 1_000)]
     pub owned: usize,
@@ -31,7 +34,7 @@ pub struct Args {
 
 impl Args {
     /// How long CPU time is counted.
-    pub(crate) const fn window(&self) -> Duration {
-        Duration::from_secs(if self.quick { 60 } else { 600 })
+    pub(crate) fn window(&self) -> Duration {
+        Duration::from_secs(self.window.unwrap_or(if self.quick { 60 } else { 600 }))
     }
 }

@@ -112,7 +112,7 @@ async fn calm(
         failed = others::change(ground.cluster.client(), args.others) => return failed,
     };
     let after = agent.usage()?;
-    let cpu = (after.cpu - before.cpu).as_secs_f64();
+    let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64();
     let seconds = args.window().as_secs_f64();
     table.row(
         &format!("CPU over {seconds} s, 10 changes a second of other objects"),

@@ -39,13 +39,17 @@ impl Watched {
             fs::read_to_string(self.file(name)).with_context(|| format!("read {name} of process {}", self.0))
         };
         let mut usage = read(&text("status")?, &text("stat")?)?;
-        // The kernel counts switches for each thread.
+        // The kernel counts switches and exact times for each thread; a thread may end meanwhile.
         usage.wakes = 0;
+        let mut exact = 0;
         for task in fs::read_dir(self.file("task"))? {
-            // A thread may end meanwhile.
-            let status = fs::read_to_string(task?.path().join("status")).unwrap_or_default();
-            usage.wakes += field(&status, "voluntary_ctxt_switches").unwrap_or(0);
+            let task = task?.path();
+            let text = |name: &str| fs::read_to_string(task.join(name)).unwrap_or_default();
+            usage.wakes += field(&text("status"), "voluntary_ctxt_switches").unwrap_or(0);
+            exact += text("schedstat").split(' ').next().and_then(|time| time.parse().ok()).unwrap_or(0);
         }
+        // Ticks miss what is done in less than one; threads that ended are in them alone.
+        usage.cpu = usage.cpu.max(Duration::from_nanos(exact));
         Ok(usage)
     }
 

@@ -182,6 +182,10 @@ impl Machine {
     }
 
     fn step_job(&mut self, job: &mut Job, assignment: &Arc<Assignment>, now: Timestamp) {
+        // Most jobs wait for an answer, at every event: nothing is looked up for these.
+        if !matches!(job.state, JobState::Todo | JobState::Clearing(_)) {
+            return;
+        }
         let Some(desired) = job.object.map(|index| &assignment.objects[index]) else { return };
         let facts = self.world.get(&job.id).and_then(|seen| seen.facts());
         if let JobState::Clearing(uid) = &job.state {
@@ -190,9 +194,6 @@ impl Machine {
             } else {
                 self.delete(&job.id, crate::Propagation::Background, now);
             }
-            return;
-        }
-        if job.state != JobState::Todo {
             return;
         }
         // What we asked to delete must go first: an apply would be taken and lost.

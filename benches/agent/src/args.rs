@@ -24,6 +24,9 @@ pub struct Args {
     /// An agent that is built already
     #[arg(long, value_name = "FILE")]
     pub agent: Option<PathBuf>,
+    /// Without the environment that the container file sets
+    #[arg(long)]
+    pub bare: bool,
     /// Keep the agent's log here
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,

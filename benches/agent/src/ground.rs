@@ -23,11 +23,14 @@ pub(crate) struct Ground {
     repository: Repository,
     pub(crate) cluster: Cluster,
     pub(crate) program: PathBuf,
+    bare: bool,
     arguments: Vec<String>,
     folder: TempDir,
 }
 
 const CLUSTER: &str = "bench";
+/// What says how the agent is shipped.
+const CONTAINER: &str = include_str!("../../../deploy/agent.Dockerfile");
 /// Longer than any sync.
 const SYNCED_WITHIN: Duration = Duration::from_secs(300);
 
@@ -46,7 +49,7 @@ impl Ground {
         let git = GitServer::start(repository.root(), None)?;
         let hub = Hub::start(control_plane, &folder.path().join("hub")).await?;
         let arguments = hub.token(CLUSTER, "env=bench", &[]).await?;
-        Ok(Self { agent: None, hub, git, repository, cluster, program, arguments, folder })
+        Ok(Self { agent: None, hub, git, repository, cluster, program, bare: args.bare, arguments, folder })
     }
 
     fn agent_folder(&self) -> PathBuf {
@@ -57,7 +60,9 @@ impl Ground {
     pub(crate) async fn start_agent(&mut self) -> Result<Watched> {
         self.agent = None;
         let folder = self.agent_folder();
-        let agent = start_agent_of(&self.program, "agent", &self.cluster, &self.arguments, &folder)?;
+        let environment = if self.bare { Vec::new() } else { shipped(CONTAINER) };
+        let agent =
+            start_agent_of(&self.program, &environment, "agent", &self.cluster, &self.arguments, &folder)?;
         let connected = r#"jsonpath={.status.connection.state}"#;
         eventually(SOON, "the agent is connected", async || {
             ensure!(agent.exited().is_none(), "the agent has ended\n{}", agent.tail());
@@ -94,6 +99,11 @@ impl Ground {
     pub(crate) fn journal(&self) -> u64 {
         size(&self.agent_folder().join("data"))
     }
+}
+
+/// The environment that a container file sets.
+fn shipped(container: &str) -> Vec<(&str, &str)> {
+    container.lines().filter_map(|line| line.strip_prefix("ENV ")?.split_once('=')).collect()
 }
 
 fn size(folder: &Path) -> u64 {
@@ -136,6 +146,12 @@ fn took(log: &str, name: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_environment_of_the_container_is_read() {
+        assert_eq!(shipped("FROM x\nENV A=1\nENV B=2=3\nRUN y\n"), [("A", "1"), ("B", "2=3")]);
+        assert!(!shipped(CONTAINER).is_empty());
+    }
 
     #[test]
     fn a_sync_is_timed_by_the_log() {

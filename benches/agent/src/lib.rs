@@ -10,7 +10,8 @@
 //!
 //! Invariants:
 //! 1. Nothing is asserted: figures depend on the machine, so they are printed with it. Budgets stand beside them.
-//! 2. The agent is given nothing that a user's agent has not: no setting, no warm-up.
+//! 2. The agent is given nothing that a user's agent has not: the build and the environment are those of the container
+//!    file, and there is no warm-up.
 //! 3. Peaks are those of one phase: the kernel's high-water mark is reset before it.
 //!
 //! What it refuses to know: how the agent works inside.

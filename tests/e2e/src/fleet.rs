@@ -370,15 +370,16 @@ impl Fleet {
 /// # Errors
 /// When it cannot be started.
 pub fn start_agent(name: &str, cluster: &Cluster, arguments: &[String], folder: &Path) -> Result<Process> {
-    start_agent_of(&programs().agent, name, cluster, arguments, folder)
+    start_agent_of(&programs().agent, &[], name, cluster, arguments, folder)
 }
 
-/// [`start_agent`] of another build.
+/// [`start_agent`] of another build, with this environment on top.
 ///
 /// # Errors
 /// When it cannot be started.
 pub fn start_agent_of(
     program: &Path,
+    environment: &[(&str, &str)],
     name: &str,
     cluster: &Cluster,
     arguments: &[String],
@@ -388,6 +389,7 @@ pub fn start_agent_of(
     let mut command = Command::new(program);
     alone(&mut command, folder);
     command
+        .envs(environment.iter().copied())
         .arg("--kubeconfig")
         .arg(cluster.kubeconfig())
         .args(arguments)

@@ -19,6 +19,9 @@ use std::{
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+/// Objects in one answer of a watch's first list: what is in memory at once.
+const PAGE: u32 = 100;
+
 /// A kind in the version in which it is desired; `None`: the preferred one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WatchedKind {
@@ -118,7 +121,7 @@ async fn follow(
     backoff: &mut Backoff,
 ) -> Option<Failure> {
     let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &served.resource);
-    let config = watcher::Config::default().labels(tracking::OWNER_LABEL);
+    let config = watcher::Config::default().labels(tracking::OWNER_LABEL).page_size(PAGE);
     let mut events = std::pin::pin!(watcher::watcher(api, config));
     let mut seen = BTreeSet::new();
     while let Some(event) = events.next().await {

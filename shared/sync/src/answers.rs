@@ -157,11 +157,6 @@ impl Machine {
     /// Whether the release defines the kind of `id` itself.
     fn defines(&self, id: &ObjectId) -> bool {
         let Goal::Run(assignment) = &self.goal else { return false };
-        assignment.objects.iter().any(|desired| {
-            let text = |pointer: &str| desired.object.pointer(pointer).and_then(Value::as_str);
-            desired.id.kind == "CustomResourceDefinition"
-                && text("/spec/group") == Some(&id.group)
-                && text("/spec/names/kind") == Some(&id.kind)
-        })
+        assignment.defines.contains(&(id.group.clone(), id.kind.clone()))
     }
 }

@@ -2,12 +2,11 @@
 
 use crate::options::Options;
 use crate::scope;
-use serde_json::Value;
+use crate::text::Text;
 use shared_manifest::order::{self, DeletePolicy, Phase, Role};
 use shared_manifest::{Bundle, Manifest, ObjectId, tracking};
 use shared_model::{Position, ReleaseId, ReleaseSpec};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// What the cluster is to run from `position` on.
 ///
@@ -25,6 +24,8 @@ pub struct Assignment {
     pub(crate) tasks: Vec<Task>,
     pub(crate) options: Options,
     pub(crate) unsupported: Vec<String>,
+    /// Groups and kinds that the release itself defines.
+    pub(crate) defines: BTreeSet<(String, String)>,
 }
 
 /// One object of a release.
@@ -32,7 +33,9 @@ pub struct Assignment {
 pub(crate) struct Desired {
     pub(crate) id: ObjectId,
     /// With namespace and marks.
-    pub(crate) object: Arc<Value>,
+    pub(crate) object: Text,
+    /// `v1` of `apps/v1`.
+    pub(crate) version: String,
     /// The policies by which it is deleted, for a hook; `None` for a resource.
     pub(crate) hook: Option<BTreeSet<DeletePolicy>>,
     /// The object's own options over the application's.
@@ -56,6 +59,8 @@ pub(crate) struct Task {
     pub(crate) object: usize,
 }
 
+/// What is left of an object while it is decided how to treat it.
+const HEAD: [&str; 3] = ["apiVersion", "kind", "metadata"];
 const IGNORE_HEALTH: &str = "argocd.argoproj.io/ignore-healthcheck";
 
 impl Assignment {
@@ -71,23 +76,31 @@ impl Assignment {
                 }
                 _ => manifest.clone(),
             };
-            let stamped = tracking::stamp(&manifest, &app.namespace, &app.name);
-            Manifest::new(stamped).expect("a manifest with marks is a manifest")
+            let mut stamped = tracking::stamp(&manifest, &app.namespace, &app.name);
+            let text = Text::of(&stamped);
+            // How an object is treated is said in its metadata.
+            if let Some(fields) = stamped.as_object_mut() {
+                fields.retain(|field, _| HEAD.contains(&field.as_str()));
+            }
+            (Manifest::new(stamped).expect("a manifest with marks is a manifest"), text)
         };
-        let mut manifests: Vec<Manifest> = bundle.objects().iter().map(complete).collect();
-        manifests.sort_by_cached_key(Manifest::id);
-        let options = Options::of(&spec.sync_policy);
-        let mut unsupported = crate::options::unsupported(&spec, &manifests);
-        manifests.dedup_by(|later, earlier| {
+        let mut objects: Vec<(Manifest, Text)> = bundle.objects().iter().map(complete).collect();
+        objects.sort_by_cached_key(|(head, _)| head.id());
+        let mut repeated = Vec::new();
+        objects.dedup_by(|(later, _), (earlier, _)| {
             let twice = later.generate_name().is_none() && later.id() == earlier.id();
             if twice {
-                unsupported.push(format!("{}: is in the release twice, the first counts", later.id()));
+                repeated.push(format!("{}: is in the release twice, the first counts", later.id()));
             }
             twice
         });
+        let (heads, texts): (Vec<Manifest>, Vec<Text>) = objects.into_iter().unzip();
+        let options = Options::of(&spec.sync_policy);
+        let mut unsupported = crate::options::unsupported(&spec, &heads);
+        unsupported.append(&mut repeated);
         let mut tasks = Vec::new();
-        for step in order::steps(&manifests) {
-            let index = manifests.iter().position(|manifest| std::ptr::eq(manifest, step.manifest));
+        for step in order::steps(&heads) {
+            let index = heads.iter().position(|head| std::ptr::eq(head, step.manifest));
             let object = index.expect("a step is of one of the manifests");
             if !step.hook && step.manifest.generate_name().is_some() {
                 unsupported.push(format!("{}: generateName is acted on for hooks only", step.manifest.id()));
@@ -95,20 +108,20 @@ impl Assignment {
             }
             tasks.push(Task { phase: step.phase, wave: step.wave, object });
         }
-        let objects = manifests
-            .into_iter()
-            .map(|manifest| Desired {
-                id: manifest.id(),
-                hook: match order::role(&manifest) {
-                    Role::Resource => None,
-                    Role::Hook(_) | Role::Skip | Role::Unknown(_) => Some(order::delete_policies(&manifest)),
-                },
-                options: options.with(&manifest),
-                ignore_health: manifest.annotation(IGNORE_HEALTH) == Some("true"),
-                object: Arc::new(manifest.into_value()),
-            })
-            .collect();
-        Self { position, release: spec.id(), spec, objects, tasks, options, unsupported }
+        let desired = |(head, object): (Manifest, Text)| Desired {
+            id: head.id(),
+            version: head.version().to_owned(),
+            hook: match order::role(&head) {
+                Role::Resource => None,
+                Role::Hook(_) | Role::Skip | Role::Unknown(_) => Some(order::delete_policies(&head)),
+            },
+            options: options.with(&head),
+            ignore_health: head.annotation(IGNORE_HEALTH) == Some("true"),
+            object,
+        };
+        let objects = heads.into_iter().zip(texts).map(desired).collect();
+        let defines = scope::defined(bundle.objects());
+        Self { position, release: spec.id(), spec, objects, tasks, options, unsupported, defines }
     }
 
     /// What the release says of an object.

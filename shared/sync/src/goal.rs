@@ -1,10 +1,10 @@
 //! How a machine gets another goal: a newer release, a removal, a sync asked for, an inventory found.
 
-use crate::Action;
 use crate::assignment::Assignment;
 use crate::live::{Judge, Live, Seen};
-use crate::machine::{Deletion, Goal, Machine, written_id};
+use crate::machine::{Deletion, Goal, Machine};
 use crate::operation::Operation;
+use crate::outbox::Out;
 use crate::removal::Removal;
 use shared_manifest::ObjectId;
 use std::collections::BTreeSet;
@@ -88,7 +88,7 @@ impl Machine {
     /// A newer position takes over: what is in the outbox is not given out, answers in flight are news only.
     fn supersede(&mut self) {
         self.recall_writes();
-        self.outbox.retain(|action| matches!(action, Action::SaveInventory(_) | Action::ReportChanged));
+        self.outbox.retain(Out::is_lasting);
         self.reads.ask_again();
         self.flights.values_mut().for_each(|flight| flight.stale = true);
         self.heals.clear();
@@ -101,7 +101,7 @@ impl Machine {
     /// Takes writes back that were not given out.
     pub(crate) fn recall_writes(&mut self) {
         let mut recalled = Vec::new();
-        self.outbox.retain(|action| match written_id(action) {
+        self.outbox.retain(|out| match out.written() {
             Some(id) => {
                 recalled.push(id.clone());
                 false

@@ -47,6 +47,7 @@ mod live;
 mod machine;
 mod operation;
 mod options;
+mod outbox;
 mod plan;
 mod prune;
 mod reads;
@@ -55,6 +56,7 @@ mod report;
 mod retry;
 mod scope;
 mod step;
+mod text;
 
 pub use assignment::Assignment;
 pub use event::{Action, Event, Failure, Method, Propagation, Write};

@@ -193,8 +193,9 @@ impl Judge {
             return Vec::new();
         }
         let rules = if seen.written { &self.rules } else { &self.unmarked };
-        let mut lines = shared_diff::diff(&desired.object, Some(object), rules);
-        let hash = || shared_diff::owned_hash(&desired.object, object, rules);
+        let wanted = desired.object.read();
+        let mut lines = shared_diff::diff(&wanted, Some(object), rules);
+        let hash = || shared_diff::owned_hash(&wanted, object, rules);
         if lines.is_empty() {
             seen.accepted = None;
         } else if origin == Origin::OurWrite {

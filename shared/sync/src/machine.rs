@@ -9,6 +9,7 @@ use crate::heal::Heals;
 use crate::inventory::Inventory;
 use crate::live::{Judge, Origin, World};
 use crate::operation::{Operation, Stage};
+use crate::outbox::Out;
 use crate::reads::Reads;
 use crate::removal::Removal;
 use crate::retry::Again;
@@ -41,7 +42,7 @@ pub struct Machine {
     /// Hooks to delete because they ended.
     pub(crate) cleanup: BTreeSet<ObjectId>,
     pub(crate) flights: BTreeMap<ObjectId, Flight>,
-    pub(crate) outbox: VecDeque<Action>,
+    pub(crate) outbox: VecDeque<Out>,
     /// Other objects are to be watched than the last watch said.
     pub(crate) watch_changed: bool,
     /// The outbox has a [`Action::ReportChanged`].
@@ -202,15 +203,24 @@ impl Machine {
     }
 
     /// The next thing to do; `None` when there is nothing until the next event.
+    ///
+    /// A read whose answer a watch gave while it waited to be given out is left out.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.outbox.pop_front()?;
-        if action == Action::ReportChanged {
-            self.report_queued = false;
-        }
-        if let Some(id) = written_id(&action)
+        let out = loop {
+            let out = self.outbox.pop_front()?;
+            let answered = matches!(&out, Out::Other(Action::Get(id)) if !self.reads.waits_for(id));
+            if !answered {
+                break out;
+            }
+        };
+        if let Some(id) = out.written()
             && let Some(flight) = self.flights.get_mut(id)
         {
             flight.given = true;
+        }
+        let action = out.into_action(&self.application);
+        if action == Action::ReportChanged {
+            self.report_queued = false;
         }
         Some(action)
     }
@@ -255,8 +265,10 @@ impl Machine {
 
     fn decide(&mut self, now: Timestamp) {
         self.now = now;
+        // Before the reads: the watch's first list answers those that wait for their turn.
+        self.watch();
         for id in self.reads.take_due(now) {
-            self.outbox.push_back(Action::Get(id));
+            self.outbox.push_back(Action::Get(id).into());
         }
         match self.goal.clone() {
             Goal::Run(assignment) => {
@@ -269,36 +281,28 @@ impl Machine {
             Goal::Remove(removal) => self.step_removal(&removal, now),
         }
         if let Some(ids) = self.inventory.take_unsaved() {
-            self.outbox.push_back(Action::SaveInventory(ids));
+            self.outbox.push_back(Action::SaveInventory(ids).into());
         }
         self.watch();
         if std::mem::take(&mut self.changed) && !std::mem::replace(&mut self.report_queued, true) {
-            self.outbox.push_back(Action::ReportChanged);
+            self.outbox.push_back(Action::ReportChanged.into());
         }
     }
 
     fn watch(&mut self) {
         if std::mem::take(&mut self.watch_changed) {
-            self.outbox.push_back(Action::Watch(self.world.keys().cloned().collect()));
+            self.outbox.push_back(Action::Watch(self.world.keys().cloned().collect()).into());
         }
     }
 
     /// Puts a write into the outbox, unless one of the same object is without an answer.
-    pub(crate) fn send(&mut self, purpose: Purpose, uid: Option<String>, action: Action) -> bool {
-        let Some(id) = written_id(&action) else { return false };
+    pub(crate) fn send(&mut self, purpose: Purpose, uid: Option<String>, write: Out) -> bool {
+        let Some(id) = write.written() else { return false };
         if self.flights.contains_key(id) || !self.may_write() {
             return false;
         }
         self.flights.insert(id.clone(), Flight { purpose, given: false, stale: false, uid });
-        self.outbox.push_back(action);
+        self.outbox.push_back(write);
         true
-    }
-}
-
-/// The object that an action writes.
-pub(crate) fn written_id(action: &Action) -> Option<&ObjectId> {
-    match action {
-        Action::Apply { id, .. } | Action::Delete { id, .. } | Action::CreateNamespace { id, .. } => Some(id),
-        Action::Get(_) | Action::Watch(_) | Action::SaveInventory(_) | Action::ReportChanged => None,
     }
 }

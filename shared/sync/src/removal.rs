@@ -76,7 +76,7 @@ impl Machine {
         if waits || facts.deleting {
             return false;
         }
-        self.send(Purpose::Delete, uid.clone(), Action::Delete { id: id.clone(), uid, propagation })
+        self.send(Purpose::Delete, uid.clone(), Action::Delete { id: id.clone(), uid, propagation }.into())
     }
 
     /// An object that we deleted and that is still there is looked at again after a while.

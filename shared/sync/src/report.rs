@@ -8,7 +8,7 @@ use crate::operation::{Namespace, Stage};
 use crate::plan::JobState;
 use crate::prune;
 use crate::removal::Removal;
-use shared_diff::DriftLine;
+use shared_diff::{Drift, DriftLine};
 use shared_manifest::ObjectId;
 use shared_model::{
     AppKey, Health, HealthStatus, Mode, Position, ReleaseId, ResourceState, SyncPhase, SyncState,
@@ -61,20 +61,13 @@ impl Machine {
     }
 
     fn report_run(&self, assignment: &Assignment) -> Report {
-        let mut resources: Vec<ResourceState> =
-            assignment.resources().map(|desired| self.resource(desired)).collect();
+        let resources = self.resources(assignment);
         let leftovers: Vec<&ObjectId> = prune::leftovers(&self.world, &self.inventory.extras)
             .filter(|(_, facts)| !facts.extraneous_ok)
             .map(|(id, _)| id)
             .collect();
-        let sync = self.sync_state(assignment, !leftovers.is_empty());
-        let health = self.health(assignment);
-        resources.extend(leftovers.iter().map(|id| state(id, "", SyncState::OutOfSync, self.health_of(id))));
-        resources.sort_by_cached_key(|resource| {
-            let health = resource.health.as_ref().map(|health| health.status);
-            (Reverse(health), Reverse(resource.sync), resource.kind.clone(), resource.name.clone())
-        });
-        resources.truncate(MOST_RESOURCES);
+        let sync = self.sync_state(&resources, !leftovers.is_empty());
+        let health = health(&resources);
         Report {
             application: self.application.clone(),
             position: assignment.position,
@@ -84,7 +77,7 @@ impl Machine {
             sync,
             health,
             drift: self.drift(assignment, &leftovers),
-            resources,
+            resources: self.worst(&resources, &leftovers),
             healed: self.healed,
             inventory: self.inventory.ids.len(),
             removed: false,
@@ -214,14 +207,23 @@ impl Machine {
         format!("{}: {waits}", group.name())
     }
 
-    fn sync_state(&self, assignment: &Assignment, leftovers: bool) -> SyncState {
-        let unknown = |id: &ObjectId| {
-            let waited = self.reads.waits_for(id);
-            let live = self.world.get(id).map(|seen| &seen.live);
-            waited && self.operation.stage == Stage::Start
-                || matches!(live, None | Some(Live::Unknown | Live::Unreadable(_)))
+    /// The resources beside what is known of them: both are in the order of ids.
+    fn resources<'a>(&'a self, assignment: &'a Assignment) -> Vec<(&'a Desired, Option<&'a Seen>)> {
+        let mut world = self.world.iter().peekable();
+        let seen = |desired: &'a Desired| {
+            while world.next_if(|(id, _)| **id < desired.id).is_some() {}
+            (desired, world.next_if(|(id, _)| **id == desired.id).map(|(_, seen)| seen))
         };
-        if assignment.resources().any(|desired| unknown(&desired.id)) {
+        assignment.resources().map(seen).collect()
+    }
+
+    fn sync_state(&self, resources: &[(&Desired, Option<&Seen>)], leftovers: bool) -> SyncState {
+        let starts = self.operation.stage == Stage::Start;
+        let unknown = |(desired, seen): &(&Desired, Option<&Seen>)| {
+            matches!(seen.map(|seen| &seen.live), None | Some(Live::Unknown | Live::Unreadable(_)))
+                || starts && self.reads.waits_for(&desired.id)
+        };
+        if resources.iter().any(unknown) {
             SyncState::Unknown
         } else if leftovers || !self.differing.is_empty() {
             SyncState::OutOfSync
@@ -230,86 +232,124 @@ impl Machine {
         }
     }
 
-    fn resource(&self, desired: &Desired) -> ResourceState {
-        let seen = self.world.get(&desired.id);
-        let sync = match seen.map(|seen| &seen.live) {
-            None | Some(Live::Unknown | Live::Unreadable(_)) => SyncState::Unknown,
-            Some(Live::Absent | Live::Present(_)) if seen.is_some_and(Seen::differs) => SyncState::OutOfSync,
-            Some(Live::Absent | Live::Present(_)) => SyncState::Synced,
-        };
-        let api_version =
-            desired.object.get("apiVersion").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let version = api_version.rsplit('/').next().unwrap_or_default();
-        state(&desired.id, version, sync, self.health_of(&desired.id))
-    }
-
-    fn health_of(&self, id: &ObjectId) -> Option<Health> {
-        match self.world.get(id).map(|seen| &seen.live) {
-            Some(Live::Present(facts)) => facts.health.clone(),
-            Some(Live::Absent) => Some(Health::new(HealthStatus::Missing, "is missing")),
-            Some(Live::Unreadable(why)) => Some(Health::new(HealthStatus::Unknown, why.clone())),
-            None | Some(Live::Unknown) => None,
+    /// The objects of the report: every one is compared, only those shown are written down.
+    fn worst(&self, resources: &[(&Desired, Option<&Seen>)], leftovers: &[&ObjectId]) -> Vec<ResourceState> {
+        let wanted = resources.iter().map(|(desired, seen)| Row {
+            status: told(*seen).map(|(status, _)| status),
+            sync: sync_of(*seen),
+            id: &desired.id,
+            version: &desired.version,
+            seen: *seen,
+        });
+        let extra = leftovers.iter().map(|id| {
+            let seen = self.world.get(*id);
+            let status = told(seen).map(|(status, _)| status);
+            Row { status, sync: SyncState::OutOfSync, id, version: "", seen }
+        });
+        let mut rows: Vec<Row<'_>> = wanted.chain(extra).collect();
+        if rows.len() > MOST_RESOURCES {
+            rows.select_nth_unstable_by(MOST_RESOURCES, |a, b| a.key().cmp(&b.key()));
+            rows.truncate(MOST_RESOURCES);
         }
-    }
-
-    /// The worst of the resources; a missing one counts only when all are missing (Argo CD since 3.4).
-    fn health(&self, assignment: &Assignment) -> Health {
-        let mut worst: Option<(Health, &ObjectId)> = None;
-        let (mut total, mut missing) = (0_usize, 0_usize);
-        for desired in assignment.resources().filter(|desired| !desired.ignore_health) {
-            total += 1;
-            if matches!(self.world.get(&desired.id).map(|seen| &seen.live), None | Some(Live::Unknown)) {
-                return Health::new(HealthStatus::Unknown, format!("{} is not read yet", desired.id));
-            }
-            let Some(health) = self.health_of(&desired.id) else { continue };
-            if health.status == HealthStatus::Missing {
-                missing += 1;
-            } else if worst.as_ref().is_none_or(|(worst, _)| health.status > worst.status) {
-                worst = Some((health, &desired.id));
-            }
-        }
-        match worst {
-            _ if total > 0 && missing == total => {
-                Health::new(HealthStatus::Missing, "nothing of it is there")
-            }
-            Some((health, id)) if health.status != HealthStatus::Healthy => {
-                let told =
-                    if health.message.is_empty() { String::new() } else { format!(": {}", health.message) };
-                Health::new(health.status, format!("{}/{}{told}", id.kind, id.name))
-            }
-            Some(_) | None => Health::new(HealthStatus::Healthy, ""),
-        }
+        rows.sort_by(|a, b| a.key().cmp(&b.key()));
+        rows.into_iter().map(Row::state).collect()
     }
 
     fn drift(&self, assignment: &Assignment, leftovers: &[&ObjectId]) -> Vec<String> {
-        let differing = self.differing.iter().flat_map(|id| {
-            let seen = self.world.get(id);
-            let lines: &[DriftLine] = seen.and_then(Seen::facts).map_or(&[], |facts| &facts.drift);
-            let missing = assignment
-                .desired(id)
-                .filter(|_| lines.is_empty())
-                .map(|desired| DriftLine::missing(&desired.object).to_string());
-            missing.into_iter().chain(lines.iter().map(ToString::to_string))
-        });
-        let extra = leftovers.iter().map(|id| DriftLine::extra(id.kind.clone(), id.name.clone()).to_string());
-        let mut lines: Vec<String> = differing.chain(extra).collect();
-        if lines.len() > MOST_DRIFT_LINES {
-            let more = lines.len() - (MOST_DRIFT_LINES - 1);
+        let mut lines = Vec::new();
+        let mut count = 0;
+        let mut add = |line: &dyn ToString| {
+            count += 1;
+            // A sentence counts the rest.
+            if count <= MOST_DRIFT_LINES {
+                lines.push(line.to_string());
+            }
+        };
+        for id in &self.differing {
+            let drift: &[DriftLine] =
+                self.world.get(id).and_then(Seen::facts).map_or(&[], |facts| &facts.drift);
+            if drift.is_empty() && assignment.desired(id).is_some() {
+                add(&DriftLine { kind: id.kind.clone(), name: id.name.clone(), drift: Drift::Missing });
+            }
+            drift.iter().for_each(|line| add(line));
+        }
+        leftovers.iter().for_each(|id| add(&DriftLine::extra(id.kind.clone(), id.name.clone())));
+        if count > MOST_DRIFT_LINES {
             lines.truncate(MOST_DRIFT_LINES - 1);
-            lines.push(format!("and {more} more differences"));
+            lines.push(format!("and {} more differences", count - (MOST_DRIFT_LINES - 1)));
         }
         lines
     }
 }
 
-fn state(id: &ObjectId, version: &str, sync: SyncState, health: Option<Health>) -> ResourceState {
-    ResourceState {
-        group: id.group.clone(),
-        version: version.to_owned(),
-        kind: id.kind.clone(),
-        namespace: id.namespace.clone(),
-        name: id.name.clone(),
-        sync,
-        health,
+/// One object of a report.
+struct Row<'a> {
+    status: Option<HealthStatus>,
+    sync: SyncState,
+    id: &'a ObjectId,
+    version: &'a str,
+    seen: Option<&'a Seen>,
+}
+
+impl Row<'_> {
+    /// Worst first, then by kind and name.
+    fn key(&self) -> impl Ord {
+        (Reverse(self.status), Reverse(self.sync), &self.id.kind, &self.id.name, self.id)
+    }
+
+    fn state(self) -> ResourceState {
+        ResourceState {
+            group: self.id.group.clone(),
+            version: self.version.to_owned(),
+            kind: self.id.kind.clone(),
+            namespace: self.id.namespace.clone(),
+            name: self.id.name.clone(),
+            sync: self.sync,
+            health: told(self.seen).map(|(status, message)| Health::new(status, message)),
+        }
+    }
+}
+
+fn sync_of(seen: Option<&Seen>) -> SyncState {
+    match seen.map(|seen| &seen.live) {
+        None | Some(Live::Unknown | Live::Unreadable(_)) => SyncState::Unknown,
+        Some(Live::Absent | Live::Present(_)) if seen.is_some_and(Seen::differs) => SyncState::OutOfSync,
+        Some(Live::Absent | Live::Present(_)) => SyncState::Synced,
+    }
+}
+
+/// An object's health and what is said of it.
+fn told(seen: Option<&Seen>) -> Option<(HealthStatus, &str)> {
+    match seen.map(|seen| &seen.live) {
+        Some(Live::Present(facts)) => facts.health.as_ref().map(|health| (health.status, &*health.message)),
+        Some(Live::Absent) => Some((HealthStatus::Missing, "is missing")),
+        Some(Live::Unreadable(why)) => Some((HealthStatus::Unknown, why)),
+        None | Some(Live::Unknown) => None,
+    }
+}
+
+/// The worst of the resources; a missing one counts only when all are missing (Argo CD since 3.4).
+fn health(resources: &[(&Desired, Option<&Seen>)]) -> Health {
+    let mut worst: Option<(HealthStatus, &str, &ObjectId)> = None;
+    let (mut total, mut missing) = (0_usize, 0_usize);
+    for (desired, seen) in resources.iter().filter(|(desired, _)| !desired.ignore_health) {
+        total += 1;
+        if matches!(seen.map(|seen| &seen.live), None | Some(Live::Unknown)) {
+            return Health::new(HealthStatus::Unknown, format!("{} is not read yet", desired.id));
+        }
+        let Some((status, message)) = told(*seen) else { continue };
+        if status == HealthStatus::Missing {
+            missing += 1;
+        } else if worst.is_none_or(|(worst, _, _)| status > worst) {
+            worst = Some((status, message, &desired.id));
+        }
+    }
+    match worst {
+        _ if total > 0 && missing == total => Health::new(HealthStatus::Missing, "nothing of it is there"),
+        Some((status, message, id)) if status != HealthStatus::Healthy => {
+            let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+            Health::new(status, format!("{}/{}{message}", id.kind, id.name))
+        }
+        Some(_) | None => Health::new(HealthStatus::Healthy, ""),
     }
 }

@@ -48,14 +48,27 @@ const CLUSTER_SCOPED: [(&str, &str); 34] = [
 #[derive(Debug)]
 pub(crate) struct Definitions(BTreeSet<(String, String)>);
 
-/// Reads the definitions among `manifests`.
+/// Reads the definitions of cluster-scoped kinds among `manifests`.
 pub(crate) fn of_definitions(manifests: &[Manifest]) -> Definitions {
-    let definitions = manifests.iter().filter(|manifest| manifest.is_crd()).filter_map(|definition| {
-        let text = |pointer: &str| definition.value().pointer(pointer).and_then(Value::as_str);
-        let cluster = text("/spec/scope") == Some("Cluster");
-        cluster.then(|| Some((text("/spec/group")?.to_owned(), text("/spec/names/kind")?.to_owned())))?
-    });
-    Definitions(definitions.collect())
+    let cluster = |definition: &&Manifest| text(definition, "/spec/scope") == Some("Cluster");
+    Definitions(definitions(manifests).filter(cluster).filter_map(kind).collect())
+}
+
+/// The groups and kinds that `manifests` define.
+pub(crate) fn defined(manifests: &[Manifest]) -> BTreeSet<(String, String)> {
+    definitions(manifests).filter_map(kind).collect()
+}
+
+fn definitions(manifests: &[Manifest]) -> impl Iterator<Item = &Manifest> {
+    manifests.iter().filter(|manifest| manifest.is_crd())
+}
+
+fn kind(definition: &Manifest) -> Option<(String, String)> {
+    Some((text(definition, "/spec/group")?.to_owned(), text(definition, "/spec/names/kind")?.to_owned()))
+}
+
+fn text<'a>(definition: &'a Manifest, pointer: &str) -> Option<&'a str> {
+    definition.value().pointer(pointer).and_then(Value::as_str)
 }
 
 impl Definitions {

@@ -5,12 +5,13 @@ use crate::hooks::{self, Outcome};
 use crate::live::Live;
 use crate::machine::{Deletion, Goal, Machine, Purpose};
 use crate::operation::{Namespace, Stage, waits_for_health};
+use crate::outbox::Out;
 use crate::plan::{self, Group, Job, JobState};
 use crate::{Action, prune};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
+use shared_manifest::ObjectId;
 use shared_manifest::order::DeletePolicy;
-use shared_manifest::{Manifest, ObjectId, tracking};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ impl Machine {
             });
         }
         if let Some(ids) = self.inventory.take_unsaved() {
-            self.outbox.push_back(Action::SaveInventory(ids));
+            self.outbox.push_back(Action::SaveInventory(ids).into());
         }
     }
 
@@ -134,7 +135,11 @@ impl Machine {
             }
         }
         let id = ObjectId { group: String::new(), kind: "Namespace".into(), namespace: String::new(), name };
-        if self.send(Purpose::Namespace, None, Action::CreateNamespace { id, object: Arc::new(object) }) {
+        if self.send(
+            Purpose::Namespace,
+            None,
+            Action::CreateNamespace { id, object: Arc::new(object) }.into(),
+        ) {
             self.operation.namespace = Namespace::Sent;
         }
         false
@@ -177,6 +182,10 @@ impl Machine {
     }
 
     fn step_job(&mut self, job: &mut Job, assignment: &Arc<Assignment>, now: Timestamp) {
+        // Most jobs wait for an answer, at every event: nothing is looked up for these.
+        if !matches!(job.state, JobState::Todo | JobState::Clearing(_)) {
+            return;
+        }
         let Some(desired) = job.object.map(|index| &assignment.objects[index]) else { return };
         let facts = self.world.get(&job.id).and_then(|seen| seen.facts());
         if let JobState::Clearing(uid) = &job.state {
@@ -185,9 +194,6 @@ impl Machine {
             } else {
                 self.delete(&job.id, crate::Propagation::Background, now);
             }
-            return;
-        }
-        if job.state != JobState::Todo {
             return;
         }
         // What we asked to delete must go first: an apply would be taken and lost.
@@ -211,17 +217,17 @@ impl Machine {
         let written = seen.is_some_and(|seen| seen.written) || (desired.options.out_of_sync_only && owned);
         if desired.is_resource() && as_wished && written {
             job.state = JobState::Applied;
-        } else if self.apply(Purpose::Job, &job.id, desired, assignment) {
+        } else if self.apply(Purpose::Job, &job.id, desired) {
             job.state = JobState::Sent;
         }
     }
 
-    fn apply(&mut self, purpose: Purpose, id: &ObjectId, desired: &Desired, assignment: &Assignment) -> bool {
+    fn apply(&mut self, purpose: Purpose, id: &ObjectId, desired: &Desired) -> bool {
         if self.flights.contains_key(id) {
             return false;
         }
-        let object = named(&desired.object, id, assignment);
-        self.send(purpose, None, Action::Apply { id: id.clone(), object, how: desired.options.write })
+        let (id, object, how) = (id.clone(), desired.object.clone(), desired.options.write);
+        self.send(purpose, None, Out::Apply { id, object, how })
     }
 
     /// Waits for hooks to end, and for health where that counts; whether the group is done.
@@ -274,7 +280,7 @@ impl Machine {
         }
         for id in self.healable() {
             let Some(desired) = assignment.desired(&id) else { continue };
-            if self.heals.due(&id, now) <= now && self.apply(Purpose::Heal, &id, desired, assignment) {
+            if self.heals.due(&id, now) <= now && self.apply(Purpose::Heal, &id, desired) {
                 self.heals.start(&id, now);
             }
         }
@@ -299,19 +305,4 @@ fn failed(group: &Group) -> bool {
 
 fn has_hook(group: &Group, assignment: &Assignment) -> bool {
     group.jobs.iter().any(|job| job.object.is_some_and(|index| assignment.objects[index].hook.is_some()))
-}
-
-/// The object under the name that was generated for it.
-fn named(object: &Arc<Value>, id: &ObjectId, assignment: &Assignment) -> Arc<Value> {
-    if object.pointer("/metadata/name").is_some() {
-        return Arc::clone(object);
-    }
-    let mut object = object.as_ref().clone();
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("generateName");
-        metadata.insert("name".to_owned(), Value::from(id.name.clone()));
-    }
-    let app = &assignment.spec.application;
-    let manifest = Manifest::new(object).expect("a manifest with a name is a manifest");
-    Arc::new(tracking::stamp(&manifest, &app.namespace, &app.name))
 }

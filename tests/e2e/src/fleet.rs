@@ -370,10 +370,26 @@ impl Fleet {
 /// # Errors
 /// When it cannot be started.
 pub fn start_agent(name: &str, cluster: &Cluster, arguments: &[String], folder: &Path) -> Result<Process> {
+    start_agent_of(&programs().agent, &[], name, cluster, arguments, folder)
+}
+
+/// [`start_agent`] of another build, with this environment on top.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn start_agent_of(
+    program: &Path,
+    environment: &[(&str, &str)],
+    name: &str,
+    cluster: &Cluster,
+    arguments: &[String],
+    folder: &Path,
+) -> Result<Process> {
     std::fs::create_dir_all(folder)?;
-    let mut command = Command::new(&programs().agent);
+    let mut command = Command::new(program);
     alone(&mut command, folder);
     command
+        .envs(environment.iter().copied())
         .arg("--kubeconfig")
         .arg(cluster.kubeconfig())
         .args(arguments)

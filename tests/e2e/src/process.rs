@@ -71,6 +71,11 @@ impl Process {
         &self.name
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.state.lock().child.id()
+    }
+
     /// All that it has printed so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()

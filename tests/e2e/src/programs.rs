@@ -39,22 +39,50 @@ pub fn programs() -> &'static Programs {
     }
 }
 
+/// The agent as it is shipped: with the profile `agent`, alone, so that it links nothing of the hub.
+///
+/// # Errors
+/// When cargo cannot build it, with what it said.
+pub fn small_agent() -> Result<PathBuf> {
+    let (_, target_dir) = target()?;
+    cargo(&["build", "--package=agent", "--bin=flotilla-agent", "--profile=agent"], &target_dir)?;
+    Ok(target_dir.join("agent").join(program("flotilla-agent")))
+}
+
 fn build() -> Result<Programs> {
-    let exe = std::env::current_exe().context("find the path of this test")?;
-    // target/PROFILE/deps/TEST
-    let profile_dir = exe.ancestors().nth(2).context("this test is not in a target folder")?;
-    let target_dir = profile_dir.parent().context("this test is not in a target folder")?;
+    let (profile_dir, target_dir) = target()?;
     let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
         Some("debug") => "dev",
         Some(profile) => profile,
         None => bail!("no profile is named {}", profile_dir.display()),
     };
+    let all = ["build", "--workspace", "--bin=flotilla", "--bin=flotilla-agent", "--test=harness"];
+    cargo(&[&all[..], &["--profile", profile]].concat(), &target_dir)?;
+    Ok(Programs {
+        flotilla: profile_dir.join(program("flotilla")),
+        agent: profile_dir.join(program("flotilla-agent")),
+    })
+}
+
+/// The folder of this program's profile, and cargo's target folder.
+fn target() -> Result<(PathBuf, PathBuf)> {
+    let exe = std::env::current_exe().context("find the path of this test")?;
+    // target/PROFILE/deps/TEST
+    let profile_dir = exe.ancestors().nth(2).context("this test is not in a target folder")?;
+    let target_dir = profile_dir.parent().context("this test is not in a target folder")?;
+    Ok((profile_dir.to_owned(), target_dir.to_owned()))
+}
+
+fn program(name: &str) -> String {
+    format!("{name}{}", std::env::consts::EXE_SUFFIX)
+}
+
+fn cargo(arguments: &[&str], target_dir: &Path) -> Result<()> {
     let logs = tempfile::tempdir().context("make a folder for the log of cargo")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     command
-        .args(["build", "--workspace", "--bin=flotilla", "--bin=flotilla-agent", "--test=harness"])
-        .args(["--profile", profile])
+        .args(arguments)
         .arg("--target-dir")
         .arg(target_dir)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
@@ -78,6 +106,5 @@ fn build() -> Result<Programs> {
     if !status.success() {
         bail!("{status}\n{}", cargo.tail());
     }
-    let program = |name: &str| profile_dir.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    Ok(Programs { flotilla: program("flotilla"), agent: program("flotilla-agent") })
+    Ok(())
 }

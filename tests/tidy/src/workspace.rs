@@ -23,9 +23,11 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// Whether it is there for tests only.
+    /// Whether it is there for tests and measurements only.
     pub(crate) fn is_test(&self) -> bool {
-        self.folder.as_ref().is_some_and(|folder| folder.starts_with("tests/"))
+        self.folder
+            .as_ref()
+            .is_some_and(|folder| folder.starts_with("tests/") || folder.starts_with("benches/"))
     }
 }
 

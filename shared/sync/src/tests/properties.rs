@@ -133,7 +133,7 @@ impl World {
             Action::Apply { id, object, .. } => {
                 let current = self.current.as_ref().expect("no apply after a removal");
                 let desired = current.desired(id).expect("an apply of what the release does not have");
-                assert_eq!(*desired.object, **object, "an apply for another position");
+                assert_eq!(desired.object.read(), **object, "an apply for another position");
                 assert!(
                     self.saved.as_ref().is_some_and(|saved| saved.contains(id)),
                     "{id} is not in the inventory"
@@ -339,7 +339,7 @@ proptest! {
                 prop_assert_eq!(report.health.status, shared_model::HealthStatus::Healthy, "{:?}", report);
                 for desired in current.resources() {
                     let live = &world.cluster.objects[&desired.id];
-                    let lines = shared_diff::diff(&desired.object, Some(live), &shared_diff::Rules::default());
+                    let lines = shared_diff::diff(&desired.object.read(), Some(live), &shared_diff::Rules::default());
                     prop_assert!(lines.is_empty(), "{:?}", lines);
                 }
                 current.resources().map(|desired| &desired.id).chain([&foreign]).collect()

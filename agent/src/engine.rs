@@ -307,3 +307,6 @@ impl Engine {
         self.write_status(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

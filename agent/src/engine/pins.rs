@@ -83,6 +83,7 @@ impl Engine {
                 app.wish = app.current.clone();
             }
             self.prepare(&application, now);
+            self.look_at_report(&application, now);
         }
     }
 

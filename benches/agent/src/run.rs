@@ -132,10 +132,10 @@ async fn calm(
 async fn tamper(table: &mut Table, ground: &Ground, args: &Args) -> Result<()> {
     let maps = Api::namespaced(ground.cluster.client(), "small");
     let heals = heals::tamper(&maps, args.owned, args.tamperings).await?;
-    for (what, times) in [("edit", &heals.edits), ("deletion", &heals.deletions)] {
+    for (what, times) in [("an edit", &heals.edits), ("a deletion", &heals.deletions)] {
         let [median, most] = [50, 99].map(|percent| time(quantile(times, percent)));
         table.row(
-            &format!("heal of an {what}, p50 / p99 of {}", times.len()),
+            &format!("heal of {what}, p50 / p99 of {}", times.len()),
             format!("{median} / {most}"),
             "p99 1 s",
         );

@@ -46,6 +46,15 @@ enum Command {
     Rollback(RollbackOptions),
     /// Release an application that was taken back: its newest order runs again
     Unpin(UnpinOptions),
+    /// Say how healthy an object is, as `kubectl get -o yaml` prints it; works offline
+    Health(HealthOptions),
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct HealthOptions {
+    /// YAML or JSON of one object or several; `-` for standard input
+    #[arg(short, long = "file", value_name = "OBJECT.yaml")]
+    pub(crate) file: PathBuf,
 }
 
 /// How to run.
@@ -179,6 +188,7 @@ pub(crate) enum Action {
     History(HistoryOptions),
     Rollback(Rollback),
     Unpin(UnpinOptions),
+    Health(HealthOptions),
 }
 
 /// An application is to be taken back.
@@ -214,6 +224,7 @@ impl Args {
                 Action::Rollback(Rollback { folder, app, to, reason, by: user() })
             }
             Some(Command::Unpin(unpin)) => Action::Unpin(unpin),
+            Some(Command::Health(health)) => Action::Health(health),
         }
     }
 }
@@ -380,6 +391,7 @@ mod tests {
                 format!("rollback {app} {to:?} {reason}")
             }
             Ok(Action::Unpin(unpin)) => format!("unpin {}", unpin.app),
+            Ok(Action::Health(health)) => format!("health {}", health.file.display()),
             Err(error) => error.kind().to_string(),
         };
         assert_eq!(found, expect, "{line}");
@@ -407,6 +419,7 @@ mod tests {
         check("flotilla-agent rollback web --to 3 --reason INC-7", "rollback web Some(3) INC-7");
         check("flotilla-agent rollback", "one or more required arguments were not provided");
         check("flotilla-agent unpin web", "unpin web");
+        check("flotilla-agent health -f web.yaml", "health web.yaml");
         check("flotilla-agent pause --for soon", "invalid value for one of the arguments");
     }
 }

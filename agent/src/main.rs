@@ -1,6 +1,7 @@
 //! `flotilla-agent`: joins a cluster to a hub and keeps what it is assigned true.
 
 mod args;
+mod health;
 mod output;
 
 use agent::{Agent, Ceiling, Cluster, Config, Error};
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Action::History(history) => beside(move || output::history(&history)),
         Action::Rollback(rollback) => beside(move || output::roll_back(&rollback)),
         Action::Unpin(unpin) => beside(move || output::unpin(&unpin)),
+        Action::Health(options) => health::print(&options.file),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -101,7 +101,7 @@ impl Engine {
                     format!("{application} does not run here")
                 }
             }
-            (Ok(_), Some(v1::command::Command::Describe(_)) | None) => {
+            (Ok(_), Some(v1::command::Command::Describe(_) | v1::command::Command::Give(_)) | None) => {
                 "this agent does not know the command; it is older than the hub".to_owned()
             }
             (Err(error), _) => error.to_string(),

@@ -1,6 +1,7 @@
 //! The stream of one agent: moves messages between the socket and the [`Session`] that decides.
 
 use crate::{
+    adoption,
     links::Seat,
     service::Shared,
     session::{Action, Input, Session, pause_id},
@@ -69,13 +70,15 @@ async fn converse(
     let result = async {
         // Registered first, listed second: no change can fall between the two.
         let assignments = assignments(shared, cluster).await?;
+        let (standing, adopted) = adoption::standing(shared, &object).await?;
         status::update(&shared.records, cluster, |status| {
             status::connected(status, &hello, now);
             status::accepted(status, now);
+            status::adopted(status, adopted.as_ref());
         })
         .await;
         tracing::info!(%cluster, held = hello.held.len(), assigned = assignments.len(), "an agent connected");
-        let mut session = Session::new(&object, hello, assignments, now)
+        let mut session = Session::new(&object, hello, assignments, standing, now)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         run(shared, (cluster, &seat), &mut session, inbound, &mut queue, outbound).await
     };
@@ -131,7 +134,9 @@ async fn run(
 ) -> Result<(), Status> {
     loop {
         while let Some(action) = session.poll_action() {
-            act(shared, (cluster, seat), action, outbound).await?;
+            if let Some(answer) = act(shared, (cluster, seat), action, outbound).await? {
+                session.handle(answer, shared_runtime::now());
+            }
         }
         let input = tokio::select! {
             message = inbound.next() => match message {
@@ -151,7 +156,7 @@ async fn act(
     (cluster, seat): (&ClusterName, &Seat),
     action: Action,
     outbound: &Outbound,
-) -> Result<(), Status> {
+) -> Result<Option<Input>, Status> {
     let now = shared_runtime::now();
     match action {
         Action::Assign { application, position, release } => {
@@ -170,24 +175,37 @@ async fn act(
                 }
             }
         }
-        Action::Events(events, dropped) => log(cluster, &events, dropped),
+        Action::Events(events, dropped) => {
+            log(cluster, &events, dropped);
+            shared.observer.events(cluster, events, dropped).await;
+        }
         Action::Facts(facts) => {
             status::update(&shared.records, cluster, |status| status::facts(status, &facts)).await;
         }
         Action::Paused { acknowledged, local } => paused(shared, cluster, acknowledged, local, now).await,
-        Action::Hold(hold) => {
-            if let Some(hold) = &hold {
-                let text = hold.to_string();
-                status::update(&shared.records, cluster, |status| {
-                    status::refused(status, "HubBehindAgent", &text, now)
-                })
-                .await;
-            }
-            shared.links.update(cluster, now, |state| state.hold = hold);
+        Action::Hold(hold) => shared.links.update(cluster, now, |state| state.hold = hold),
+        Action::Differs(behind) => {
+            let restored = behind.applications.is_empty();
+            let reason = if restored { "HubRestored" } else { "HubBehindAgent" };
+            status::update(&shared.records, cluster, |status| {
+                status::behind(status, cluster, reason, &behind, now);
+            })
+            .await;
+        }
+        Action::Look(application, release) => {
+            let known = adoption::look(shared, cluster, &application, release).await?;
+            return Ok(Some(Input::Looked(application, known)));
+        }
+        Action::Keep(spec) => adoption::keep(shared, &spec).await?,
+        Action::Want(digest, bytes) => shared.links.want(cluster, seat, digest, bytes),
+        Action::Adopt(record) => adoption::hand_on(shared, cluster, &record, now).await?,
+        Action::Stuck(problem) => {
+            tracing::warn!(%cluster, problem, "what the agent holds cannot be adopted yet");
+            status::update(&shared.records, cluster, |status| status::stuck(status, &problem, now)).await;
         }
         Action::End(reason) => return Err(Status::aborted(reason)),
     }
-    Ok(())
+    Ok(None)
 }
 
 async fn send(outbound: &Outbound, message: v1::hub_message::Message) -> Result<(), Status> {
@@ -243,9 +261,10 @@ async fn paused(
     let known = object.as_ref().and_then(|object| object.spec.pause.as_ref()).map(pause_id);
     tracing::debug!(%cluster, acknowledged, asked = known.as_deref(), "the agent told its pauses");
     let local = local.map(|pause| Pause {
+        // The agent says when it is over; this is for people.
+        until: status::ends(&pause, now),
         reason: pause.reason,
         by: pause.by,
-        until: None,
         acknowledged: true,
         local: true,
     });

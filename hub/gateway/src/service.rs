@@ -1,7 +1,7 @@
 //! The agent port: TLS, the gRPC services, and what they share.
 
 use crate::{
-    Authority, Links, SpiffeId, attach,
+    Authority, Links, SpiffeId, adoption, attach,
     authority::AuthorityError,
     bundles, dispatch,
     enroll::Enrollment,
@@ -253,8 +253,13 @@ impl v1::agent_server::Agent for AgentService {
     }
     async fn give_bundle(
         &self,
-        _request: Request<Streaming<v1::GivenBundle>>,
+        request: Request<Streaming<v1::GivenBundle>>,
     ) -> Result<Response<v1::GiveBundleResponse>, Status> {
-        Err(Status::failed_precondition("this hub did not ask for the bundle"))
+        let cluster = self.0.authenticate(&request)?;
+        if self.0.cluster(&cluster).await?.is_none() {
+            return Err(Status::permission_denied("Revoked: the Cluster was deleted on the hub"));
+        }
+        adoption::take(&self.0, &cluster, request.into_inner()).await?;
+        Ok(Response::new(v1::GiveBundleResponse {}))
     }
 }

@@ -10,13 +10,17 @@
 //!
 //! What it refuses to know: HTTP, what a spec means, who may change what.
 
+mod adoption;
 mod bundles;
+mod events;
 pub mod keys;
 mod objects;
 mod records;
 mod rules;
 
+pub use adoption::{Adoption, AdoptionState, Restored, Truth};
 pub use bundles::{BundleError, Bundles};
+pub use events::{EVENTS, Event, Events};
 pub use objects::{Stored, is_deleted};
 pub use records::{Deleted, Error, Records};
 pub use rules::{resource, rules};

@@ -44,6 +44,18 @@ struct Hub {
     started: i64,
 }
 
+/// Every agent is there.
+fn links() -> BTreeMap<ClusterName, LinkState> {
+    let connected = || LinkState {
+        link: Link::Connected,
+        acknowledged_pause: String::new(),
+        local_pause: None,
+        hold: None,
+        arrived: Revision::default(),
+    };
+    ["eu-1", "us-1"].map(|name| (ClusterName::new(name), connected())).into()
+}
+
 impl Hub {
     /// Clusters eu-1 and us-1 with an application each, and `old` on eu-1; nothing is released yet.
     async fn new() -> Self {
@@ -51,6 +63,8 @@ impl Hub {
         for name in ["eu-1", "us-1"] {
             records.create(Kind::Cluster, cluster(name, &json!({})), at(0)).await.unwrap();
         }
+        let set = json!({"metadata": {"name": "web", "namespace": "argocd"}, "spec": {}});
+        records.create(Kind::ApplicationSet, set, at(0)).await.unwrap();
         for (name, on) in [("web-eu-1", "eu-1"), ("web-us-1", "us-1"), ("old", "eu-1")] {
             let object = application(name, on, &[RESOURCES_FINALIZER]);
             records.create(Kind::Application, object, at(0)).await.unwrap();
@@ -84,14 +98,7 @@ impl Hub {
     /// One pass of the loop. Answers what every agent is to do after it.
     async fn pass(&self, seconds: i64) -> Vec<String> {
         let (index, now) = (index(&self.records).await, at(seconds));
-        let connected = || LinkState {
-            link: Link::Connected,
-            acknowledged_pause: String::new(),
-            local_pause: None,
-            hold: None,
-            arrived: Revision::default(),
-        };
-        let links = ["eu-1", "us-1"].map(|name| (ClusterName::new(name), connected())).into();
+        let links = links();
         let around = Around { evaluations: &self.evaluations, links: &links, started: at(self.started) };
         let mut fleet = fleet::build(&index, &around, now);
         let (plan, report) = shared_rollout::plan(&fleet, now);
@@ -180,7 +187,7 @@ impl Hub {
 
     async fn waits(&self, name: &str, seconds: i64) -> String {
         let (index, now) = (self.index().await, at(seconds));
-        let links = BTreeMap::new();
+        let links = links();
         let around = Around { evaluations: &self.evaluations, links: &links, started: at(self.started) };
         let (_, report) = shared_rollout::plan(&fleet::build(&index, &around, now), now);
         let waits = report.rollouts.values().find_map(|rollout| rollout.waits.get(&app(name)));
@@ -218,7 +225,8 @@ async fn a_restored_store_changes_nothing_until_the_agents_word_is_adopted() {
     for seconds in [1_020, 5_000, 90_000] {
         assert_eq!(hub.pass(seconds).await, before);
     }
-    assert!(hub.waits("web-eu-1", 90_000).await.contains("flotilla hub restore --adopt"));
+    let waits = hub.waits("web-eu-1", 90_000).await;
+    assert!(waits.contains("flotilla hub restore --adopt"), "{waits}");
 
     // eu-1 runs B, an application that this hub never heard of, and has removed another.
     hub.told("eu-1", &[("web-eu-1", 2, Some("B")), ("extra", 4, Some("lost")), ("old", 2, None)]).await;
@@ -264,7 +272,8 @@ async fn a_rollout_of_the_lost_past_moves_nobody_back() {
     for seconds in [1_020, 1_030] {
         assert_eq!(hub.pass(seconds).await[..2], held);
     }
-    assert!(hub.waits("web-eu-1", 1_030).await.contains("which no rollout here ships"));
+    let waits = hub.waits("web-eu-1", 1_030).await;
+    assert!(waits.contains("which no rollout here ships"), "{waits}");
     // us-1 did not differ: what was under way goes on there.
     assert_eq!(hub.pass(1_040).await[2], "us-1 web-us-1 2.2 B");
 }

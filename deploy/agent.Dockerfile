@@ -5,7 +5,6 @@ COPY . .
 RUN cargo build --locked --release --package agent --bin flotilla-agent
 
 FROM debian:bookworm-slim
-RUN install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/flotilla-agent
 COPY --from=build /src/target/release/flotilla-agent /usr/local/bin/flotilla-agent
 USER 65532:65532
 ENTRYPOINT ["flotilla-agent"]

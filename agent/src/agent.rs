@@ -2,31 +2,40 @@
 
 use crate::{
     cluster::{self, Cluster, Facts},
-    engine::{self, Engine},
-    journal::{self, Identity, Journal},
-    link::{self, Identities},
+    engine::Ceiling,
+    journal::{self, Identity, Journal, Place},
+    link::{self, Dialer, Identities, Link, News, Pace},
+    shell::{self, Shell},
 };
 use shared_model::{ClusterName, JoinToken};
 use shared_runtime::{Backoff, Tasks};
-use std::{path::PathBuf, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Notify, mpsc};
+
+const FACTS_EVERY: Duration = Duration::from_secs(600);
+const FACTS_AT_MOST_EVERY: Duration = Duration::from_secs(20);
+
+/// The namespace of an agent that is told no other, as its deployment names it.
+const NAMESPACE: &str = "flotilla-agent";
 
 /// What an agent is told by its operator.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The hub's agent port, `HOST:PORT`.
-    pub hub: String,
-    /// Needed for the first start on a data folder; ignored once it was used.
+    /// How to reach the hub.
+    pub link: link::Config,
+    /// Needed for the first start on a place; ignored once it was used.
     pub token: Option<JoinToken>,
-    /// The folder for everything the agent keeps; made if it is absent.
-    pub data_dir: PathBuf,
+    /// Where everything is that the agent keeps; made if it is absent.
+    pub place: Place,
+    /// What nobody may change through this agent.
+    pub ceiling: Ceiling,
 }
 
 /// Why an agent could not start. What time may mend is not here: it is waited for.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The journal cannot be used.
-    #[error("the data folder cannot be used: {0}")]
+    #[error("what the agent keeps cannot be used: {0}")]
     Journal(#[from] journal::Error),
     /// The cluster cannot be used.
     #[error(transparent)]
@@ -39,14 +48,13 @@ pub enum Error {
         "this agent has not joined a hub yet: give it --token, as printed by `flotilla cluster token --name NAME`"
     )]
     NoToken,
-    /// The data folder was made for another cluster.
+    /// The place was made for another cluster.
     #[error(
-        "{} belongs to an agent of another cluster ({cluster}): nothing was done; use another --data-dir, or the kubeconfig of that cluster",
-        data_dir.display()
+        "{place} belongs to an agent of another cluster ({cluster}): nothing was done; use another --data-dir, or the kubeconfig of that cluster"
     )]
     OtherCluster {
-        /// The folder.
-        data_dir: PathBuf,
+        /// Where it is.
+        place: String,
         /// The cluster's name on its hub.
         cluster: String,
     },
@@ -77,27 +85,55 @@ impl Agent {
     }
 
     async fn start(config: Config, cluster: Cluster, tasks: &Tasks) -> Result<Self, Error> {
-        let folder = config.data_dir.clone();
-        let journal = Arc::new(blocking(move || Journal::open(&folder)).await?);
+        let dialer = Dialer::new(&config.link)?;
+        let journal = Arc::new(open(&config.place).await?);
+        tasks.spawn_until_stopped("journal keeper", Arc::clone(&journal).keep(tasks.clone()));
+        match Self::join_and_start(config, dialer, cluster, tasks, &journal).await {
+            Ok(agent) => Ok(agent),
+            Err(error) => {
+                journal.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn join_and_start(
+        config: Config,
+        dialer: Dialer,
+        cluster: Cluster,
+        tasks: &Tasks,
+        journal: &Arc<Journal>,
+    ) -> Result<Self, Error> {
         let facts = facts(&cluster).await?;
-        let identity = identity(&config, &journal, &facts).await?;
+        let identity = identity(&config, &dialer, journal, &facts).await?;
         let name = ClusterName::new(identity.cluster.clone());
-        let hub = config.hub;
-        tracing::info!(cluster = %name, hub, data_dir = %config.data_dir.display(), kubernetes = facts.version, "the agent starts");
+        let hub = config.link.hubs.join(",");
+        let own = config.place.namespace().or(config.ceiling.own_namespace.as_deref());
+        let namespace = own.unwrap_or(NAMESPACE).to_owned();
+        tracing::info!(cluster = %name, hub, journal = %config.place, kubernetes = facts.version, "the agent starts");
         let (told, news) = mpsc::channel(64);
-        let identities = Identities::new(identity, Arc::clone(&journal));
-        let deps = engine::Deps {
+        let identities = Identities::new(identity, Arc::clone(journal));
+        let deps = shell::Deps {
             name: name.clone(),
-            hub: hub.clone(),
-            cluster,
-            facts,
-            journal,
+            cluster: cluster.clone(),
+            facts: facts.clone(),
+            journal: Arc::clone(journal),
             tasks: tasks.clone(),
+            ceiling: config.ceiling,
         };
-        let engine = Engine::load(deps, news).await?;
-        tasks.spawn_until_stopped("link", link::run(hub.clone(), identities.clone(), told));
-        tasks.spawn_until_stopped("renewal", link::renew(hub, identities));
-        tasks.spawn("engine", engine.run());
+        let annotated = Arc::clone(journal).follow_annotation(cluster.clone(), namespace);
+        tasks.spawn_until_stopped("annotation", annotated);
+        let shell = Shell::load(deps, news).await?;
+        let (link, nudges) = Link::new(config.link, dialer, identities, Pace::default());
+        tasks.spawn_until_stopped("link", link::run(Arc::clone(&link), told.clone()));
+        tasks.spawn_until_stopped("standing", link::tell(Arc::clone(&link), told.clone()));
+        tasks.spawn_until_stopped("facts", follow(cluster, facts, link.heard(), told));
+        tasks.spawn_until_stopped("identity", link::keep(link, nudges));
+        let journal = Arc::clone(journal);
+        tasks.spawn("engine", async move {
+            shell.run().await;
+            journal.close().await;
+        });
         Ok(Self { cluster: name })
     }
 }
@@ -108,6 +144,30 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.expect("the journal does not panic")
 }
 
+/// Opens the journal, waiting for another agent to go and for an API server that is away.
+async fn open(place: &Place) -> Result<Journal, journal::Error> {
+    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+    let mut told = None;
+    loop {
+        let opening = place.clone();
+        match blocking(move || Journal::open(&opening)).await {
+            Err(error @ journal::Error::Held { .. }) => {
+                let text = error.to_string();
+                if told.as_ref() != Some(&text) {
+                    tracing::warn!(%error, "this agent waits");
+                    told = Some(text);
+                }
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "the journal cannot be opened; it is tried again");
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// Asks the cluster what it is, until it answers. A refusal is told at once.
 async fn facts(cluster: &Cluster) -> Result<Facts, Error> {
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
@@ -115,15 +175,47 @@ async fn facts(cluster: &Cluster) -> Result<Facts, Error> {
         match cluster.facts().await {
             Ok(facts) if !facts.uid.is_empty() => return Ok(facts),
             Ok(_) => tracing::warn!("the cluster's kube-system namespace has no UID; it is asked again"),
-            Err(error @ cluster::Error::Denied(_)) => return Err(error.into()),
+            Err(error @ (cluster::Error::Denied(_) | cluster::Error::IsHub(_))) => return Err(error.into()),
             Err(error) => tracing::warn!(%error, "the cluster cannot be reached; it is tried again"),
         }
         tokio::time::sleep(backoff.next_wait()).await;
     }
 }
 
+/// Reads the cluster's facts now and then, and when a hub answers, and tells those that are new.
+async fn follow(cluster: Cluster, first: Facts, heard: Arc<Notify>, told: mpsc::Sender<News>) {
+    let mut known = first;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(FACTS_EVERY) => {}
+            () = heard.notified() => {}
+        }
+        match cluster.facts().await {
+            Ok(facts) if facts.uid != known.uid => tracing::error!(
+                was = known.uid,
+                is = facts.uid,
+                "another cluster answers where this agent's was: its facts are not reported; restart the agent to have it checked"
+            ),
+            Ok(facts) if facts != known => {
+                known = facts.clone();
+                if told.send(News::Facts(facts)).await.is_err() {
+                    return;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the cluster's facts could not be read"),
+        }
+        tokio::time::sleep(FACTS_AT_MOST_EVERY).await;
+    }
+}
+
 /// The identity that is kept, or a new one for the token.
-async fn identity(config: &Config, journal: &Arc<Journal>, facts: &Facts) -> Result<Identity, Error> {
+async fn identity(
+    config: &Config,
+    dialer: &Dialer,
+    journal: &Arc<Journal>,
+    facts: &Facts,
+) -> Result<Identity, Error> {
     let reading = Arc::clone(journal);
     let kept = match blocking(move || reading.identity()).await {
         Ok(kept) => kept,
@@ -137,14 +229,14 @@ async fn identity(config: &Config, journal: &Arc<Journal>, facts: &Facts) -> Res
     if let Some(kept) = &kept
         && kept.cluster_uid != facts.uid
     {
-        return Err(Error::OtherCluster { data_dir: config.data_dir.clone(), cluster: kept.cluster.clone() });
+        return Err(Error::OtherCluster { place: config.place.to_string(), cluster: kept.cluster.clone() });
     }
     let joined = match (&config.token, kept) {
         (None, None) => return Err(Error::NoToken),
         (None, Some(kept)) => return Ok(kept),
         (Some(token), Some(kept)) if token.id == kept.token_id => return Ok(kept),
         (Some(token), kept) => {
-            match join(config, token, facts).await {
+            match join(config, dialer, token, facts).await {
                 Ok(identity) => identity,
                 // What is kept may still do; a working agent must not stop for a stale flag.
                 Err(error) => match kept {
@@ -164,11 +256,17 @@ async fn identity(config: &Config, journal: &Arc<Journal>, facts: &Facts) -> Res
 }
 
 /// Asks until the hub answers one way or the other.
-async fn join(config: &Config, token: &JoinToken, facts: &Facts) -> Result<Identity, link::Error> {
+async fn join(
+    config: &Config,
+    dialer: &Dialer,
+    token: &JoinToken,
+    facts: &Facts,
+) -> Result<Identity, link::Error> {
     let enrolment = link::enroll()?;
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     loop {
-        match enrolment.ask(&config.hub, token, &facts.uid).await {
+        let hubs = config.link.hubs.iter().map(String::as_str);
+        match enrolment.ask_each(dialer, hubs, token, &facts.uid).await {
             Err(error) if error.is_transient() => {
                 let wait = backoff.next_wait();
                 tracing::warn!(%error, again_in = ?wait, "joining is tried again");
@@ -176,5 +274,25 @@ async fn join(config: &Config, token: &JoinToken, facts: &Facts) -> Result<Ident
             }
             other => return other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn facts_are_told_when_they_are_new() {
+        let kubernetes = crate::tests::kubernetes::Kubernetes::new("u1");
+        let cluster = Cluster::from_service(kubernetes.clone(), "default");
+        let (first, heard) = (cluster.facts().await.unwrap(), Arc::new(Notify::new()));
+        let (told, mut news) = mpsc::channel(1);
+        kubernetes.set_version("v1.35.0");
+        heard.notify_one();
+        let follow = shared_runtime::spawn("facts", follow(cluster, first.clone(), heard, told));
+        let news = tokio::time::timeout(Duration::from_secs(20), news.recv()).await.unwrap();
+        let Some(News::Facts(facts)) = news else { panic!("{news:?}") };
+        assert_eq!(facts, Facts { version: "v1.35.0".into(), ..first });
+        follow.abort();
     }
 }

@@ -1,22 +1,21 @@
 //! The command line: the only reader of flags and environment.
 
-use agent::LocalPause;
+use agent::{Cluster, LinkConfig, LocalPause, Place, Protected, Proxies, Secrets};
 use anyhow::{Context as _, bail};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use shared_model::{JoinToken, parse_duration};
 use shared_runtime::telemetry;
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{env, fs, io, path::PathBuf, time::Duration};
 
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const WRONG_COMMAND: u8 = 2;
 pub(crate) const NOT_JOINED: u8 = 3;
 pub(crate) const DATA_FOLDER: u8 = 4;
 
-const IN_CLUSTER_FOLDER: &str = "/var/lib/flotilla-agent";
+/// Where Kubernetes tells a pod its namespace.
+const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+/// Its lines about answers that the agent handles and tells of itself; `--log kube_client=debug` brings them back.
+const QUIET: &str = "kube_client=off";
 
 /// The agent of a Flotilla spoke cluster: dials the hub, pulls what the cluster is assigned, keeps it true
 /// from its own durable copy.
@@ -38,9 +37,15 @@ enum Command {
     /// Leave the cluster alone from now on: no apply, heal or prune; observing and reporting go on
     Pause(PauseOptions),
     /// Lift the pause that was set here (the hub's own is lifted on the hub)
-    Resume(Folder),
+    Resume(Beside),
     /// Show how the cluster's applications stand; works without the hub and without the cluster
-    Status(Folder),
+    Status(Beside),
+    /// List the orders that applications can be taken back to; works without the hub and without Git
+    History(HistoryOptions),
+    /// Run an earlier order of an application until it is released; works without the hub and without Git
+    Rollback(RollbackOptions),
+    /// Release an application that was taken back: its newest order runs again
+    Unpin(UnpinOptions),
 }
 
 /// How to run.
@@ -49,33 +54,92 @@ pub(crate) struct RunOptions {
     /// The cluster's kubeconfig, its current context; without it the cluster that this pod runs in
     #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// The hub's agent port
-    #[arg(long, value_name = "HOST:PORT", env = "FLOTILLA_HUB", default_value = "")]
-    pub(crate) hub: String,
-    /// What `flotilla cluster token` printed, or @FILE with it; not needed once the agent has joined
+    /// The hub's agent port; several, with commas or by repeating it, are tried in turn
+    #[arg(long, value_name = "HOST:PORT", env = "FLOTILLA_HUB", value_delimiter = ',')]
+    hub: Vec<String>,
+    /// More authorities (PEM) that may vouch for the hub's certificate, beside the one that the token names
+    #[arg(long, env = "FLOTILLA_HUB_CA", value_name = "FILE")]
+    hub_ca: Option<PathBuf>,
+    /// The proxy to the hub, http[s]://[USER:PASSWORD@]HOST[:PORT]; NO_PROXY holds [default: HTTPS_PROXY or ALL_PROXY]
+    #[arg(long, env = "FLOTILLA_PROXY", hide_env_values = true, value_name = "URL")]
+    proxy: Option<String>,
+    /// More authorities (PEM) for the certificate of an https:// proxy, beside the system's
+    #[arg(long, env = "FLOTILLA_PROXY_CA", value_name = "FILE")]
+    proxy_ca: Option<PathBuf>,
+    /// What `flotilla cluster token` printed, or @FILE with it; not needed once the agent has joined. A file is
+    /// read again when the agent's identity is refused: a new token in it mends the agent while it runs
     #[arg(long, env = "FLOTILLA_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
+    /// Objects that no order of the hub may change here: KIND[.GROUP][/NAMESPACE][/NAME], `*` for any; may be given again
+    #[arg(long, value_name = "OBJECTS")]
+    pub(crate) protect: Vec<Protected>,
     #[command(flatten)]
     folder: Folder,
 }
 
 #[derive(Debug, Clone, Group)]
 pub(crate) struct Folder {
-    /// The folder for everything the agent keeps [default: ~/.local/share/flotilla-agent/CONTEXT, in a cluster /var/lib/flotilla-agent]
+    /// The folder for everything the agent keeps [default: ~/.local/share/flotilla-agent/CONTEXT]
     #[arg(long, env = "FLOTILLA_AGENT_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Keep everything as Secrets of this namespace instead of a folder; in a pod without --data-dir that of the pod
+    #[arg(long, env = "FLOTILLA_JOURNAL_NAMESPACE", value_name = "NAMESPACE", conflicts_with = "data_dir")]
+    journal_namespace: Option<String>,
+}
+
+/// Where the agent that a command is for keeps everything.
+#[derive(Debug, Clone, Group)]
+pub(crate) struct Beside {
+    #[command(flatten)]
+    folder: Folder,
+    /// The cluster's kubeconfig, for --journal-namespace; without it the cluster that this pod runs in
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
 }
 
 #[derive(Debug, Group)]
 struct PauseOptions {
     #[command(flatten)]
-    folder: Folder,
+    folder: Beside,
     /// How long, e.g. 90m or 2h; until resumed when it is left out
     #[arg(long = "for", value_name = "DURATION", value_parser = length)]
     length: Option<Duration>,
     /// Why, for the people who meet it
     #[arg(long, default_value = "")]
     reason: String,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct HistoryOptions {
+    /// The application, as NAMESPACE/NAME or NAME; all of them when it is left out
+    #[arg(value_name = "APP")]
+    pub(crate) app: Option<String>,
+    #[command(flatten)]
+    pub(crate) folder: Beside,
+}
+
+#[derive(Debug, Group)]
+struct RollbackOptions {
+    /// The application, as NAMESPACE/NAME or NAME
+    #[arg(value_name = "APP")]
+    app: String,
+    /// The number of the order, as `flotilla-agent history` shows it; the last one of another release when it is left out
+    #[arg(long, value_name = "N")]
+    to: Option<u64>,
+    /// Why, for the people who meet it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    #[command(flatten)]
+    folder: Beside,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct UnpinOptions {
+    /// The application, as NAMESPACE/NAME or NAME
+    #[arg(value_name = "APP")]
+    pub(crate) app: String,
+    #[command(flatten)]
+    pub(crate) folder: Beside,
 }
 
 #[derive(Debug, Clone, Group)]
@@ -100,7 +164,8 @@ impl Log {
             LogFormat::Text => telemetry::Format::Text,
             LogFormat::Json => telemetry::Format::Json,
         };
-        telemetry::Config { filter: self.log.clone(), format }
+        let said = if self.log.is_empty() { "info" } else { &self.log };
+        telemetry::Config { filter: format!("{QUIET},{said}"), format }
     }
 }
 
@@ -109,14 +174,27 @@ impl Log {
 pub(crate) enum Action {
     Run(RunOptions),
     Pause(Pause),
-    Resume(Folder),
-    Status(Folder),
+    Resume(Beside),
+    Status(Beside),
+    History(HistoryOptions),
+    Rollback(Rollback),
+    Unpin(UnpinOptions),
+}
+
+/// An application is to be taken back.
+#[derive(Debug)]
+pub(crate) struct Rollback {
+    pub(crate) folder: Beside,
+    pub(crate) app: String,
+    pub(crate) to: Option<u64>,
+    pub(crate) reason: String,
+    pub(crate) by: String,
 }
 
 /// A pause of the cluster itself.
 #[derive(Debug)]
 pub(crate) struct Pause {
-    pub(crate) folder: Folder,
+    pub(crate) folder: Beside,
     pub(crate) length: Option<Duration>,
     pub(crate) reason: String,
     pub(crate) by: String,
@@ -127,13 +205,21 @@ impl Args {
         match self.command {
             None => Action::Run(self.run),
             Some(Command::Pause(PauseOptions { folder, length, reason })) => {
-                let by = env::var("USER").unwrap_or_default();
-                Action::Pause(Pause { folder, length, reason, by })
+                Action::Pause(Pause { folder, length, reason, by: user() })
             }
             Some(Command::Resume(folder)) => Action::Resume(folder),
             Some(Command::Status(folder)) => Action::Status(folder),
+            Some(Command::History(history)) => Action::History(history),
+            Some(Command::Rollback(RollbackOptions { app, to, reason, folder })) => {
+                Action::Rollback(Rollback { folder, app, to, reason, by: user() })
+            }
+            Some(Command::Unpin(unpin)) => Action::Unpin(unpin),
         }
     }
+}
+
+fn user() -> String {
+    env::var("USER").unwrap_or_default()
 }
 
 impl Pause {
@@ -144,26 +230,63 @@ impl Pause {
 }
 
 impl RunOptions {
-    /// The token, read from its file if need be.
-    pub(crate) fn token(&self) -> anyhow::Result<Option<JoinToken>> {
-        if self.hub.is_empty() {
+    /// How to reach the hub.
+    pub(crate) fn link(&self) -> anyhow::Result<LinkConfig> {
+        let mut hubs: Vec<String> = Vec::new();
+        for hub in self.hub.iter().map(|hub| hub.trim()).filter(|hub| !hub.is_empty()) {
+            if !hubs.iter().any(|known| known == hub) {
+                hubs.push(hub.to_owned());
+            }
+        }
+        if hubs.is_empty() {
             bail!(
                 "--hub HOST:PORT is needed: the agent port of the hub, as `flotilla cluster token` prints it"
             );
         }
-        let Some(given) = self.token.as_deref().filter(|token| !token.is_empty()) else { return Ok(None) };
-        let text = match given.strip_prefix('@') {
-            Some(file) => fs::read_to_string(file).with_context(|| format!("the token file {file}"))?,
-            None => given.to_owned(),
-        };
-        Ok(Some(text.parse()?))
+        let environment = |name: &str| env::var(name).ok();
+        let proxies = Proxies::new(self.proxy.as_deref(), environment, self.proxy_ca.clone());
+        let token_file = self.token.as_deref().and_then(|token| token.strip_prefix('@')).map(PathBuf::from);
+        Ok(LinkConfig { hubs, proxies, hub_authorities: self.hub_ca.clone(), token_file })
     }
 
-    /// The data folder for this cluster.
-    pub(crate) fn data_dir(&self) -> anyhow::Result<PathBuf> {
+    /// The token, read from its file if need be.
+    pub(crate) fn token(&self) -> anyhow::Result<Option<JoinToken>> {
+        let Some(given) = self.token.as_deref().filter(|token| !token.is_empty()) else { return Ok(None) };
+        let Some(file) = given.strip_prefix('@') else { return Ok(Some(given.parse()?)) };
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            // An agent that has joined needs none; one that has not says so next.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                tracing::info!(file, "the token file is not there");
+                return Ok(None);
+            }
+            Err(error) => return Err(error).with_context(|| format!("the token file {file}")),
+        };
+        Ok(Some(text.parse().with_context(|| format!("the token file {file}"))?))
+    }
+
+    /// The namespace of this pod; `None` outside a cluster.
+    pub(crate) fn own_namespace(&self) -> Option<String> {
+        pod_namespace().filter(|_| self.kubeconfig.is_none())
+    }
+
+    /// The namespace that the agent calls its own: it keeps its journal there, or its pod is there.
+    pub(crate) fn namespace(&self) -> Option<String> {
+        self.folder.journal_namespace.clone().or_else(|| self.own_namespace())
+    }
+
+    /// Where everything is kept for this cluster: where the operator says, else in a pod as Secrets of its namespace.
+    pub(crate) fn place(&self, cluster: &Cluster) -> anyhow::Result<Place> {
+        match self.namespace().filter(|_| self.folder.data_dir.is_none()) {
+            Some(namespace) => Ok(Place::Secrets(Secrets::new(cluster.clone(), namespace))),
+            None => Ok(Place::Folder(self.data_dir()?)),
+        }
+    }
+
+    fn data_dir(&self) -> anyhow::Result<PathBuf> {
         match (&self.folder.data_dir, &self.kubeconfig) {
             (Some(folder), _) => Ok(folder.clone()),
-            (None, None) => Ok(PathBuf::from(IN_CLUSTER_FOLDER)),
+            (None, None) => bail!("this is no pod of a cluster: give --kubeconfig, or --data-dir"),
             (None, Some(kubeconfig)) => {
                 let context = agent::context_of(kubeconfig)?;
                 let name: String = context
@@ -177,14 +300,31 @@ impl RunOptions {
     }
 }
 
+impl Beside {
+    /// The journal of an agent that has run: in the namespace or folder given, in a pod in that of the pod, else in the
+    /// only folder there is. Blocks: not on an async worker.
+    pub(crate) fn place(&self) -> anyhow::Result<Place> {
+        let in_pod = || pod_namespace().filter(|_| self.folder.data_dir.is_none());
+        let (namespace, kubeconfig) = match &self.folder.journal_namespace {
+            Some(namespace) => (Some(namespace.clone()), self.kubeconfig.as_deref()),
+            None => (in_pod(), None),
+        };
+        let Some(namespace) = namespace else { return Ok(Place::Folder(self.folder.find()?)) };
+        let cluster = tokio::runtime::Handle::current().block_on(Cluster::connect(kubeconfig))?;
+        Ok(Place::Secrets(Secrets::new(cluster, namespace)))
+    }
+}
+
+/// The namespace of the pod that this runs in; `None` outside a cluster.
+fn pod_namespace() -> Option<String> {
+    Some(fs::read_to_string(OWN_NAMESPACE).ok()?.trim().to_owned())
+}
+
 impl Folder {
     /// The data folder of an agent that has run: the one given, or the only one there is.
-    pub(crate) fn find(&self) -> anyhow::Result<PathBuf> {
+    fn find(&self) -> anyhow::Result<PathBuf> {
         if let Some(folder) = &self.data_dir {
             return Ok(folder.clone());
-        }
-        if Path::new(IN_CLUSTER_FOLDER).is_dir() {
-            return Ok(IN_CLUSTER_FOLDER.into());
         }
         let base = base()?;
         let entries = fs::read_dir(&base).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -229,11 +369,17 @@ mod tests {
         let args = Args::try_parse_from(line.split(' '));
         let found = match args.map(Args::action) {
             Ok(Action::Run(options)) => {
-                format!("run {} {:?}", options.hub, options.token().map_err(|error| error.to_string()))
+                let hubs = options.link().map(|link| link.hubs.join(" ")).map_err(|error| error.to_string());
+                format!("run {hubs:?} {:?}", options.token().map_err(|error| error.to_string()))
             }
             Ok(Action::Pause(pause)) => format!("pause {:?} {}", pause.length, pause.reason),
             Ok(Action::Resume(_)) => "resume".to_owned(),
-            Ok(Action::Status(folder)) => format!("status {:?}", folder.find().unwrap()),
+            Ok(Action::Status(folder)) => format!("status in {}", folder.place().unwrap()),
+            Ok(Action::History(history)) => format!("history {:?}", history.app),
+            Ok(Action::Rollback(Rollback { app, to, reason, .. })) => {
+                format!("rollback {app} {to:?} {reason}")
+            }
+            Ok(Action::Unpin(unpin)) => format!("unpin {}", unpin.app),
             Err(error) => error.kind().to_string(),
         };
         assert_eq!(found, expect, "{line}");
@@ -244,12 +390,23 @@ mod tests {
         let authority = "a".repeat(64);
         check(
             &format!("flotilla-agent --kubeconfig k --hub h:1 --token flt1.t.s.{authority}"),
-            "run h:1 Ok(Some(flt1.t.…))",
+            "run Ok(\"h:1\") Ok(Some(flt1.t.…))",
         );
-        check("flotilla-agent --kubeconfig k --hub h:1", "run h:1 Ok(None)");
+        check("flotilla-agent --kubeconfig k --hub h:1", "run Ok(\"h:1\") Ok(None)");
+        check("flotilla-agent --hub a:1,b:2 --hub a:1 --hub c:3", "run Ok(\"a:1 b:2 c:3\") Ok(None)");
+        check(
+            "flotilla-agent --kubeconfig k",
+            "run Err(\"--hub HOST:PORT is needed: the agent port of the hub, as `flotilla cluster token` prints it\") Ok(None)",
+        );
         check("flotilla-agent pause --for 2h --reason INC-7", "pause Some(7200s) INC-7");
         check("flotilla-agent resume --data-dir d", "resume");
-        check("flotilla-agent status --data-dir d", "status \"d\"");
+        check("flotilla-agent status --data-dir d", "status in the data folder d");
+        check("flotilla-agent history", "history None");
+        check("flotilla-agent history web --data-dir d", "history Some(\"web\")");
+        check("flotilla-agent rollback argocd/web", "rollback argocd/web None ");
+        check("flotilla-agent rollback web --to 3 --reason INC-7", "rollback web Some(3) INC-7");
+        check("flotilla-agent rollback", "one or more required arguments were not provided");
+        check("flotilla-agent unpin web", "unpin web");
         check("flotilla-agent pause --for soon", "invalid value for one of the arguments");
     }
 }

@@ -11,12 +11,15 @@
 mod discovery;
 mod failure;
 mod limit;
+mod own;
 mod requests;
 mod survey;
 mod watches;
 
 pub(crate) use limit::{Limit, Priority};
-pub(crate) use watches::{Watched, WatchedKind, Watches};
+pub(crate) use own::ANSWER_WITHIN;
+pub(crate) use watches::Watches;
+pub use watches::{Watched, WatchedKind};
 
 use discovery::Discovery;
 use kube::{
@@ -48,6 +51,11 @@ pub enum Error {
         "the cluster does not let the agent in: {0}; give its user (or service account) the rights of the chart's ClusterRole"
     )]
     Denied(String),
+    /// It is no cluster.
+    #[error(
+        "the kubeconfig leads to a Flotilla hub ({0}), not to a cluster: give --kubeconfig with the cluster's own; KUBECONFIG may still name the hub's"
+    )]
+    IsHub(String),
     /// The API server did not answer what was asked of it.
     #[error("the cluster's API server: {0}")]
     Api(String),
@@ -68,15 +76,15 @@ impl std::fmt::Debug for Cluster {
 
 /// What a cluster says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub struct Facts {
     /// UID of the kube-system namespace.
-    pub(crate) uid: String,
+    pub uid: String,
     /// `v1.34.3`.
-    pub(crate) version: String,
+    pub version: String,
     /// `linux/amd64`.
-    pub(crate) platform: String,
+    pub platform: String,
     /// How many nodes it has; 0 when the agent may not list them.
-    pub(crate) nodes: u32,
+    pub nodes: u32,
 }
 
 impl Cluster {
@@ -90,9 +98,15 @@ impl Cluster {
                 let failed =
                     |source| Error::Kubeconfig { path: path.display().to_string(), source: Box::new(source) };
                 let parsed = Kubeconfig::read_from(path).map_err(failed)?;
-                kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
+                let own_proxy = has_proxy(&parsed);
+                let mut config = kube::Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default())
                     .await
-                    .map_err(failed)?
+                    .map_err(failed)?;
+                if !own_proxy {
+                    // The environment's proxy is for the way to the hub; the agent sits beside its cluster.
+                    config.proxy_url = None;
+                }
+                config
             }
             None => kube::Config::incluster().map_err(|source| Error::NotInCluster(Box::new(source)))?,
         };
@@ -115,6 +129,15 @@ impl Cluster {
     fn from_client(client: Client) -> Self {
         Self { client, discovery: Arc::default() }
     }
+}
+
+/// Whether the current context's cluster is reached through a proxy.
+fn has_proxy(kubeconfig: &Kubeconfig) -> bool {
+    let current = kubeconfig.current_context.as_deref().unwrap_or_default();
+    let context = kubeconfig.contexts.iter().find(|context| context.name == current);
+    let name = context.and_then(|context| Some(&context.context.as_ref()?.cluster));
+    let cluster = kubeconfig.clusters.iter().find(|cluster| Some(&cluster.name) == name);
+    cluster.and_then(|cluster| cluster.cluster.as_ref()?.proxy_url.as_ref()).is_some()
 }
 
 /// The name of a kubeconfig's current context.

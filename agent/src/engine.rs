@@ -1,8 +1,10 @@
-//! The one loop: owns a machine for each application, tells it what happened, performs what it asks for.
+//! What an agent decides: owns a machine for each application, is told what happened, says what to do.
 //!
-//! What happens comes in as one closed [`Event`]: the hub's messages, the cluster's answers, watches, work in the
-//! background that ended, time. It is handled synchronously; then the machines' actions are taken out and
-//! performed, those of one application started one after the other, those of different ones side by side.
+//! A sans-IO state machine: [`Engine::handle`] takes one closed [`Event`], [`Engine::poll_work`] gives out plain
+//! [`Work`], [`Engine::poll_message`] what the hub is to be told next, [`Engine::poll_timeout`] says when to wake
+//! it. The shell (`crate::shell`) does the work; a simulation may as well.
+//!
+//! Work of one application is begun one after the other ([`Done::Started`]), that of different ones side by side.
 //!
 //! Invariants:
 //! 1. An order reaches its machine only after the journal has it.
@@ -10,242 +12,284 @@
 //!    The hub's pause is acknowledged when every write that had started has its answer.
 //! 3. A machine that panics is made again from the journal; the others never notice.
 //! 4. Towards the hub the newest report of an application wins; events keep their order, and what is lost is counted.
+//! 5. A local pin holds against every order of the hub, removals included, until it is lifted where it was set.
 //!
-//! What it refuses to know: how to decide (the machines do), how to speak to cluster and hub.
+//! What it refuses to know: how to decide about objects (the machines do), how to speak to cluster, hub and disk, the clock.
 
 mod app;
+mod ceiling;
 mod orders;
 mod outbox;
 mod pauses;
 mod perform;
+mod pins;
+mod preparing;
 mod reports;
 mod routes;
 mod survey;
 mod told;
+mod wire;
+
+pub use ceiling::{Ceiling, NotProtectable, Protected};
+pub use orders::Failure;
+pub use preparing::{Order, Preparation, Prepared};
 
 use crate::{
-    cluster::{Cluster, Facts, Limit, Watched, Watches},
-    journal::{self, Journal, LocalPause},
-    link::{Bundles, News},
+    cluster::{Facts, Watched, WatchedKind},
+    journal::{self, Control, Local, What},
+    link::Standing,
+    status::Status,
 };
 use app::App;
 use jiff::Timestamp;
-use orders::Prepared;
 use outbox::Outbox;
 use pauses::Pauses;
+use proto::v1;
 use routes::Routes;
 use shared_manifest::ObjectId;
 use shared_model::{AppKey, ClusterName, Position};
-use shared_runtime::Tasks;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
-use tokio::sync::{Semaphore, mpsc};
+use survey::Survey;
 
-/// What an engine is made of.
+/// What an engine knows from the start.
 #[derive(Debug, Clone)]
-pub(crate) struct Deps {
-    pub(crate) name: ClusterName,
-    pub(crate) hub: String,
-    pub(crate) cluster: Cluster,
-    pub(crate) facts: Facts,
-    pub(crate) journal: Arc<Journal>,
-    pub(crate) tasks: Tasks,
+pub struct Known {
+    /// The cluster's name on the hub.
+    pub name: ClusterName,
+    pub facts: Facts,
+    /// Random per process, so that the hub can tell a reconnect from a second agent.
+    pub instance: String,
+    /// What no order may change.
+    pub ceiling: Ceiling,
+}
+
+/// What the journal had at the start.
+#[derive(Debug)]
+pub struct Restored {
+    pub apps: Vec<journal::App>,
+    /// Records that were lost.
+    pub damaged: Vec<journal::Error>,
+    pub control: Result<Control, journal::Error>,
+    pub local: Local,
 }
 
 /// What happened.
 #[derive(Debug)]
-enum Event {
-    /// Of the link.
-    News(News),
-    /// Of a watch.
+pub enum Event {
+    /// A connection to the hub is up: the hello goes first.
+    Up,
+    /// The hub said this.
+    Said(v1::hub_message::Message),
+    /// The connection is gone.
+    Down,
+    /// A watch told this.
     Watched(Watched),
-    /// Work in the background ended.
+    /// Work ended.
     Done(Done),
+    /// What was decided in the cluster itself: pauses and pins.
+    Local(Local),
+    /// How the link stands.
+    Standing(Standing),
+    /// The cluster's facts were read again.
+    Facts(Facts),
     /// Time has passed.
     Tick,
-    /// The process is to end.
-    Stop,
 }
 
-/// Work in the background that ended.
+/// Work that ended.
 #[derive(Debug)]
-enum Done {
-    /// The application's last action has started: the next one may.
+pub enum Done {
+    /// The application's last work has begun: the next one may.
     Started(AppKey),
     /// A request was answered; whether it was a write.
     Answered { application: AppKey, event: Box<shared_sync::Event>, write: bool },
     /// An order is in the journal, or could not be carried out.
-    Ordered { application: AppKey, position: Position, result: Result<Prepared, orders::Failure> },
+    Ordered { application: AppKey, wish: Position, result: Result<Prepared, Failure> },
     /// The hub's pause or mode is in the journal.
     ControlKept,
     /// Everything that carries our marks was searched for.
     Surveyed(Result<BTreeMap<String, Vec<ObjectId>>, shared_sync::Failure>),
+    /// The status is written.
+    StatusWritten,
 }
 
-/// How often pauses, time-outs and the status file are looked at.
-const HOUSEKEEPING: Duration = Duration::from_secs(1);
-/// Bundles in memory at once.
-const PREPARING: usize = 2;
-
-/// The loop's state.
+/// What is to be done. Each names the [`Done`] that it owes.
 #[derive(Debug)]
-pub(crate) struct Engine {
-    deps: Deps,
+pub enum Work {
+    /// Ask the cluster. Owes [`Done::Started`] when it has its turn, then [`Done::Answered`].
+    Request(Request),
+    /// Read an object for whoever holds it. Owes [`Done::Answered`].
+    Read { application: AppKey, id: ObjectId, version: Option<String> },
+    /// Make an order durable and ready. Owes [`Done::Ordered`].
+    Prepare(Order),
+    /// Keep the inventory: tried until it is durable. Owes [`Done::Started`].
+    SaveInventory { application: AppKey, ids: Vec<ObjectId> },
+    /// Keep something that can be derived again. Owes nothing.
+    Note { application: AppKey, note: Note },
+    /// Keep what the hub asks of the whole cluster. Owes [`Done::ControlKept`].
+    KeepControl(Control),
+    /// Search for what carries our marks, after a wait. Owes [`Done::Surveyed`].
+    Search { after: Duration },
+    /// Watch exactly these kinds from now on. Owes nothing.
+    Watch(BTreeSet<WatchedKind>),
+    /// Write the status. Owes [`Done::StatusWritten`].
+    WriteStatus(Box<Status>),
+}
+
+/// A request to the cluster.
+#[derive(Debug)]
+pub struct Request {
+    pub application: AppKey,
+    pub action: shared_sync::Action,
+    /// The version in which the object is desired; `None`: the preferred one.
+    pub version: Option<String>,
+    /// It goes before others: the application was as wished before.
+    pub heals: bool,
+    pub write: bool,
+    /// Why it must not be made: it is answered without asking the cluster.
+    pub forbidden: Option<String>,
+}
+
+/// What is kept behind the engine's back.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// The sync of this position succeeded.
+    Synced(Position),
+    /// How far a removal got.
+    Removal(Position, What),
+}
+
+/// The state.
+#[derive(Debug)]
+pub struct Engine {
+    known: Known,
     apps: BTreeMap<AppKey, App>,
     timers: BTreeSet<(Timestamp, AppKey)>,
     routes: Routes,
-    watches: Watches,
-    limit: Limit,
-    preparing: Arc<Semaphore>,
     pauses: Pauses,
+    pins: BTreeMap<AppKey, journal::Pin>,
     /// Closed while nothing may be written; asked by each write right before it starts.
     closed: Arc<AtomicBool>,
     /// Writes without an answer.
     writing: usize,
     outbox: Outbox,
-    bundles: Option<Bundles>,
-    /// Everything that carried our marks when it was searched for, by owner; `None` before that.
-    survey: Option<BTreeMap<String, Vec<ObjectId>>>,
-    status: told::Told,
-    instance: String,
-    done: mpsc::UnboundedSender<Done>,
-    news: mpsc::Receiver<News>,
-    watched: mpsc::Receiver<Watched>,
-    finished: mpsc::UnboundedReceiver<Done>,
+    /// How the link stands, for the status.
+    standing: Standing,
+    survey: Survey,
+    told: told::Told,
+    work: VecDeque<Work>,
 }
 
 impl Engine {
     /// An engine that goes on from the journal.
-    ///
-    /// # Errors
-    /// When the journal's folder cannot be read.
-    pub(crate) async fn load(deps: Deps, news: mpsc::Receiver<News>) -> Result<Self, journal::Error> {
-        let reading = Arc::clone(&deps.journal);
-        let (kept, damaged, control, local, survey) = tokio::task::spawn_blocking(move || {
-            let (kept, damaged) = reading.apps()?;
-            Ok::<_, journal::Error>((
-                kept,
-                damaged,
-                reading.control(),
-                reading.local_pause(),
-                reading.survey(),
-            ))
-        })
-        .await
-        .expect("the journal does not panic")?;
-        for error in &damaged {
+    pub fn new(known: Known, restored: Restored, now: Timestamp) -> Self {
+        for error in &restored.damaged {
             tracing::error!(%error, "a record of the journal was lost");
         }
-        let lost = kept.iter().any(|app| app.inventory.is_none());
-        let (done, finished) = mpsc::unbounded_channel();
-        let (told, watched) = mpsc::channel(256);
-        let now = shared_runtime::now();
         let mut engine = Self {
+            known,
             apps: BTreeMap::new(),
             timers: BTreeSet::new(),
             routes: Routes::default(),
-            watches: Watches::new(deps.cluster.clone(), deps.tasks.clone(), told),
-            limit: Limit::new(),
-            preparing: Arc::new(Semaphore::new(PREPARING)),
-            pauses: Pauses::new(control, local),
+            pauses: Pauses::new(restored.control, restored.local.pause),
+            pins: restored.local.pins,
             closed: Arc::new(AtomicBool::new(false)),
             writing: 0,
             outbox: Outbox::default(),
-            bundles: None,
-            survey: survey.filter(|_| !lost),
-            status: told::Told::default(),
-            instance: uuid::Uuid::new_v4().to_string(),
-            done,
-            news,
-            watched,
-            finished,
-            deps,
+            standing: Standing::default(),
+            survey: Survey::default(),
+            told: told::Told::default(),
+            work: VecDeque::new(),
         };
         // Before any machine is made: none may write while a pause holds.
         engine.obey_pauses(now);
-        for app in kept {
-            engine.restore(app);
+        for app in restored.apps {
+            engine.restore(app, now);
         }
-        if engine.survey.is_none() {
-            engine.search(Duration::ZERO);
-        }
-        Ok(engine)
+        engine
     }
 
-    /// Runs until the tasks stop.
-    pub(crate) async fn run(mut self) {
-        let stopped = self.deps.tasks.stopped();
-        let mut stopped = std::pin::pin!(stopped);
-        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
-        housekeeping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut linked = true;
-        loop {
-            let now = shared_runtime::now();
-            let wake = self.next_wake(now);
-            let outbound = self.outbox.ready(std::time::Instant::now());
-            let event = tokio::select! {
-                () = &mut stopped => Event::Stop,
-                Some(done) = self.finished.recv() => Event::Done(done),
-                news = self.news.recv(), if linked => match news {
-                    Some(news) => Event::News(news),
-                    None => {
-                        linked = false;
-                        continue;
-                    }
-                },
-                Some(watched) = self.watched.recv() => Event::Watched(watched),
-                permit = reserve(outbound) => {
-                    self.say(permit);
-                    continue;
-                }
-                () = tokio::time::sleep(wake) => Event::Tick,
-                _ = housekeeping.tick() => {
-                    self.keep_house(shared_runtime::now());
-                    Event::Tick
-                }
-            };
-            if matches!(event, Event::Stop) {
-                self.write_status(shared_runtime::now()).await;
-                return;
-            }
-            self.handle(event, shared_runtime::now());
-        }
-    }
-
-    fn handle(&mut self, event: Event, now: Timestamp) {
+    /// Takes in what happened.
+    pub fn handle(&mut self, event: Event, now: Timestamp) {
         match event {
-            Event::News(news) => self.news(news, now),
+            Event::Up => self.up(),
+            Event::Said(message) => self.hear(message, now),
+            Event::Down => self.down(),
             Event::Watched(watched) => self.take_watched(watched, now),
-            Event::Done(Done::Started(application)) => {
+            Event::Done(done) => self.done(done, now),
+            Event::Local(local) => self.take_local(local, now),
+            Event::Facts(facts) => {
+                if self.known.facts != facts {
+                    self.known.facts = facts;
+                    self.outbox.tell_facts();
+                }
+            }
+            Event::Standing(standing) => {
+                self.standing = standing;
+                self.told.change();
+            }
+            Event::Tick => {}
+        }
+        self.tick(now);
+    }
+
+    /// The next thing to do; `None` when there is nothing until the next event.
+    pub fn poll_work(&mut self) -> Option<Work> {
+        self.work.pop_front()
+    }
+
+    /// When to call [`Engine::handle`] with [`Event::Tick`], and why.
+    pub fn poll_timeout(&self, now: Timestamp) -> Option<(Timestamp, &'static str)> {
+        let machine = self.timers.first().map(|(due, _)| (*due, "an application's time has come"));
+        // What is due now waits for a place on its way, not for time.
+        let report = self.outbox.due(now).filter(|due| *due > now).map(|due| (due, "a report is due"));
+        let pause = self.pauses.next_end().map(|due| (due, "a pause ends"));
+        let poll = self.routes.poll_due().map(|due| (due, "objects that no watch shows are to be read"));
+        let known = self.removal_known_at().map(|due| (due, "the hub knows of a removal"));
+        let status = self.told.due().map(|due| (due, "the status is to be written"));
+        [machine, report, pause, poll, known, status].into_iter().flatten().min()
+    }
+
+    /// Asked by each write right before it starts: whether it must not.
+    pub fn gate(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.closed)
+    }
+
+    /// The position of the newest order of an application that the journal has.
+    pub fn held(&self, application: &AppKey) -> Position {
+        self.apps.get(application).map(|app| app.held).unwrap_or_default()
+    }
+
+    fn done(&mut self, done: Done, now: Timestamp) {
+        match done {
+            Done::Started(application) => {
                 if let Some(app) = self.apps.get_mut(&application) {
                     app.starting = false;
                 }
                 self.pump(&application, now);
             }
-            Event::Done(Done::Answered { application, event, write }) => {
+            Done::Answered { application, event, write } => {
                 self.writing -= usize::from(write);
                 self.take_answer(&application, *event, now);
                 self.acknowledge();
             }
-            Event::Done(Done::Ordered { application, position, result }) => {
-                self.ordered(&application, position, result, now);
-            }
-            Event::Done(Done::ControlKept) => {
+            Done::Ordered { application, wish, result } => self.ordered(&application, wish, result, now),
+            Done::ControlKept => {
                 self.pauses.kept = true;
                 self.acknowledge();
             }
-            Event::Done(Done::Surveyed(found)) => self.take_survey(found, now),
-            Event::Tick => self.tick(now),
-            Event::Stop => {}
+            Done::Surveyed(found) => self.take_survey(found, now),
+            Done::StatusWritten => self.told.written(now),
         }
     }
 
-    /// Wakes the machines whose time has come.
+    /// Looks at the clock.
     fn tick(&mut self, now: Timestamp) {
-        // Those due now, once each: one that is due again at once waits for the next turn of the loop,
+        // Those due now, once each: one that is due again at once waits for the next event,
         // so that no application can keep the others from being heard.
         let due: Vec<_> = self.timers.iter().take_while(|(at, _)| *at <= now).cloned().collect();
         for timer in due {
@@ -255,32 +299,11 @@ impl Engine {
             }
             self.wake(&timer.1, now);
         }
-    }
-
-    fn next_wake(&self, now: Timestamp) -> Duration {
-        let machine = self.timers.first().map(|(due, _)| due.duration_since(now));
-        let machine = machine.map_or(Duration::from_secs(3600), |wait| {
-            if wait.is_negative() { Duration::ZERO } else { wait.unsigned_abs() }
-        });
-        self.outbox.due(std::time::Instant::now()).map_or(machine, |report| report.min(machine))
-    }
-
-    fn keep_house(&mut self, now: Timestamp) {
-        let local: Option<LocalPause> = self.deps.journal.local_pause();
-        if self.pauses.housekeeping(local, now) {
+        if self.pauses.expire(now) {
             self.obey_pauses(now);
         }
-        self.mend(now);
-        self.tell_removals_done();
-        self.poll_unwatched();
-        self.write_status_behind(now);
-    }
-}
-
-/// A place in the queue to the hub, once there is something to say.
-async fn reserve<T>(outbound: Option<mpsc::Sender<T>>) -> Option<mpsc::OwnedPermit<T>> {
-    match outbound {
-        Some(outbound) => outbound.reserve_owned().await.ok(),
-        None => std::future::pending().await,
+        self.tell_removals_done(now);
+        self.poll_unwatched(now);
+        self.write_status(now);
     }
 }

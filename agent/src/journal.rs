@@ -1,76 +1,114 @@
-//! What the agent acts on, kept in a folder: with hub and Git away it goes on from here.
+//! What the agent acts on, kept in a [`Place`]: with hub and Git away it goes on from here.
 //!
 //! ```text
-//! lock                     held for as long as an agent runs on the folder
-//! identity                 key (0600), certificate, authorities, the cluster's name and UID
+//! identity                 key, certificate, authorities, the cluster's name and UID
 //! control                  the hub's pause with its deadline, and the mode
-//! local-pause              a pause set in the cluster itself; written by `flotilla-agent pause`
 //! survey                   everything that carried our marks when it was searched for
-//! apps/<hash>/order        the release to run, or the removal: the commit point
+//! apps/<hash>/order        the release to run, or the removal, and the orders before it: the commit point
 //! apps/<hash>/inventory    what is, or may be, in the cluster because of us
 //! apps/<hash>/synced       the position whose sync succeeded
-//! bundles/<digest>.zst     the bundles of the last releases of each application
+//! bundles/<digest>.zst     the bundles of the last orders of each application
+//! local/pause              a pause set in the cluster itself; written by `flotilla-agent pause`
+//! local/annotation         a pause set by annotation on the agent's Namespace, with its deadline; written by the agent
+//! local/pin-<hash>         the earlier order that an application was taken back to; written by `flotilla-agent rollback`
 //! status                   how applications stand, for `flotilla-agent status`
 //! ```
 //!
-//! Invariants:
-//! 1. A file is replaced in one step (temporary file, fsync, rename, fsync of the folder) and starts
-//!    with the digest of what follows: damage is found, reported, and mended by fetching again.
+//! A place is a folder, Secrets of the agent's own namespace, or memory (for tests and simulations); [`store::Store`] is
+//! what each of them can do.
+//!
+//! Invariants, whatever the place:
+//! 1. A record is replaced in one step and starts with the digest of what follows: damage is found, reported, and
+//!    mended by fetching again.
 //! 2. A bundle is durable before an order names it; an order is durable before it is acted on.
 //! 3. Positions are never lost: an order is replaced, never deleted, a removal that is done included.
-//! 4. One agent at a time: a second one on the folder is told so.
+//! 4. One agent at a time: a second one on a folder is told so, on Secrets it waits until the first has gone.
+//! 5. Bounded: [`KEPT`] orders of an application with their bundles, and the one it is pinned to; all bundles that only
+//!    a rollback needs are at most [`bundles::EARLIER_BYTES`] together, the newest stay. What a crash left behind goes.
 //!
-//! The calls block: use them off the async workers. What it refuses to know: the hub, the cluster, clocks.
-//!
-//! Why a folder: it needs nothing from the cluster. In a cluster the journal is to live in Secrets of the
-//! agent's own namespace (design §7), so that it needs no volume; that is a later issue.
+//! The calls block: use them off the async workers. What it refuses to know: the hub, applications' objects, clocks.
 
+mod annotation;
 mod apps;
 mod bundles;
-mod disk;
+mod folder;
 mod identity;
+mod local;
+mod memory;
 mod pauses;
+mod place;
+mod rollback;
+mod secrets;
+mod store;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use apps::{App, What};
+pub use apps::{App, Order, What};
 pub(crate) use bundles::MOST_BYTES;
 pub(crate) use identity::Identity;
-pub(crate) use pauses::{Control, HubPause};
-pub use pauses::{LocalPause, local_pause, set_local_pause};
+pub use local::{Local, LocalPause, Pin, local_pause, set_local_pause};
+pub use memory::Memory;
+pub use pauses::{Control, HubPause};
+pub use place::Place;
+pub use rollback::{History, Ran, Refusal, history, roll_back, unpin};
+pub use secrets::Secrets;
 
-use disk::Disk;
+use apps::Index;
 use parking_lot::Mutex;
+use serde::{Serialize, de::DeserializeOwned};
 use shared_manifest::ObjectId;
-use shared_model::{AppKey, Digest, Position};
-use std::{
-    collections::BTreeMap,
-    fs::{File, TryLockError},
-    io,
-    path::{Path, PathBuf},
-};
+use shared_model::Digest;
+use shared_runtime::Tasks;
+use std::{collections::BTreeMap, io, sync::Arc};
+use store::Store;
+
+/// How many orders of an application are kept with their bundles, the present one included.
+pub(crate) const KEPT: usize = 5;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder failed.
-    #[error("{}: {what}", path.display())]
+    #[error("{at}: {what}")]
     Io {
         /// The file or folder.
-        path: PathBuf,
+        at: String,
         /// What was tried.
         what: &'static str,
         /// What the system says.
         source: io::Error,
     },
-    /// Another agent runs on the folder.
-    #[error("another agent runs with the data folder {}: stop it first, or give this one its own --data-dir", .0.display())]
-    Locked(PathBuf),
-    /// A file's content is not what was written.
-    #[error("{}: is damaged ({problem}); {remedy}", path.display())]
+    /// Another agent runs on the place.
+    #[error("another agent runs with {0}: stop it first, or give this one its own --data-dir")]
+    Locked(String),
+    /// Another agent holds the place; it is waited for.
+    #[error(
+        "another agent ({holder}) holds {at}: one is active in a cluster, this one takes over when that one has ended"
+    )]
+    Held {
+        /// What it holds.
+        at: String,
+        /// Who it is.
+        holder: String,
+    },
+    /// This agent has let go of the place.
+    #[error("the journal is closed: this agent ends")]
+    Closed,
+    /// The API server did not do what was asked of it.
+    #[error("{at}: {what}: {why}")]
+    Api {
+        /// The Secret or the Lease.
+        at: String,
+        /// What was tried.
+        what: &'static str,
+        /// What the API server says.
+        why: shared_sync::Failure,
+    },
+    /// A record's content is not what was written.
+    #[error("{at}: is damaged ({problem}); {remedy}")]
     Damaged {
-        /// The file.
-        path: PathBuf,
+        /// The record.
+        at: String,
         /// What is wrong.
         problem: String,
         /// What to do.
@@ -81,36 +119,51 @@ pub enum Error {
     NoBundle(Digest),
 }
 
-/// The folder, locked.
+/// The place, held: no other agent may use it.
 #[derive(Debug)]
-pub(crate) struct Journal {
-    disk: Disk,
-    _lock: File,
-    /// The position of each application's order, and the bundles that its last orders named, newest first.
-    named: Mutex<BTreeMap<AppKey, (Position, Vec<Digest>)>>,
+pub struct Journal {
+    records: Records,
+    index: Mutex<Option<Index>>,
+}
+
+/// Records with their digests.
+#[derive(Debug, Clone)]
+struct Records(Arc<dyn Store>);
+
+impl Error {
+    /// Whether time may mend it.
+    pub(crate) const fn is_transient(&self) -> bool {
+        match self {
+            Self::Held { .. } => true,
+            Self::Api { why, .. } => why.is_transient(),
+            Self::Io { .. } | Self::Locked(_) | Self::Closed | Self::Damaged { .. } | Self::NoBundle(_) => {
+                false
+            }
+        }
+    }
 }
 
 impl Journal {
-    /// Opens or makes the folder and locks it.
-    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
-        let failed = |what| move |source| Error::Io { path: folder.to_owned(), what, source };
-        for folder in [folder.to_owned(), folder.join("apps"), folder.join("bundles")] {
-            std::fs::create_dir_all(&folder).map_err(failed("cannot be made"))?;
-        }
-        let lock = File::create(folder.join("lock")).map_err(failed("its lock cannot be made"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Locked(folder.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(failed("cannot be locked")(source)),
-        }
-        let disk = Disk::new(folder);
-        disk.clean();
-        Ok(Self { disk, _lock: lock, named: Mutex::default() })
+    /// Makes the place if need be, and holds it.
+    pub fn open(place: &Place) -> Result<Self, Error> {
+        Ok(Self { records: Records(place.hold()?), index: Mutex::default() })
+    }
+
+    /// Keeps hold of the place, for as long as it runs; stops the tasks when it is lost to another agent.
+    pub(crate) async fn keep(self: Arc<Self>, tasks: Tasks) {
+        let store = Arc::clone(&self.records.0);
+        drop(self);
+        store.keep(tasks).await;
+    }
+
+    /// Lets go of the place when the agent ends: nothing is written after that.
+    pub(crate) async fn close(&self) {
+        self.records.0.close().await;
     }
 
     /// Everything that carried our marks when it was searched for; `None` when it is to be searched for (again).
-    pub(crate) fn survey(&self) -> Option<BTreeMap<String, Vec<ObjectId>>> {
-        let survey = self.parsed::<BTreeMap<String, Vec<[String; 4]>>>("survey", "it is made again");
+    pub fn survey(&self) -> Option<BTreeMap<String, Vec<ObjectId>>> {
+        let survey = self.records.get::<BTreeMap<String, Vec<[String; 4]>>>("survey", "it is made again");
         let survey = survey.unwrap_or_else(|error| {
             tracing::warn!(%error, "the survey was lost");
             None
@@ -120,18 +173,71 @@ impl Journal {
     }
 
     /// Keeps what a search found.
-    pub(crate) fn save_survey(&self, survey: &BTreeMap<String, Vec<ObjectId>>) -> Result<(), Error> {
+    pub fn save_survey(&self, survey: &BTreeMap<String, Vec<ObjectId>>) -> Result<(), Error> {
         let parts: BTreeMap<_, _> = survey.iter().map(|(owner, ids)| (owner, apps::to_parts(ids))).collect();
-        self.save("survey", &parts)
+        self.records.put("survey", &parts)
     }
 
     /// Writes how applications stand, for people.
     pub(crate) fn write_status(&self, status: &[u8]) -> Result<(), Error> {
-        self.disk.write("status", status)
+        self.records.0.write("status", &sealed(status))
     }
 }
 
-/// How applications stand, as the agent that runs (or ran) on `folder` wrote it last.
-pub(crate) fn read_status(folder: &Path) -> Result<Option<Vec<u8>>, Error> {
-    Disk::new(folder).read("status", "start the agent: it writes it anew")
+/// How applications stand, as the agent that runs (or ran) on the place wrote it last.
+pub(crate) fn read_status(place: &Place) -> Result<Option<Vec<u8>>, Error> {
+    Records(place.look()?).content("status", "start the agent: it writes it anew")
+}
+
+impl Records {
+    /// The content of a record; `None` when there is none.
+    fn content(&self, name: &str, remedy: &'static str) -> Result<Option<Vec<u8>>, Error> {
+        self.0.read(name)?.map(|bytes| self.opened(name, bytes, remedy)).transpose()
+    }
+
+    fn opened(&self, name: &str, mut bytes: Vec<u8>, remedy: &'static str) -> Result<Vec<u8>, Error> {
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let end = end.ok_or_else(|| self.damaged(name, "it was cut short", remedy))?;
+        if bytes[..end] != *Digest::of(&bytes[end + 1..]).to_string().as_bytes() {
+            return Err(self.damaged(name, "its content does not match its digest", remedy));
+        }
+        bytes.drain(..=end);
+        Ok(bytes)
+    }
+
+    fn parsed<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+        remedy: &'static str,
+    ) -> Result<T, Error> {
+        let content = self.opened(name, bytes, remedy)?;
+        // Where, not what: the content may be a secret.
+        serde_json::from_slice(&content).map_err(|error| {
+            self.damaged(name, &format!("line {} column {}", error.line(), error.column()), remedy)
+        })
+    }
+
+    fn get<T: DeserializeOwned>(&self, name: &str, remedy: &'static str) -> Result<Option<T>, Error> {
+        self.0.read(name)?.map(|bytes| self.parsed(name, bytes, remedy)).transpose()
+    }
+
+    fn put(&self, name: &str, record: &impl Serialize) -> Result<(), Error> {
+        self.0.write(name, &packed(record))
+    }
+
+    fn damaged(&self, name: &str, problem: &str, remedy: &'static str) -> Error {
+        Error::Damaged { at: self.0.at(name), problem: problem.to_owned(), remedy }
+    }
+}
+
+/// A record's bytes: its content below its digest.
+fn sealed(content: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("{}\n", Digest::of(content)).into_bytes();
+    bytes.extend_from_slice(content);
+    bytes
+}
+
+fn packed(record: &impl Serialize) -> Vec<u8> {
+    sealed(&serde_json::to_vec(record).expect("records have only string keys"))
 }

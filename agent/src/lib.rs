@@ -2,8 +2,8 @@
 //! durable copy, and reports how it stands.
 //!
 //! Parts: [`link`] is the way to the hub (the only home of tonic), [`journal`] what the agent acts on,
-//! [`cluster`] the way to the Kubernetes API (the only home of kube), [`engine`] the one loop that owns a
-//! `shared_sync` machine for each application.
+//! [`cluster`] the way to the Kubernetes API (the only home of kube), [`engine`] what decides: a state machine that owns
+//! a `shared_sync` machine for each application, and [`shell`] the one loop around it.
 //!
 //! Invariants:
 //! 1. The journal is the truth: an order is acted on only when it is durable, so hub and Git may go away at
@@ -20,12 +20,30 @@ mod cluster;
 mod engine;
 mod journal;
 mod link;
+mod shell;
 pub mod status;
 
 pub use agent::{Agent, Config, Error};
 pub use cluster::{Cluster, Error as ClusterError, context_of};
-pub use journal::{Error as JournalError, LocalPause, local_pause, set_local_pause};
-pub use link::Error as LinkError;
+pub use engine::{Ceiling, NotProtectable, Protected};
+pub use journal::{
+    Error as JournalError, History, LocalPause, Memory, Pin, Place, Ran, Refusal, Secrets, history,
+    local_pause, roll_back, set_local_pause, unpin,
+};
+pub use link::{Config as LinkConfig, Error as LinkError, InvalidProxy, Proxies};
+
+/// The agent without its shell and without network, for simulations in virtual time: what decides, and what is kept.
+pub mod parts {
+    pub use crate::cluster::{Facts, Watched, WatchedKind};
+    pub use crate::engine::{
+        Ceiling, Done, Engine, Event, Failure, Known, Note, Order, Preparation, Prepared, Request, Restored,
+        Work,
+    };
+    pub use crate::journal::{
+        App, Control, HubPause, Journal, Local, Memory, Order as KeptOrder, Pin, Place, What,
+    };
+    pub use crate::link::{FetchError, Standing, hubs, renewal};
+}
 
 #[cfg(test)]
 mod tests;

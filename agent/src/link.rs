@@ -1,34 +1,83 @@
 //! The way to the hub: joining, one session, bundles. The only home of tonic.
 //!
 //! The agent dials, the hub never does. [`enroll`] trades a token for an identity once; [`session`] keeps one
-//! `Attach` stream up for as long as the agent runs; [`renewal`] replaces the certificate at two thirds of
-//! its life, and the next connection uses the new one; [`bundle`] fetches what an assignment names.
+//! `Attach` stream up for as long as the agent runs, with one of several hubs ([`hubs`] decides which);
+//! [`keeper`] replaces the certificate ([`renewal`] decides when), and the session is made anew with it;
+//! [`proxy`] finds the way through proxies; [`bundle`] fetches what an assignment names.
 //!
 //! Invariants:
 //! 1. The private key never leaves the agent.
-//! 2. A token is shown only to the hub whose authority it names; an identity only to a hub of its authorities.
-//! 3. A refusal is told with what a person may do about it, and tried again slowly; a link that is lost is
+//! 2. A token is shown only to the hub whose authority it names; an identity only to a hub of its authorities;
+//!    `--hub-ca` adds authorities to both, by an operator's word.
+//! 3. What is trusted changes only by the word of a hub that is trusted, over mutual TLS, and never to nothing.
+//! 4. A refusal is told with what a person may do about it, and tried again slowly; a link that is lost is
 //!    tried again soon, with jitter.
 //!
 //! What it refuses to know: what messages mean; the engine does.
 
 mod bundle;
+mod certificate;
 mod dial;
 mod enroll;
-mod renewal;
+pub mod hubs;
+mod identities;
+mod keeper;
+mod proxy;
+pub mod renewal;
+mod roots;
 mod session;
+mod standing;
 mod trust;
 
-pub(crate) use bundle::{Bundles, FetchError};
+pub(crate) use bundle::Bundles;
+pub use bundle::FetchError;
+pub(crate) use dial::Dialer;
 pub(crate) use enroll::enroll;
+pub(crate) use identities::Identities;
 #[cfg(test)]
-pub(crate) use renewal::ask as ask_renewal;
-pub(crate) use renewal::renew;
+pub(crate) use keeper::ask as ask_renewal;
+pub(crate) use keeper::keep;
+pub use proxy::{InvalidProxy, Proxies};
 pub(crate) use session::{News, run};
+pub use standing::Standing;
 
-use crate::journal::{Identity, Journal};
-use arc_swap::ArcSwap;
-use std::sync::Arc;
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{Notify, mpsc, watch};
+
+/// Within this the agent shows a new identity.
+const RECONNECT_WITHIN: Duration = Duration::from_secs(60);
+/// While a person is needed, the token's file is read so often.
+const LOOK_FOR_TOKEN: Duration = Duration::from_secs(10);
+/// How often an identity is written again that could not be.
+const SAVE_AGAIN: Duration = Duration::from_secs(30);
+
+/// How to reach the hub.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// The hubs' agent ports, `HOST:PORT`, tried in turn. All are doors to one fleet. At least one.
+    pub hubs: Vec<String>,
+    /// The proxies on the way.
+    pub proxies: Proxies,
+    /// A file with authorities (PEM) that may vouch for a hub's certificate beside the fleet's own.
+    pub hub_authorities: Option<PathBuf>,
+    /// A file that is read for a new token when the agent's identity is not worth anything any more.
+    pub token_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// One hub, reached straight.
+    pub fn of(hub: impl Into<String>) -> Self {
+        Self { hubs: vec![hub.into()], ..Self::default() }
+    }
+}
 
 /// Why the hub could not be reached or did not let the agent in.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +111,27 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// The proxy does not let the agent through.
+    #[error("the hub {hub} cannot be reached: the proxy {proxy} {problem}")]
+    Proxy {
+        /// The hub's address.
+        hub: String,
+        /// The proxy, without user and password.
+        proxy: String,
+        /// What went wrong.
+        problem: String,
+    },
+    /// The proxy's URL cannot be used.
+    #[error(transparent)]
+    InvalidProxy(InvalidProxy),
+    /// A file of authorities cannot be used.
+    #[error("the authorities in {} cannot be used: {problem}; expected certificates in PEM", path.display())]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The hub said no.
     #[error("the hub refused: {0}")]
     Refused(String),
@@ -77,12 +147,14 @@ impl Error {
     /// Whether trying again may help without a person.
     pub(crate) const fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Failed(_) => true,
+            Self::Unreachable { .. } | Self::Proxy { .. } | Self::Failed(_) => true,
             Self::Address(_)
             | Self::WrongAuthority(_)
             | Self::WrongName(..)
             | Self::Untrusted { .. }
             | Self::Refused(_)
+            | Self::InvalidProxy(_)
+            | Self::Roots { .. }
             | Self::Identity(_) => false,
         }
     }
@@ -111,30 +183,109 @@ impl Error {
     }
 }
 
-/// Who the agent is, replaced by renewal without a restart. Clones share it.
-#[derive(Debug, Clone)]
-pub(crate) struct Identities {
-    current: Arc<ArcSwap<Identity>>,
-    journal: Arc<Journal>,
+/// What the session hears that matters to whoever keeps the identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nudge {
+    /// The hub asks for a renewal.
+    RenewNow,
+    /// A hub did not let the identity in.
+    NotLetIn,
+    /// A hub says that the identity is revoked.
+    Revoked,
 }
 
-impl Identities {
-    pub(crate) fn new(identity: Identity, journal: Arc<Journal>) -> Self {
-        Self { current: Arc::new(ArcSwap::from_pointee(identity)), journal }
+/// What everything of the link shares.
+#[derive(Debug)]
+pub(crate) struct Link {
+    hubs: Vec<String>,
+    /// The hub that was tried last.
+    current: AtomicUsize,
+    dialer: Dialer,
+    pub(crate) identities: Identities,
+    token_file: Option<PathBuf>,
+    standing: watch::Sender<Standing>,
+    /// A hub answered.
+    heard: Arc<Notify>,
+    nudges: mpsc::Sender<Nudge>,
+    pace: Pace,
+}
+
+/// Times that tests shorten.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Within this a new identity is shown.
+    pub(crate) reconnect: Duration,
+    /// So often the token's file is read while a person is needed.
+    pub(crate) look_for_token: Duration,
+    /// So often an identity is written again that could not be.
+    pub(crate) save_again: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { reconnect: RECONNECT_WITHIN, look_for_token: LOOK_FOR_TOKEN, save_again: SAVE_AGAIN }
+    }
+}
+
+/// What [`keep`] listens to.
+#[derive(Debug)]
+pub(crate) struct Nudges(mpsc::Receiver<Nudge>);
+
+impl Link {
+    pub(crate) fn new(
+        config: Config,
+        dialer: Dialer,
+        identities: Identities,
+        pace: Pace,
+    ) -> (Arc<Self>, Nudges) {
+        let (nudges, received) = mpsc::channel(8);
+        let standing = Standing { hub: config.hubs.join(", "), ..Standing::default() };
+        let link = Self {
+            hubs: config.hubs,
+            current: AtomicUsize::new(0),
+            dialer,
+            identities,
+            token_file: config.token_file,
+            standing: watch::Sender::new(standing),
+            heard: Arc::default(),
+            nudges,
+            pace,
+        };
+        (Arc::new(link), Nudges(received))
     }
 
-    pub(crate) fn current(&self) -> Arc<Identity> {
-        self.current.load_full()
+    /// Notified when a hub answered: a good moment to look at the cluster's facts again.
+    pub(crate) fn heard(&self) -> Arc<Notify> {
+        Arc::clone(&self.heard)
     }
 
-    /// Keeps a new identity; connections made from now on use it.
-    async fn replace(&self, identity: Identity) -> Result<(), crate::journal::Error> {
-        let journal = Arc::clone(&self.journal);
-        let kept = identity.clone();
-        tokio::task::spawn_blocking(move || journal.save_identity(&kept))
-            .await
-            .expect("writing a file does not panic")?;
-        self.current.store(Arc::new(identity));
-        Ok(())
+    /// The hubs, the one that was tried last first.
+    fn in_turn(&self) -> impl Iterator<Item = &str> {
+        let first = self.current.load(Ordering::Relaxed);
+        let count = self.hubs.len();
+        (0..count).map(move |step| self.hubs[(first + step) % count].as_str())
+    }
+
+    /// One that is lost comes again with the next session.
+    fn nudge(&self, nudge: Nudge) {
+        let _full = self.nudges.try_send(nudge);
+    }
+
+    /// The hub's time, as far as it is known: certificates are judged by it.
+    fn now(&self) -> Timestamp {
+        let now = shared_runtime::now();
+        let skew = SignedDuration::from_millis(self.standing.borrow().clock_skew_ms.unwrap_or(0));
+        now.checked_add(skew).unwrap_or(now)
+    }
+}
+
+/// Tells how the link stands, whenever that changes, for as long as somebody listens.
+pub(crate) async fn tell(link: Arc<Link>, news: mpsc::Sender<News>) {
+    let mut standing = link.standing.subscribe();
+    loop {
+        let now = standing.borrow_and_update().clone();
+        if news.send(News::Standing(now)).await.is_err() || standing.changed().await.is_err() {
+            return;
+        }
     }
 }

@@ -3,7 +3,7 @@
 mod args;
 mod output;
 
-use agent::{Agent, Cluster, Config, Error};
+use agent::{Agent, Ceiling, Cluster, Config, Error};
 use args::{Action, Args, RunOptions};
 use clap::Parser as _;
 use shared_runtime::{Tasks, telemetry};
@@ -19,10 +19,13 @@ fn main() -> ExitCode {
         return ExitCode::from(args::WRONG_COMMAND);
     }
     let done = match args.action() {
-        Action::Run(options) => run(options),
-        Action::Pause(pause) => output::pause(&pause),
-        Action::Resume(folder) => output::resume(&folder),
-        Action::Status(folder) => output::status(&folder),
+        Action::Run(options) => run(&options),
+        Action::Pause(pause) => beside(move || output::pause(&pause)),
+        Action::Resume(place) => beside(move || output::resume(&place)),
+        Action::Status(place) => beside(move || output::status(&place)),
+        Action::History(history) => beside(move || output::history(&history)),
+        Action::Rollback(rollback) => beside(move || output::roll_back(&rollback)),
+        Action::Unpin(unpin) => beside(move || output::unpin(&unpin)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -33,10 +36,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// A command that works on the journal of an agent, whether that runs or not. Its calls block.
 #[tokio::main(flavor = "current_thread")]
-async fn run(options: RunOptions) -> anyhow::Result<()> {
+async fn beside(command: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(command).await?
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run(options: &RunOptions) -> anyhow::Result<()> {
     let cluster = Cluster::connect(options.kubeconfig.as_deref()).await?;
-    let config = Config { token: options.token()?, data_dir: options.data_dir()?, hub: options.hub };
+    let ceiling = Ceiling { own_namespace: options.namespace(), protected: options.protect.clone() };
+    let (link, token, place) = (options.link()?, options.token()?, options.place(&cluster)?);
+    let config = Config { link, token, place, ceiling };
     let tasks = Tasks::new();
     let interrupted = async {
         shared_runtime::interrupted().await;
@@ -67,7 +78,9 @@ fn code(error: &anyhow::Error) -> u8 {
         Some(Error::Link(_) | Error::NoToken) => args::NOT_JOINED,
         Some(Error::OtherCluster { .. } | Error::Journal(_)) => args::DATA_FOLDER,
         Some(Error::Cluster(_) | Error::Stopped) | None => {
-            if error.is::<agent::JournalError>() {
+            if error.is::<agent::JournalError>()
+                || matches!(error.downcast_ref(), Some(agent::Refusal::Journal(_)))
+            {
                 args::DATA_FOLDER
             } else {
                 args::FAILED

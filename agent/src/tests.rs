@@ -1,6 +1,11 @@
 //! Whole agents against a real gateway over real TLS, on a small double of a Kubernetes API.
 
+mod doors;
 mod hub;
+mod identity;
 mod joining;
-mod kubernetes;
+pub(crate) mod kubernetes;
+mod proxy;
+mod rotating;
+mod scripted;
 mod working;

@@ -195,7 +195,7 @@ impl Cluster {
     /// What the cluster says of itself.
     ///
     /// # Errors
-    /// When the API server cannot be reached or does not let the agent read the kube-system namespace.
+    /// When the API server is a hub's, cannot be reached or does not let the agent read the kube-system namespace.
     pub(crate) async fn facts(&self) -> Result<Facts, Error> {
         let failed = |failure: Failure| {
             if let Failure::Forbidden(message) = failure {
@@ -205,8 +205,11 @@ impl Cluster {
             }
         };
         let get = |uri| self.send(Verb::GET, uri, "application/json", None);
-        let system = get("/api/v1/namespaces/kube-system").await.map_err(failed)?;
         let version = get("/version").await.map_err(failed)?;
+        if let Some(hub) = version["gitVersion"].as_str().filter(|version| version.contains("flotilla")) {
+            return Err(Error::IsHub(hub.to_owned()));
+        }
+        let system = get("/api/v1/namespaces/kube-system").await.map_err(failed)?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Ok(Facts {
             uid: text(&system["metadata"]["uid"]),

@@ -21,15 +21,18 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A kind in the version in which it is desired; `None`: the preferred one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct WatchedKind {
-    pub(crate) group: String,
-    pub(crate) kind: String,
-    pub(crate) version: Option<String>,
+pub struct WatchedKind {
+    /// API group, empty for core.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+    /// Version.
+    pub version: Option<String>,
 }
 
 /// What a watch tells.
 #[derive(Debug)]
-pub(crate) enum Watched {
+pub enum Watched {
     /// The object is so now.
     Changed(ObjectId, Arc<Value>),
     /// The object left the watch: gone, or without our label. To be confirmed by a read.

@@ -1,15 +1,14 @@
 //! One application: its machine, and what is known around it.
 
 use super::orders::Wish;
+use crate::journal::Pin;
 use jiff::Timestamp;
-use shared_manifest::{Bundle, ObjectId};
-use shared_model::{AppKey, Health, HealthStatus, Position, ReleaseId, SyncPhase, SyncState};
-use shared_runtime::Backoff;
+use shared_manifest::ObjectId;
+use shared_model::{AppKey, Health, HealthStatus, LocalPin, Position, ReleaseId, SyncPhase, SyncState};
 use shared_sync::{Machine, Report};
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    time::{Duration, Instant},
 };
 
 /// One application.
@@ -27,9 +26,9 @@ pub(super) struct App {
     pub(super) wish: Option<Wish>,
     /// Work on an order is under way.
     pub(super) preparing: bool,
-    /// How long after a failure the order is tried again.
-    pub(super) backoff: Backoff,
-    /// When the wish is due again.
+    /// How often in a row that failed.
+    pub(super) tries: u32,
+    /// When it is due again.
     pub(super) retry: Option<Timestamp>,
     /// Why the wish failed, for the report.
     pub(super) trouble: Option<String>,
@@ -47,13 +46,17 @@ pub(super) struct App {
     pub(super) synced: Option<Position>,
     /// A removal that is done.
     pub(super) gone: Option<Gone>,
+    /// The release chosen in the cluster.
+    pub(super) pin: Option<Pin>,
+    /// The pin that the machine brings about; `None` while it follows the hub.
+    pub(super) follows: Option<Pin>,
 }
 
 /// A removal that is done, and whether the hub knows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Gone {
     /// When it was said in this session.
-    pub(super) said: Option<Instant>,
+    pub(super) said: Option<Timestamp>,
     pub(super) told: bool,
 }
 
@@ -66,7 +69,7 @@ impl App {
             machine: None,
             wish: None,
             preparing: false,
-            backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(60)),
+            tries: 0,
             retry: None,
             trouble: None,
             panicked: false,
@@ -76,6 +79,8 @@ impl App {
             last: None,
             synced: None,
             gone: None,
+            pin: None,
+            follows: None,
         }
     }
 
@@ -118,7 +123,11 @@ impl App {
     }
 
     /// How it stands.
-    pub(super) fn report(&mut self, application: &AppKey) -> Option<Report> {
+    pub(super) fn report(&mut self, application: &AppKey) -> Option<(Report, Option<LocalPin>)> {
+        self.bare_report(application).map(|report| self.under_pin(report))
+    }
+
+    fn bare_report(&mut self, application: &AppKey) -> Option<Report> {
         if let Some(trouble) = self.trouble.clone() {
             let wish = self.wish.as_ref();
             let position = wish.map_or(self.held, Wish::position);
@@ -158,14 +167,6 @@ fn bare(
     }
 }
 
-/// The version in which a bundle names each of its kinds.
-pub(super) fn versions_of(bundle: &Bundle) -> BTreeMap<(String, String), String> {
-    let kinds = bundle.objects().iter();
-    kinds
-        .map(|object| ((object.group().to_owned(), object.kind().to_owned()), object.version().to_owned()))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!(app.with_machine(&name, |_| -> u8 { panic!("a bug") }), None);
         assert!(app.machine.is_none() && app.panicked);
         assert_eq!(app.wish.as_ref().map(Wish::position), Some(position));
-        let report = app.report(&name).unwrap();
+        let (report, _) = app.report(&name).unwrap();
         assert_eq!((report.position, report.phase), (position, SyncPhase::Failed));
         assert_eq!(report.message, "internal error: a bug");
     }

@@ -4,18 +4,17 @@
 //! durable is nothing: it is asked for again when the link is back.
 
 use super::{
-    Done, Engine,
-    app::{App, Gone, versions_of},
+    Engine, Work,
+    app::{App, Gone},
+    preparing::{Aim, Order, Prepared},
 };
 use crate::{
-    journal::{self, Journal, What},
-    link::{Bundles, FetchError},
+    journal::{self, What},
+    link::FetchError,
 };
 use jiff::{SignedDuration, Timestamp};
-use shared_manifest::{Bundle, tracking};
 use shared_model::{AppKey, Position, ReleaseId, ReleaseSpec};
-use shared_sync::{Assignment, Event, Machine};
-use std::{collections::BTreeMap, sync::Arc};
+use shared_sync::{Event, Machine};
 
 /// What the hub wishes of an application.
 #[derive(Debug, Clone)]
@@ -39,16 +38,9 @@ impl Wish {
     }
 }
 
-/// An order that is durable.
-#[derive(Debug)]
-pub(super) enum Prepared {
-    Run { assignment: Arc<Assignment>, versions: BTreeMap<(String, String), String> },
-    Remove { cascade: bool },
-}
-
 /// Why an order is not durable.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub enum Failure {
     /// The bundle is not here and there is no link: to be tried when there is.
     #[error("its bundle is not here and the hub cannot be reached")]
     NoLink,
@@ -56,20 +48,22 @@ pub(super) enum Failure {
     Fetch(#[from] FetchError),
     #[error("its bundle cannot be used: {0}")]
     Bundle(String),
+    #[error("the release at {0} is not kept any more; `flotilla-agent history` lists those that are")]
+    NotKept(Position),
     #[error(transparent)]
     Journal(#[from] journal::Error),
 }
 
 impl Engine {
-    /// The hub (or the journal, at start) orders something.
+    /// The hub orders something.
     pub(super) fn order(&mut self, application: &AppKey, wish: Wish, now: Timestamp) {
-        let found = || tracking::owner_hash(&application.namespace, &application.name);
-        let app = self.apps.entry(application.clone()).or_insert_with(|| {
+        if !self.apps.contains_key(application) {
             let mut app = App::new();
-            app.inventory =
-                self.survey.as_ref().map(|survey| survey.get(&found()).cloned().unwrap_or_default());
-            app
-        });
+            app.inventory = self.look_for(application);
+            app.pin = self.pins.get(application).cloned();
+            self.apps.insert(application.clone(), app);
+        }
+        let Some(app) = self.apps.get_mut(application) else { return };
         let position = wish.position();
         if position <= app.newest() {
             if position < app.newest() {
@@ -80,54 +74,48 @@ impl Engine {
         tracing::info!(%application, %position, removal = matches!(wish, Wish::Remove { .. }), "ordered");
         app.wish = Some(wish);
         app.retry = None;
-        app.backoff.reset();
+        app.tries = 0;
         self.prepare(application, now);
     }
 
     /// Goes on from what the journal has.
-    pub(super) fn restore(&mut self, kept: journal::App) {
+    pub(super) fn restore(&mut self, kept: journal::App, now: Timestamp) {
         let application = kept.order.application.clone();
         let mut app = App::new();
         let position = kept.order.position;
         app.held = position;
         app.synced = kept.synced;
+        let gone = matches!(kept.order.what, What::Remove { done: true, .. });
+        app.inventory = kept.inventory.or_else(|| if gone { None } else { self.look_for(&application) });
+        app.pin = self.pins.get(&application).cloned();
         match kept.order.what {
-            What::Run(spec) => {
-                app.wish = Some(Wish::Run { position, spec });
-            }
+            What::Run(spec) => app.current = Some(Wish::Run { position, spec }),
             What::Remove { done: true, told, .. } => app.gone = Some(Gone { said: None, told }),
-            What::Remove { cascade, .. } => app.wish = Some(Wish::Remove { position, cascade }),
+            What::Remove { cascade, .. } => app.current = Some(Wish::Remove { position, cascade }),
         }
-        app.inventory = kept.inventory;
-        app.current = app.wish.clone();
+        // A pinned one runs what the pin says.
+        app.wish = app.current.clone().filter(|_| app.pin.is_none());
         self.apps.insert(application.clone(), app);
-        self.prepare(&application, shared_runtime::now());
+        self.prepare(&application, now);
     }
 
-    /// Works on the wish of an application, unless that is under way or there is none.
+    /// Works on what is wished of an application, unless that is under way or there is nothing.
     pub(super) fn prepare(&mut self, application: &AppKey, now: Timestamp) {
         let Some(app) = self.apps.get_mut(application) else { return };
-        let Some(wish) = app.wish.clone() else { return };
         if app.preparing || app.retry.is_some_and(|retry| retry > now) {
             return;
         }
+        let aim = match (app.wish.clone(), app.pin_to_follow()) {
+            (Some(wish), _) => {
+                let durable = app.held == wish.position() && app.current.is_some();
+                Aim::Wish { wish, durable }
+            }
+            (None, Some(pin)) => Aim::Pin { pin: pin.clone(), held: app.held },
+            (None, None) => return,
+        };
         app.preparing = true;
         app.retry = None;
-        let order = Order {
-            application: application.clone(),
-            durable: app.held == wish.position() && app.current.is_some(),
-            wish,
-            journal: Arc::clone(&self.deps.journal),
-            bundles: self.bundles.clone(),
-        };
-        let (places, done) = (Arc::clone(&self.preparing), self.done.clone());
-        self.deps.tasks.spawn_until_stopped("order", async move {
-            let _place = places.acquire().await;
-            let (application, position) = (order.application.clone(), order.wish.position());
-            let result = order.prepare().await;
-            // The engine is gone: so is whoever waits for this.
-            let _stopping = done.send(Done::Ordered { application, position, result });
-        });
+        self.work.push_back(Work::Prepare(Order { application: application.clone(), aim }));
     }
 
     /// An order is durable, or is not.
@@ -142,49 +130,67 @@ impl Engine {
         app.preparing = false;
         let latest = app.wish.as_ref().is_some_and(|wish| wish.position() == position);
         match result {
+            Ok(prepared @ Prepared::Pinned { .. }) => {
+                app.trouble = None;
+                app.tries = 0;
+                self.follow_pin(application, prepared, now);
+                self.prepare(application, now);
+            }
             Ok(prepared) => {
                 app.held = position;
                 app.gone = None;
                 if latest {
                     app.current = app.wish.take();
                     app.trouble = None;
-                    app.backoff.reset();
+                    app.tries = 0;
                     self.start(application, position, prepared, now);
-                } else {
-                    // Passed over: what it said is in the journal, the newer one replaces it there.
-                    self.prepare(application, now);
                 }
+                // Passed over: what it said is in the journal, the newer one replaces it there.
+                self.prepare(application, now);
             }
-            Err(failure) if latest => {
-                let wait = app.backoff.next_wait();
-                let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_secs(60));
-                app.retry = now.checked_add(wait).ok();
-                match &failure {
-                    // Nobody's fault: it is fetched when the link is back.
-                    Failure::NoLink | Failure::Fetch(FetchError::Link(_)) => {
-                        tracing::info!(%application, %position, %failure, "the order waits");
-                    }
-                    Failure::Fetch(FetchError::Refused(_) | FetchError::TooLarge(_))
-                    | Failure::Bundle(_)
-                    | Failure::Journal(_) => {
-                        tracing::error!(%application, %position, %failure, "the order cannot be carried out; what ran before goes on");
-                        app.trouble = Some(failure.to_string());
-                        self.look_at_report(application, now);
-                    }
-                }
-                self.set_timer(application);
+            Err(failure) if latest || app.wish.is_none() => {
+                self.wait_with(application, position, &failure, now)
             }
             // A newer one took its place meanwhile.
             Err(_) => self.prepare(application, now),
         }
     }
 
+    /// An order that cannot be carried out now is tried again later.
+    fn wait_with(&mut self, application: &AppKey, position: Position, failure: &Failure, now: Timestamp) {
+        let Some(app) = self.apps.get_mut(application) else { return };
+        app.retry = now.checked_add(app.next_wait(application)).ok();
+        match failure {
+            // Nobody's fault: it is fetched when the link is back.
+            Failure::NoLink | Failure::Fetch(FetchError::Link(_)) => {
+                tracing::info!(%application, %position, %failure, "the order waits");
+            }
+            Failure::Fetch(FetchError::Refused(_) | FetchError::TooLarge(_))
+            | Failure::Bundle(_)
+            | Failure::NotKept(_)
+            | Failure::Journal(_) => {
+                tracing::error!(%application, %position, %failure, "the order cannot be carried out; what ran before goes on");
+                app.trouble = Some(failure.to_string());
+                self.look_at_report(application, now);
+            }
+        }
+        self.set_timer(application, now);
+    }
+
     /// Gives a durable order to its machine, made now if there is none.
     fn start(&mut self, application: &AppKey, position: Position, prepared: Prepared, now: Timestamp) {
         let Some(app) = self.apps.get_mut(application) else { return };
-        let (paused, mode) = (self.pauses.is_paused(now), self.pauses.mode());
-        // Without it nothing is pruned before the survey has ended.
-        let known = app.inventory.clone().filter(|_| self.survey.is_some());
+        if app.pin.is_some() {
+            // It is held, and acted on when the pin is lifted.
+            self.look_at_report(application, now);
+            return;
+        }
+        if app.follows.take().is_some() {
+            // The machine brings about what a pin said.
+            app.machine = None;
+        }
+        // Without it nothing is pruned before a search has ended.
+        let known = app.inventory.clone();
         match (prepared, app.machine.is_some()) {
             (Prepared::Run { assignment, versions }, true) => {
                 app.versions = versions;
@@ -193,12 +199,11 @@ impl Engine {
             (Prepared::Run { assignment, versions }, false) => {
                 app.versions = versions;
                 let resumes = app.synced == Some(position);
-                let machine = if resumes {
+                app.machine = Some(if resumes {
                     Machine::resume(assignment, known, now)
                 } else {
                     Machine::new(assignment, known, now)
-                };
-                app.machine = Some(machine);
+                });
             }
             (Prepared::Remove { cascade }, true) => {
                 let event = Event::Removed { position, cascade };
@@ -207,11 +212,20 @@ impl Engine {
             (Prepared::Remove { cascade }, false) => {
                 app.machine = Some(Machine::removing(application.clone(), position, cascade, known, now));
             }
+            (Prepared::Pinned { .. }, _) => {}
         }
-        app.with_machine(application, |machine| {
-            machine.handle(Event::Paused(paused), now);
-            machine.handle(Event::Mode(mode), now);
-        });
+        self.begin(application, now);
+    }
+
+    /// A machine that is new, or has a new aim, learns what holds for the cluster and works.
+    pub(super) fn begin(&mut self, application: &AppKey, now: Timestamp) {
+        let (paused, mode) = (self.pauses.is_paused(now), self.pauses.mode());
+        if let Some(app) = self.apps.get_mut(application) {
+            app.with_machine(application, |machine| {
+                machine.handle(Event::Paused(paused), now);
+                machine.handle(Event::Mode(mode), now);
+            });
+        }
         self.pump(application, now);
     }
 
@@ -220,7 +234,7 @@ impl Engine {
         let waiting: Vec<AppKey> = self
             .apps
             .iter_mut()
-            .filter(|(_, app)| app.wish.is_some())
+            .filter(|(_, app)| app.wish.is_some() || app.pin_to_follow().is_some())
             .map(|(application, app)| {
                 app.retry = None;
                 application.clone()
@@ -232,81 +246,13 @@ impl Engine {
     }
 }
 
-/// The work on one order.
-#[derive(Debug)]
-struct Order {
-    application: AppKey,
-    wish: Wish,
-    /// The journal has it: after a restart.
-    durable: bool,
-    journal: Arc<Journal>,
-    bundles: Option<Bundles>,
-}
-
-impl Order {
-    async fn prepare(self) -> Result<Prepared, Failure> {
-        match self.wish.clone() {
-            Wish::Remove { position, cascade } => {
-                if !self.durable {
-                    let what = What::Remove { cascade, done: false, told: false };
-                    let (journal, application) = (self.journal, self.application);
-                    blocking(move || Ok(journal.save_order(&application, position, what, None)?)).await?;
-                }
-                Ok(Prepared::Remove { cascade })
-            }
-            Wish::Run { position, spec } => self.run(position, spec).await,
-        }
-    }
-
-    async fn run(self, position: Position, spec: Box<ReleaseSpec>) -> Result<Prepared, Failure> {
-        let (journal, digest) = (Arc::clone(&self.journal), spec.bundle);
-        let here = blocking(move || match journal.bundle(&digest) {
-            Ok(bundle) => Ok(Some(bundle)),
-            Err(journal::Error::NoBundle(_)) => Ok(None),
-            Err(error @ journal::Error::Damaged { .. }) => {
-                tracing::error!(%error, "a bundle was lost");
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        });
-        let (bundle, compressed) = match here.await? {
-            Some(bundle) => (bundle, None),
-            None => {
-                let compressed = self.bundles.as_ref().ok_or(Failure::NoLink)?.fetch(&digest).await?;
-                let unpack = move || {
-                    let bundle = Journal::unpack(&compressed, &digest).map_err(Failure::Bundle)?;
-                    Ok((bundle, Some(compressed)))
-                };
-                blocking(unpack).await?
-            }
-        };
-        blocking(move || self.keep(position, *spec, &bundle, compressed.as_deref())).await
-    }
-
-    fn keep(
-        self,
-        position: Position,
-        spec: ReleaseSpec,
-        bundle: &Bundle,
-        compressed: Option<&[u8]>,
-    ) -> Result<Prepared, Failure> {
-        if !self.durable {
-            let what = What::Run(Box::new(spec.clone()));
-            self.journal.save_order(&self.application, position, what, compressed)?;
-        } else if let Some(compressed) = compressed {
-            self.journal.restore_bundle(&spec.bundle, compressed)?;
-        }
-        let versions = versions_of(bundle);
-        let assignment = Arc::new(Assignment::new(position, spec, bundle));
-        Ok(Prepared::Run { assignment, versions })
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(_) => Err(Failure::Bundle("reading it failed inside the agent".to_owned())),
+impl App {
+    /// How long to wait after one more failure: from a second to a minute, not the same for all.
+    fn next_wait(&mut self, application: &AppKey) -> SignedDuration {
+        let base = 1000_i64 << self.tries.min(6);
+        self.tries += 1;
+        let spread = shared_model::Digest::of(format!("{application}/{}", self.tries).as_bytes());
+        let percent = 75 + i64::from(spread.hex().bytes().map(u32::from).sum::<u32>() % 51);
+        SignedDuration::from_millis(base.min(60_000) * percent / 100)
     }
 }

@@ -1,16 +1,12 @@
 //! What the hub is to be told: of reports the newest wins, events keep their order.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proto::v1;
 use shared_model::AppKey;
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::{Duration, Instant},
-};
-use tokio::sync::mpsc;
+use std::collections::{BTreeMap, VecDeque};
 
 /// An application's reports that change nothing important are sent at most so often.
-const CALM: Duration = Duration::from_millis(100);
+const CALM: SignedDuration = SignedDuration::from_millis(100);
 /// Events that are kept while the link is down.
 const EVENTS: usize = 500;
 /// Reports in one message.
@@ -20,7 +16,7 @@ const EVENT_BATCH: usize = 100;
 /// Everything on its way to the hub.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    way: Option<mpsc::Sender<v1::AgentMessage>>,
+    up: bool,
     hello: bool,
     /// The hub answered the hello.
     pub(super) welcome: bool,
@@ -28,11 +24,13 @@ pub(super) struct Outbox {
     /// counts the cluster as connected from then on.
     first: bool,
     pause: bool,
-    reports: BTreeMap<AppKey, Instant>,
-    sent: BTreeMap<AppKey, Instant>,
+    facts: bool,
+    reports: BTreeMap<AppKey, Timestamp>,
+    sent: BTreeMap<AppKey, Timestamp>,
     events: VecDeque<v1::Event>,
     dropped: u64,
     results: VecDeque<v1::CommandResult>,
+    holdings: VecDeque<v1::Holding>,
 }
 
 /// What to say next.
@@ -40,31 +38,44 @@ pub(super) struct Outbox {
 pub(super) enum Next {
     Hello,
     Pause,
+    Facts,
     Result(v1::CommandResult),
+    Holding(v1::Holding),
     Reports(Vec<AppKey>),
     Events(v1::Events),
 }
 
 impl Outbox {
     /// A connection is up: the hello goes first.
-    pub(super) fn up(&mut self, way: mpsc::Sender<v1::AgentMessage>) {
-        self.way = Some(way);
+    pub(super) fn up(&mut self) {
+        self.up = true;
         self.hello = true;
         self.welcome = false;
         self.first = true;
-        // The hello says it.
+        // The hello says them.
         self.pause = false;
+        self.facts = false;
     }
 
     pub(super) fn down(&mut self) {
-        self.way = None;
+        self.up = false;
+        self.hello = false;
         self.welcome = false;
         self.results.clear();
+        self.holdings.clear();
         self.sent.clear();
     }
 
     pub(super) const fn is_up(&self) -> bool {
-        self.way.is_some()
+        self.up
+    }
+
+    pub(super) const fn tell_facts(&mut self) {
+        self.facts = true;
+    }
+
+    pub(super) fn holding(&mut self, holding: v1::Holding) {
+        self.holdings.push_back(holding);
     }
 
     pub(super) const fn tell_pause(&mut self) {
@@ -76,8 +87,8 @@ impl Outbox {
     }
 
     /// An application's report is new; at once when it matters.
-    pub(super) fn report(&mut self, application: &AppKey, urgent: bool, now: Instant) {
-        let calm = self.sent.get(application).map_or(now, |sent| *sent + CALM);
+    pub(super) fn report(&mut self, application: &AppKey, urgent: bool, now: Timestamp) {
+        let calm = self.sent.get(application).map_or(now, |sent| after(*sent));
         let due = if urgent { now } else { calm.max(now) };
         let known = self.reports.entry(application.clone()).or_insert(due);
         *known = due.min(*known);
@@ -98,25 +109,30 @@ impl Outbox {
         });
     }
 
-    /// The way up, when there is something to say now.
-    pub(super) fn ready(&self, now: Instant) -> Option<mpsc::Sender<v1::AgentMessage>> {
-        let something = self.hello
-            || (self.welcome
-                && (self.first
-                    || self.pause
-                    || !self.results.is_empty()
-                    || !self.events.is_empty()
-                    || self.reports.values().any(|due| *due <= now)));
-        self.way.clone().filter(|_| something)
-    }
-
-    /// How long until a report is due.
-    pub(super) fn due(&self, now: Instant) -> Option<Duration> {
-        self.reports.values().filter(|_| self.welcome).map(|due| due.saturating_duration_since(now)).min()
+    /// When there is something to say; in the past when that is now. `None` while nobody listens.
+    pub(super) fn due(&self, now: Timestamp) -> Option<Timestamp> {
+        if !self.up || (!self.hello && !self.welcome) {
+            return None;
+        }
+        let at_once = self.hello
+            || self.first
+            || self.pause
+            || self.facts
+            || !self.results.is_empty()
+            || !self.holdings.is_empty()
+            || !self.events.is_empty();
+        if at_once {
+            return Some(now);
+        }
+        // A clock that was set back must not silence anybody.
+        self.reports.values().map(|due| (*due).min(after(now))).min()
     }
 
     /// Takes what goes next.
-    pub(super) fn take(&mut self, now: Instant) -> Option<Next> {
+    pub(super) fn take(&mut self, now: Timestamp) -> Option<Next> {
+        if !self.up {
+            return None;
+        }
         if std::mem::take(&mut self.hello) {
             return Some(Next::Hello);
         }
@@ -131,13 +147,19 @@ impl Outbox {
         if std::mem::take(&mut self.pause) {
             return Some(Next::Pause);
         }
+        if std::mem::take(&mut self.facts) {
+            return Some(Next::Facts);
+        }
         if let Some(result) = self.results.pop_front() {
             return Some(Next::Result(result));
+        }
+        if let Some(holding) = self.holdings.pop_front() {
+            return Some(Next::Holding(holding));
         }
         let due: Vec<AppKey> = self
             .reports
             .iter()
-            .filter(|(_, due)| **due <= now)
+            .filter(|(_, due)| **due <= now || **due > after(now))
             .map(|(application, _)| application.clone())
             .take(BATCH)
             .collect();
@@ -156,6 +178,10 @@ impl Outbox {
     }
 }
 
+fn after(sent: Timestamp) -> Timestamp {
+    sent.checked_add(CALM).unwrap_or(Timestamp::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,22 +190,21 @@ mod tests {
         AppKey::new("argocd", name)
     }
 
-    fn connected() -> (Outbox, mpsc::Receiver<v1::AgentMessage>) {
-        let (way, receiver) = mpsc::channel(1);
+    fn connected() -> Outbox {
         let mut outbox = Outbox::default();
-        outbox.up(way);
-        (outbox, receiver)
+        outbox.up();
+        outbox
     }
 
     #[test]
     fn the_hello_goes_first_and_the_rest_after_the_welcome() {
-        let now = Instant::now();
-        let (mut outbox, _receiver) = connected();
+        let now = Timestamp::UNIX_EPOCH;
+        let mut outbox = connected();
         outbox.report(&app("web"), true, now);
         outbox.tell_pause();
         assert_eq!(outbox.take(now), Some(Next::Hello));
         assert_eq!(outbox.take(now), None);
-        assert!(outbox.ready(now).is_none());
+        assert_eq!(outbox.due(now), None);
         outbox.welcome = true;
         assert_eq!(outbox.take(now), Some(Next::Reports(vec![app("web")])));
         assert_eq!(outbox.take(now), Some(Next::Pause));
@@ -188,8 +213,8 @@ mod tests {
 
     #[test]
     fn the_first_report_of_a_session_is_everything_that_is_held() {
-        let now = Instant::now();
-        let (mut outbox, _receiver) = connected();
+        let now = Timestamp::UNIX_EPOCH;
+        let mut outbox = connected();
         let all: Vec<AppKey> = (0..3 * BATCH).map(|number| app(&format!("{number:03}"))).collect();
         for application in &all {
             outbox.report(application, false, now + CALM);
@@ -198,18 +223,18 @@ mod tests {
         outbox.welcome = true;
         assert_eq!(outbox.take(now), Some(Next::Reports(all)));
         // Nothing held is said too.
-        let (mut outbox, _receiver) = connected();
+        let mut outbox = connected();
         outbox.take(now);
         outbox.welcome = true;
-        assert!(outbox.ready(now).is_some());
+        assert_eq!(outbox.due(now), Some(now));
         assert_eq!(outbox.take(now), Some(Next::Reports(Vec::new())));
         assert_eq!(outbox.take(now), None);
     }
 
     #[test]
     fn small_news_are_calm_and_important_ones_are_not() {
-        let now = Instant::now();
-        let (mut outbox, _receiver) = connected();
+        let now = Timestamp::UNIX_EPOCH;
+        let mut outbox = connected();
         outbox.take(now);
         outbox.welcome = true;
         outbox.take(now);
@@ -217,7 +242,7 @@ mod tests {
         assert_eq!(outbox.take(now), Some(Next::Reports(vec![app("web")])));
         outbox.report(&app("web"), false, now);
         assert_eq!(outbox.take(now), None);
-        assert_eq!(outbox.due(now), Some(CALM));
+        assert_eq!(outbox.due(now), Some(now + CALM));
         assert_eq!(outbox.take(now + CALM), Some(Next::Reports(vec![app("web")])));
         outbox.report(&app("web"), true, now + CALM);
         assert_eq!(outbox.take(now + CALM), Some(Next::Reports(vec![app("web")])));
@@ -225,8 +250,8 @@ mod tests {
 
     #[test]
     fn events_keep_their_order_and_what_is_lost_is_counted() {
-        let now = Instant::now();
-        let (mut outbox, _receiver) = connected();
+        let now = Timestamp::UNIX_EPOCH;
+        let mut outbox = connected();
         outbox.take(now);
         outbox.welcome = true;
         outbox.take(now);

@@ -1,12 +1,12 @@
 //! Pauses and the mode: what forbids every write.
 
-use super::{Done, Engine};
+use super::{Engine, Work};
 use crate::journal::{self, Control, HubPause, LocalPause};
 use jiff::{SignedDuration, Timestamp};
 use proto::v1;
 use shared_model::{AppKey, Mode};
 use shared_sync::Event;
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 /// The pauses in force. One suffices; each is lifted where it was set.
 #[derive(Debug)]
@@ -78,18 +78,35 @@ impl Pauses {
         }
     }
 
-    /// Looks at the clock and at the local pause; whether something changed.
-    pub(super) fn housekeeping(&mut self, local: Option<LocalPause>, now: Timestamp) -> bool {
-        let expired = self.control.pause.is_some() && self.hub(now).is_none();
-        if expired {
+    /// Lets go of pauses that are over; whether one was.
+    pub(super) fn expire(&mut self, now: Timestamp) -> bool {
+        let hub = self.control.pause.is_some() && self.hub(now).is_none();
+        let local = self.local.is_some() && self.local(now).is_none();
+        if hub {
             tracing::info!("the hub's pause is over");
             self.control.pause = None;
         }
-        let local = local.filter(|pause| pause.until.is_none_or(|until| now < until));
-        let changed = expired || local != self.local;
+        if local {
+            tracing::info!("the pause that was set here is over");
+            self.local = None;
+        }
+        self.untold |= hub || local;
+        hub || local
+    }
+
+    /// When the next pause ends by itself.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        let hub = self.control.pause.as_ref().and_then(|pause| pause.until);
+        let local = self.local.as_ref().and_then(|pause| pause.until);
+        hub.into_iter().chain(local).min()
+    }
+
+    /// Takes in what was set in the cluster itself; whether that is new.
+    pub(super) fn set_local(&mut self, local: Option<LocalPause>) -> bool {
+        let new = local != self.local;
         self.local = local;
-        self.untold |= changed;
-        changed
+        self.untold |= new;
+        new
     }
 }
 
@@ -154,18 +171,7 @@ impl Engine {
 
     fn keep_control(&mut self) {
         self.pauses.kept = false;
-        let (journal, control, done) =
-            (Arc::clone(&self.deps.journal), self.pauses.control.clone(), self.done.clone());
-        self.deps.tasks.spawn("journal", async move {
-            match tokio::task::spawn_blocking(move || journal.save_control(&control)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "the hub's pause cannot be kept; it holds until a restart")
-                }
-                Err(_) => tracing::error!("keeping the hub's pause failed inside the agent"),
-            }
-            let _stopping = done.send(Done::ControlKept);
-        });
+        self.work.push_back(Work::KeepControl(self.pauses.control.clone()));
     }
 
     /// Tells the hub which pauses are obeyed, once that is true: every write that had started has its answer.

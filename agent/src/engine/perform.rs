@@ -1,23 +1,13 @@
-//! Machines are told, and their actions are performed: those of one application start one after the other.
+//! Machines are told, and their actions become work.
 
-use super::{Done, Engine};
-use crate::cluster::{Cluster, Limit, Priority};
-use futures::FutureExt as _;
-use jiff::Timestamp;
+use super::{Engine, Request, Work};
+use jiff::{SignedDuration, Timestamp};
+use shared_manifest::ObjectId;
 use shared_model::{AppKey, SyncPhase};
-use shared_sync::{Action, Event, Failure, Method, Write};
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
-use tokio::sync::mpsc;
+use shared_sync::{Action, Event};
 
-/// How often a write of the journal that failed is tried again.
-const SAVE_AGAIN: Duration = Duration::from_secs(5);
+/// How long after a panic a machine is made again.
+const AFTER_PANIC: SignedDuration = SignedDuration::from_secs(30);
 
 impl Engine {
     /// Tells a machine, and performs what it asks for.
@@ -73,12 +63,14 @@ impl Engine {
                 Action::ReportChanged => self.look_at_report(application, now),
                 Action::Watch(ids) => {
                     self.routes.set(application, ids, &app.versions);
-                    self.watches.set(&self.routes.kinds());
+                    self.work.push_back(Work::Watch(self.routes.kinds()));
                 }
+                // Nothing whole to keep before a search has ended.
+                Action::SaveInventory(_) if app.inventory.is_none() => {}
                 Action::SaveInventory(ids) => {
                     app.starting = true;
                     app.inventory = Some(ids.clone());
-                    self.save_inventory(application, ids);
+                    self.work.push_back(Work::SaveInventory { application: application.clone(), ids });
                 }
                 request @ (Action::Apply { .. }
                 | Action::Delete { .. }
@@ -86,15 +78,20 @@ impl Engine {
                 | Action::CreateNamespace { .. }) => self.request(application, request),
             }
         }
-        self.set_timer(application);
+        self.set_timer(application, now);
     }
 
     /// Enters when the application is to be woken.
-    pub(super) fn set_timer(&mut self, application: &AppKey) {
+    pub(super) fn set_timer(&mut self, application: &AppKey, now: Timestamp) {
         let Some(app) = self.apps.get_mut(application) else { return };
         let machine =
             app.with_machine(application, |machine| machine.poll_timeout()).flatten().map(|(due, _)| due);
-        let due = [machine, app.retry.filter(|_| app.wish.is_some())].into_iter().flatten().min();
+        if std::mem::take(&mut app.panicked) {
+            app.retry = now.checked_add(AFTER_PANIC).ok();
+            return self.look_at_report(application, now);
+        }
+        let waits = app.wish.is_some() || app.pin_to_follow().is_some();
+        let due = [machine, app.retry.filter(|_| waits)].into_iter().flatten().min();
         if app.timer != due {
             if let Some(before) = app.timer.take() {
                 self.timers.remove(&(before, application.clone()));
@@ -106,28 +103,7 @@ impl Engine {
         }
     }
 
-    fn save_inventory(&self, application: &AppKey, ids: Vec<shared_manifest::ObjectId>) {
-        let (journal, done, application) =
-            (Arc::clone(&self.deps.journal), self.done.clone(), application.clone());
-        self.deps.tasks.spawn_until_stopped("journal", async move {
-            let ids = Arc::new(ids);
-            loop {
-                let (writer, ids, of) = (Arc::clone(&journal), Arc::clone(&ids), application.clone());
-                match tokio::task::spawn_blocking(move || writer.save_inventory(&of, &ids)).await {
-                    Ok(Ok(())) => break,
-                    Ok(Err(error)) => tracing::error!(
-                        %application, %error,
-                        "what is about to be written cannot be noted, so nothing is written; make room on the disk"
-                    ),
-                    Err(_) => tracing::error!(%application, "writing the inventory failed inside the agent"),
-                }
-                tokio::time::sleep(SAVE_AGAIN).await;
-            }
-            let _stopping = done.send(Done::Started(application));
-        });
-    }
-
-    /// Starts a request; the next action waits until it has started.
+    /// Asks for a request; the next action waits until it has started.
     fn request(&mut self, application: &AppKey, action: Action) {
         let Some(app) = self.apps.get_mut(application) else { return };
         app.starting = true;
@@ -144,99 +120,16 @@ impl Engine {
             | Action::SaveInventory(_)
             | Action::ReportChanged => None,
         };
-        let request = Request {
-            cluster: self.deps.cluster.clone(),
-            limit: self.limit.clone(),
-            priority: if heals { Priority::First } else { Priority::Normal },
-            closed: Arc::clone(&self.closed),
-            done: self.done.clone(),
-            application: application.clone(),
-            version,
-        };
-        self.deps.tasks.spawn_until_stopped("request", request.perform(action, write));
+        let application = application.clone();
+        let forbidden = self.known.ceiling.forbids(&action);
+        self.work.push_back(Work::Request(Request { application, action, version, heals, write, forbidden }));
     }
 
     /// Reads an object for everyone who holds it.
-    pub(super) fn read(&self, id: &shared_manifest::ObjectId) {
+    pub(super) fn read(&mut self, id: &ObjectId) {
         for (application, id) in self.routes.holders(id) {
             let version = self.routes.version(&id);
-            let (cluster, limit, done) = (self.deps.cluster.clone(), self.limit.clone(), self.done.clone());
-            self.deps.tasks.spawn_until_stopped("request", async move {
-                let _permit = limit.permit(Priority::Normal).await;
-                let event = get(&cluster, id, version.as_deref()).await;
-                let _stopping =
-                    done.send(Done::Answered { application, event: Box::new(event), write: false });
-            });
+            self.work.push_back(Work::Read { application, id, version });
         }
-    }
-}
-
-async fn get(cluster: &Cluster, id: shared_manifest::ObjectId, version: Option<&str>) -> Event {
-    match cluster.get(&id, version).await {
-        Ok(object) => Event::Live(id, object),
-        Err(failure) => Event::Unread(id, failure),
-    }
-}
-
-/// One request of a machine.
-#[derive(Debug)]
-struct Request {
-    cluster: Cluster,
-    limit: Limit,
-    priority: Priority,
-    closed: Arc<AtomicBool>,
-    done: mpsc::UnboundedSender<Done>,
-    application: AppKey,
-    version: Option<String>,
-}
-
-impl Request {
-    async fn perform(self, action: Action, write: bool) {
-        let permit = self.limit.permit(self.priority).await;
-        let _stopping = self.done.send(Done::Started(self.application.clone()));
-        // The last moment: a pause that came while this waited stops it.
-        let event = if write && self.closed.load(Ordering::SeqCst) {
-            answer(&action, Failure::Unreachable("not asked: the cluster is paused".to_owned()))
-        } else {
-            let done = AssertUnwindSafe(self.send(action.clone())).catch_unwind().await;
-            done.unwrap_or_else(|_| {
-                answer(&action, Failure::Unreachable("the agent failed inside".to_owned()))
-            })
-        };
-        drop(permit);
-        let answered = Done::Answered { application: self.application, event: Box::new(event), write };
-        let _stopping = self.done.send(answered);
-    }
-
-    async fn send(&self, action: Action) -> Event {
-        match action {
-            Action::Apply { id, object, how } => {
-                let result = self.cluster.apply(&id, &object, how).await;
-                Event::Applied(id, result)
-            }
-            Action::CreateNamespace { id, object } => {
-                let how = Write { method: Method::Apply, recreate: false, validate: true };
-                let result = self.cluster.apply(&id, &object, how).await;
-                Event::Applied(id, result)
-            }
-            Action::Delete { id, uid, propagation } => {
-                let result = self.cluster.delete(&id, uid.as_deref(), propagation).await;
-                Event::Deleted(id, result)
-            }
-            Action::Get(id) => get(&self.cluster, id, self.version.as_deref()).await,
-            Action::Watch(_) | Action::SaveInventory(_) | Action::ReportChanged => Event::Tick,
-        }
-    }
-}
-
-/// The answer to an action that failed.
-fn answer(action: &Action, failure: Failure) -> Event {
-    match action {
-        Action::Apply { id, .. } | Action::CreateNamespace { id, .. } => {
-            Event::Applied(id.clone(), Err(failure))
-        }
-        Action::Delete { id, .. } => Event::Deleted(id.clone(), Err(failure)),
-        Action::Get(id) => Event::Unread(id.clone(), failure),
-        Action::Watch(_) | Action::SaveInventory(_) | Action::ReportChanged => Event::Tick,
     }
 }

@@ -1,76 +1,62 @@
 //! How applications stand: what becomes an event, what the hub is told, and the talk with the hub.
 
-use super::{Engine, app::Gone, orders::Wish, outbox::Next};
-use crate::{journal::What, link::News};
-use jiff::Timestamp;
+use super::{Engine, Note, Work, app::Gone, orders::Wish, outbox::Next, wire};
+use crate::journal::What;
+use jiff::{SignedDuration, Timestamp};
 use proto::v1::{self, agent_message, hub_message::Message};
-use shared_model::{AppKey, Mode, Observation, ReleaseSpec, SyncPhase};
+use shared_model::{AppKey, Mode, Observation, SyncPhase};
 use shared_sync::{Event, Report};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-use tokio::sync::mpsc;
 
 /// A removal that was reported counts as known to the hub when the session lasts so long after it.
-const KNOWN_AFTER: Duration = Duration::from_secs(30);
+const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// Objects in one message, worst first within each application: keeps it well below what the hub takes.
 const MOST_RESOURCES: usize = 10_000;
 
 impl Engine {
-    pub(super) fn news(&mut self, news: News, now: Timestamp) {
-        match news {
-            News::Up { outbound, bundles } => {
-                self.outbox.up(outbound);
-                self.bundles = Some(bundles);
-                self.pauses.mode_told = false;
-            }
-            News::Down => {
-                if self.outbox.is_up() {
-                    tracing::info!("the link to the hub is down");
-                }
-                self.outbox.down();
-                self.bundles = None;
-                for gone in self.apps.values_mut().filter_map(|app| app.gone.as_mut()) {
-                    gone.said = None;
-                }
-            }
-            News::Said(message) => self.hear(message, now),
-        }
-        self.status.changed = true;
+    /// A connection is up.
+    pub(super) fn up(&mut self) {
+        self.outbox.up();
+        self.pauses.mode_told = false;
+        self.told.change();
     }
 
-    fn hear(&mut self, message: Message, now: Timestamp) {
+    /// The connection is gone.
+    pub(super) fn down(&mut self) {
+        if self.outbox.is_up() {
+            tracing::info!("the link to the hub is down");
+        }
+        self.outbox.down();
+        for gone in self.apps.values_mut().filter_map(|app| app.gone.as_mut()) {
+            gone.said = None;
+        }
+        self.told.change();
+    }
+
+    pub(super) fn hear(&mut self, message: Message, now: Timestamp) {
         match message {
             Message::Welcome(welcome) => {
                 tracing::info!(hub_version = welcome.hub_version, "the link to the hub is up");
                 self.outbox.welcome = true;
-                let at = Instant::now();
+                self.told.change();
                 let told = |app: &super::app::App| app.gone.is_some_and(|gone| gone.told);
                 for application in self.apps.iter().filter(|(_, app)| !told(app)).map(|(name, _)| name) {
-                    self.outbox.report(application, true, at);
+                    self.outbox.report(application, true, now);
                 }
                 self.retry_wishes(now);
             }
-            Message::Assign(assign) => match read_assign(assign) {
+            Message::Assign(assign) => match wire::read_assign(assign) {
                 Ok((application, wish)) => self.order(&application, wish, now),
                 Err(problem) => {
                     tracing::error!(problem, "an assignment of the hub cannot be read and is left out")
                 }
             },
-            Message::Remove(remove) => {
-                let position = proto::position_from_wire(remove.position);
-                match proto::application_from_wire(remove.application, "Remove") {
-                    Ok(application) => {
-                        let wish = Wish::Remove { position, cascade: remove.cascade };
-                        self.order(&application, wish, now);
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "a removal of the hub cannot be read and is left out")
-                    }
+            Message::Remove(remove) => match wire::read_remove(remove) {
+                Ok((application, wish)) => self.order(&application, wish, now),
+                Err(problem) => {
+                    tracing::error!(problem, "a removal of the hub cannot be read and is left out")
                 }
-            }
+            },
             Message::Pause(pause) => self.pause(pause, now),
             Message::Mode(mode) => {
                 self.pauses.mode_told = true;
@@ -90,8 +76,13 @@ impl Engine {
     }
 
     fn command(&mut self, command: v1::Command, now: Timestamp) {
+        use v1::command::Command as What;
         let error = match (proto::application_from_wire(command.application, "Command"), command.command) {
-            (Ok(application), Some(v1::command::Command::Sync(_))) => {
+            (Ok(application), Some(What::Describe(_))) => {
+                self.describe(command.id, &application);
+                return;
+            }
+            (Ok(application), Some(What::Sync(_))) => {
                 let runs = self.apps.get(&application).is_some_and(|app| app.machine.is_some());
                 if runs {
                     tracing::info!(%application, "a person asked for a sync");
@@ -101,7 +92,7 @@ impl Engine {
                     format!("{application} does not run here")
                 }
             }
-            (Ok(_), Some(v1::command::Command::Describe(_) | v1::command::Command::Give(_)) | None) => {
+            (Ok(_), Some(v1::command::Command::Give(_)) | None) => {
                 "this agent does not know the command; it is older than the hub".to_owned()
             }
             (Err(error), _) => error.to_string(),
@@ -109,33 +100,56 @@ impl Engine {
         self.outbox.result(v1::CommandResult { id: command.id, error });
     }
 
-    /// Says the next thing to the hub.
-    pub(super) fn say(&mut self, permit: Option<mpsc::OwnedPermit<v1::AgentMessage>>) {
-        let Some(permit) = permit else {
-            // The session ended; the link says so next.
-            self.outbox.down();
-            return;
+    /// Tells what is held of an application, whole.
+    fn describe(&mut self, id: String, application: &AppKey) {
+        let app = self.apps.get(application);
+        let spec = match app.and_then(|app| app.current.as_ref()) {
+            Some(Wish::Run { spec, .. }) => serde_json::to_vec(spec).expect("a release has only string keys"),
+            Some(Wish::Remove { .. }) | None => Vec::new(),
         };
-        let (at, now) = (Instant::now(), shared_runtime::now());
-        let Some(next) = self.outbox.take(at) else { return };
-        let message = match next {
+        self.outbox.holding(v1::Holding {
+            id,
+            application: Some(proto::application_to_wire(application)),
+            position: app.map(|app| proto::position_to_wire(app.held)),
+            spec: spec.into(),
+        });
+    }
+
+    /// What the hub is to be told next; `None` when there is nothing now, or nobody listens.
+    pub fn poll_message(&mut self, now: Timestamp) -> Option<v1::AgentMessage> {
+        let message = match self.outbox.take(now)? {
             Next::Hello => agent_message::Message::Hello(self.hello(now)),
             Next::Pause => agent_message::Message::Pause(self.pauses.state(now)),
+            Next::Facts => agent_message::Message::Facts(self.facts()),
             Next::Result(result) => agent_message::Message::Result(result),
+            Next::Holding(holding) => agent_message::Message::Holding(holding),
             Next::Events(events) => agent_message::Message::Events(events),
             Next::Reports(applications) => {
                 let most = MOST_RESOURCES / applications.len().max(1);
-                let reports = applications.iter().filter_map(|name| self.observation(name, at, now));
+                let reports = applications.iter().filter_map(|name| self.observation(name, now));
                 let mut observations: Vec<v1::Observation> = reports.collect();
                 observations.iter_mut().for_each(|observation| observation.resources.truncate(most));
                 agent_message::Message::Observations(v1::Observations { observations })
             }
         };
-        permit.send(v1::AgentMessage { message: Some(message) });
+        Some(v1::AgentMessage { message: Some(message) })
+    }
+
+    /// Whether there is something to tell the hub now.
+    pub fn has_message(&self, now: Timestamp) -> bool {
+        self.outbox.due(now).is_some_and(|due| due <= now)
+    }
+
+    fn facts(&self) -> v1::Facts {
+        let facts = &self.known.facts;
+        v1::Facts {
+            kubernetes_version: facts.version.clone(),
+            platform: facts.platform.clone(),
+            nodes: facts.nodes,
+        }
     }
 
     fn hello(&self, now: Timestamp) -> v1::Hello {
-        let facts = &self.deps.facts;
         let held = self.apps.iter().filter(|(_, app)| app.current.is_some() || app.gone.is_some());
         let held = held.map(|(application, app)| v1::Held {
             application: Some(proto::application_to_wire(application)),
@@ -143,30 +157,27 @@ impl Engine {
             release: app.release().map(|release| release.to_string()).unwrap_or_default(),
         });
         v1::Hello {
-            cluster_uid: facts.uid.clone(),
+            cluster_uid: self.known.facts.uid.clone(),
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            instance: self.instance.clone(),
+            instance: self.known.instance.clone(),
             held: held.collect(),
-            facts: Some(v1::Facts {
-                kubernetes_version: facts.version.clone(),
-                platform: facts.platform.clone(),
-                nodes: facts.nodes,
-            }),
+            facts: Some(self.facts()),
             pause: Some(self.pauses.state(now)),
             clock_ms: now.as_millisecond(),
+            // The link's to say.
             authorities: Vec::new(),
         }
     }
 
-    fn observation(&mut self, application: &AppKey, at: Instant, now: Timestamp) -> Option<v1::Observation> {
+    fn observation(&mut self, application: &AppKey, now: Timestamp) -> Option<v1::Observation> {
         let app = self.apps.get_mut(application)?;
-        let report = app.report(application)?;
+        let (report, pin) = app.report(application)?;
         if let Some(gone) = app.gone.as_mut().filter(|_| report.removed) {
-            gone.said.get_or_insert(at);
+            gone.said.get_or_insert(now);
         }
         let observation = Observation {
             application: report.application,
-            cluster: self.deps.name.clone(),
+            cluster: self.known.name.clone(),
             position: report.position,
             release: report.release,
             phase: report.phase,
@@ -177,7 +188,7 @@ impl Engine {
             resources: report.resources,
             healed: report.healed,
             removed: report.removed,
-            pin: None,
+            pin,
             unsupported: report.unsupported,
             received_at: now,
             healthy_since: None,
@@ -188,12 +199,12 @@ impl Engine {
     /// An application's report may be new: what changed becomes events, and the hub is told.
     pub(super) fn look_at_report(&mut self, application: &AppKey, now: Timestamp) {
         let Some(app) = self.apps.get_mut(application) else { return };
-        let Some(report) = app.report(application) else { return };
+        let Some((report, pin)) = app.report(application) else { return };
         let before = app.last.replace(report.clone());
         if before.as_ref() == Some(&report) {
             return;
         }
-        self.status.changed = true;
+        self.told.change();
         let urgent = before.as_ref().is_none_or(|before| {
             before.position != report.position
                 || before.phase != report.phase
@@ -201,19 +212,17 @@ impl Engine {
                 || before.sync != report.sync
                 || before.removed != report.removed
         });
-        self.outbox.report(application, urgent, Instant::now());
+        self.outbox.report(application, urgent, now);
         for (reason, message) in happened(before.as_ref(), &report) {
             self.outbox.event(application, reason, message, now);
         }
-        if report.phase == SyncPhase::Succeeded
-            && report.release.is_some()
-            && app.synced != Some(report.position)
-        {
-            app.synced = Some(report.position);
-            self.note(application, "the sync's success", {
-                let (application, position) = (application.clone(), report.position);
-                move |journal| journal.save_synced(&application, position)
-            });
+        // Under a pin it is the pinned release that was synced.
+        let synced =
+            app.follows.as_ref().filter(|_| pin.is_some()).map_or(report.position, |pin| pin.position);
+        let succeeded = report.phase == SyncPhase::Succeeded && report.release.is_some();
+        if succeeded && app.synced != Some(synced) {
+            app.synced = Some(synced);
+            self.note(application, Note::Synced(synced));
         }
         if report.removed {
             self.removed(application);
@@ -225,26 +234,34 @@ impl Engine {
         let Some(app) = self.apps.get_mut(application).filter(|app| app.gone.is_none()) else { return };
         app.gone = Some(Gone::default());
         app.machine = None;
-        app.current = None;
-        app.inventory = Some(Vec::new());
+        // What stays in the cluster is known when the application comes back.
+        if matches!(app.current.take(), Some(Wish::Remove { cascade: true, .. })) {
+            app.inventory = Some(Vec::new());
+        }
         self.note_gone(application, false);
     }
 
-    fn note_gone(&self, application: &AppKey, told: bool) {
+    fn note_gone(&mut self, application: &AppKey, told: bool) {
         let Some(app) = self.apps.get(application) else { return };
-        let (of, position) = (application.clone(), app.held);
-        self.note(application, "the removal", move |journal| {
-            let what = What::Remove { cascade: false, done: true, told };
-            journal.save_order(&of, position, what, None)
-        });
+        let note = Note::Removal(app.held, What::Remove { cascade: false, done: true, told });
+        self.note(application, note);
+    }
+
+    /// When the hub surely knows of a removal.
+    pub(super) fn removal_known_at(&self) -> Option<Timestamp> {
+        let untold = self.apps.values().filter_map(|app| app.gone.filter(|gone| !gone.told)?.said);
+        untold.min().and_then(|said| said.checked_add(KNOWN_AFTER).ok())
     }
 
     /// Removals that the hub surely knows of are not told again.
-    pub(super) fn tell_removals_done(&mut self) {
+    pub(super) fn tell_removals_done(&mut self, now: Timestamp) {
+        if self.removal_known_at().is_none_or(|due| due > now) {
+            return;
+        }
         let mut known = Vec::new();
         for (application, app) in &mut self.apps {
             let Some(gone) = app.gone.as_mut().filter(|gone| !gone.told) else { continue };
-            if gone.said.is_some_and(|said| said.elapsed() >= KNOWN_AFTER) {
+            if gone.said.is_some_and(|said| now.duration_since(said) >= KNOWN_AFTER) {
                 gone.told = true;
                 known.push(application.clone());
             }
@@ -254,53 +271,10 @@ impl Engine {
         }
     }
 
-    /// Keeps something that can be derived again, behind the loop's back.
-    fn note(
-        &self,
-        application: &AppKey,
-        what: &'static str,
-        write: impl FnOnce(&crate::journal::Journal) -> Result<(), crate::journal::Error> + Send + 'static,
-    ) {
-        let (journal, application) = (Arc::clone(&self.deps.journal), application.clone());
-        self.deps.tasks.spawn("journal", async move {
-            match tokio::task::spawn_blocking(move || write(&journal)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%application, %error, "{what} could not be noted; after a restart it is done again"),
-                Err(_) => tracing::error!(%application, "noting {what} failed inside the agent"),
-            }
-        });
+    /// Keeps something that can be derived again.
+    fn note(&mut self, application: &AppKey, note: Note) {
+        self.work.push_back(Work::Note { application: application.clone(), note });
     }
-
-    /// Machines that failed are made again after a while.
-    pub(super) fn mend(&mut self, now: Timestamp) {
-        let panicked: Vec<AppKey> = self
-            .apps
-            .iter_mut()
-            .filter_map(|(application, app)| std::mem::take(&mut app.panicked).then(|| application.clone()))
-            .collect();
-        for application in panicked {
-            if let Some(app) = self.apps.get_mut(&application) {
-                let wait = jiff::SignedDuration::from_secs(30);
-                app.retry = now.checked_add(wait).ok();
-            }
-            self.look_at_report(&application, now);
-            self.set_timer(&application);
-        }
-    }
-}
-
-fn read_assign(assign: v1::Assign) -> Result<(AppKey, Wish), String> {
-    let application =
-        proto::application_from_wire(assign.application, "Assign").map_err(|error| error.to_string())?;
-    let spec: ReleaseSpec = serde_json::from_slice(&assign.spec)
-        .map_err(|error| format!("the release of {application}: {error}"))?;
-    if spec.id().to_string() != assign.release || spec.application != application {
-        return Err(format!(
-            "the release of {application} is not the one that it is called; hub and agent may be of versions that do not fit"
-        ));
-    }
-    let position = proto::position_from_wire(assign.position);
-    Ok((application, Wish::Run { position, spec: Box::new(spec) }))
 }
 
 /// What happened between two reports, for people to read later.

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::cluster::{Watched, WatchedKind};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared_manifest::ObjectId;
 use shared_model::AppKey;
 use shared_sync::Event;
@@ -13,15 +13,17 @@ use std::{
 
 /// Objects that no watch shows are read so many each [`POLL_EVERY`].
 const POLLED: usize = 50;
-/// In rounds of housekeeping.
-const POLL_EVERY: u32 = 30;
+const POLL_EVERY: SignedDuration = SignedDuration::from_secs(30);
 
 /// The objects that machines asked to be told of.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
     objects: BTreeMap<ObjectId, Route>,
     of: BTreeMap<AppKey, BTreeSet<ObjectId>>,
-    round: u32,
+    /// When objects that no watch shows are read next; `None` when all are shown.
+    poll: Option<Timestamp>,
+    /// Some may have begun or ceased to be shown.
+    dirty: bool,
     /// Where polling goes on.
     polled: Option<ObjectId>,
 }
@@ -44,6 +46,7 @@ impl Routes {
         ids: BTreeSet<ObjectId>,
         versions: &BTreeMap<(String, String), String>,
     ) {
+        self.dirty = true;
         for id in self.of.remove(application).into_iter().flatten().filter(|id| !ids.contains(id)) {
             if let Some(route) = self.objects.get_mut(&id) {
                 route.holders.remove(application);
@@ -82,6 +85,7 @@ impl Routes {
         if let Some(route) = self.objects.get_mut(id) {
             route.there = there;
             route.shown &= there;
+            self.dirty |= !route.shown;
         }
     }
 
@@ -124,6 +128,7 @@ impl Routes {
             if let Some(route) = self.objects.get_mut(&id) {
                 route.shown = shown;
                 route.there |= shown;
+                self.dirty |= !shown;
             }
         }
     }
@@ -141,12 +146,22 @@ impl Routes {
             .collect()
     }
 
+    /// When objects that no watch shows are to be read.
+    pub(super) const fn poll_due(&self) -> Option<Timestamp> {
+        self.poll
+    }
+
     /// The next objects that no watch shows; none most of the time.
-    fn unwatched(&mut self) -> Vec<ObjectId> {
-        self.round += 1;
-        if !self.round.is_multiple_of(POLL_EVERY) {
+    fn unwatched(&mut self, now: Timestamp) -> Vec<ObjectId> {
+        if std::mem::take(&mut self.dirty) && self.poll.is_none() {
+            let any = self.objects.values().any(|route| !route.shown);
+            self.poll = now.checked_add(POLL_EVERY).ok().filter(|_| any);
+        }
+        if self.poll.is_none_or(|due| due > now) {
             return Vec::new();
         }
+        self.poll = None;
+        self.dirty = true;
         let after = self.polled.take();
         let unshown = self.objects.iter().filter(|(_, route)| !route.shown).map(|(id, _)| id);
         let next: Vec<ObjectId> = unshown
@@ -181,8 +196,8 @@ impl Engine {
     }
 
     /// Objects without our label (not written by us yet, as in Observe mode) are read now and then.
-    pub(super) fn poll_unwatched(&mut self) {
-        for id in self.routes.unwatched() {
+    pub(super) fn poll_unwatched(&mut self, now: Timestamp) {
+        for id in self.routes.unwatched(now) {
             self.read(&id);
         }
     }

@@ -1,48 +1,63 @@
-//! The search for what carries our marks: once for each data folder, and after an inventory was lost.
+//! The search for what carries our marks: before anything is pruned of an application whose inventory the journal
+//! does not have, because it was lost or the application is new to it. At most one search for each process.
+//!
+//! Until it has ended the inventory need not be kept: what is written carries our marks, and is found by the next search.
 
-use super::{Done, Engine};
+use super::{Engine, Work};
 use jiff::Timestamp;
 use shared_manifest::{ObjectId, tracking};
 use shared_model::AppKey;
 use shared_sync::{Event, Failure};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// The search.
+#[derive(Debug, Default)]
+pub(super) enum Survey {
+    /// Nobody needed one.
+    #[default]
+    No,
+    Running,
+    /// What was found of applications that are not here, by owner.
+    Found(BTreeMap<String, Vec<ObjectId>>),
+}
+
+fn owner(application: &AppKey) -> String {
+    tracking::owner_hash(&application.namespace, &application.name)
+}
+
 impl Engine {
-    /// Starts the search after a wait.
-    pub(super) fn search(&self, wait: Duration) {
-        let (cluster, done) = (self.deps.cluster.clone(), self.done.clone());
-        self.deps.tasks.spawn_until_stopped("survey", async move {
-            tokio::time::sleep(wait).await;
-            let _stopping = done.send(Done::Surveyed(cluster.survey().await));
-        });
+    /// The inventory of an application that the journal does not know; `None` until a search has ended.
+    pub(super) fn look_for(&mut self, application: &AppKey) -> Option<Vec<ObjectId>> {
+        match &mut self.survey {
+            Survey::Found(found) => Some(found.remove(&owner(application)).unwrap_or_default()),
+            Survey::Running => None,
+            Survey::No => {
+                self.survey = Survey::Running;
+                self.work.push_back(Work::Search { after: Duration::ZERO });
+                None
+            }
+        }
     }
 
+    /// A search has ended.
     pub(super) fn take_survey(
         &mut self,
         found: Result<BTreeMap<String, Vec<ObjectId>>, Failure>,
         now: Timestamp,
     ) {
-        let found = match found {
+        let mut found = match found {
             Ok(found) => found,
             Err(failure) => {
                 tracing::warn!(%failure, "objects with our marks could not be searched for; nothing is pruned before that");
-                self.search(AGAIN);
+                self.work.push_back(Work::Search { after: AGAIN });
                 return;
             }
         };
-        let (journal, kept) = (Arc::clone(&self.deps.journal), found.clone());
-        self.deps.tasks.spawn("journal", async move {
-            let saved = tokio::task::spawn_blocking(move || journal.save_survey(&kept)).await;
-            if let Ok(Err(error)) = saved {
-                tracing::warn!(%error, "the survey could not be kept; it is made again at the next start");
-            }
-        });
         let applications: Vec<AppKey> = self.apps.keys().cloned().collect();
         for application in applications {
-            let owner = tracking::owner_hash(&application.namespace, &application.name);
-            let ids = found.get(&owner).cloned().unwrap_or_default();
+            let ids = found.remove(&owner(&application)).unwrap_or_default();
             let Some(app) = self.apps.get_mut(&application) else { continue };
             let kept = app.inventory.get_or_insert_default();
             kept.extend(ids.iter().cloned());
@@ -50,6 +65,6 @@ impl Engine {
             kept.dedup();
             self.tell(&application, Event::InventoryLoaded(ids), now);
         }
-        self.survey = Some(found);
+        self.survey = Survey::Found(found);
     }
 }

@@ -1,22 +1,39 @@
-//! The status file.
+//! The status: written some time after something changed.
 
-use super::Engine;
+use super::{Engine, Work};
 use crate::status::{Application, Status};
-use jiff::Timestamp;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use jiff::{SignedDuration, Timestamp};
 
-/// Whether the status file is behind.
+/// The status is written at most so often.
+const CALM: SignedDuration = SignedDuration::from_secs(1);
+
+/// Whether the status that was written is behind.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    pub(super) changed: bool,
-    writing: Arc<AtomicBool>,
+    changed: bool,
+    writing: bool,
+    next: Option<Timestamp>,
+}
+
+impl Told {
+    pub(super) const fn change(&mut self) {
+        self.changed = true;
+    }
+
+    pub(super) fn written(&mut self, now: Timestamp) {
+        self.writing = false;
+        self.next = now.checked_add(CALM).ok();
+    }
+
+    /// When it is to be written.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        (self.changed && !self.writing).then(|| self.next.unwrap_or(Timestamp::MIN))
+    }
 }
 
 impl Engine {
-    fn status(&self, now: Timestamp) -> Vec<u8> {
+    /// How the cluster's applications stand.
+    pub fn status(&self, now: Timestamp) -> Status {
         let applications = self.apps.iter().filter_map(|(name, app)| {
             let report = app.last.as_ref().filter(|report| !report.removed)?;
             Some(Application {
@@ -30,41 +47,25 @@ impl Engine {
                 healed: report.healed,
             })
         });
-        let status = Status {
-            cluster: self.deps.name.to_string(),
-            hub: self.deps.hub.clone(),
+        Status {
+            cluster: self.known.name.to_string(),
+            hub: self.standing.hub.clone(),
             connected: self.outbox.welcome,
+            clock_skew_ms: self.standing.clock_skew_ms,
+            certificate_until: self.standing.certificate_until,
+            problems: self.standing.refusals.values().chain(&self.standing.remedy).cloned().collect(),
             at: now,
             pauses: self.pauses.reasons(now),
             applications: applications.collect(),
-        };
-        serde_json::to_vec(&status).expect("a status has only string keys")
-    }
-
-    /// Writes the status file, if something changed, without waiting for it.
-    pub(super) fn write_status_behind(&mut self, now: Timestamp) {
-        if !self.status.changed || self.status.writing.swap(true, Ordering::SeqCst) {
-            return;
         }
-        self.status.changed = false;
-        let (journal, status, writing) =
-            (Arc::clone(&self.deps.journal), self.status(now), Arc::clone(&self.status.writing));
-        self.deps.tasks.spawn("status", async move {
-            let written = tokio::task::spawn_blocking(move || journal.write_status(&status)).await;
-            if let Ok(Err(error)) = written {
-                tracing::warn!(%error, "the status file could not be written");
-            }
-            writing.store(false, Ordering::SeqCst);
-        });
     }
 
-    /// Writes the status file for the last time.
-    pub(super) async fn write_status(&mut self, now: Timestamp) {
-        self.outbox.down();
-        let (journal, status) = (Arc::clone(&self.deps.journal), self.status(now));
-        let written = tokio::task::spawn_blocking(move || journal.write_status(&status)).await;
-        if let Ok(Err(error)) = written {
-            tracing::warn!(%error, "the status file could not be written");
+    /// Has the status written, if something changed.
+    pub(super) fn write_status(&mut self, now: Timestamp) {
+        if self.told.due().is_some_and(|due| due <= now) {
+            self.told.changed = false;
+            self.told.writing = true;
+            self.work.push_back(Work::WriteStatus(Box::new(self.status(now))));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Bundles as they came over the wire, compressed; the last few of each application.
+//! Bundles as they came over the wire, compressed; those of the last few orders of each application.
 
-use super::{Error, Journal};
+use super::{Error, Journal, Records, apps::Index};
 use shared_manifest::Bundle;
-use shared_model::{AppKey, Digest, Position};
+use shared_model::Digest;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Read as _,
@@ -10,11 +10,21 @@ use std::{
 
 /// The most bytes that a bundle may have, uncompressed: a larger one is refused, so that no hub can fill an agent's memory.
 pub(crate) const MOST_BYTES: u64 = 64 * 1024 * 1024;
-/// How many bundles of an application are kept.
-const KEPT: usize = 3;
+/// The most bytes, compressed, that all bundles have together which only a rollback needs: so that a thousand
+/// applications cannot fill a cluster's etcd.
+pub(crate) const EARLIER_BYTES: u64 = 128 * 1024 * 1024;
 
-fn name(digest: &Digest) -> String {
+pub(super) fn name(digest: &Digest) -> String {
     format!("bundles/{}.zst", digest.hex())
+}
+
+impl Records {
+    /// A bundle, checked against its digest.
+    pub(super) fn bundle(&self, digest: &Digest) -> Result<Bundle, Error> {
+        let Some(compressed) = self.0.read(&name(digest))? else { return Err(Error::NoBundle(*digest)) };
+        Journal::unpack(&compressed, digest)
+            .map_err(|problem| self.damaged(&name(digest), &problem, "it is fetched again from the hub"))
+    }
 }
 
 impl Journal {
@@ -32,45 +42,69 @@ impl Journal {
         Bundle::from_bytes(&bytes).map_err(|error| error.to_string())
     }
 
-    /// Keeps a bundle that was checked; durable when this returns.
-    pub(super) fn save_bundle(&self, digest: &Digest, compressed: &[u8]) -> Result<(), Error> {
-        self.disk.write_plain(&name(digest), compressed)
-    }
-
     /// A bundle, checked against its digest. A damaged one is removed, so that it is fetched again.
     pub(crate) fn bundle(&self, digest: &Digest) -> Result<Bundle, Error> {
-        let Some(compressed) = self.disk.read_plain(&name(digest))? else {
-            return Err(Error::NoBundle(*digest));
-        };
-        Self::unpack(&compressed, digest).map_err(|problem| {
-            let path = self.disk.path(&name(digest));
-            if let Err(error) = self.disk.remove(&name(digest)) {
+        let read = self.records.bundle(digest);
+        if matches!(read, Err(Error::Damaged { .. })) {
+            let mut index = self.index.lock();
+            if let Some(index) = index.as_mut() {
+                index.bundles.remove(&name(digest));
+            }
+            if let Err(error) = self.records.0.remove(&name(digest)) {
                 tracing::warn!(%error, "a damaged bundle cannot be removed");
             }
-            Error::Damaged { path, problem, remedy: "it is fetched again from the hub" }
-        })
+        }
+        read
     }
 
-    /// Lets go of bundles that none of `named` names.
-    pub(super) fn forget_bundles(
-        &self,
-        named: &BTreeMap<AppKey, (Position, Vec<Digest>)>,
-    ) -> Result<(), Error> {
-        let kept: BTreeSet<String> = named.values().flat_map(|(_, digests)| digests).map(name).collect();
-        for file in self.disk.names("bundles")? {
-            let file = format!("bundles/{file}");
-            if !kept.contains(&file) {
-                self.disk.remove(&file)?;
-            }
+    /// Lets go of bundles that no order names, and of the oldest ones beyond the budget.
+    pub(super) fn forget_bundles(&self, index: &mut Index) -> Result<(), Error> {
+        let mut kept = index.kept(&BTreeSet::new(), EARLIER_BYTES);
+        if kept.len() < index.named.values().flat_map(|(_, digests)| digests).collect::<BTreeSet<_>>().len() {
+            let pins = self.records.pins()?;
+            let pinned = self.pinned(&pins)?;
+            kept = index.kept(&pinned, EARLIER_BYTES);
+        }
+        let kept: BTreeSet<String> = kept.iter().map(name).collect();
+        let gone: Vec<String> = index.bundles.keys().filter(|name| !kept.contains(*name)).cloned().collect();
+        for name in gone {
+            self.records.0.remove(&name)?;
+            index.bundles.remove(&name);
         }
         Ok(())
     }
+
+    /// The bundles of the orders that applications are pinned to.
+    fn pinned(&self, pins: &BTreeMap<shared_model::AppKey, super::Pin>) -> Result<BTreeSet<Digest>, Error> {
+        let (apps, _) = if pins.is_empty() { Default::default() } else { self.records.apps()? };
+        let digests = apps.iter().filter_map(|app| {
+            let pin = pins.get(&app.order.application)?;
+            app.order.ran().find(|(position, _)| *position == pin.position).map(|(_, spec)| spec.bundle)
+        });
+        Ok(digests.collect())
+    }
 }
 
-/// The bundles of an application after an order that names `digest`, newest first.
-pub(super) fn with_newest(before: &[Digest], digest: Digest) -> Vec<Digest> {
-    let mut history = vec![digest];
-    history.extend(before.iter().filter(|known| **known != digest).copied());
-    history.truncate(KEPT);
-    history
+impl Index {
+    /// The bundles to keep: of the present orders, the pinned ones, and of earlier orders as many as the budget
+    /// allows: first the last order but one of each application, and so on.
+    pub(super) fn kept(&self, pinned: &BTreeSet<Digest>, budget: u64) -> BTreeSet<Digest> {
+        let present = self.named.values().filter_map(|(_, digests)| digests.first());
+        let mut kept: BTreeSet<Digest> = present.chain(pinned).copied().collect();
+        let depth = self.named.values().map(|(_, digests)| digests.len()).max().unwrap_or(0);
+        let mut left = budget;
+        for depth in 1..depth {
+            for digest in self.named.values().filter_map(|(_, digests)| digests.get(depth)) {
+                if kept.contains(digest) {
+                    continue;
+                }
+                // One that is not here takes no room.
+                let bytes = self.bundles.get(&name(digest)).copied().unwrap_or(0);
+                let Some(rest) = left.checked_sub(bytes) else { continue };
+                left = rest;
+                kept.insert(*digest);
+            }
+        }
+        kept
+    }
 }

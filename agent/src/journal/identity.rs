@@ -43,17 +43,11 @@ const REMEDY: &str = "join again with `flotilla cluster token --name NAME --reen
 impl Journal {
     /// The identity; `None` before the first enrolment.
     pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
-        let Some(bytes) = self.disk.read("identity", REMEDY)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Damaged {
-            path: self.disk.path("identity"),
-            problem: format!("line {} column {}", error.line(), error.column()),
-            remedy: REMEDY,
-        })
+        self.records.get("identity", REMEDY)
     }
 
     /// Keeps an identity.
     pub(crate) fn save_identity(&self, identity: &Identity) -> Result<(), Error> {
-        let bytes = serde_json::to_vec(identity).expect("an identity has only string keys");
-        self.disk.write("identity", &bytes)
+        self.records.put("identity", identity)
     }
 }

@@ -1,27 +1,32 @@
-//! Crashes at every step, damage, the lock.
+//! One way of working, whatever the place.
+
+pub(super) mod crash;
+mod kill;
+mod rollback;
 
 use super::*;
 use apps::What;
 use shared_manifest::{Bundle, Manifest};
-use shared_model::{Position, ReleaseSpec, SyncPolicy};
+use shared_model::{AppKey, Position, ReleaseSpec, SyncPolicy};
+use std::path::Path;
 
-fn app() -> AppKey {
+pub(super) fn app() -> AppKey {
     AppKey::new("argocd", "orders")
 }
 
-fn position(generation: u64) -> Position {
+pub(super) fn position(generation: u64) -> Position {
     Position { incarnation: 1, generation }
 }
 
 /// A release with one object, and its bundle's compressed form.
-fn release(value: &str) -> (ReleaseSpec, Vec<u8>) {
+pub(super) fn release(app: &AppKey, value: &str) -> (ReleaseSpec, Vec<u8>) {
     let object = serde_json::json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"key": value},
     });
     let (bundle, _) = Bundle::new(vec![Manifest::new(object).unwrap()]);
     let bytes = bundle.to_bytes();
     let spec = ReleaseSpec {
-        application: app(),
+        application: app.clone(),
         bundle: Digest::of(&bytes),
         bundle_bytes: bytes.len() as u64,
         namespace: "shop".into(),
@@ -30,114 +35,141 @@ fn release(value: &str) -> (ReleaseSpec, Vec<u8>) {
         ignore_differences: Vec::new(),
         self_heal: true,
         prune: true,
-        revisions: Vec::new(),
+        revisions: vec![format!("{:0>40}", hex::encode(value)).parse().unwrap()],
     };
     (spec, zstd::encode_all(&bytes[..], 3).unwrap())
 }
 
-fn run(journal: &Journal, generation: u64, value: &str) -> Result<(), Error> {
-    let (spec, compressed) = release(value);
+pub(super) fn run(journal: &Journal, generation: u64, value: &str) -> Result<(), Error> {
+    let (spec, compressed) = release(&app(), value);
     journal.save_order(&app(), position(generation), What::Run(Box::new(spec)), Some(&compressed))
 }
 
-/// The position and the bundle's value, as a restart finds them.
-fn found(folder: &Path) -> Option<(u64, String)> {
-    let journal = Journal::open(folder).unwrap();
-    let (mut apps, damaged) = journal.apps().unwrap();
-    assert!(damaged.is_empty(), "{damaged:?}");
-    let app = apps.pop()?;
-    let What::Run(spec) = app.order.what else { panic!("not a run") };
-    let bundle = journal.bundle(&spec.bundle).unwrap();
-    let value = bundle.objects()[0].value()["data"]["key"].as_str().unwrap().to_owned();
-    Some((app.order.position.generation, value))
+fn digest(value: &str) -> Digest {
+    release(&app(), value).0.bundle
 }
 
-#[test]
-fn a_crash_at_any_step_leaves_the_old_order_or_the_new_one_with_its_bundle() {
-    let mut steps = 0;
+fn id(name: &str) -> ObjectId {
+    let [group, kind, namespace] = ["apps", "Deployment", "shop"].map(str::to_owned);
+    ObjectId { group, kind, namespace, name: name.to_owned() }
+}
+
+/// Opens a place that nobody holds. A process that another test is about to start may hold this one's lock until it
+/// has become that other program.
+pub(super) fn open(place: &Place) -> Journal {
+    let started = std::time::Instant::now();
     loop {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path()).unwrap();
-        run(&journal, 1, "old").unwrap();
-        *journal.disk.steps.lock() = Some(steps);
-        let done = run(&journal, 2, "new");
-        drop(journal);
-        let found = found(folder.path()).unwrap();
-        match done {
-            Ok(()) => {
-                assert_eq!(found, (2, "new".to_owned()));
-                break;
-            }
-            Err(_) => assert!(
-                found == (1, "old".to_owned()) || found == (2, "new".to_owned()),
-                "after {steps} steps: {found:?}"
-            ),
+        match Journal::open(place) {
+            Err(Error::Locked(_)) if started.elapsed().as_secs() < 30 => std::thread::yield_now(),
+            opened => return opened.unwrap(),
         }
-        steps += 1;
     }
-    assert!(steps > 6, "only {steps} steps were tried");
+}
+
+pub(super) fn folder(folder: &Path) -> Place {
+    folder.to_owned().into()
+}
+
+fn values(journal: &Journal) -> Vec<String> {
+    let (apps, damaged) = journal.apps().unwrap();
+    assert!(damaged.is_empty(), "{damaged:?}");
+    let ran = apps.iter().flat_map(|app| app.order.ran().map(|(position, spec)| (position, spec.clone())));
+    ran.map(|(position, spec)| {
+        let value = journal.bundle(&spec.bundle).map_or_else(
+            |error| error.to_string(),
+            |bundle| bundle.objects()[0].value()["data"]["key"].as_str().unwrap().to_owned(),
+        );
+        format!("{position} {value}")
+    })
+    .collect()
 }
 
 #[test]
 fn positions_only_grow_and_late_notes_are_left_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let journal = Journal::open(&Place::Memory(Memory::new())).unwrap();
     run(&journal, 2, "new").unwrap();
     let late = What::Remove { cascade: true, done: true, told: true };
     journal.save_order(&app(), position(1), late, None).unwrap();
-    drop(journal);
-    assert_eq!(found(folder.path()), Some((2, "new".to_owned())));
+    assert_eq!(values(&journal), ["1.2 new"]);
 }
 
 #[test]
-fn the_last_three_bundles_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
-    for generation in 1..=5 {
+fn the_last_five_orders_and_their_bundles_are_kept() {
+    let memory = Memory::new();
+    let journal = Journal::open(&Place::Memory(memory.clone())).unwrap();
+    for generation in 1..=7 {
+        run(&journal, generation, &generation.to_string()).unwrap();
+        // Noted again after a restart: nothing new ran.
         run(&journal, generation, &generation.to_string()).unwrap();
     }
-    let kept: Vec<bool> =
-        (1..=5).map(|n| journal.bundle(&release(&n.to_string()).0.bundle).is_ok()).collect();
-    assert_eq!(kept, [false, false, true, true, true]);
+    assert_eq!(values(&journal), ["1.7 7", "1.6 6", "1.5 5", "1.4 4", "1.3 3"]);
+    assert!(matches!(journal.bundle(&digest("2")), Err(Error::NoBundle(_))));
+    assert_eq!(memory.names().iter().filter(|name| name.starts_with("bundles/")).count(), KEPT);
+    // The same release under a new position pushes nothing out.
+    run(&journal, 8, "7").unwrap();
+    assert_eq!(values(&journal), ["1.8 7", "1.6 6", "1.5 5", "1.4 4", "1.3 3"]);
+    let removal = What::Remove { cascade: true, done: false, told: false };
+    journal.save_order(&app(), position(9), removal, None).unwrap();
+    assert_eq!(values(&journal), ["1.8 7", "1.6 6", "1.5 5", "1.4 4", "1.3 3"]);
     let done = What::Remove { cascade: true, done: true, told: false };
-    journal.save_order(&app(), position(6), done, None).unwrap();
-    assert!(matches!(journal.bundle(&release("5").0.bundle), Err(Error::NoBundle(_))));
+    journal.save_order(&app(), position(9), done, None).unwrap();
+    assert!(matches!(journal.bundle(&digest("7")), Err(Error::NoBundle(_))));
     let (apps, _) = journal.apps().unwrap();
-    assert_eq!(apps[0].order.position, position(6));
+    assert_eq!((apps[0].order.position, apps[0].order.ran().count()), (position(9), 0));
 }
 
 #[test]
-fn inventory_and_success_survive() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
-    run(&journal, 1, "x").unwrap();
-    let id = ObjectId {
-        group: "apps".into(),
-        kind: "Deployment".into(),
-        namespace: "shop".into(),
-        name: "web".into(),
+fn the_budget_keeps_present_bundles_and_the_newest_of_the_others() {
+    let digest = |n: u8| Digest::of(&[n]);
+    let name = |name: &str| AppKey::new("argocd", name);
+    let index = Index {
+        named: BTreeMap::from([
+            (name("a"), (position(3), vec![digest(1), digest(2), digest(3)])),
+            (name("b"), (position(3), vec![digest(4), digest(5), digest(1)])),
+        ]),
+        bundles: (1..=5).map(|n| (bundles::name(&digest(n)), 10)).collect(),
     };
-    journal.save_inventory(&app(), std::slice::from_ref(&id)).unwrap();
-    journal.save_synced(&app(), position(1)).unwrap();
-    let (apps, _) = journal.apps().unwrap();
-    assert_eq!(apps[0].inventory, Some(vec![id]));
-    assert_eq!(apps[0].synced, Some(position(1)));
+    let check = |pinned: &[u8], budget: u64, expect: &[u8]| {
+        let pinned = pinned.iter().map(|n| digest(*n)).collect();
+        let expect = expect.iter().map(|n| digest(*n)).collect();
+        assert_eq!(index.kept(&pinned, budget), expect);
+    };
+    check(&[], 0, &[1, 4]);
+    check(&[], 10, &[1, 4, 2]);
+    check(&[], 29, &[1, 4, 2, 5]);
+    check(&[], 30, &[1, 4, 2, 5, 3]);
+    check(&[3], 10, &[1, 4, 3, 2]);
 }
 
-/// Damages a file and says what the journal makes of it.
-fn damaged(name: &str) -> (Vec<App>, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+#[test]
+fn inventory_success_and_survey_survive() {
+    let memory = Memory::new();
+    let journal = Journal::open(&Place::Memory(memory.clone())).unwrap();
+    run(&journal, 1, "x").unwrap();
+    journal.save_inventory(&app(), &[id("web")]).unwrap();
+    journal.save_synced(&app(), position(1)).unwrap();
+    let survey = BTreeMap::from([("owner".to_owned(), vec![id("old")])]);
+    journal.save_survey(&survey).unwrap();
+    drop(journal);
+    let journal = Journal::open(&Place::Memory(memory.clone())).unwrap();
+    let (apps, _) = journal.apps().unwrap();
+    assert_eq!(apps[0].inventory, Some(vec![id("web")]));
+    assert_eq!(apps[0].synced, Some(position(1)));
+    assert_eq!(journal.survey(), Some(survey));
+    memory.damage("survey");
+    assert_eq!(journal.survey(), None);
+}
+
+/// Damages records and says what the journal makes of it.
+fn damaged(names: &str) -> (Vec<App>, String) {
+    let memory = Memory::new();
+    let journal = Journal::open(&Place::Memory(memory.clone())).unwrap();
     run(&journal, 1, "x").unwrap();
     journal.save_inventory(&app(), &[]).unwrap();
-    let of = std::fs::read_dir(folder.path().join("apps")).unwrap().next().unwrap().unwrap().path();
-    let file = of.join(name);
-    let mut bytes = std::fs::read(&file).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    std::fs::write(&file, bytes).unwrap();
+    let name = memory.names().into_iter().find(|name| name.ends_with(names)).unwrap();
+    assert_eq!(memory.damage(&name), 1);
     let (apps, errors) = journal.apps().unwrap();
-    let text = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    (apps, text.replace(&folder.path().display().to_string(), "FOLDER"))
+    (apps, errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 #[test]
@@ -152,16 +184,15 @@ fn damage_is_found_and_named() {
 
 #[test]
 fn a_damaged_bundle_is_told_once_and_then_missing() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
+    let memory = Memory::new();
+    let journal = Journal::open(&Place::Memory(memory.clone())).unwrap();
     run(&journal, 1, "x").unwrap();
-    let digest = release("x").0.bundle;
-    std::fs::write(folder.path().join(format!("bundles/{}.zst", digest.hex())), b"junk").unwrap();
-    assert!(matches!(journal.bundle(&digest), Err(Error::Damaged { .. })));
-    assert!(matches!(journal.bundle(&digest), Err(Error::NoBundle(_))));
-    let (_, compressed) = release("x");
-    journal.restore_bundle(&digest, &compressed).unwrap();
-    assert!(journal.bundle(&digest).is_ok());
+    assert_eq!(memory.damage("bundles/"), 1);
+    assert!(matches!(journal.bundle(&digest("x")), Err(Error::Damaged { .. })));
+    assert!(matches!(journal.bundle(&digest("x")), Err(Error::NoBundle(_))));
+    let (_, compressed) = release(&app(), "x");
+    journal.restore_bundle(&digest("x"), &compressed).unwrap();
+    assert!(journal.bundle(&digest("x")).is_ok());
 }
 
 #[test]
@@ -173,47 +204,42 @@ fn a_bundle_that_unpacks_without_end_is_refused() {
 }
 
 #[test]
-fn a_pause_that_cannot_be_read_holds() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
-    assert_eq!(journal.local_pause(), None);
-    let pause = LocalPause { reason: "INC-7".into(), by: "ada".into(), until: None };
-    set_local_pause(folder.path(), Some(&pause)).unwrap();
-    assert_eq!(journal.local_pause(), Some(pause));
-    std::fs::write(folder.path().join("local-pause"), b"junk").unwrap();
-    assert!(journal.local_pause().unwrap().reason.contains("is damaged"));
-    set_local_pause(folder.path(), None).unwrap();
-    assert_eq!(journal.local_pause(), None);
-}
-
-#[test]
 fn one_agent_at_a_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let first = Journal::open(folder.path()).unwrap();
-    let second = Journal::open(folder.path()).unwrap_err().to_string();
-    assert!(second.starts_with("another agent runs with the data folder"), "{second}");
-    drop(first);
-    Journal::open(folder.path()).unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    for (place, name) in
+        [(folder(temporary.path()), "the data folder"), (Place::Memory(Memory::new()), "this memory")]
+    {
+        let first = Journal::open(&place).unwrap();
+        let second = Journal::open(&place).unwrap_err().to_string();
+        assert!(second.starts_with(&format!("another agent runs with {name}")), "{second}");
+        drop(first);
+        open(&place);
+    }
 }
 
-#[test]
-fn the_key_is_for_the_owner_alone() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap();
-    let identity = Identity {
+pub(super) fn identity() -> Identity {
+    Identity {
         cluster: "eu-1".into(),
         cluster_uid: "u".into(),
         token_id: "t".into(),
         key: "SECRET".into(),
         certificates: Vec::new(),
         authorities: Vec::new(),
-    };
-    journal.save_identity(&identity).unwrap();
-    assert_eq!(journal.identity().unwrap(), Some(identity.clone()));
-    assert_eq!(
-        std::fs::metadata(folder.path().join("identity")).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
-    assert!(!format!("{identity:?}").contains("SECRET"));
+    }
+}
+
+#[test]
+fn the_key_is_for_the_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let temporary = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&folder(temporary.path())).unwrap();
+    journal.save_identity(&identity()).unwrap();
+    assert_eq!(journal.identity().unwrap(), Some(identity()));
+    let file = temporary.path().join("identity");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!format!("{:?}", identity()).contains("SECRET"));
+    // Nor does an error show what it read.
+    std::fs::write(&file, sealed(br#"{"key": "SECRET", "cluster": 7}"#)).unwrap();
+    let error = journal.identity().unwrap_err().to_string();
+    assert!(error.contains("is damaged (line 1 column ") && !error.contains("SECRET"), "{error}");
 }

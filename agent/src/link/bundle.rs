@@ -13,7 +13,7 @@ const CHUNK_WITHIN: Duration = Duration::from_secs(60);
 
 /// Why a bundle is not here.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
+pub enum FetchError {
     /// The hub says no; trying again does not help.
     #[error("the hub does not give the bundle: {0}")]
     Refused(String),

@@ -1,12 +1,16 @@
-//! One connection: TCP, TLS, HTTP/2.
+//! One connection: TCP or a proxy's tunnel, TLS, HTTP/2.
 
-use super::{Error, trust::Verdict};
+use super::{
+    Config, Error,
+    proxy::{self, Proxies},
+    roots,
+    trust::{Proof, Trust, Verdict},
+};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use rustls::{CertificateError, ClientConfig};
-use rustls_pki_types::ServerName;
-use std::{io, sync::Arc, time::Duration};
-use tokio::net::TcpStream;
+use rustls_pki_types::{CertificateDer, ServerName};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint};
 
@@ -14,54 +18,117 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(30);
 const KEEPALIVE_WITHIN: Duration = Duration::from_secs(20);
 
-/// Connects to a hub. The channel is this one connection: when it breaks, calls on it fail.
-pub(super) async fn dial(hub: &str, config: ClientConfig, verdict: &Verdict) -> Result<Channel, Error> {
-    let unreachable = |problem: String| Error::Unreachable { hub: hub.to_owned(), problem };
-    let connected = tokio::time::timeout(CONNECT_WITHIN, connect(hub, config, verdict)).await;
-    let stream =
-        connected.map_err(|_| unreachable(format!("no answer within {} s", CONNECT_WITHIN.as_secs())))??;
-    let endpoint = Endpoint::from_shared(format!("http://{hub}"))
-        .map_err(|_| Error::Address(hub.to_owned()))?
-        .http2_keep_alive_interval(KEEPALIVE)
-        .keep_alive_timeout(KEEPALIVE_WITHIN)
-        .keep_alive_while_idle(true);
-    let stream = Arc::new(Mutex::new(Some(TokioIo::new(stream))));
-    let once = tower::service_fn(move |_uri| {
-        let stream = stream.lock().take();
-        async move { stream.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset)) }
-    });
-    endpoint.connect_with_connector(once).await.map_err(|error| unreachable(chain(&error)))
+/// How hubs are reached.
+#[derive(Debug)]
+pub(crate) struct Dialer {
+    proxies: Proxies,
+    /// The file of `--hub-ca`, and what it said when it could be read last.
+    extra: Option<(PathBuf, Mutex<Vec<CertificateDer<'static>>>)>,
 }
 
-async fn connect(hub: &str, config: ClientConfig, verdict: &Verdict) -> Result<TlsStream<TcpStream>, Error> {
-    let address = || Error::Address(hub.to_owned());
-    let (host, port) = hub.rsplit_once(':').ok_or_else(address)?;
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let port: u16 = port.parse().map_err(|_| address())?;
-    let name = ServerName::try_from(host.clone()).map_err(|_| address())?;
-    let failed = |error: io::Error| Error::Unreachable { hub: hub.to_owned(), problem: error.to_string() };
-    let socket = TcpStream::connect((host.as_str(), port)).await.map_err(failed)?;
-    let _unsupported = socket.set_nodelay(true);
-    let connected = TlsConnector::from(Arc::new(config)).connect(name, socket).await;
-    connected.map_err(|error| match verdict.take() {
-        Some(verdict) => of_verdict(hub, &verdict),
-        None => failed(error),
-    })
+impl Dialer {
+    /// Checks everything that can be checked without a connection.
+    ///
+    /// # Errors
+    /// When an address, the proxy for it or the file of authorities cannot be used.
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        for hub in &config.hubs {
+            let (host, port) = address(hub)?;
+            config.proxies.of(host, port).map_err(|invalid| Error::InvalidProxy(invalid.clone()))?;
+        }
+        if let Some(path) = &config.proxies.authorities {
+            roots::read(path)?;
+        }
+        let extra = match &config.hub_authorities {
+            Some(path) => Some((path.clone(), Mutex::new(roots::read(path)?))),
+            None => None,
+        };
+        Ok(Self { proxies: config.proxies.clone(), extra })
+    }
+
+    /// The authorities of `--hub-ca`, as the file says now.
+    pub(super) fn extra(&self) -> Vec<CertificateDer<'static>> {
+        let Some((path, known)) = &self.extra else { return Vec::new() };
+        match roots::read(path) {
+            Ok(fresh) => known.lock().clone_from(&fresh),
+            Err(error) => tracing::warn!(%error, "what it said before is used"),
+        }
+        known.lock().clone()
+    }
+
+    /// Connects to a hub. The channel is this one connection: when it breaks, calls on it fail.
+    pub(super) async fn dial(&self, hub: &str, trust: Trust<'_>) -> Result<(Channel, Proof), Error> {
+        let unreachable = |problem: String| Error::Unreachable { hub: hub.to_owned(), problem };
+        let (config, verdict) = trust.config(self.extra())?;
+        let connected = tokio::time::timeout(CONNECT_WITHIN, self.connect(hub, config, &verdict)).await;
+        let (stream, proof) = connected
+            .map_err(|_| unreachable(format!("no answer within {} s", CONNECT_WITHIN.as_secs())))??;
+        let endpoint = Endpoint::from_shared(format!("http://{hub}"))
+            .map_err(|_| Error::Address(hub.to_owned()))?
+            .http2_keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE_WITHIN)
+            .keep_alive_while_idle(true);
+        let stream = Arc::new(Mutex::new(Some(TokioIo::new(stream))));
+        let once = tower::service_fn(move |_uri| {
+            let stream = stream.lock().take();
+            async move { stream.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset)) }
+        });
+        let channel =
+            endpoint.connect_with_connector(once).await.map_err(|error| unreachable(chain(&error)))?;
+        Ok((channel, proof))
+    }
+
+    async fn connect(
+        &self,
+        hub: &str,
+        config: ClientConfig,
+        verdict: &Verdict,
+    ) -> Result<(TlsStream<proxy::Stream>, Proof), Error> {
+        let (host, port) = address(hub)?;
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::Address(hub.to_owned()))?;
+        let socket = proxy::open(&self.proxies, hub, host, port).await?;
+        let connected = TlsConnector::from(Arc::new(config)).connect(name.clone(), socket).await;
+        let stream = connected.map_err(|error| match verdict.take() {
+            Some(verdict) => of_verdict(hub, &verdict),
+            None => Error::Unreachable { hub: hub.to_owned(), problem: error.to_string() },
+        })?;
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let proof = Proof { chain: chain.iter().map(|der| der.clone().into_owned()).collect(), name };
+        Ok((stream, proof))
+    }
+}
+
+/// `HOST:PORT` in its parts.
+fn address(hub: &str) -> Result<(&str, u16), Error> {
+    let invalid = || Error::Address(hub.to_owned());
+    let (host, port) = proxy::split_address(hub).ok_or_else(invalid)?;
+    let usable = ServerName::try_from(host).is_ok();
+    port.filter(|_| usable).map(|port| (host, port)).ok_or_else(invalid)
 }
 
 fn of_verdict(hub: &str, verdict: &rustls::Error) -> Error {
-    let untrusted = || Error::Untrusted { hub: hub.to_owned(), problem: verdict.to_string() };
-    let rustls::Error::InvalidCertificate(problem) = verdict else { return untrusted() };
+    let untrusted =
+        |hint: &str| Error::Untrusted { hub: hub.to_owned(), problem: format!("{verdict}{hint}") };
+    let rustls::Error::InvalidCertificate(problem) = verdict else { return untrusted("") };
     let wrong_name = matches!(
         problem,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+    );
+    let wrong_time = matches!(
+        problem,
+        CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
     );
     if *problem == CertificateError::UnknownIssuer {
         Error::WrongAuthority(hub.to_owned())
     } else if wrong_name {
         Error::WrongName(hub.to_owned(), verdict.to_string())
+    } else if wrong_time {
+        untrusted("; is this machine's clock right?")
     } else {
-        untrusted()
+        untrusted("")
     }
 }
 

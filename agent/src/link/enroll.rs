@@ -1,6 +1,6 @@
 //! Joining: a token and a key made here become an identity.
 
-use super::{Error, dial::dial, trust};
+use super::{Error, dial::Dialer, trust::Trust};
 use crate::journal::Identity;
 use proto::v1::{self, enrollment_client::EnrollmentClient};
 use rcgen::{CertificateParams, KeyPair};
@@ -54,6 +54,35 @@ pub(crate) struct Enrolment {
     request: Request,
 }
 
+impl Enrolment {
+    /// Asks each hub until one answers; the order is the caller's.
+    ///
+    /// # Errors
+    /// When one refuses the token, or none answers: one that may answer later, if there is one.
+    pub(crate) async fn ask_each(
+        &self,
+        dialer: &Dialer,
+        hubs: impl Iterator<Item = &str>,
+        token: &JoinToken,
+        cluster_uid: &str,
+    ) -> Result<Identity, Error> {
+        let mut failed: Option<Error> = None;
+        for hub in hubs {
+            match self.ask(dialer, hub, token, cluster_uid).await {
+                Ok(identity) => return Ok(identity),
+                Err(error @ Error::Refused(_)) => return Err(error),
+                Err(error) => {
+                    tracing::debug!(hub, %error, "no answer to the token");
+                    if failed.as_ref().is_none_or(|known| !known.is_transient()) {
+                        failed = Some(error);
+                    }
+                }
+            }
+        }
+        Err(failed.expect("an agent has at least one hub"))
+    }
+}
+
 /// Starts an enrolment.
 ///
 /// # Errors
@@ -69,12 +98,12 @@ impl Enrolment {
     /// When it cannot be reached, is not the token's, or says no.
     pub(crate) async fn ask(
         &self,
+        dialer: &Dialer,
         hub: &str,
         token: &JoinToken,
         cluster_uid: &str,
     ) -> Result<Identity, Error> {
-        let (config, verdict) = trust::pinned(&token.authority)?;
-        let channel = dial(hub, config, &verdict).await?;
+        let (channel, _) = dialer.dial(hub, Trust::Pinned(&token.authority)).await?;
         let message = v1::EnrollRequest {
             token_id: token.id.clone(),
             secret: token.secret.clone(),

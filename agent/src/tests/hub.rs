@@ -1,7 +1,7 @@
 //! A real gateway over a store in memory, and agents that join it.
 
 use super::kubernetes::Kubernetes;
-use crate::{Agent, Cluster, Config, Error};
+use crate::{Agent, Ceiling, Cluster, Config, Error, LinkConfig, Place, status::Status};
 use hub_gateway::{Authority, Gateway};
 use hub_records::{Bundles, Records, keys};
 use hub_store::Memory;
@@ -184,12 +184,42 @@ impl Spoke {
         Self { kubernetes: Kubernetes::new(uid), folder: tempfile::tempdir().unwrap() }
     }
 
+    /// Where its agent keeps everything.
+    pub(super) fn place(&self) -> Place {
+        self.folder.path().to_owned().into()
+    }
+
     pub(super) async fn start(&self, hub: &str, token: Option<JoinToken>) -> Result<(Agent, Tasks), Error> {
+        self.start_with(LinkConfig::of(hub), token).await
+    }
+
+    pub(super) async fn start_with(
+        &self,
+        link: LinkConfig,
+        token: Option<JoinToken>,
+    ) -> Result<(Agent, Tasks), Error> {
         shared_runtime::install_crypto();
-        let config = Config { hub: hub.to_owned(), token, data_dir: self.folder.path().to_owned() };
+        let config = Config { link, token, place: self.place(), ceiling: Ceiling::default() };
         let tasks = Tasks::new();
         let cluster = Cluster::from_service(self.kubernetes.clone(), "default");
         Agent::build(config, cluster, &tasks).await.map(|agent| (agent, tasks))
+    }
+}
+
+impl Spoke {
+    /// Waits until the status file says what is wished.
+    pub(super) async fn status(&self, wish: impl Fn(&Status) -> bool) -> Status {
+        let wished = async {
+            loop {
+                let found = crate::status::read(&self.place()).ok().flatten().filter(&wish);
+                if let Some(status) = found {
+                    return status;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(30), wished).await;
+        found.unwrap_or_else(|_| panic!("{:#?}", crate::status::read(&self.place())))
     }
 }
 

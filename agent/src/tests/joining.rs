@@ -3,7 +3,7 @@
 use super::hub::{Hub, Spoke, config_map, end};
 use crate::{
     journal::{Identity, Journal},
-    link,
+    link::{self, Dialer, Link, Pace},
 };
 use hub_records::keys;
 use shared_model::{ClusterName, Kind};
@@ -61,19 +61,26 @@ async fn refusals_say_what_a_person_may_do() {
     check(refusal(&moved, &hub.address, None).await, "belongs to an agent of another cluster (eu-1)");
 }
 
+pub(super) fn dialer(hub: &Hub) -> Dialer {
+    Dialer::new(&link::Config::of(&hub.address)).unwrap()
+}
+
 /// An identity without an agent.
 async fn identity(hub: &Hub, cluster: &str) -> Identity {
     let token = hub.token(cluster, 60).await;
-    link::enroll().unwrap().ask(&hub.address, &token, &format!("uid-{cluster}")).await.unwrap()
+    let dialer = dialer(hub);
+    link::enroll().unwrap().ask(&dialer, &hub.address, &token, &format!("uid-{cluster}")).await.unwrap()
 }
 
 /// What a bare connection with this identity is told when it asks for a bundle.
 async fn fetch(hub: &Hub, identity: Identity, digest: &shared_model::Digest) -> Result<Vec<u8>, String> {
     let folder = tempfile::tempdir().unwrap();
-    let journal = std::sync::Arc::new(Journal::open(folder.path()).unwrap());
+    let journal = std::sync::Arc::new(Journal::open(&folder.path().to_owned().into()).unwrap());
     let (told, mut news) = tokio::sync::mpsc::channel(8);
     let identities = link::Identities::new(identity, journal);
-    let run = shared_runtime::spawn("link", link::run(hub.address.clone(), identities, told));
+    let config = link::Config::of(&hub.address);
+    let (link, _nudges) = Link::new(config, dialer(hub), identities, Pace::default());
+    let run = shared_runtime::spawn("link", link::run(link, told));
     let Some(link::News::Up { bundles, outbound }) = news.recv().await else { panic!("no link") };
     let fetched = bundles.fetch(digest).await.map_err(|error| error.to_string());
     drop(outbound);
@@ -111,7 +118,7 @@ async fn an_identity_of_another_hub_is_worth_nothing() {
 async fn a_certificate_is_renewed_with_a_new_key() {
     let hub = Hub::start().await;
     let before = identity(&hub, "eu-1").await;
-    let after = link::ask_renewal(&hub.address, &before).await.unwrap();
+    let after = link::ask_renewal(&dialer(&hub), &hub.address, &before).await.unwrap();
     assert_ne!(before.key, after.key);
     assert_ne!(before.certificates, after.certificates);
     assert_eq!((before.cluster, before.cluster_uid), (after.cluster, after.cluster_uid));

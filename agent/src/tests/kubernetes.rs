@@ -17,7 +17,7 @@ type Body = BoxBody<Bytes, Infallible>;
 type Path = String;
 
 #[derive(Debug, Clone)]
-pub(super) struct Kubernetes {
+pub(crate) struct Kubernetes {
     state: Arc<Mutex<State>>,
     changed: Arc<watch::Sender<u64>>,
 }
@@ -32,6 +32,8 @@ struct State {
     writes: Vec<String>,
     /// Answers every request with 503.
     down: bool,
+    /// What `/version` says; empty for the usual.
+    version: String,
 }
 
 const COLLECTIONS: [(&str, &str, &str, bool); 3] = [
@@ -41,7 +43,7 @@ const COLLECTIONS: [(&str, &str, &str, bool); 3] = [
 ];
 
 impl Kubernetes {
-    pub(super) fn new(uid: &str) -> Self {
+    pub(crate) fn new(uid: &str) -> Self {
         let this = Self { state: Arc::default(), changed: Arc::new(watch::Sender::new(0)) };
         this.put(
             "/api/v1/namespaces/kube-system",
@@ -62,6 +64,10 @@ impl Kubernetes {
 
     pub(super) fn set_down(&self, down: bool) {
         self.state.lock().down = down;
+    }
+
+    pub(crate) fn set_version(&self, version: &str) {
+        version.clone_into(&mut self.state.lock().version);
     }
 
     /// Changes an object as a person does.
@@ -122,8 +128,10 @@ impl Kubernetes {
         }
         match path {
             "/version" => {
+                let said = self.state.lock().version.clone();
+                let version = if said.is_empty() { "v1.34.3" } else { &said };
                 return answer(
-                    &json!({"major": "1", "minor": "34", "gitVersion": "v1.34.3", "platform": "linux/amd64",
+                    &json!({"major": "1", "minor": "34", "gitVersion": version, "platform": "linux/amd64",
                 "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": ""}),
                 );
             }

@@ -88,7 +88,7 @@ async fn a_restart_does_not_sync_again() {
     // The agent has compared everything again when it says so itself.
     let compared = async {
         loop {
-            let status = crate::status::read(spoke.folder.path()).unwrap();
+            let status = crate::status::read(&spoke.place()).unwrap();
             let fresh = status.filter(|status| status.at > restarted);
             if fresh.is_some_and(|status| status.applications.iter().all(|app| app.sync == SyncState::Synced))
             {
@@ -140,13 +140,13 @@ async fn a_local_pause_is_independent_of_the_hub() {
     hub.assign("eu-1", 1, &[config_map("a", "1")]).await;
     hub.succeeded("eu-1", 1).await;
     let pause = crate::LocalPause { reason: "INC-8".into(), by: "ada".into(), until: None };
-    crate::set_local_pause(spoke.folder.path(), Some(&pause)).unwrap();
+    crate::set_local_pause(&spoke.place(), Some(&pause)).unwrap();
     let status = keys::status(Kind::Cluster, "", "eu-1");
     hub.until(&status, |status| status["pause"]["local"]["reason"] == "INC-8").await;
     hub.assign("eu-1", 2, &[config_map("a", "2")]).await;
     hub.observed("eu-1", |seen| seen["position"]["generation"] == 2).await;
     assert_eq!(data(&spoke, "a"), Some(json!("1")));
-    crate::set_local_pause(spoke.folder.path(), None).unwrap();
+    crate::set_local_pause(&spoke.place(), None).unwrap();
     hub.succeeded("eu-1", 2).await;
     end(&tasks).await;
 }
@@ -230,7 +230,7 @@ async fn an_api_server_that_goes_away_is_waited_for() {
     hub.observed("eu-1", |seen| seen["position"]["generation"] == 2).await;
     spoke.kubernetes.set_down(false);
     hub.succeeded("eu-1", 2).await;
-    let status = crate::status::read(spoke.folder.path()).unwrap().unwrap();
+    let status = crate::status::read(&spoke.place()).unwrap().unwrap();
     assert_eq!(status.cluster, "eu-1");
     assert_eq!(status.applications.iter().map(|row| row.name.clone()).collect::<Vec<_>>(), [app()]);
     end(&tasks).await;

@@ -12,6 +12,7 @@
 //! | `view` | what a reader sees: the object, its status, and what its cluster reports |
 //! | `read`, `write`, `watch` | the verbs |
 //! | `feed` | the changes, resolved once for all watchers |
+//! | `identities` | revoking a cluster's identity, replacing the hub's authority |
 //! | `documents` | discovery, OpenAPI, version |
 //!
 //! Invariants:
@@ -29,6 +30,7 @@ mod answer;
 mod body;
 mod documents;
 mod feed;
+mod identities;
 mod kinds;
 mod list;
 mod namespaces;
@@ -43,7 +45,8 @@ mod watch;
 mod write;
 
 pub use access::Token;
-pub use server::{Api, Config, Error, HubInfo, listen};
+pub use identities::{Keeper, Wanted, Wish};
+pub use server::{Api, Config, Error, HubInfo, fixed, listen};
 
 #[cfg(test)]
 mod tests;

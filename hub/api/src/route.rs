@@ -26,6 +26,10 @@ pub(crate) enum Route {
     OpenApiV2,
     /// `/flotilla/v1/info`
     Info,
+    /// `/flotilla/v1/authority`
+    Authority,
+    /// `/flotilla/v1/clusters/NAME/revoke`
+    Revoke(String),
     /// A review of the authorization or authentication group, by its plural.
     Review(String),
     /// All objects of a kind, in a namespace or all of them.
@@ -54,6 +58,8 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
             Route::OpenApi { group: text(group), version: text(version) }
         }
         ["flotilla", "v1", "info"] => Route::Info,
+        ["flotilla", "v1", "authority"] => Route::Authority,
+        ["flotilla", "v1", "clusters", name, "revoke"] => Route::Revoke(text(name)),
         ["api", version] => Route::Resources { group: String::new(), version: text(version) },
         ["apis", group] => Route::Group(text(group)),
         ["apis", group, version] => Route::Resources { group: text(group), version: text(version) },
@@ -144,6 +150,9 @@ mod tests {
     #[test]
     fn documents() {
         check("/readyz/ping", Some(Route::Health));
+        check("/flotilla/v1/authority", Some(Route::Authority));
+        check("/flotilla/v1/clusters/eu-1/revoke", Some(Route::Revoke("eu-1".into())));
+        check("/flotilla/v1/clusters/eu-1", None);
         check("/apis/argoproj.io", Some(Route::Group("argoproj.io".into())));
         let v1 = || (String::new(), "v1".to_owned());
         check("/api/v1", Some(Route::Resources { group: v1().0, version: v1().1 }));

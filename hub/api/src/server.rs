@@ -1,17 +1,24 @@
 //! The listener: TLS, HTTP/1.1 and HTTP/2, limits, draining.
 
-use crate::{access::Token, feed::Feed, kinds, namespaces, service::Service};
+use crate::{access::Token, feed::Feed, identities::Keeper, kinds, namespaces, service::Service};
 use hub_records::Records;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{
+    pki_types::{CertificateDer, PrivateKeyDer},
+    server::ResolvesServerCert,
+    sign::{CertifiedKey, SingleCertAndKey},
+};
 use serde::Serialize;
 use shared_runtime::Tasks;
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// How long a client may take for the TLS handshake, and for the head of a request.
@@ -27,14 +34,14 @@ const STREAMS: u32 = 1000;
 /// How the API is served.
 #[derive(Debug)]
 pub struct Config {
-    /// The server's certificate, and those between it and its authority.
-    pub certificates: Vec<CertificateDer<'static>>,
-    /// The certificate's key.
-    pub key: PrivateKeyDer<'static>,
+    /// The server's certificate, asked for at every handshake.
+    pub certificate: Arc<dyn ResolvesServerCert>,
     /// Who may ask.
     pub tokens: Vec<Token>,
     /// What the CLI asks of a hub.
-    pub info: HubInfo,
+    pub info: watch::Receiver<HubInfo>,
+    /// The keeper of the hub's authority, if it can be replaced.
+    pub keeper: Option<Keeper>,
 }
 
 /// What a hub says of itself at `/flotilla/v1/info`.
@@ -43,7 +50,7 @@ pub struct Config {
 pub struct HubInfo {
     /// Where agents dial, HOST:PORT.
     pub agent_address: String,
-    /// The hub's authority, PEM.
+    /// The hub's authorities, PEM; the one that issues first.
     pub ca_pem: String,
     /// The hub's version.
     pub version: String,
@@ -68,6 +75,18 @@ pub enum Error {
     /// The records cannot be read or prepared.
     #[error("the hub's records cannot be prepared")]
     Records(#[from] hub_records::Error),
+}
+
+/// A certificate that stays what it is: it, those between it and its authority, and its key.
+///
+/// # Errors
+/// When the key cannot be used.
+pub fn fixed(
+    certificates: Vec<CertificateDer<'static>>,
+    key: &PrivateKeyDer<'static>,
+) -> Result<Arc<dyn ResolvesServerCert>, rustls::Error> {
+    let key = rustls::crypto::ring::sign::any_supported_type(key)?;
+    Ok(Arc::new(SingleCertAndKey::from(CertifiedKey::new(certificates, key))))
 }
 
 /// Binds the API's address.
@@ -100,7 +119,7 @@ impl Api {
             let address = SocketAddr::from(([0, 0, 0, 0], 0));
             Error::Listen { address, source }
         })?;
-        let acceptor = acceptor(config.certificates, config.key)?;
+        let acceptor = acceptor(config.certificate)?;
         namespaces::ensure(&records, shared_runtime::now()).await?;
         let start = records.store().revision().await.map_err(hub_records::Error::from)?;
         let (feed, fill) = Feed::new(records.clone(), start);
@@ -109,6 +128,7 @@ impl Api {
             address,
             tokens: config.tokens,
             info: config.info,
+            keeper: config.keeper,
             records,
             feed,
             resources: kinds::resources(),
@@ -120,15 +140,12 @@ impl Api {
     }
 }
 
-fn acceptor(
-    certificates: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<TlsAcceptor, rustls::Error> {
+fn acceptor(certificate: Arc<dyn ResolvesServerCert>) -> Result<TlsAcceptor, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(certificates, key)?;
+        .with_cert_resolver(certificate);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -5,13 +5,14 @@ use crate::{
     answer::{self, Answer},
     body, documents,
     feed::Feed,
+    identities::{self, Keeper, Wish},
     kinds,
     options::{Selector, failed},
     query::Query,
     read,
     route::{self, Route},
     server::HubInfo,
-    watch,
+    watch as watching,
     write::{self, Change, Changed},
 };
 use bytes::Bytes;
@@ -28,6 +29,7 @@ use shared_objects::{
 };
 use shared_runtime::{Tasks, now};
 use std::{net::SocketAddr, panic::AssertUnwindSafe};
+use tokio::sync::watch;
 
 /// What kubectl accepts, and what it is answered: `@` may not stand in a Content-Type (kube-openapi's
 /// `pkg/handler/handler.go` answers so too).
@@ -41,7 +43,8 @@ const OPENAPI_V2_PROTOBUF: [&str; 2] = [
 pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     pub(crate) tokens: Vec<Token>,
-    pub(crate) info: HubInfo,
+    pub(crate) info: watch::Receiver<HubInfo>,
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) records: Records,
     pub(crate) feed: Feed,
     pub(crate) resources: Vec<ApiResource>,
@@ -105,6 +108,7 @@ impl Service {
                 let review = documents::review(&plural, review, &subject).ok_or_else(Status::no_such_path)?;
                 Ok(answer::json(StatusCode::CREATED, &review))
             }
+            Route::Revoke(_) | Route::Authority => self.identity(&asked, incoming, &route).await,
             Route::Health
             | Route::Version
             | Route::CoreVersions
@@ -128,6 +132,24 @@ impl Service {
         Ok(answer::ok(&json!(events.map(|(events, _)| events).unwrap_or_default())))
     }
 
+    /// What is asked of identities.
+    async fn identity(&self, asked: &Asked<'_>, incoming: Incoming, route: &Route) -> Result<Answer, Status> {
+        if *route == Route::Authority && *asked.method == Method::GET {
+            let report = identities::authority(self.keeper.as_ref(), asked.subject, Wish::Show).await?;
+            return Ok(answer::ok(&report));
+        }
+        only(asked, &Method::POST)?;
+        let body = options(asked.headers, &body::read(incoming).await?)?;
+        let changed = if let Route::Revoke(name) = route {
+            let reason = body["reason"].as_str().unwrap_or_default();
+            identities::revoke(&self.records, asked.subject, name, reason, now()).await?
+        } else {
+            let wish = identities::wish(&body)?;
+            identities::authority(self.keeper.as_ref(), asked.subject, wish).await?
+        };
+        Ok(answer::ok(&changed))
+    }
+
     async fn health(&self, path: &str, query: &Query) -> Result<Answer, Status> {
         self.records.store().revision().await.map_err(|error| failed(error.into()))?;
         let text = documents::health(path, query);
@@ -143,7 +165,7 @@ impl Service {
         let found = match route {
             Route::CoreVersions if aggregated => return Ok(whole(&discovery::aggregated_core(resources))),
             Route::Groups if aggregated => return Ok(whole(&discovery::aggregated_groups(resources))),
-            Route::Version => Some(documents::version(&self.info.version)),
+            Route::Version => Some(documents::version(&self.info.borrow().version)),
             Route::CoreVersions => Some(discovery::api_versions(resources, self.address)),
             Route::Groups => Some(discovery::api_group_list(resources)),
             Route::Group(group) => discovery::api_group(resources, group),
@@ -155,8 +177,10 @@ impl Service {
                 return Ok(answer::bytes(StatusCode::OK, OPENAPI_V2_PROTOBUF[1], document));
             }
             Route::OpenApiV2 => Some(documents::openapi_v2()),
-            Route::Info => Some(json!(self.info)),
+            Route::Info => Some(json!(*self.info.borrow())),
             Route::Health
+            | Route::Revoke(_)
+            | Route::Authority
             | Route::Review(_)
             | Route::Collection { .. }
             | Route::Object { .. }
@@ -243,7 +267,7 @@ impl Service {
 
     async fn watch(&self, asked: &Asked<'_>, kind: Kind, selector: Selector) -> Result<Answer, Status> {
         let sources = (&self.records, self.feed.clone());
-        watch::watch(sources, kind, selector, asked.headers, asked.query, self.tasks.stopped()).await
+        watching::watch(sources, kind, selector, asked.headers, asked.query, self.tasks.stopped()).await
     }
 
     fn change<'a>(

@@ -1,6 +1,7 @@
 //! The whole API in one process: a real TLS listener, and a client that speaks HTTP to it.
 
 mod documents;
+mod identities;
 mod limits;
 mod reading;
 mod watching;
@@ -49,16 +50,18 @@ async fn on(store: hub_store::Config) -> Server {
         user: "ada".to_owned(),
         groups: vec!["admins".to_owned()],
     };
+    let key = made.signing_key.serialize_der().try_into().unwrap();
     let config = Config {
-        certificates: vec![made.cert.der().clone()],
-        key: made.signing_key.serialize_der().try_into().unwrap(),
+        certificate: crate::fixed(vec![made.cert.der().clone()], &key).unwrap(),
+        keeper: None,
         tokens: vec![token],
-        info: HubInfo {
+        info: tokio::sync::watch::channel(HubInfo {
             agent_address: "hub:8444".to_owned(),
             ca_pem: made.cert.pem(),
             version: "0.1.0".to_owned(),
             trust_domain: "example.org".to_owned(),
-        },
+        })
+        .1,
     };
     let tasks = Tasks::new();
     let api = Api::build(config, listener, records.clone(), tasks.clone()).await.unwrap();

@@ -108,9 +108,10 @@ async fn join_one(
 ) -> anyhow::Result<Member> {
     let cluster = Simulated::start(&place.name, ready_after(index), tasks);
     let config = agent::Config {
-        hub: hub.agent_address.clone(),
+        link: agent::LinkConfig::of(hub.agent_address.clone()),
         token: Some(token(hub, &place).await?),
-        data_dir: folder.to_owned(),
+        place: folder.to_owned().into(),
+        ceiling: agent::Ceiling::default(),
     };
     Box::pin(Agent::build(config, Cluster::from_service(cluster.clone(), "default"), tasks)).await?;
     Ok(Member { place, cluster })

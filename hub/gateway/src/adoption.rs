@@ -76,7 +76,9 @@ async fn sends_to(shared: &Shared, cluster: &ClusterName, application: &AppKey) 
     let text = |field: &str| {
         stored.value["spec"]["destination"].get(field).and_then(Value::as_str).unwrap_or_default()
     };
-    let server = shared.cluster(cluster).await?.map(|(object, _)| object.server());
+    let stored = records.get(Kind::Cluster, "", cluster.as_str()).await.map_err(failed)?;
+    let server =
+        stored.and_then(|stored| Cluster::from_value(&stored.value).ok()).map(|object| object.server());
     Ok(text("name") == cluster.as_str()
         || (!text("server").is_empty() && server.as_deref() == Some(text("server"))))
 }

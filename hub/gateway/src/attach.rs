@@ -1,24 +1,34 @@
 //! The stream of one agent: moves messages between the socket and the [`Session`] that decides.
 
+mod refuse;
+
 use crate::{
-    adoption,
-    links::Seat,
+    Authority, adoption,
+    links::{Present, Seat},
+    peer::{self, Peer},
     service::Shared,
     session::{Action, Input, Session, pause_id},
     status,
 };
-use hub_records::keys;
+use hub_records::{Identity, keys};
 use hub_store::Page;
 use jiff::Timestamp;
 use proto::v1;
-use shared_model::{AppKey, Cluster, ClusterName, Position, ReleaseId, ReleaseSpec};
-use shared_rollout::{Assigned, Hold, Pause};
-use std::{collections::BTreeMap, time::Duration};
+use shared_model::{AppKey, Cluster, ClusterName, Kind, Position, ReleaseId, ReleaseSpec};
+use shared_rollout::{Assigned, Pause};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tonic::{Status, Streaming};
 
 const HELLO_WITHIN: Duration = Duration::from_secs(20);
+/// How long an agent may leave messages lying; it must not keep a stream up by that.
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
+/// How often a session looks whether its certificate has ended.
+const EXPIRY_CHECK: Duration = Duration::from_secs(3600);
 /// Messages on their way to one agent; a full queue slows the session, not the hub.
 const OUTBOUND: usize = 64;
 /// Changes waiting for one session; a full queue cuts it.
@@ -29,7 +39,7 @@ pub(crate) type Outbound = mpsc::Sender<Result<v1::HubMessage, Status>>;
 /// Serves one agent: answers the stream that the session's messages come out of.
 pub(crate) fn serve(
     shared: Shared,
-    cluster: ClusterName,
+    peer: Peer,
     mut inbound: Streaming<v1::AgentMessage>,
 ) -> mpsc::Receiver<Result<v1::HubMessage, Status>> {
     let (outbound, receiver) = mpsc::channel(OUTBOUND);
@@ -37,10 +47,11 @@ pub(crate) fn serve(
     tasks.spawn("session", async move {
         let stopped = shared.tasks.stopped();
         let ended = tokio::select! {
-            ended = converse(&shared, &cluster, &mut inbound, &outbound) => ended,
+            ended = converse(&shared, &peer, &mut inbound, &outbound) => ended,
             () = stopped => Err(Status::unavailable("the hub is stopping")),
         };
         if let Err(status) = ended {
+            let cluster = &peer.certificate.cluster;
             tracing::debug!(%cluster, message = status.message(), "the session ended");
             let _gone = outbound.try_send(Err(status));
         }
@@ -50,7 +61,7 @@ pub(crate) fn serve(
 
 async fn converse(
     shared: &Shared,
-    cluster: &ClusterName,
+    peer: &Peer,
     inbound: &mut Streaming<v1::AgentMessage>,
     outbound: &Outbound,
 ) -> Result<(), Status> {
@@ -61,67 +72,69 @@ async fn converse(
         return Err(Status::invalid_argument("the first message must be Hello"));
     };
     let now = shared_runtime::now();
-    let object = admit(shared, cluster, &hello, outbound, now).await?;
+    let cluster = &peer.certificate.cluster;
+    let (_, status) = shared.admit(peer, now).await?;
+    let arriving = Present { instance: hello.instance.clone(), peer: peer.clone(), since: now };
+    if Identity::of(&status).is_none_or(|identity| identity.cluster_uid != hello.cluster_uid) {
+        return Err(refuse::replaced(shared, &arriving, outbound).await);
+    }
     let (inputs, mut queue) = mpsc::channel(INPUTS);
-    let Some(seat) = shared.links.join(cluster, &hello.instance, inputs) else {
-        let message = "another agent is connected for this cluster; stop one of the two";
-        return Err(refuse(shared, cluster, outbound, "DuplicateAgent", message, now).await);
+    let seat = match shared.links.join(cluster, arriving.clone(), inputs) {
+        Ok(seat) => seat,
+        Err(first) => return Err(refuse::duplicate(shared, &first, &arriving, outbound).await),
     };
     let result = async {
-        // Registered first, listed second: no change can fall between the two.
+        // Registered first, judged and listed second: no change can fall between the two.
+        let (object, _) = shared.admit(peer, now).await?;
         let assignments = assignments(shared, cluster).await?;
         let (standing, adopted) = adoption::standing(shared, &object).await?;
+        let certificate = &peer.certificate;
+        let authority = shared.authority.named(&certificate.issuer).unwrap_or_default();
+        let used = status::Used { expires: certificate.expires, authority };
         status::update(&shared.records, cluster, |status| {
-            status::connected(status, &hello, now);
+            status::connected(status, &hello, &used, now);
             status::accepted(status, now);
             status::adopted(status, adopted.as_ref());
         })
         .await;
         tracing::info!(%cluster, held = hello.held.len(), assigned = assignments.len(), "an agent connected");
+        let authorities = shared.authority.fingerprints();
+        let differs = !hello.authorities.is_empty() && differ(&hello.authorities, &authorities);
         let mut session = Session::new(&object, hello, assignments, standing, now)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        run(shared, (cluster, &seat), &mut session, inbound, &mut queue, outbound).await
+        if differs {
+            session.handle(Input::Say(authorities_message(&shared.authority)), now);
+        }
+        let expires = expiry(peer.certificate.expires, now);
+        tokio::select! {
+            ended = run(shared, (cluster, &seat), &mut session, inbound, &mut queue, outbound) => ended,
+            () = expires => Err(peer::expired(peer.certificate.expires)),
+        }
     };
     let ended = result.await;
     leave(shared, cluster, &seat, &ended).await;
     ended
 }
 
-/// Checks that this is the cluster that joined.
-async fn admit(
-    shared: &Shared,
-    cluster: &ClusterName,
-    hello: &v1::Hello,
-    outbound: &Outbound,
-    now: Timestamp,
-) -> Result<Cluster, Status> {
-    let Some((object, status)) = shared.cluster(cluster).await? else {
-        return Err(Status::permission_denied("Revoked: the Cluster was deleted on the hub"));
-    };
-    let pinned =
-        status.pointer("/identity/clusterUid").and_then(serde_json::Value::as_str).unwrap_or_default();
-    if pinned != hello.cluster_uid {
-        let message = "this is another cluster than the one that joined under this name";
-        shared.links.update(cluster, now, |state| state.hold = Some(Hold::ClusterReplaced));
-        return Err(refuse(shared, cluster, outbound, "ClusterReplaced", message, now).await);
-    }
-    Ok(object)
+/// Whether an agent trusts others than it should, in whatever order.
+fn differ(agents: &[String], hubs: &[String]) -> bool {
+    let sorted = |list: &[String]| list.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<_>>();
+    sorted(agents) != sorted(hubs)
 }
 
-async fn refuse(
-    shared: &Shared,
-    cluster: &ClusterName,
-    outbound: &Outbound,
-    reason: &str,
-    message: &str,
-    now: Timestamp,
-) -> Status {
-    tracing::warn!(%cluster, reason, message, "an agent was refused");
-    status::update(&shared.records, cluster, |status| status::refused(status, reason, message, now)).await;
-    let refused = v1::Refused { reason: reason.to_owned(), message: message.to_owned() };
-    let message = v1::HubMessage { message: Some(v1::hub_message::Message::Refused(refused.clone())) };
-    let _gone = outbound.send(Ok(message)).await;
-    Status::failed_precondition(format!("{}: {}", refused.reason, refused.message))
+/// Whom to trust.
+pub(crate) fn authorities_message(authority: &Authority) -> v1::hub_message::Message {
+    let authorities = authority.trusted().iter().map(|der| der.to_vec().into()).collect();
+    v1::hub_message::Message::Authorities(v1::Authorities { authorities })
+}
+
+/// Ends when a certificate does, looking again now and then: clocks jump, machines sleep.
+async fn expiry(expires: Timestamp, mut now: Timestamp) {
+    while now <= expires {
+        let left = Duration::try_from(expires.duration_since(now)).unwrap_or_default();
+        tokio::time::sleep(left.min(EXPIRY_CHECK) + Duration::from_secs(1)).await;
+        now = shared_runtime::now();
+    }
 }
 
 async fn run(
@@ -210,7 +223,13 @@ async fn act(
 
 async fn send(outbound: &Outbound, message: v1::hub_message::Message) -> Result<(), Status> {
     let message = v1::HubMessage { message: Some(message) };
-    outbound.send(Ok(message)).await.map_err(|_| Status::cancelled("the agent went away"))
+    match outbound.send_timeout(Ok(message), TAKEN_WITHIN).await {
+        Ok(()) => Ok(()),
+        Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(Status::cancelled("the agent went away")),
+        Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
+            Err(Status::aborted("the agent does not take what the hub says"))
+        }
+    }
 }
 
 async fn assignment(
@@ -253,7 +272,8 @@ async fn paused(
     local: Option<v1::Pause>,
     now: Timestamp,
 ) {
-    let object = shared.cluster(cluster).await.ok().flatten().map(|(object, _)| object);
+    let stored = shared.records.get(Kind::Cluster, "", cluster.as_str()).await.ok().flatten();
+    let object = stored.and_then(|stored| Cluster::from_value(&stored.value).ok());
     status::update(&shared.records, cluster, |status| {
         status::paused(status, object.as_ref(), &acknowledged, local.as_ref(), now);
     })

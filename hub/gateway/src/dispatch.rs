@@ -53,10 +53,16 @@ fn route(links: &Links, change: &Change) {
             Err(error) => tracing::error!(key = change.key, %error, "an assignment cannot be read"),
         }
     } else if let Some((Kind::Cluster, _, name)) = keys::parse_object(&change.key) {
+        let name = shared_model::ClusterName::new(name);
         if !change.key.starts_with(keys::OBJECTS) {
+            // A status that was deleted goes with its Cluster, which is told below.
+            if let ChangeKind::Put(entry) = &change.kind
+                && let Ok(status) = serde_json::from_slice(&entry.value)
+            {
+                links.judge(&name, &status, shared_runtime::now());
+            }
             return;
         }
-        let name = shared_model::ClusterName::new(name);
         match &change.kind {
             ChangeKind::Put(entry) => {
                 let cluster =

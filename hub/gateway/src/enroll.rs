@@ -1,17 +1,31 @@
-//! Enrolment: a one-time token and a key become an identity.
+//! Enrolment: a one-time token and a key become an identity; and the renewal of that identity.
 //!
-//! A token is used up in the same transaction that records whose key used it, so that two agents can
-//! never join with one token; the same key may ask again, since an answer can be lost on its way.
+//! A token is used up in the same transaction that writes the identity it gives, so that two agents can
+//! never join with one token, and a token is not lost to an enrolment that was refused. The same key may ask
+//! again, since an answer can be lost on its way, for as long as the identity that it got is the present one.
+//!
+//! Invariants:
+//! 1. Enrolling moves `validFrom`: whatever was issued before is no good any more. Renewing does not.
+//! 2. The time of issue is in the store before the certificate leaves the hub, so that a revocation that
+//!    comes at the same moment is later than it, or the renewal is refused.
 
-use crate::{authority::AuthorityError, service::Shared, status};
-use hub_records::keys;
-use hub_store::{Compare, Op, Outcome, Txn};
+use crate::{
+    Certificate, Verdict,
+    authority::{AGENT_LIFETIME, AuthorityError},
+    judge, peer,
+    service::Shared,
+};
+use hub_records::{Identity, Records, Stored, keys};
+use hub_store::{Compare, Op, Outcome, Revision, Txn};
 use jiff::Timestamp;
 use proto::v1;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use shared_model::{ClusterName, EnrollmentToken, EnrollmentTokenSpec, Kind};
 use tonic::{Request, Response, Status};
+
+/// How often an enrolment is tried again when others change the same records.
+const TRIES: usize = 20;
 
 /// Why a token was refused. The texts are for the person at the other end.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +42,9 @@ pub(crate) enum Refusal {
         "cluster {0} has joined before; `flotilla cluster token --name {0} --reenrol` replaces its identity"
     )]
     Joined(String),
-    #[error("cluster {0} is another cluster than the one that joined under this name (ClusterReplaced)")]
+    #[error(
+        "cluster {0} is another cluster than the one that joined under this name (ClusterReplaced); join it under a name of its own, or, if it takes the old one's place, delete the Cluster {0} on the hub first"
+    )]
     Replaced(String),
     #[error("the certificate request cannot be signed: {0}")]
     Request(String),
@@ -86,43 +102,182 @@ impl v1::enrollment_server::Enrollment for Enrollment {
     }
 
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::Identity>, Status> {
-        let cluster = self.0.authenticate(&request)?;
-        if self.0.cluster(&cluster).await?.is_none() {
-            return Err(Status::permission_denied("the Cluster was deleted on the hub"));
+        let peer = self.0.identify(&request)?;
+        let cluster = &peer.certificate.cluster;
+        match self.extend(&peer.certificate, request.get_ref(), shared_runtime::now()).await {
+            Ok(identity) => {
+                tracing::info!(%cluster, "the agent's certificate was renewed");
+                Ok(Response::new(identity))
+            }
+            Err(status) => {
+                tracing::warn!(%cluster, why = status.message(), "the agent's certificate was not renewed");
+                Err(status)
+            }
         }
-        let identity =
-            self.issue(&request.into_inner().certificate_request, &cluster, shared_runtime::now())?;
-        tracing::info!(%cluster, "the agent's certificate was renewed");
-        Ok(Response::new(identity))
     }
+}
+
+/// A token that may be used, with what the store must still say of it.
+struct Token {
+    spec: EnrollmentTokenSpec,
+    revision: Revision,
+}
+
+/// What the store says of a cluster that joins.
+struct Place {
+    object: Option<Stored>,
+    status: Value,
+    status_revision: Revision,
 }
 
 impl Enrollment {
     async fn join(&self, request: v1::EnrollRequest, now: Timestamp) -> Result<v1::Identity, Refusal> {
-        let spec = self.token(&request, now).await?;
-        let cluster = ClusterName::new(spec.cluster.clone());
-        // Signing first: a request that cannot be signed must not use the token up.
-        let identity = self.issue(&request.certificate_request, &cluster, now)?;
         let key = key_of(&request.certificate_request)?;
-        let repeated = self.use_up(&request.token_id, &key, now).await?;
-        self.admit(&spec, &cluster, &request.cluster_uid, repeated, now).await?;
-        Ok(identity)
+        for _try in 0..TRIES {
+            let token = self.token(&request, now).await?;
+            let cluster = ClusterName::new(token.spec.cluster.clone());
+            let place = Place::read(&self.0.records, &cluster).await?;
+            let identity = self.place(&request, &token, &place, &key, now).await?;
+            // Signing first: a request that cannot be signed must not use the token up.
+            let issued = self.issue(&request.certificate_request, &cluster, identity.last_issued, now)?;
+            if self.keep(&request.token_id, &token, &place, &identity, &key, now).await? {
+                return Ok(issued);
+            }
+        }
+        Err(Refusal::Failed("others change the same cluster; try again".to_owned()))
     }
 
-    fn issue(&self, request: &[u8], cluster: &ClusterName, now: Timestamp) -> Result<v1::Identity, Refusal> {
-        let certificates = self.0.authority.issue_agent(request, cluster, now)?;
-        Ok(v1::Identity {
-            cluster: cluster.to_string(),
-            certificates: certificates.iter().map(|der| der.to_vec().into()).collect(),
-            authorities: vec![self.0.authority.certificate().to_vec().into()],
+    /// The identity that a token gives, if it may.
+    async fn place(
+        &self,
+        request: &v1::EnrollRequest,
+        token: &Token,
+        place: &Place,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Identity, Refusal> {
+        let name = token.spec.cluster.as_str();
+        let known = Identity::of(&place.status);
+        if known.as_ref().is_some_and(|known| known.cluster_uid != request.cluster_uid) {
+            return Err(Refusal::Replaced(name.to_owned()));
+        }
+        let expires_at = now.checked_add(AGENT_LIFETIME).ok();
+        let used = self.0.records.status(Kind::EnrollmentToken, "", &request.token_id).await?;
+        if let Some((used, _)) = used {
+            // Only the key that has it, and not to get around a revocation or another's enrolment.
+            let same = used["key"] == key;
+            return match known {
+                Some(known) if same && known.token == request.token_id && known.revoked.is_none() => {
+                    let last_issued = known.next_issue(now);
+                    Ok(Identity { last_issued, expires_at, ..known })
+                }
+                _ => Err(Refusal::Used),
+            };
+        }
+        if known.is_some() && !token.spec.reenrol {
+            return Err(Refusal::Joined(name.to_owned()));
+        }
+        let issued = known.unwrap_or_default().next_issue(now);
+        Ok(Identity {
+            cluster_uid: request.cluster_uid.clone(),
+            joined_at: Some(now),
+            token: request.token_id.clone(),
+            valid_from: issued,
+            last_issued: issued,
+            expires_at,
+            ..Identity::default()
         })
     }
 
-    async fn token(
+    /// Uses the token up and writes the identity, both or neither. Answers false when something changed.
+    async fn keep(
         &self,
-        request: &v1::EnrollRequest,
+        id: &str,
+        token: &Token,
+        place: &Place,
+        identity: &Identity,
+        key: &str,
         now: Timestamp,
-    ) -> Result<EnrollmentTokenSpec, Refusal> {
+    ) -> Result<bool, Refusal> {
+        let name = token.spec.cluster.as_str();
+        let (object, status) = (keys::object(Kind::Cluster, "", name), keys::status(Kind::Cluster, "", name));
+        let of_token = keys::object(Kind::EnrollmentToken, "", id);
+        let used = keys::status(Kind::EnrollmentToken, "", id);
+        let revision = place.status_revision;
+        let mut txn = Txn::new()
+            .when(Compare::ModRevision { key: of_token, revision: token.revision })
+            .when(Compare::ModRevision { key: status.clone(), revision });
+        txn = match &place.object {
+            Some(_) => txn.when(Compare::Exists { key: object }),
+            None => {
+                let made = json!({"metadata": {"name": name, "labels": token.spec.labels}, "spec": {}});
+                let made = Records::draft(Kind::Cluster, made, now)?;
+                txn.when(Compare::Absent { key: object.clone() }).put(object, made.to_string())
+            }
+        };
+        if identity.joined_at == Some(now) {
+            let record = json!({"phase": "Used", "usedAt": now, "key": key});
+            txn = txn.when(Compare::Absent { key: used.clone() }).put(used, record.to_string());
+        }
+        let mut written = place.status.clone();
+        identity.put(&mut written);
+        txn.ops.push(Op::Put { key: status, value: written.to_string().into() });
+        let outcome = self.0.records.store().commit(txn).await.map_err(hub_records::Error::from)?;
+        Ok(matches!(outcome, Outcome::Committed(_)))
+    }
+
+    /// A new certificate for the holder of one that may be renewed.
+    async fn extend(
+        &self,
+        certificate: &Certificate,
+        request: &v1::RenewRequest,
+        now: Timestamp,
+    ) -> Result<v1::Identity, Status> {
+        let cluster = &certificate.cluster;
+        // Before anything is written.
+        key_of(&request.certificate_request)?;
+        let mut decided = Verdict::Good;
+        let mut issued = 0;
+        let change = |status: &mut Value| {
+            decided = judge(certificate, Some(status), now);
+            let (false, Some(mut identity)) = (matches!(decided, Verdict::Refused(_)), Identity::of(status))
+            else {
+                return;
+            };
+            issued = identity.next_issue(now).max(certificate.issued + 1);
+            identity.last_issued = issued;
+            identity.expires_at = now.checked_add(AGENT_LIFETIME).ok();
+            identity.put(status);
+        };
+        let found = self.0.records.modify_status(Kind::Cluster, "", cluster.as_str(), change).await;
+        if found.map_err(Refusal::from)?.is_none() {
+            decided = judge(certificate, None, now);
+        }
+        match decided {
+            Verdict::Good | Verdict::RenewOnly(_) => {
+                Ok(self.issue(&request.certificate_request, cluster, issued, now)?)
+            }
+            Verdict::Refused(why) => Err(peer::refusal(&why)),
+        }
+    }
+
+    fn issue(
+        &self,
+        request: &[u8],
+        cluster: &ClusterName,
+        issued: i64,
+        now: Timestamp,
+    ) -> Result<v1::Identity, Refusal> {
+        let authority = &self.0.authority;
+        let certificates = authority.issue_agent(request, cluster, issued, now)?;
+        Ok(v1::Identity {
+            cluster: cluster.to_string(),
+            certificates: certificates.iter().map(|der| der.to_vec().into()).collect(),
+            authorities: authority.trusted().iter().map(|der| der.to_vec().into()).collect(),
+        })
+    }
+
+    async fn token(&self, request: &v1::EnrollRequest, now: Timestamp) -> Result<Token, Refusal> {
         let valid = |name: &str| !name.is_empty() && !name.contains('/') && name.len() <= 253;
         if !valid(&request.token_id) {
             return Err(Refusal::Unknown);
@@ -140,64 +295,17 @@ impl Enrollment {
         }
         match token.spec.expires {
             Some(expires) if expires <= now => Err(Refusal::Expired(expires)),
-            _ => Ok(token.spec),
+            _ => Ok(Token { spec: token.spec, revision: stored.revision }),
         }
     }
+}
 
-    /// Marks the token as used by this key; answers whether that key had used it before.
-    async fn use_up(&self, token: &str, key: &str, now: Timestamp) -> Result<bool, Refusal> {
-        let status = keys::status(Kind::EnrollmentToken, "", token);
-        let used = json!({"phase": "Used", "usedAt": now, "key": key});
-        let txn = Txn {
-            compares: vec![
-                Compare::Absent { key: status.clone() },
-                Compare::Exists { key: keys::object(Kind::EnrollmentToken, "", token) },
-            ],
-            ops: vec![Op::Put { key: status, value: used.to_string().into() }],
-        };
-        let outcome = self.0.records.store().commit(txn).await.map_err(hub_records::Error::from)?;
-        if matches!(outcome, Outcome::Committed(_)) {
-            return Ok(false);
-        }
-        let present = self.0.records.status(Kind::EnrollmentToken, "", token).await?;
-        match present {
-            Some((status, _)) if status["key"] == key => Ok(true),
-            _ => Err(Refusal::Used),
-        }
-    }
-
-    /// Makes the Cluster, or checks that this one may take its name.
-    async fn admit(
-        &self,
-        token: &EnrollmentTokenSpec,
-        cluster: &ClusterName,
-        uid: &str,
-        repeated: bool,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let records = &self.0.records;
-        let name = cluster.as_str();
-        let known =
-            records.status(Kind::Cluster, "", name).await?.map(|(status, _)| status).unwrap_or_default();
-        let pinned = known.pointer("/identity/clusterUid").and_then(Value::as_str).unwrap_or_default();
-        if !pinned.is_empty() && pinned != uid {
-            return Err(Refusal::Replaced(name.to_owned()));
-        }
-        if !pinned.is_empty() && !token.reenrol && !repeated {
-            return Err(Refusal::Joined(name.to_owned()));
-        }
-        if records.get(Kind::Cluster, "", name).await?.is_none() {
-            let object = json!({"metadata": {"name": name, "labels": token.labels}, "spec": {}});
-            match records.create(Kind::Cluster, object, now).await {
-                Ok(_) | Err(hub_records::Error::AlreadyExists { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        status::update(records, cluster, |status| {
-            status["identity"] = json!({"clusterUid": uid, "joinedAt": now})
-        })
-        .await;
-        Ok(())
+impl Place {
+    async fn read(records: &Records, cluster: &ClusterName) -> Result<Self, Refusal> {
+        let object = records.get(Kind::Cluster, "", cluster.as_str()).await?;
+        let status = records.status(Kind::Cluster, "", cluster.as_str()).await?;
+        let (status, status_revision) = status.unwrap_or_else(|| (json!({}), Revision::ZERO));
+        Ok(Self { object, status, status_revision })
     }
 }
 

@@ -8,8 +8,12 @@ use shared_rollout::{Hold, Link};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
-use crate::session::Input;
-use jiff::Timestamp;
+use crate::{Certificate, Verdict, judge, peer::Peer, session::Input};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// A second agent that was not heard of for so long is gone.
+const QUIET: SignedDuration = SignedDuration::from_mins(3);
 
 /// What is known of one cluster's link.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,10 +53,33 @@ struct Inner {
 #[derive(Debug)]
 struct Session {
     number: u64,
-    instance: String,
+    present: Present,
     inputs: mpsc::Sender<Input>,
     /// Bundles that this agent was asked for, and their sizes.
     wanted: BTreeMap<Digest, u64>,
+    /// When somebody else last wanted its place.
+    rival: Option<Timestamp>,
+}
+
+/// An agent that is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Present {
+    /// The id of its process.
+    pub(crate) instance: String,
+    /// Its certificate and where it comes from.
+    pub(crate) peer: Peer,
+    /// Since when.
+    pub(crate) since: Timestamp,
+}
+
+impl std::fmt::Display for Present {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "instance {}", self.instance)?;
+        if let Some(address) = self.peer.address {
+            write!(f, " from {address}")?;
+        }
+        write!(f, " since {:.0}", self.since)
+    }
 }
 
 /// The fleet's links. Clones share one state.
@@ -132,27 +159,64 @@ impl Links {
         self.version.send_modify(|version| *version += 1);
     }
 
-    /// Registers a session. A second agent of the cluster is refused; the same agent returning
-    /// replaces its dead session.
+    /// Registers a session. The same agent returning replaces its dead session.
+    ///
+    /// # Errors
+    /// The agent that is there already, when this is a second one.
     pub(crate) fn join(
         &self,
         cluster: &ClusterName,
-        instance: &str,
+        arriving: Present,
         inputs: mpsc::Sender<Input>,
-    ) -> Option<Seat> {
+    ) -> Result<Seat, Box<Present>> {
         let mut inner = self.inner.lock();
-        if let Some(present) = inner.sessions.get(cluster) {
-            if present.instance != instance && !present.inputs.is_closed() {
-                return None;
+        if let Some(session) = inner.sessions.get_mut(cluster) {
+            if session.present.instance != arriving.instance && !session.inputs.is_closed() {
+                session.rival = Some(arriving.since);
+                return Err(Box::new(session.present.clone()));
             }
-            let _gone = present.inputs.try_send(Input::Cut("the agent connected again".to_owned()));
+            let _gone = session.inputs.try_send(Input::Cut("the agent connected again".to_owned()));
         }
         inner.next += 1;
         let number = inner.next;
-        let instance = instance.to_owned();
-        let session = Session { number, instance, inputs, wanted: BTreeMap::new() };
+        let session = Session { number, present: arriving, inputs, rival: None, wanted: BTreeMap::new() };
         inner.sessions.insert(cluster.clone(), session);
-        Some(Seat { number })
+        Ok(Seat { number })
+    }
+
+    /// The agent of a cluster that is there; somebody else, who may not be, wants its place.
+    pub(crate) fn rival(&self, cluster: &ClusterName, now: Timestamp) -> Option<Present> {
+        let mut inner = self.inner.lock();
+        let session = inner.sessions.get_mut(cluster).filter(|session| !session.inputs.is_closed())?;
+        session.rival = Some(now);
+        Some(session.present.clone())
+    }
+
+    /// The clusters whose place nobody else has wanted for a while, since it was last asked.
+    pub(crate) fn quiet(&self, now: Timestamp) -> Vec<ClusterName> {
+        let mut inner = self.inner.lock();
+        let quiet = |rival: Timestamp| now.duration_since(rival) >= QUIET;
+        let sessions = inner.sessions.iter_mut();
+        sessions
+            .filter_map(|(cluster, session)| {
+                session.rival.take_if(|rival| quiet(*rival)).map(|_| cluster.clone())
+            })
+            .collect()
+    }
+
+    /// The certificate that a connected agent uses.
+    pub(crate) fn certificate(&self, cluster: &ClusterName) -> Option<Certificate> {
+        let inner = self.inner.lock();
+        inner.sessions.get(cluster).map(|session| session.present.peer.certificate.clone())
+    }
+
+    /// Cuts the session of a cluster if its certificate is worth nothing by this status.
+    pub(crate) fn judge(&self, cluster: &ClusterName, status: &Value, now: Timestamp) {
+        let Some(certificate) = self.certificate(cluster) else { return };
+        if let Verdict::Refused(why) = judge(&certificate, Some(status), now) {
+            tracing::warn!(%cluster, %why, "a session is cut");
+            self.tell(cluster, Input::Refused(why.reason(), why.to_string()));
+        }
     }
 
     /// Changes what is known of a cluster's link.

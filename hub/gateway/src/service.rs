@@ -1,17 +1,14 @@
 //! The agent port: TLS, the gRPC services, and what they share.
 
 use crate::{
-    Authority, Links, SpiffeId, adoption, attach,
-    authority::AuthorityError,
-    bundles, dispatch,
+    Authority, CertificateFailure, HubCertificate, Links, Rotation, adoption, attach, bundles, dispatch,
     enroll::Enrollment,
     observer::{self, Observer},
-    status, tls,
+    rotation, status, tls,
 };
 use hub_records::{Bundles, Records};
 use proto::v1;
-use serde_json::Value;
-use shared_model::{Cluster, ClusterName, Kind};
+use shared_model::{ClusterName, Kind};
 use shared_runtime::Tasks;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -49,7 +46,7 @@ pub enum Error {
     },
     /// No certificate could be made for it.
     #[error("the agent port has no certificate")]
-    Certificate(#[from] AuthorityError),
+    Certificate(#[from] CertificateFailure),
     /// TLS could not be set up.
     #[error("TLS of the agent port could not be set up")]
     Tls(#[from] rustls::Error),
@@ -73,6 +70,10 @@ pub struct Gateway {
     pub address: SocketAddr,
     /// Who is connected.
     pub links: Links,
+    /// The hub's own certificate, kept fresh: for the API, too.
+    pub certificate: Arc<HubCertificate>,
+    /// The way to replace the authority.
+    pub rotation: Rotation,
 }
 
 impl Gateway {
@@ -92,10 +93,11 @@ impl Gateway {
             .map_err(|source| Error::Listen { address: config.listen, source })?;
         let address =
             listener.local_addr().map_err(|source| Error::Listen { address: config.listen, source })?;
-        let certificate =
-            tls::Reloadable::new(authority.issue_server(&config.names, shared_runtime::now())?)?;
-        let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(&authority, Arc::clone(&certificate))?));
+        let certificate = HubCertificate::new(Arc::clone(&authority), config.names, shared_runtime::now())?;
+        let tls = tls::server_config(Arc::clone(&authority), Arc::clone(&certificate))?;
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
         let links = Links::new();
+        let rotation = Rotation::new(Arc::clone(&authority), records.clone(), links.clone());
         let (observer, observations) = Observer::channel();
         forget_connections(&records).await;
         // The observer ends when the last session drops its end of the queue.
@@ -103,8 +105,10 @@ impl Gateway {
         tasks.spawn_until_stopped("dispatch", dispatch::run(records.clone(), links.clone()));
         tasks.spawn_until_stopped(
             "certificates",
-            tls::renew(Arc::clone(&authority), config.names, certificate),
+            tls::renew(Arc::clone(&authority), Arc::clone(&certificate)),
         );
+        tasks.spawn_until_stopped("rotation", rotation::run(rotation.clone()));
+        tasks.spawn_until_stopped("rivals", rivals(records.clone(), links.clone()));
         let shared =
             Shared { authority, records, bundles, links: links.clone(), observer, tasks: tasks.clone() };
         let (connections, incoming) = mpsc::channel(16);
@@ -128,7 +132,18 @@ impl Gateway {
                 tracing::error!(%error, "the agent port failed");
             }
         });
-        Ok(Self { address, links })
+        Ok(Self { address, links, certificate, rotation })
+    }
+}
+
+/// A second agent that stopped dialling is not warned of any more.
+async fn rivals(records: Records, links: Links) {
+    let mut tick = tokio::time::interval(Duration::from_secs(20));
+    loop {
+        tick.tick().await;
+        for cluster in links.quiet(shared_runtime::now()) {
+            status::update(&records, &cluster, status::alone).await;
+        }
     }
 }
 
@@ -147,6 +162,7 @@ async fn forget_connections(records: &Records) {
             if status.pointer("/connection/state").is_some_and(|state| state == "Connected") {
                 status::disconnected(status, "the hub started again", now);
             }
+            status::alone(status);
         })
         .await;
     }
@@ -184,42 +200,6 @@ async fn accept(
     }
 }
 
-impl Shared {
-    /// The cluster that the verified certificate of a request names.
-    #[allow(clippy::result_large_err, reason = "tonic's Status is the error of every service method")]
-    pub(crate) fn authenticate<T>(&self, request: &Request<T>) -> Result<ClusterName, Status> {
-        let certificates = request.peer_certs().filter(|certificates| !certificates.is_empty());
-        let certificates = certificates
-            .ok_or_else(|| Status::unauthenticated("a client certificate of this hub is needed"))?;
-        let id = SpiffeId::of_certificate(&certificates[0], self.authority.trust_domain())
-            .map_err(|error| Status::unauthenticated(error.to_string()))?;
-        Ok(id.cluster)
-    }
-
-    /// A Cluster with its status.
-    pub(crate) async fn cluster(&self, name: &ClusterName) -> Result<Option<(Cluster, Value)>, Status> {
-        let read = async {
-            let Some(stored) = self.records.get(Kind::Cluster, "", name.as_str()).await? else {
-                return Ok(None);
-            };
-            let status = self.records.status(Kind::Cluster, "", name.as_str()).await?;
-            Ok::<_, hub_records::Error>(Some((
-                stored.value,
-                status.map(|(status, _)| status).unwrap_or_default(),
-            )))
-        };
-        let found = read.await.map_err(|error| {
-            tracing::error!(cluster = %name, %error, "the Cluster cannot be read");
-            Status::unavailable("the hub cannot read its store now")
-        })?;
-        let Some((value, status)) = found else { return Ok(None) };
-        let cluster = Cluster::from_value(&value).map_err(|error| {
-            Status::failed_precondition(format!("Cluster {name} cannot be read: {error}"))
-        })?;
-        Ok(Some((cluster, status)))
-    }
-}
-
 /// The service for members of the fleet.
 #[derive(Debug, Clone)]
 struct AgentService(Shared);
@@ -235,8 +215,9 @@ impl v1::agent_server::Agent for AgentService {
         &self,
         request: Request<Streaming<v1::AgentMessage>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
-        let cluster = self.0.authenticate(&request)?;
-        let receiver = attach::serve(self.0.clone(), cluster, request.into_inner());
+        let peer = self.0.identify(&request)?;
+        let _may = self.0.admit(&peer, shared_runtime::now()).await?;
+        let receiver = attach::serve(self.0.clone(), peer, request.into_inner());
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
@@ -244,22 +225,18 @@ impl v1::agent_server::Agent for AgentService {
         &self,
         request: Request<v1::FetchBundleRequest>,
     ) -> Result<Response<Self::FetchBundleStream>, Status> {
-        let cluster = self.0.authenticate(&request)?;
-        if self.0.cluster(&cluster).await?.is_none() {
-            return Err(Status::permission_denied("Revoked: the Cluster was deleted on the hub"));
-        }
-        let chunks = bundles::fetch(&self.0, &cluster, request.into_inner()).await?;
+        let peer = self.0.identify(&request)?;
+        let _may = self.0.admit(&peer, shared_runtime::now()).await?;
+        let chunks = bundles::fetch(&self.0, &peer.certificate.cluster, request.into_inner()).await?;
         Ok(Response::new(Box::pin(chunks)))
     }
     async fn give_bundle(
         &self,
         request: Request<Streaming<v1::GivenBundle>>,
     ) -> Result<Response<v1::GiveBundleResponse>, Status> {
-        let cluster = self.0.authenticate(&request)?;
-        if self.0.cluster(&cluster).await?.is_none() {
-            return Err(Status::permission_denied("Revoked: the Cluster was deleted on the hub"));
-        }
-        adoption::take(&self.0, &cluster, request.into_inner()).await?;
+        let peer = self.0.identify(&request)?;
+        let _may = self.0.admit(&peer, shared_runtime::now()).await?;
+        adoption::take(&self.0, &peer.certificate.cluster, request.into_inner()).await?;
         Ok(Response::new(v1::GiveBundleResponse {}))
     }
 }

@@ -12,7 +12,8 @@ mod adoption;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use adoption::Known;
+use crate::Unacceptable;
+pub use adoption::Known;
 use adoption::{Adoption, Step};
 
 use jiff::Timestamp;
@@ -28,7 +29,7 @@ use std::{
 
 /// What a session is told.
 #[derive(Debug, Clone)]
-pub(crate) enum Input {
+pub enum Input {
     /// The agent sent this.
     Message(v1::agent_message::Message),
     /// An assignment of the cluster changed.
@@ -41,13 +42,17 @@ pub(crate) enum Input {
     Given(Digest),
     /// A person asks for something.
     Command(v1::Command),
+    /// Say this.
+    Say(v1::hub_message::Message),
+    /// The agent may not be here any more: the word of the protocol and the text.
+    Refused(&'static str, String),
     /// The session is to end, and why.
     Cut(String),
 }
 
 /// What a session asks of its shell, in order.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Action {
+pub enum Action {
     /// Send a release, with its spec from the store.
     Assign { application: AppKey, position: Position, release: ReleaseId },
     /// Send this.
@@ -83,7 +88,7 @@ pub(crate) enum Action {
 
 /// The state of one session.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub struct Session {
     cluster: ClusterName,
     held: BTreeMap<AppKey, Held>,
     standing: Standing,
@@ -98,27 +103,27 @@ pub(crate) struct Session {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Held {
-    pub(crate) position: Position,
-    pub(crate) release: Option<ReleaseId>,
+pub struct Held {
+    pub position: Position,
+    pub release: Option<ReleaseId>,
 }
 
 /// Where a held agent and the store differ.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Behind {
+pub struct Behind {
     /// What the agent holds, and what the store says of it.
-    pub(crate) applications: Vec<(AppKey, Held, Option<Held>)>,
+    pub applications: Vec<(AppKey, Held, Option<Held>)>,
     /// The agent obeys a pause that the store does not know.
-    pub(crate) unknown_pause: bool,
+    pub unknown_pause: bool,
 }
 
 /// What the store says of earlier losses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub struct Standing {
     /// Since when the store is known as an older copy, and this cluster's word was not adopted since.
-    pub(crate) restored: Option<Timestamp>,
+    pub restored: Option<Timestamp>,
     /// The last request to adopt that was answered for the cluster.
-    pub(crate) answered: String,
+    pub answered: String,
 }
 
 impl Session {
@@ -126,7 +131,7 @@ impl Session {
     ///
     /// # Errors
     /// When the hello breaks the protocol.
-    pub(crate) fn new(
+    pub fn new(
         cluster: &Cluster,
         hello: v1::Hello,
         assignments: BTreeMap<AppKey, Assigned>,
@@ -181,7 +186,7 @@ impl Session {
     }
 
     /// Takes an input.
-    pub(crate) fn handle(&mut self, input: Input, now: Timestamp) {
+    pub fn handle(&mut self, input: Input, now: Timestamp) {
         match input {
             Input::Assigned(application, assigned) => self.assign(&application, &assigned),
             Input::Cluster(Some(cluster)) => {
@@ -198,15 +203,20 @@ impl Session {
                 }
                 self.steps(Vec::new());
             }
-            Input::Cluster(None) => self.end("Revoked", "the Cluster was deleted on the hub"),
+            Input::Cluster(None) => {
+                let why = Unacceptable::Deleted(self.cluster.to_string());
+                self.end(why.reason(), &why.to_string());
+            }
             Input::Command(command) => self.send(v1::hub_message::Message::Command(command)),
+            Input::Say(message) => self.send(message),
+            Input::Refused(reason, message) => self.end(reason, &message),
             Input::Cut(reason) => self.actions.push_back(Action::End(reason)),
             Input::Message(message) => self.message(message),
         }
     }
 
     /// The next thing to do.
-    pub(crate) fn poll_action(&mut self) -> Option<Action> {
+    pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 

@@ -1,33 +1,46 @@
 //! The status of a Cluster, as far as its session tells it.
 
 use crate::session::{Behind, pause_id};
-use hub_records::{Adoption, AdoptionState, Records};
-use jiff::Timestamp;
+use hub_records::{Adoption, AdoptionState, Identity, Records};
+use jiff::{SignedDuration, Timestamp};
 use proto::v1;
 use serde_json::{Value, json};
-use shared_model::{Cluster, ClusterName, Kind};
+use shared_model::{Cluster, ClusterName, Kind, duration};
 
-/// Reads a Cluster's status, changes it, writes it if it differs. A Cluster that was deleted gets none.
-pub(crate) async fn update(records: &Records, cluster: &ClusterName, change: impl FnOnce(&mut Value) + Send) {
-    let result = async {
-        if records.get(Kind::Cluster, "", cluster.as_str()).await?.is_none() {
-            return Ok(false);
-        }
-        let present = records.status(Kind::Cluster, "", cluster.as_str()).await?;
-        let mut status = present.map_or_else(|| json!({}), |(status, _)| status);
-        change(&mut status);
-        records.put_status(Kind::Cluster, "", cluster.as_str(), &status).await
-    };
-    if let Err(error) = result.await {
+/// Clocks that differ by more are worth a person's look.
+const SKEW: SignedDuration = SignedDuration::from_secs(30);
+/// The condition of a cluster that the hub does not work with.
+const HELD: &str = "Held";
+/// The condition of a cluster as which two agents dial.
+const DUPLICATE: &str = "DuplicateAgent";
+/// The condition of a cluster whose clock differs.
+const SKEWED: &str = "ClockSkewed";
+
+/// Reads a Cluster's status, changes it, writes it if it differs; again when another writer came in
+/// between. A Cluster that was deleted gets none.
+pub(crate) async fn update(records: &Records, cluster: &ClusterName, change: impl FnMut(&mut Value) + Send) {
+    if let Err(error) = records.modify_status(Kind::Cluster, "", cluster.as_str(), change).await {
         tracing::error!(%cluster, %error, "the Cluster's status could not be written");
     }
 }
 
-pub(crate) fn connected(status: &mut Value, hello: &v1::Hello, now: Timestamp) {
-    let skew = now.as_millisecond() - hello.clock_ms;
+/// What a connection tells of the identity that it uses.
+#[derive(Debug)]
+pub(crate) struct Used {
+    /// When its certificate ends.
+    pub(crate) expires: Timestamp,
+    /// SHA-256 of the authority that issued it, in hex.
+    pub(crate) authority: String,
+}
+
+pub(crate) fn connected(status: &mut Value, hello: &v1::Hello, used: &Used, now: Timestamp) {
     status["connection"] = json!({"state": "Connected", "since": now, "agentVersion": hello.agent_version});
-    if hello.clock_ms != 0 && skew.abs() > 5_000 {
-        status["connection"]["clockSkewSeconds"] = json!(skew / 1000);
+    clock(status, hello.clock_ms, now);
+    if let Some(mut identity) = Identity::of(status) {
+        identity.expires_at = Some(used.expires);
+        identity.authority.clone_from(&used.authority);
+        identity.trusts.clone_from(&hello.authorities);
+        identity.put(status);
     }
     if let Some(facts) = &hello.facts {
         self::facts(status, facts);
@@ -43,10 +56,38 @@ pub(crate) fn facts(status: &mut Value, facts: &v1::Facts) {
     });
 }
 
+/// How far the agent's clock is from the hub's, as in `-1m30s`: behind by so much. The hello's way is in it.
+fn clock(status: &mut Value, clock_ms: i64, now: Timestamp) {
+    let skew = Timestamp::from_millisecond(clock_ms).map(|clock| clock.duration_since(now));
+    let (true, Ok(skew)) = (clock_ms != 0, skew) else {
+        lift(status, SKEWED);
+        return;
+    };
+    let skew = SignedDuration::from_secs(skew.as_secs());
+    let length = duration(skew.unsigned_abs());
+    status["connection"]["clockSkew"] =
+        json!(if skew.is_negative() { format!("-{length}") } else { length.clone() });
+    if skew.abs() <= SKEW {
+        lift(status, SKEWED);
+        return;
+    }
+    let side = if skew.is_negative() { "behind" } else { "ahead of" };
+    let message = format!(
+        "the agent's clock is {length} {side} the hub's: the times that it reports are off by that, and it may take \
+         certificates for expired or not valid yet; rollouts go by the hub's clock alone; set the clock of the machine \
+         where the agent runs"
+    );
+    condition(status, SKEWED, true, "ClocksDiffer", &message, now);
+}
+
 pub(crate) fn disconnected(status: &mut Value, reason: &str, now: Timestamp) {
     let version = status["connection"]["agentVersion"].clone();
+    let skew = status["connection"].get("clockSkew").cloned();
     status["connection"] =
         json!({"state": "Disconnected", "since": now, "reason": reason, "agentVersion": version});
+    if let Some(skew) = skew {
+        status["connection"]["clockSkew"] = skew;
+    }
 }
 
 /// What the agent says of its pauses, beside what the Cluster asks for.
@@ -157,13 +198,31 @@ pub(crate) fn adopted(status: &mut Value, adoption: Option<&Adoption>) {
     }
 }
 
-/// Sets or clears the condition that explains why the hub does not work with the agent.
+/// Sets the condition that explains why the hub does not work with the agent.
 pub(crate) fn refused(status: &mut Value, reason: &str, message: &str, now: Timestamp) {
-    condition(status, "Held", true, reason, message, now);
+    condition(status, HELD, true, reason, message, now);
 }
 
+/// The agent that the hub expects is there: nothing holds it, and no other one is in its place.
 pub(crate) fn accepted(status: &mut Value, now: Timestamp) {
-    condition(status, "Held", false, "Accepted", "", now);
+    condition(status, HELD, false, "Accepted", "", now);
+    lift(status, DUPLICATE);
+}
+
+/// A second agent dials, while the first one is served.
+pub(crate) fn duplicated(status: &mut Value, reason: &str, message: &str, now: Timestamp) {
+    condition(status, DUPLICATE, true, reason, message, now);
+}
+
+/// The second agent has not been heard of for a while.
+pub(crate) fn alone(status: &mut Value) {
+    lift(status, DUPLICATE);
+}
+
+fn lift(status: &mut Value, kind: &str) {
+    if let Some(conditions) = status.get_mut("conditions").and_then(Value::as_array_mut) {
+        conditions.retain(|condition| condition["type"] != kind);
+    }
 }
 
 fn condition(status: &mut Value, kind: &str, holds: bool, reason: &str, message: &str, now: Timestamp) {
@@ -182,3 +241,6 @@ fn condition(status: &mut Value, kind: &str, holds: bool, reason: &str, message:
     }
     status["conditions"] = Value::Array(conditions);
 }
+
+#[cfg(test)]
+mod tests;

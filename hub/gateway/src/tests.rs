@@ -1,6 +1,8 @@
 //! The agent port over real TLS, with a bare client in the place of an agent.
 
 mod client;
+mod identities;
+mod rotating;
 
 use crate::*;
 use client::{Client, Conversation, hello};
@@ -16,6 +18,7 @@ use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 pub(crate) struct Hub {
+    authority: Arc<Authority>,
     records: Records,
     gateway: Gateway,
     bundles: Bundles,
@@ -34,8 +37,10 @@ impl Hub {
         let tasks = Tasks::new();
         let config = Config { listen: "127.0.0.1:0".parse().unwrap(), names: vec!["127.0.0.1".into()] };
         let gateway =
-            Gateway::build(config, authority, records.clone(), bundles.clone(), tasks.clone()).await.unwrap();
-        Self { records, gateway, bundles, _folder: folder, _tasks: tasks }
+            Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())
+                .await
+                .unwrap();
+        Self { authority, records, gateway, bundles, _folder: folder, _tasks: tasks }
     }
 
     async fn token(&self, id: &str, spec: Value) {
@@ -466,8 +471,8 @@ async fn deleting_the_cluster_cuts_its_session_and_leaves_nothing_of_it() {
     assert!(matches!(talk.next().await, Some(Message::Refused(refused)) if refused.reason == "Revoked"));
     assert!(talk.next().await.is_none());
     hub.linked("eu-1", |state| state.is_none()).await;
-    let mut talk = client.attach(hello("uid-eu-1", "a", Vec::new())).await.unwrap();
-    assert!(talk.next().await.is_none());
+    let refused = client.attach(hello("uid-eu-1", "a", Vec::new())).await.unwrap_err();
+    assert!(refused.message().contains("the Cluster eu-1 was deleted on the hub"), "{refused}");
     assert!(client.fetch(&spec.bundle, 0).await.is_err(), "a revoked identity reads a bundle");
     assert!(client.renew().await.is_err(), "a revoked identity is renewed");
     assert_eq!(hub.records.read::<Value>(&Hub::status_key("eu-1")).await.unwrap(), None);

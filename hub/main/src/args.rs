@@ -27,6 +27,9 @@ pub(crate) enum Command {
     /// Join, list, pause and resume clusters
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// See and replace the hub's certificate authority
+    #[command(subcommand)]
+    Authority(AuthorityCommand),
     /// List and sync Applications
     #[command(subcommand)]
     App(AppCommand),
@@ -219,6 +222,32 @@ pub(crate) enum ClusterCommand {
     Resume {
         /// The cluster
         name: String,
+    },
+    /// End the identity of a cluster's agent: its stream is cut and its certificates are refused
+    ///
+    /// What runs in the cluster stays, and its agent goes on healing it. `cluster token --reenrol` lets the
+    /// cluster come back, with its position in every rollout.
+    Revoke {
+        /// The cluster
+        name: String,
+        /// Why, for the people who meet it, e.g. INC-7
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthorityCommand {
+    /// Where a replacement of the authority is, and which clusters it waits for
+    Status,
+    /// Replace the authority by a new one, without any agent noticing
+    ///
+    /// First every agent learns to trust the new authority beside the old one, then every agent gets a
+    /// certificate of the new one, then the old one is given up. A cluster that is away holds this up.
+    Rotate {
+        /// Go on with the next step without the clusters that it waits for; they have to join again
+        #[arg(long)]
+        without_waiting: bool,
     },
 }
 

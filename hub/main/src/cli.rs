@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod appset;
+pub(crate) mod authority;
 mod client;
 pub(crate) mod cluster;
 mod kubeconfig;

@@ -40,6 +40,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Command::Demo(options) => hub_demo::run(options.config()).await,
         Command::Cluster(command) => cli::cluster::run(args.connection, command).await,
+        Command::Authority(command) => cli::authority::run(args.connection, command).await,
         Command::App(command) => cli::app::run(args.connection, command).await,
         Command::Appset(command) => cli::appset::run(args.connection, command).await,
         Command::Rollout(command) => cli::rollout::run(args.connection, command).await,

@@ -13,6 +13,7 @@
 mod adoption;
 mod bundles;
 mod events;
+mod identity;
 pub mod keys;
 mod objects;
 mod records;
@@ -21,6 +22,7 @@ mod rules;
 pub use adoption::{Adoption, AdoptionState, Restored, Truth};
 pub use bundles::{BundleError, Bundles};
 pub use events::{EVENTS, Event, Events};
+pub use identity::{Identity, Revoked};
 pub use objects::{Stored, is_deleted};
 pub use records::{Deleted, Error, Records};
 pub use rules::{resource, rules};

@@ -106,7 +106,15 @@ impl Records {
     ///
     /// # Errors
     /// When one of that name exists, the metadata is invalid, or the store fails.
-    pub async fn create(&self, kind: Kind, mut object: Value, now: Timestamp) -> Result<Stored, Error> {
+    pub async fn create(&self, kind: Kind, object: Value, now: Timestamp) -> Result<Stored, Error> {
+        self.insert(kind, Self::draft(kind, object, now)?).await
+    }
+
+    /// A new object as [`Records::create`] would store it, for a transaction of the caller's.
+    ///
+    /// # Errors
+    /// When the metadata is invalid.
+    pub fn draft(kind: Kind, mut object: Value, now: Timestamp) -> Result<Value, Error> {
         let gvk = gvk(kind);
         object["apiVersion"] = json!(gvk.api_version());
         object["kind"] = json!(gvk.kind);
@@ -116,8 +124,7 @@ impl Records {
         );
         let (uid, random) = dice();
         let new = NewObject { uid: &uid, random };
-        let value = meta::create(object, resource(kind), &rules(kind), new, now).map_err(Error::Invalid)?;
-        self.insert(kind, value).await
+        meta::create(object, resource(kind), &rules(kind), new, now).map_err(Error::Invalid)
     }
 
     /// Stores a new object as it is: its metadata is complete.
@@ -252,6 +259,44 @@ impl Records {
         let object = keys::object(kind, ns, name);
         let txn = Txn { compares: vec![Compare::Exists { key: object }], ops: vec![Op::Put { key, value }] };
         Ok(matches!(self.store.commit(txn).await?, Outcome::Committed(_)))
+    }
+
+    /// Changes the status of an object, reading it again when another writer came in between; `change`
+    /// may be called several times. Nothing is written when nothing changes. Answers the status, or `None`
+    /// when there is no such object.
+    ///
+    /// # Errors
+    /// When the store fails or the record cannot be read.
+    pub async fn modify_status<F>(
+        &self,
+        kind: Kind,
+        ns: &str,
+        name: &str,
+        mut change: F,
+    ) -> Result<Option<Value>, Error>
+    where
+        F: FnMut(&mut Value) + Send,
+    {
+        let (object, key) = (keys::object(kind, ns, name), keys::status(kind, ns, name));
+        loop {
+            if self.store.get(&object).await?.is_none() {
+                return Ok(None);
+            }
+            let present: Option<(Value, Revision)> = self.read(&key).await?;
+            let (before, revision) = present.unwrap_or_else(|| (json!({}), Revision::ZERO));
+            let mut after = before.clone();
+            change(&mut after);
+            if after == before {
+                return Ok(Some(after));
+            }
+            let txn = Txn::new()
+                .when(Compare::Exists { key: object.clone() })
+                .when(Compare::ModRevision { key: key.clone(), revision })
+                .put(key.clone(), encode(&after));
+            if let Outcome::Committed(_) = self.store.commit(txn).await? {
+                return Ok(Some(after));
+            }
+        }
     }
 
     /// A record of any type, with the revision of its last write.

@@ -89,3 +89,25 @@ fn bundles_are_found_by_digest_and_damage_is_seen() {
     reopened.put(b"{\"kind\":\"Namespace\"}\n").unwrap();
     assert!(Bundles::open(folder.path()).unwrap().get(&digest).is_ok(), "rendering mends it");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_of_one_status_do_not_lose_each_others_changes() {
+    let records = records();
+    records.create(Kind::Application, application("web"), Timestamp::UNIX_EPOCH).await.unwrap();
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..8 {
+        let records = records.clone();
+        writers.spawn(async move {
+            for turn in 0..20 {
+                let field = format!("w{writer}-{turn}");
+                let change = |status: &mut serde_json::Value| status[&field] = json!(true);
+                records.modify_status(Kind::Application, "argocd", "web", change).await.unwrap().unwrap();
+            }
+        });
+    }
+    writers.join_all().await;
+    let (status, _) = records.status(Kind::Application, "argocd", "web").await.unwrap().unwrap();
+    assert_eq!(status.as_object().unwrap().len(), 160);
+    let gone = records.modify_status(Kind::Application, "argocd", "none", |status| *status = json!({"a": 1}));
+    assert_eq!(gone.await.unwrap(), None);
+}

@@ -41,6 +41,14 @@ pub(crate) fn open(folder: &Path, server: &str, authority_pem: &str) -> Result<V
     Ok(parse(&text))
 }
 
+/// Writes the kubeconfig again, with other authorities.
+pub(crate) fn rewrite(folder: &Path, server: &str, authority_pem: &str) -> Result<(), FolderError> {
+    let kubeconfig = folder.join(KUBECONFIG);
+    // Where a person moved it away it is not made again: the token is known to nobody else.
+    let Some(token) = present(&kubeconfig) else { return Ok(()) };
+    folder::write(&kubeconfig, &render(server, authority_pem, &token))
+}
+
 fn parse(text: &str) -> Vec<Subject> {
     let entries: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -1,7 +1,7 @@
 //! Starting a hub.
 
 use crate::{
-    access,
+    access, authority,
     folder::{self, FolderError},
     home,
 };
@@ -18,6 +18,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// How a hub runs.
 #[derive(Debug, Clone)]
@@ -116,9 +117,8 @@ impl Hub {
         // Before anybody can connect.
         home::check(&records, &store_folder, now).await?;
         let bundles = Bundles::open(&config.data_dir.join("bundles"))?;
-        let names = names(&config);
         let gateway = Gateway::build(
-            hub_gateway::Config { listen: config.agent_listen, names: names.clone() },
+            hub_gateway::Config { listen: config.agent_listen, names: names(&config) },
             Arc::clone(&authority),
             records.clone(),
             bundles.clone(),
@@ -126,7 +126,7 @@ impl Hub {
         )
         .await?;
         let agent_address = config.agent_address.clone().unwrap_or_else(|| reach(gateway.address));
-        let api = api(&config, &authority, names, &agent_address, &records, tasks).await?;
+        let api = api(&config, &authority, &gateway, &agent_address, &records, tasks).await?;
         let repositories = Repositories::build(source(&config))?;
         let links = gateway.links.clone();
         let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone() };
@@ -146,31 +146,34 @@ impl Hub {
 
 async fn api(
     config: &Config,
-    authority: &Authority,
-    names: Vec<String>,
+    authority: &Arc<Authority>,
+    gateway: &Gateway,
     agent_address: &str,
     records: &Records,
     tasks: &Tasks,
 ) -> Result<SocketAddr, Error> {
     // Bound first: the kubeconfig names the port.
-    let certificate = authority.issue_server(&names, shared_runtime::now())?;
     let listener = hub_api::listen(config.listen).await?;
     let address = listener
         .local_addr()
         .map_err(folder::failed(&config.data_dir, "the API's address cannot be read"))?;
     let server = format!("https://{}", reach(address));
-    let subjects = access::open(&config.data_dir, &server, authority.pem())?;
+    let subjects = access::open(&config.data_dir, &server, &authority.pem())?;
     let tokens = subjects
         .into_iter()
         .map(|subject| Token { hash: subject.hash, user: subject.user, groups: subject.groups })
         .collect();
     let info = HubInfo {
         agent_address: agent_address.to_owned(),
-        ca_pem: authority.pem().to_owned(),
+        ca_pem: authority.pem(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         trust_domain: config.trust_domain.clone(),
     };
-    let api = hub_api::Config { certificates: certificate.chain, key: certificate.key, tokens, info };
+    let (told, info) = watch::channel(info);
+    let keeper = authority::keep(gateway.rotation.clone(), tasks);
+    authority::publish(Arc::clone(authority), config.data_dir.clone(), server, told, tasks);
+    let certificate = Arc::clone(&gateway.certificate);
+    let api = hub_api::Config { certificate, tokens, info, keeper: Some(keeper) };
     Api::build(api, listener, records.clone(), tasks.clone()).await?;
     Ok(address)
 }

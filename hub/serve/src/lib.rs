@@ -12,6 +12,7 @@
 //! | `tokens.json` | hashes of tokens, never tokens |
 
 mod access;
+mod authority;
 mod folder;
 mod home;
 mod hub;

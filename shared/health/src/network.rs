@@ -1,10 +1,10 @@
-//! Service, Ingress, PersistentVolumeClaim, HorizontalPodAutoscaler, APIService (gitops-engine
-//! `pkg/health`) and CustomResourceDefinition (by its conditions).
+//! Service, Ingress, PersistentVolumeClaim, HorizontalPodAutoscaler (gitops-engine `pkg/health`), VolumeSnapshot and
+//! VolumeSnapshotContent (Argo CD's scripts): what others give an object of ours.
 
-use crate::read::{Read, condition, conditions};
-use crate::{degraded, healthy, progressing};
+use crate::read::{Condition, Read, annotation, conditions, conditions_of};
+use crate::{degraded, healthy, progressing, unknown};
 use serde_json::Value;
-use shared_model::{Health, HealthStatus};
+use shared_model::Health;
 
 const NO_ADDRESS: &str = "waits for a load balancer address";
 
@@ -27,47 +27,52 @@ pub(crate) fn volume_claim(object: &Value) -> Health {
     match object.text("/status/phase") {
         Some("Bound") => healthy(""),
         Some("Lost") => degraded("its volume is lost"),
-        None | Some("Pending") => progressing("waits for a volume"),
-        Some(phase) => Health::new(HealthStatus::Unknown, format!("phase {phase}")),
+        Some("Pending") => progressing("waits for a volume"),
+        Some(phase) => unknown(format!("phase {phase}")),
+        None => unknown("has no phase"),
     }
 }
 
+/// Ready to restore from, or why it cannot be.
+pub(crate) fn volume_snapshot(object: &Value) -> Health {
+    if object.flag("/status/readyToUse") {
+        healthy("is ready to use")
+    } else if object.pointer("/status/error").is_some_and(|error| !error.is_null()) {
+        degraded(object.text("/status/error/message").unwrap_or("could not be taken"))
+    } else {
+        progressing("is being taken")
+    }
+}
+
+/// By the first condition that tells, in the controller's order: one that was able to scale stays Healthy while a metric is missing,
+/// as right after its creation.
 pub(crate) fn autoscaler(object: &Value) -> Health {
+    match object.text("/apiVersion") {
+        // This version has no conditions; the API server keeps those of `v2` in an annotation.
+        Some("autoscaling/v1") => match annotation(object, "autoscaling.alpha.kubernetes.io/conditions") {
+            Some(text) => match serde_json::from_str::<Vec<Value>>(text) {
+                Ok(list) => scaling(conditions_of(&list)),
+                Err(error) => unknown(format!("its conditions cannot be read: {error}")),
+            },
+            None => scaling(conditions_of(&[])),
+        },
+        _ => scaling(conditions(object)),
+    }
+}
+
+fn scaling<'a>(mut conditions: impl Iterator<Item = Condition<'a>>) -> Health {
     const FAILURES: [(&str, &str); 4] = [
         ("AbleToScale", "FailedGetScale"),
         ("AbleToScale", "FailedUpdateScale"),
         ("ScalingActive", "FailedGetResourceMetric"),
         ("ScalingActive", "InvalidSelector"),
     ];
-    let failed = conditions(object)
-        .find(|condition| !condition.is_true() && FAILURES.contains(&(condition.kind, condition.reason)));
-    if let Some(failed) = failed {
-        return degraded(failed.explain());
-    }
-    let works = conditions(object)
-        .find(|condition| condition.is_true() && matches!(condition.kind, "AbleToScale" | "ScalingLimited"));
-    match works {
-        Some(condition) => healthy(condition.message),
-        None => progressing("waits to autoscale"),
-    }
-}
-
-pub(crate) fn api_service(object: &Value) -> Health {
-    match condition(object, "Available") {
-        Some(available) if available.is_true() => healthy(available.message),
-        Some(other) => progressing(other.explain()),
-        None => progressing("waits to be processed"),
-    }
-}
-
-/// A definition is of use once the API server serves it.
-pub(crate) fn definition(object: &Value) -> Health {
-    if let Some(refused) = condition(object, "NamesAccepted").filter(|condition| condition.is_false()) {
-        return degraded(refused.explain());
-    }
-    match condition(object, "Established") {
-        Some(established) if established.is_true() => healthy(""),
-        Some(other) => progressing(other.explain()),
-        None => progressing("waits to be established"),
-    }
+    let told = conditions.find_map(|condition| {
+        if FAILURES.contains(&(condition.kind, condition.reason)) {
+            return Some(degraded(condition.explain()));
+        }
+        let works = condition.is_true() && matches!(condition.kind, "AbleToScale" | "ScalingLimited");
+        works.then(|| healthy(condition.message))
+    });
+    told.unwrap_or_else(|| progressing("waits to autoscale"))
 }

@@ -1,51 +1,41 @@
-//! Pod and Job (gitops-engine `pkg/health/health_pod.go`, `health_job.go`).
+//! Pod (gitops-engine `pkg/health/health_pod.go`).
 
-use crate::read::{Condition, Read, conditions};
-use crate::{degraded, healthy, progressing};
+use crate::read::{Read, annotation, conditions};
+use crate::{degraded, healthy, is_hook, progressing, unknown};
 use serde_json::Value;
-use shared_model::{Health, HealthStatus};
+use shared_model::Health;
 
-/// Judges a pod that is meant to end as one that is meant to run (Argo CD).
-const IGNORE_RESTART_POLICY: &str = "/metadata/annotations/argocd.argoproj.io~1ignore-restart-policy";
-
-pub(crate) fn job(object: &Value) -> Health {
-    let find = |kind: &str| -> Option<Condition<'_>> {
-        conditions(object).find(|condition| condition.kind == kind && !condition.is_false())
-    };
-    if let Some(failed) = find("Failed") {
-        degraded(failed.explain())
-    } else if let Some(suspended) = find("Suspended").filter(Condition::is_true) {
-        Health::new(HealthStatus::Suspended, suspended.explain())
-    } else if let Some(complete) = find("Complete") {
-        healthy(complete.message)
-    } else {
-        progressing("the job runs")
-    }
-}
+/// Judges a pod that is meant to end as one that is meant to run, unless it is a hook (Argo CD 3.6).
+const IGNORE_RESTART_POLICY: &str = "argocd.argoproj.io/ignore-restart-policy";
 
 pub(crate) fn pod(object: &Value) -> Health {
-    let runs_for_ever = matches!(object.text("/spec/restartPolicy"), None | Some("Always"))
-        || object.text(IGNORE_RESTART_POLICY) == Some("true");
+    let runs_for_ever = object.text("/spec/restartPolicy") == Some("Always")
+        || annotation(object, IGNORE_RESTART_POLICY) == Some("true") && !is_hook(object);
     if runs_for_ever {
-        let stuck: Vec<String> = containers(object).filter_map(waits_in_vain).collect();
+        // Init containers do not count: a pod whose start is retried is Pending, so Progressing.
+        let stuck: Vec<String> =
+            object.list("/status/containerStatuses").iter().filter_map(waits_in_vain).collect();
         if !stuck.is_empty() {
             return degraded(stuck.join(", "));
         }
     }
     let message = object.text("/status/message").unwrap_or_default();
     match object.text("/status/phase") {
-        None | Some("Pending") => progressing(message),
+        Some("Pending") => progressing(message),
         Some("Succeeded") => healthy(message),
         Some("Failed") => degraded(failure(object, message)),
         Some("Running") if runs_for_ever => running(object),
-        Some("Running") => progressing("runs to its end"),
-        Some(phase) => Health::new(HealthStatus::Unknown, format!("phase {phase} {message}").trim_end()),
+        Some("Running") if matches!(object.text("/spec/restartPolicy"), Some("OnFailure" | "Never")) => {
+            progressing(if message.is_empty() { "runs to its end" } else { message })
+        }
+        Some(phase) => unknown(format!("phase {phase} {message}").trim_end()),
+        None => unknown(message),
     }
 }
 
 fn running(object: &Value) -> Health {
     if conditions(object).any(|condition| condition.kind == "Ready" && condition.is_true()) {
-        return healthy("");
+        return healthy(object.text("/status/message").unwrap_or_default());
     }
     let restarted = object
         .list("/status/containerStatuses")
@@ -84,9 +74,14 @@ fn failure(object: &Value, message: &str) -> String {
     let ended = containers(object).find_map(|status| {
         let state = status.pointer("/state/terminated")?;
         let code = state.count("/exitCode");
+        if let Some(message) = state.text("/message").filter(|message| !message.is_empty()) {
+            return Some(message.to_owned());
+        }
         let reason = state.text("/reason").unwrap_or_default();
         match (reason, code) {
-            ("OOMKilled", _) => Some(format!("container {} ran out of memory", container_name(status))),
+            ("OOMKilled", _) => {
+                Some(format!("container {} ran out of memory (OOMKilled)", container_name(status)))
+            }
             (_, 0) => None,
             (_, code) => Some(format!("container {} ended with code {code}", container_name(status))),
         }

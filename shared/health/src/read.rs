@@ -52,6 +52,11 @@ impl Condition<'_> {
         self.status == "False"
     }
 
+    /// Whether it was written for an older generation than `generation`; false where it does not tell.
+    pub(crate) fn is_outdated(&self, generation: Option<i64>) -> bool {
+        matches!((self.observed_generation, generation), (Some(seen), Some(wanted)) if seen < wanted)
+    }
+
     /// What to show a person: the message, or the reason when there is none.
     pub(crate) fn explain(&self) -> String {
         match (self.reason, self.message) {
@@ -64,7 +69,12 @@ impl Condition<'_> {
 
 /// The conditions of an object's status, in order.
 pub(crate) fn conditions(object: &Value) -> impl Iterator<Item = Condition<'_>> {
-    object.list("/status/conditions").iter().map(|condition| Condition {
+    conditions_of(object.list("/status/conditions"))
+}
+
+/// The conditions of such a list, which some kinds keep elsewhere.
+pub(crate) fn conditions_of(list: &[Value]) -> impl Iterator<Item = Condition<'_>> {
+    list.iter().map(|condition| Condition {
         kind: condition.text("/type").unwrap_or_default(),
         status: condition.text("/status").unwrap_or_default(),
         reason: condition.text("/reason").unwrap_or_default(),
@@ -78,8 +88,22 @@ pub(crate) fn condition<'a>(object: &'a Value, kind: &str) -> Option<Condition<'
     conditions(object).find(|condition| condition.kind == kind)
 }
 
+/// The generation that the object's specification is at.
+pub(crate) fn generation(object: &Value) -> Option<i64> {
+    object.number("/metadata/generation")
+}
+
 /// Whether the controller has not seen the newest generation; an absent `observedGeneration` is 0, as
 /// the workload controllers leave it until their first look.
 pub(crate) fn unobserved(object: &Value) -> bool {
     object.count("/metadata/generation") > object.count("/status/observedGeneration")
+}
+
+/// The value of an annotation.
+pub(crate) fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.pointer("/metadata/annotations")?.get(key)?.as_str()
+}
+
+pub(crate) fn has_annotation(object: &Value, key: &str) -> bool {
+    annotation(object, key).is_some()
 }

@@ -59,7 +59,8 @@ fn deployments() {
         ),
         "Progressing 2 of 3 updated replicas available",
     );
-    check(deployment(json!({}), json!({"observedGeneration": 2})), "Progressing 0 of 1 replicas updated");
+    // The API server fills the number of replicas in.
+    check(deployment(json!({}), json!({"observedGeneration": 2})), "Healthy");
     check(
         deployment(
             json!({"replicas": 3}),
@@ -159,7 +160,8 @@ fn pods() {
     check(pod("Always", json!({"phase": "Running"})), "Progressing is not ready");
     check(pod("Never", json!({"phase": "Running"})), "Progressing runs to its end");
     check(pod("Never", json!({"phase": "Succeeded"})), "Healthy");
-    check(pod("Always", json!({})), "Progressing");
+    check(pod("Always", json!({"phase": "Pending"})), "Progressing");
+    check(pod("Always", json!({})), "Unknown");
     let back_off = json!({"phase": "Pending", "containerStatuses": [{"name": "web", "state":
         {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"shop/web:bad\""}}}]});
     check(
@@ -189,7 +191,7 @@ fn pods() {
             json!({"phase": "Failed", "containerStatuses": [
             {"name": "migrate", "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}]}),
         ),
-        "Degraded container migrate ran out of memory",
+        "Degraded container migrate ran out of memory (OOMKilled)",
     );
 }
 
@@ -224,12 +226,19 @@ fn autoscalers_and_api_machinery() {
         scaler(json!([{"type": "AbleToScale", "status": "True", "reason": "SucceededGetScale"}])),
         "Healthy",
     );
-    check(
-        scaler(json!([{"type": "AbleToScale", "status": "True", "reason": "SucceededGetScale"},
-                      {"type": "ScalingActive", "status": "False", "reason": "FailedGetResourceMetric",
-                       "message": "no metrics known"}])),
-        "Degraded no metrics known",
-    );
+    let able = json!({"type": "AbleToScale", "status": "True", "reason": "SucceededGetScale"});
+    let blind = json!({"type": "ScalingActive", "status": "False", "reason": "FailedGetResourceMetric",
+                       "message": "no metrics known"});
+    check(scaler(json!([able, blind])), "Healthy");
+    check(scaler(json!([blind, able])), "Degraded no metrics known");
+    let old = |text: &str| {
+        let mut scaler = object("autoscaling/v1", "HorizontalPodAutoscaler", json!({}), json!({}));
+        scaler["metadata"]["annotations"] = json!({"autoscaling.alpha.kubernetes.io/conditions": text});
+        scaler
+    };
+    check(old(r#"[{"type": "AbleToScale", "status": "True"}]"#), "Healthy");
+    check(old("[]"), "Progressing waits to autoscale");
+    check(old("["), "Unknown its conditions cannot be read: EOF while parsing a list at line 1 column 1");
     let service =
         |list: Value| object("apiregistration.k8s.io/v1", "APIService", json!({}), conditions(list));
     check(
@@ -289,6 +298,29 @@ fn custom_resources_by_their_conditions() {
         ),
         "Healthy",
     );
+    // A number that was never written says nothing, and keeps nothing waiting.
+    check(
+        custom(json!({"observedGeneration": 0, "conditions": [{"type": "Ready", "status": "True"}]})),
+        "Healthy",
+    );
+    check(custom(json!({"observedGeneration": 0})), "none");
+    check(custom(json!({"observedGeneration": -1})), "none");
+    check(custom(json!({"observedGeneration": 2})), "Healthy");
+    // Some controllers note what succeeded only: the failure of the newest generation counts all the same.
+    let condition = |seen: i64, kind: &str, status: &str, reason: &str| {
+        json!({"observedGeneration": 1, "conditions":
+        [{"type": kind, "status": status, "reason": reason, "observedGeneration": seen}]})
+    };
+    check(custom(condition(2, "Ready", "False", "BuildFailed")), "Degraded Ready: BuildFailed");
+    check(
+        custom(condition(1, "Ready", "False", "BuildFailed")),
+        "Progressing waits for the controller to see the newest generation",
+    );
+    check(custom(condition(2, "Stalled", "True", "Quota")), "Degraded Stalled: Quota");
+    let not_ready =
+        |reason: &str| json!({"conditions": [{"type": "NotReady", "status": "True", "reason": reason}]});
+    check(custom(not_ready("Creating")), "Progressing NotReady: Creating");
+    check(custom(not_ready("InvalidSpec")), "Degraded NotReady: InvalidSpec");
     check(custom(json!({})), "none");
     check(custom(json!({"phase": "Running"})), "none");
 }
@@ -309,6 +341,7 @@ fn generations_and_the_worst_of_several() {
     assert!(observed_generation_current(&deployment(json!({}), json!({"observedGeneration": 2}))));
     assert!(!observed_generation_current(&deployment(json!({}), json!({"observedGeneration": 1}))));
     assert!(observed_generation_current(&json!({"kind": "ConfigMap"})));
+    assert!(observed_generation_current(&deployment(json!({}), json!({"observedGeneration": 0}))));
 
     let all = [
         Health::new(HealthStatus::Healthy, ""),

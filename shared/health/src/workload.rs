@@ -2,20 +2,20 @@
 //! `health_statefulset.go`, `health_daemonset.go`, `health_replicaset.go`).
 
 use crate::read::{Read, condition, unobserved};
-use crate::{degraded, healthy, progressing};
+use crate::{UNSEEN, degraded, healthy, progressing, suspended};
 use serde_json::Value;
-use shared_model::{Health, HealthStatus};
+use shared_model::Health;
 
-const UNSEEN: &str = "waits for the controller to see the newest generation";
-
-/// The wished number of replicas; the API server's default is 1.
-fn replicas(object: &Value) -> i64 {
-    object.number("/spec/replicas").unwrap_or(1)
+/// The wished number of replicas; the API server fills it in, so an object without it is not counted.
+fn replicas(object: &Value) -> Option<i64> {
+    object.number("/spec/replicas")
 }
 
 pub(crate) fn deployment(object: &Value) -> Health {
     if object.flag("/spec/paused") {
-        return Health::new(HealthStatus::Suspended, "is paused");
+        let said =
+            condition(object, "Progressing").filter(|condition| condition.reason == "DeploymentPaused");
+        return suspended(said.map_or_else(|| "is paused".to_owned(), |said| said.explain()));
     }
     if unobserved(object) {
         return progressing(UNSEEN);
@@ -25,12 +25,12 @@ pub(crate) fn deployment(object: &Value) -> Health {
     {
         return degraded(format!("missed its progress deadline: {}", condition.explain()));
     }
-    let (wished, updated) = (replicas(object), object.count("/status/updatedReplicas"));
+    let updated = object.count("/status/updatedReplicas");
     let (all, available) = (object.count("/status/replicas"), object.count("/status/availableReplicas"));
-    if updated < wished {
+    if let Some(wished) = replicas(object).filter(|wished| updated < *wished) {
         progressing(format!("{updated} of {wished} replicas updated"))
     } else if all > updated {
-        progressing(format!("{} old replicas still to end", all - updated))
+        progressing(format!("{} old replicas still to end", all.saturating_sub(updated)))
     } else if available < updated {
         progressing(format!("{available} of {updated} updated replicas available"))
     } else {
@@ -42,25 +42,32 @@ pub(crate) fn stateful_set(object: &Value) -> Health {
     if object.count("/status/observedGeneration") == 0 || unobserved(object) {
         return progressing(UNSEEN);
     }
-    let (wished, ready) = (replicas(object), object.count("/status/readyReplicas"));
-    let updated = object.count("/status/updatedReplicas");
-    if ready < wished {
+    let (ready, updated) = (object.count("/status/readyReplicas"), object.count("/status/updatedReplicas"));
+    if let Some(wished) = replicas(object).filter(|wished| ready < *wished) {
         return progressing(format!("{ready} of {wished} pods ready"));
     }
-    if object.text("/spec/updateStrategy/type") == Some("OnDelete") {
-        return healthy(format!("{ready} pods ready"));
-    }
-    // A partition above the number of replicas holds every pod back.
-    let partition = object.number("/spec/updateStrategy/rollingUpdate/partition").filter(|held| *held > 0);
-    if let Some(partition) = partition {
-        let due = (wished - partition).max(0);
-        return if updated < due {
-            progressing(format!("{updated} of {due} pods above the partition updated"))
-        } else {
-            healthy(format!("{updated} pods above the partition updated"))
+    let strategy = object.text("/spec/updateStrategy/type");
+    // The API server always fills in the partition of a rolling update; 0 is none.
+    if strategy == Some("RollingUpdate")
+        && object.pointer("/spec/updateStrategy/rollingUpdate").is_some_and(Value::is_object)
+    {
+        let partition = object.number("/spec/updateStrategy/rollingUpdate/partition");
+        // A partition above the number of replicas holds every pod back.
+        let due = replicas(object).zip(partition).map(|(wished, held)| wished.saturating_sub(held));
+        return match (due.filter(|due| updated < *due), partition) {
+            (Some(due), Some(1..)) => {
+                progressing(format!("{updated} of {due} pods above the partition updated"))
+            }
+            (Some(due), _) => progressing(format!("{updated} of {due} pods updated")),
+            (None, Some(1..)) => healthy(format!("{updated} pods above the partition updated")),
+            (None, _) => healthy(""),
         };
     }
+    if strategy == Some("OnDelete") {
+        return healthy(format!("{ready} pods ready"));
+    }
     if object.text("/status/updateRevision") != object.text("/status/currentRevision") {
+        let wished = replicas(object).unwrap_or(1);
         return progressing(format!("{updated} of {wished} pods updated"));
     }
     healthy("")
@@ -92,9 +99,9 @@ pub(crate) fn replica_set(object: &Value) -> Health {
     if let Some(failure) = condition(object, "ReplicaFailure").filter(|condition| condition.is_true()) {
         return degraded(failure.explain());
     }
-    let (wished, available) = (replicas(object), object.count("/status/availableReplicas"));
-    if available < wished {
-        return progressing(format!("{available} of {wished} replicas available"));
+    let available = object.count("/status/availableReplicas");
+    match replicas(object).filter(|wished| available < *wished) {
+        Some(wished) => progressing(format!("{available} of {wished} replicas available")),
+        None => healthy(""),
     }
-    healthy("")
 }

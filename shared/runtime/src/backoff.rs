@@ -3,6 +3,18 @@
 use rand::Rng as _;
 use std::time::Duration;
 
+/// The wait after `failures` earlier ones: `first`, doubled each time up to `most`, shortened by up to half.
+/// `random` is between 0 and 1; decisions that are replayed pass their own.
+pub fn wait(first: Duration, most: Duration, failures: u32, random: f64) -> Duration {
+    let whole = first.saturating_mul(1 << failures.min(20)).min(most);
+    whole.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+}
+
+/// A share between 0 and 1 for [`wait`].
+pub fn random() -> f64 {
+    rand::rng().random_range(0.0..=1.0)
+}
+
 /// Waits between attempts: each twice the last up to a bound, shortened at random by up to half so
 /// that many clients that lost one server do not return at one instant.
 #[derive(Debug, Clone)]
@@ -20,9 +32,9 @@ impl Backoff {
 
     /// The wait before the next attempt.
     pub fn next_wait(&mut self) -> Duration {
-        let whole = self.first.saturating_mul(1 << self.attempts.min(20)).min(self.most);
+        let wait = wait(self.first, self.most, self.attempts, random());
         self.attempts = self.attempts.saturating_add(1);
-        whole.mul_f64(rand::rng().random_range(0.5..=1.0))
+        wait
     }
 
     /// How many waits there were since the last success.

@@ -1,9 +1,9 @@
 //! The impure exception of `shared/`: what every process of Flotilla needs from the outside world.
 //!
 //! The clock ([`now`]), named and traced tasks that drain ([`Tasks`]), back-off with jitter
-//! ([`Backoff`]), logging ([`telemetry`]), signals ([`interrupted`]).
+//! ([`Backoff`], [`backoff`]), logging ([`telemetry`]), signals ([`interrupted`]).
 
-mod backoff;
+pub mod backoff;
 mod tasks;
 pub mod telemetry;
 

@@ -84,6 +84,18 @@ pub enum Action {
 }
 
 impl Action {
+    /// The event that answers it when it failed.
+    pub fn failed(&self, failure: Failure) -> Event {
+        match self {
+            Self::Apply { id, .. } | Self::CreateNamespace { id, .. } => {
+                Event::Applied(id.clone(), Err(failure))
+            }
+            Self::Delete { id, .. } => Event::Deleted(id.clone(), Err(failure)),
+            Self::Get(id) => Event::Unread(id.clone(), failure),
+            Self::Watch(_) | Self::SaveInventory(_) | Self::ReportChanged => Event::Tick,
+        }
+    }
+
     /// Whether it writes to the cluster: none such is given out while paused or in Observe mode.
     pub const fn is_write(&self) -> bool {
         match self {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use shared_diff::{DriftLine, Rules};
 use shared_manifest::order::{self, Role};
 use shared_manifest::{Manifest, ObjectId, tracking};
-use shared_model::{Digest, Health, HealthStatus};
+use shared_model::{Digest, Health};
 use std::collections::BTreeMap;
 
 /// Most drift lines kept of one object.
@@ -176,7 +176,7 @@ impl Judge {
         let helm_keeps = annotated("helm.sh/resource-policy", "keep");
         Facts {
             uid: object.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned),
-            health: health(object),
+            health: shared_health::health(object),
             drift: desired.map_or_else(Vec::new, |desired| self.drift(seen, desired, object, origin)),
             ours: self.is_ours(id, object),
             wave: order::wave(&slim),
@@ -218,16 +218,6 @@ impl Judge {
 
 fn is_definition(id: &ObjectId) -> bool {
     id.group == "apiextensions.k8s.io" && id.kind == "CustomResourceDefinition"
-}
-
-/// The verdict of `shared_health`, never Healthy before the newest generation was seen.
-fn health(object: &Value) -> Option<Health> {
-    let health = shared_health::health(object)?;
-    if health.status == HealthStatus::Healthy && !shared_health::observed_generation_current(object) {
-        let message = "waits for the controller to see the newest generation";
-        return Some(Health::new(HealthStatus::Progressing, message));
-    }
-    Some(health)
 }
 
 /// The object with nothing but the annotations that say how it is to be treated.

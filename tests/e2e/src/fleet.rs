@@ -384,7 +384,7 @@ pub fn start_agent(name: &str, cluster: &Cluster, arguments: &[String], folder: 
 }
 
 /// The program sees nothing of the developer's own setup.
-fn alone(command: &mut Command, home: &Path) {
+pub fn alone(command: &mut Command, home: &Path) {
     command.current_dir(home).env("HOME", home).env_remove("KUBECONFIG").env_remove("FLOTILLA_LOG");
     for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
         command.env_remove(proxy).env_remove(proxy.to_uppercase());

@@ -30,20 +30,22 @@ async fn hub(control_plane: ControlPlane) -> Result<Hub> {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
     let listener = hub_api::listen(([127, 0, 0, 1], 0).into()).await?;
     let token = uuid::Uuid::new_v4().to_string();
+    let key = made.signing_key.serialize_der().try_into().map_err(anyhow::Error::msg)?;
     let config = Config {
-        certificates: vec![made.cert.der().clone()],
-        key: made.signing_key.serialize_der().try_into().map_err(anyhow::Error::msg)?,
+        certificate: hub_api::fixed(vec![made.cert.der().clone()], &key)?,
+        keeper: None,
         tokens: vec![Token {
             hash: hex::encode(Sha256::digest(token.as_bytes())),
             user: "ada".to_owned(),
             groups: vec!["admins".to_owned()],
         }],
-        info: HubInfo {
+        info: tokio::sync::watch::channel(HubInfo {
             agent_address: "hub:8444".to_owned(),
             ca_pem: made.cert.pem(),
             version: "0.1.0".to_owned(),
             trust_domain: "example.org".to_owned(),
-        },
+        })
+        .1,
     };
     let tasks = Tasks::new();
     let records = Records::new(Arc::new(Memory::new(hub_store::Config::default())));

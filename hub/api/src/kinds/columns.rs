@@ -25,9 +25,14 @@ pub(crate) fn columns(kind: Kind) -> Vec<Column> {
         }
         Kind::AppProject => vec![text("Description", ".spec.description")],
         Kind::Cluster => vec![
-            made("State", |cluster, _| or(cluster.pointer("/status/connection/state"), "Never")),
+            made("State", |cluster, _| match cluster.pointer("/status/identity/revoked") {
+                Some(_) => "Revoked".into(),
+                None => or(cluster.pointer("/status/connection/state"), "Never"),
+            }),
             made("Paused", paused),
             text("Kubernetes", ".status.facts.kubernetesVersion"),
+            wide("Clock", ".status.connection.clockSkew"),
+            wide("Certificate Ends", ".status.identity.expiresAt"),
             Column { priority: 1, ..made("Labels", labels) },
         ],
         Kind::FleetRollout => vec![

@@ -145,9 +145,14 @@ fn fields(kind: Kind) -> Fields {
             "spec.traceId",
         ],
         Kind::RolloutPolicy => &POLICY,
-        Kind::EnrollmentToken => {
-            &["spec.cluster", "spec.labels.*", "spec.secretHash", "spec.expires", "spec.reenrol"]
-        }
+        Kind::EnrollmentToken => &[
+            "spec.cluster",
+            "spec.labels.*",
+            "spec.secretHash",
+            "spec.expires",
+            "spec.reenrol",
+            "spec.authority",
+        ],
         Kind::Namespace => &["spec.finalizers"],
         Kind::Secret => &["data.*", "stringData.*", "type", "immutable"],
         Kind::ConfigMap => &["data.*", "binaryData.*", "immutable"],

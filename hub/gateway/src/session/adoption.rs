@@ -30,11 +30,11 @@ enum Waits {
 
 /// What the hub has of a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Known {
-    pub(crate) bundle: Digest,
-    pub(crate) bytes: u64,
+pub struct Known {
+    pub bundle: Digest,
+    pub bytes: u64,
     /// Whether the agent must upload the bundle.
-    pub(crate) upload: bool,
+    pub upload: bool,
 }
 
 /// What to do next for one application.

@@ -251,7 +251,15 @@ fn the_first_report_is_what_the_agent_saw_while_away() {
 #[test]
 fn sessions_end_with_a_reason() {
     for (input, expect) in [
-        (Input::Cluster(None), vec!["refused Revoked", "end: Revoked: the Cluster was deleted on the hub"]),
+        (
+            Input::Cluster(None),
+            vec![
+                "refused Revoked",
+                "end: Revoked: the Cluster eu-1 was deleted on the hub; what runs there stays; \
+                 `flotilla cluster token --name eu-1` lets it join again",
+            ],
+        ),
+        (Input::Refused("Revoked", "by ada".into()), vec!["refused Revoked", "end: Revoked: by ada"]),
         (Input::Cut("slow".into()), vec!["end: slow"]),
         (
             Input::Message(v1::agent_message::Message::Hello(v1::Hello::default())),

@@ -7,6 +7,7 @@ use proto::v1::{
 use rcgen::{CertificateParams, KeyPair};
 use rustls::ClientConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use sha2::Digest as _;
 use shared_model::Digest;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, sync::mpsc};
@@ -21,7 +22,7 @@ use tonic::{
 pub(super) struct Client {
     address: SocketAddr,
     key: KeyPair,
-    identity: Option<v1::Identity>,
+    pub(super) identity: Option<v1::Identity>,
 }
 
 pub(super) fn hello(uid: &str, instance: &str, held: Vec<v1::Held>) -> v1::Hello {
@@ -61,7 +62,26 @@ impl Client {
         endpoint.connect_with_connector(once).await.map_err(|error| Status::unavailable(error.to_string()))
     }
 
-    fn request(&self) -> Vec<u8> {
+    /// The same key, with another certificate for it.
+    pub(super) fn with_certificate(&self, der: &[u8]) -> Self {
+        let mut identity = self.identity.clone().unwrap();
+        identity.certificates = vec![der.to_vec().into()];
+        let key = KeyPair::from_pem(&self.key.serialize_pem()).unwrap();
+        Self { address: self.address, key, identity: Some(identity) }
+    }
+
+    /// The certificate that it uses.
+    pub(super) fn certificate(&self) -> crate::Certificate {
+        crate::Certificate::read(&self.identity.as_ref().unwrap().certificates[0], "test").unwrap()
+    }
+
+    /// SHA-256 of the authorities that it was given.
+    pub(super) fn authorities(&self) -> Vec<String> {
+        let authorities = &self.identity.as_ref().unwrap().authorities;
+        authorities.iter().map(|der| hex::encode(sha2::Sha256::digest(der))).collect()
+    }
+
+    pub(super) fn request(&self) -> Vec<u8> {
         let params = CertificateParams::new(Vec::new()).unwrap();
         params.serialize_request(&self.key).unwrap().der().to_vec()
     }
@@ -119,6 +139,16 @@ impl Client {
     }
 }
 
+/// The certificates that the hub shows at this address, leaf first.
+pub(super) async fn shown(address: SocketAddr) -> Vec<CertificateDer<'static>> {
+    let builder = ClientConfig::builder().dangerous().with_custom_certificate_verifier(Arc::new(Anyone));
+    let socket = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let connector = TlsConnector::from(Arc::new(builder.with_no_client_auth()));
+    let stream = connector.connect(name, socket).await.unwrap();
+    stream.get_ref().1.peer_certificates().unwrap().to_vec()
+}
+
 #[derive(Debug)]
 pub(super) struct Conversation {
     outbound: mpsc::Sender<v1::AgentMessage>,
@@ -130,6 +160,20 @@ impl Conversation {
     pub(super) async fn next(&mut self) -> Option<Message> {
         let next = tokio::time::timeout(Duration::from_secs(20), self.inbound.message()).await;
         next.expect("the hub says nothing").ok().flatten()?.message
+    }
+
+    /// Why the hub ended it, after whatever else it said.
+    pub(super) async fn end(&mut self) -> Status {
+        let ended = async {
+            loop {
+                match self.inbound.message().await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return Status::ok(""),
+                    Err(status) => return status,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("the hub does not end it")
     }
 
     /// Everything up to and including `InSync`.

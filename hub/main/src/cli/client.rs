@@ -33,6 +33,11 @@ impl Hub {
         self.send(Method::GET, path, None).await
     }
 
+    /// Asks the hub to do something.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(Method::POST, path, Some(("application/json", body))).await
+    }
+
     /// One object.
     pub(crate) async fn read(&self, kind: Kind, namespace: &str, name: &str) -> anyhow::Result<Value> {
         self.get(&format!("{}/{name}", collection(kind, namespace))).await

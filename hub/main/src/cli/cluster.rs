@@ -18,6 +18,8 @@ use std::{
 
 mod status;
 
+/// How long after its end a certificate can be renewed (design §6).
+const RENEWABLE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long a pause waits to be acknowledged before the person is told what else to do.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -33,6 +35,7 @@ pub(crate) async fn run(connection: Connection, command: ClusterCommand) -> anyh
         ClusterCommand::List { selector } => list(&hub, selector.as_deref()).await?,
         ClusterCommand::Pause { name, duration, reason } => pause(&hub, &name, duration, &reason).await?,
         ClusterCommand::Resume { name } => resume(&hub, &name).await?,
+        ClusterCommand::Revoke { name, reason } => revoke(&hub, &name, &reason).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -72,6 +75,7 @@ async fn token(
     let info = hub.get("/flotilla/v1/info").await?;
     let text = |field: &str| info[field].as_str().unwrap_or_default().to_owned();
     let until = jiff_after(expires)?;
+    let authority = fingerprint(&text("caPem"))?;
     // The hub gets the secret's hash only: nobody who reads its store can join.
     let object = json!({
         "apiVersion": "flotilla.dev/v1alpha1",
@@ -83,10 +87,10 @@ async fn token(
             "secretHash": hex::encode(Sha256::digest(secret.as_bytes())),
             "expires": until,
             "reenrol": reenrol,
+            "authority": authority,
         },
     });
     hub.create(Kind::EnrollmentToken, "", &object).await?;
-    let authority = fingerprint(&text("caPem"))?;
     let token = JoinToken { id, secret, authority };
     output::note(&format!(
         "Run this where {name} can be reached; the token works once, for {}:",
@@ -133,6 +137,7 @@ async fn list(hub: &Hub, selector: Option<&str>) -> anyhow::Result<()> {
         if let Some(hint) = unacknowledged(cluster, now) {
             output::note(&hint);
         }
+        warnings(cluster, now).iter().for_each(|warning| output::note(warning));
     }
     Ok(())
 }
@@ -141,6 +146,7 @@ fn row(cluster: &Value, now: Timestamp) -> Vec<String> {
     let text =
         |pointer: &str| cluster.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let state = match text("/status/connection/state") {
+        _ if cluster.pointer("/status/identity/revoked").is_some() => "Revoked".to_owned(),
         state if state.is_empty() => "Never".to_owned(),
         state => match super::restore::held(cluster) {
             Some(reason) => format!("{state}, held ({reason})"),
@@ -190,6 +196,35 @@ fn paused(cluster: &Value, now: Timestamp) -> String {
     if parts.is_empty() { "no".to_owned() } else { parts.join("; ") }
 }
 
+/// What a person should know of a cluster's agent: conditions that hold, and an identity that ended or will.
+fn warnings(cluster: &Value, now: Timestamp) -> Vec<String> {
+    let text = |pointer: &str| cluster.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let name = text("/metadata/name");
+    let conditions = cluster.pointer("/status/conditions").and_then(Value::as_array);
+    let holds = conditions.into_iter().flatten().filter(|condition| condition["status"] == "True");
+    let mut warnings: Vec<String> = holds
+        .map(|condition| format!("{name}: {}", condition["message"].as_str().unwrap_or_default()))
+        .collect();
+    let again = format!("`flotilla cluster token --name {name} --reenrol`");
+    if cluster.pointer("/status/identity/revoked").is_some() {
+        let (by, at) = (text("/status/identity/revoked/by"), text("/status/identity/revoked/at"));
+        let reason = text("/status/identity/revoked/reason");
+        let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        warnings
+            .push(format!("{name}: {by} revoked its identity at {at}{reason}; {again} lets it come back"));
+    } else if let Ok(at) = text("/status/identity/expiresAt").parse::<Timestamp>()
+        && at < now
+    {
+        let renewable = at.checked_add(RENEWABLE).unwrap_or(Timestamp::MAX);
+        warnings.push(if now <= renewable {
+            format!("{name}: its certificate expired at {at}; its agent renews it when it returns before {renewable}")
+        } else {
+            format!("{name}: its certificate expired at {at} and cannot be renewed any more; {again} replaces it")
+        });
+    }
+    warnings
+}
+
 /// What to run in a cluster whose agent has not answered to a pause.
 fn unacknowledged(cluster: &Value, now: Timestamp) -> Option<String> {
     let asked = Cluster::from_value(cluster).ok()?.spec.pause?;
@@ -234,6 +269,17 @@ async fn pause(hub: &Hub, name: &str, length: Option<Duration>, reason: &str) ->
 
 fn is_connected(cluster: &Value) -> bool {
     cluster.pointer("/status/connection/state").is_some_and(|state| state == "Connected")
+}
+
+async fn revoke(hub: &Hub, name: &str, reason: &str) -> anyhow::Result<()> {
+    hub.post(&format!("/flotilla/v1/clusters/{name}/revoke"), &json!({"reason": reason})).await?;
+    output::line(&format!(
+        "the identity of cluster {name} is revoked: its stream is cut and its certificates are refused"
+    ));
+    output::note(&format!(
+        "What runs there stays. To let it come back with a new identity: flotilla cluster token --name {name} --reenrol"
+    ));
+    Ok(())
 }
 
 async fn resume(hub: &Hub, name: &str) -> anyhow::Result<()> {

@@ -21,6 +21,9 @@ pub struct EnrollmentTokenSpec {
     /// When the token stops working.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<jiff::Timestamp>,
+    /// SHA-256 of the authority that the token's holder will trust, in hex; empty when its maker did not say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub authority: String,
     /// Whether it replaces the identity of a cluster that has joined before.
     pub reenrol: bool,
 }

@@ -151,7 +151,7 @@ fn an_object_that_comes_back_while_it_is_being_deleted_is_made_anew() {
     lab.run().handle(Event::Assigned(assignment(2, spec(), &both[..1])));
     lab.handle(Event::Assigned(assignment(3, spec(), &both))).told();
     expect![[r#"
-        = Running (Sync: waits for ConfigMap shop/b to be applied), Synced, Healthy
+        = Running (Sync: waits for ConfigMap shop/b to be applied), Synced, Progressing ConfigMap/b: is being deleted
     "#]]
     .assert_eq(&lab.told());
     lab.lose("ConfigMap/b");

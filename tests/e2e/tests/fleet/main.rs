@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod identity;
+mod journal;
 mod membership;
 mod outage;
 mod pause;

@@ -1,4 +1,4 @@
-use super::{parse_labels, paused, row, unacknowledged};
+use super::{parse_labels, paused, row, unacknowledged, warnings};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -50,4 +50,44 @@ fn an_agent_that_does_not_answer_can_be_stopped_where_it_runs() {
     assert!(hint.ends_with("flotilla-agent pause --for 7200s --reason INC-7"), "{hint}");
     let row = row(&cluster, Timestamp::UNIX_EPOCH);
     assert_eq!(row[1], "Never");
+}
+
+#[test]
+fn what_is_wrong_with_an_agents_identity_or_clock_is_said() {
+    let check = |status: Value, state: &str, expect: &[&str]| {
+        let cluster = json!({"metadata": {"name": "eu-1"}, "status": status});
+        let now: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+        assert_eq!(warnings(&cluster, now), expect);
+        assert_eq!(row(&cluster, now)[1], state);
+    };
+    check(json!({"identity": {"expiresAt": "2026-06-02T00:00:00Z"}}), "Never", &[]);
+    check(
+        json!({"connection": {"state": "Disconnected"}, "identity": {"expiresAt": "2026-05-01T00:00:00Z"}}),
+        "Disconnected",
+        &[
+            "eu-1: its certificate expired at 2026-05-01T00:00:00Z; its agent renews it when it returns before 2026-07-30T00:00:00Z",
+        ],
+    );
+    check(
+        json!({"identity": {"expiresAt": "2026-01-01T00:00:00Z"}}),
+        "Never",
+        &["eu-1: its certificate expired at 2026-01-01T00:00:00Z and cannot be renewed any more; \
+           `flotilla cluster token --name eu-1 --reenrol` replaces it"],
+    );
+    check(
+        json!({
+            "connection": {"state": "Disconnected"},
+            "identity": {"revoked": {"by": "ada", "at": "2026-05-01T00:00:00Z", "reason": "INC-7"}},
+            "conditions": [
+                {"type": "ClockSkewed", "status": "True", "message": "the agent's clock is wrong"},
+                {"type": "Held", "status": "False", "message": "old"},
+            ],
+        }),
+        "Revoked",
+        &[
+            "eu-1: the agent's clock is wrong",
+            "eu-1: ada revoked its identity at 2026-05-01T00:00:00Z (INC-7); \
+             `flotilla cluster token --name eu-1 --reenrol` lets it come back",
+        ],
+    );
 }

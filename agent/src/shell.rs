@@ -1,0 +1,193 @@
+//! The one loop around the [`Engine`]: hears of hub, cluster, disk and time, and does the work that the engine asks for.
+//!
+//! Everything that happens comes in as an [`Event`]; the work goes out as tasks whose ends come back as events.
+//! It decides nothing. Its clock never goes backwards: it counts on from the time of the start.
+
+mod work;
+
+use crate::{
+    cluster::{Cluster, Facts, Limit, Watched, Watches},
+    engine::{Ceiling, Done, Engine, Event, Known, Restored},
+    journal::{self, Journal, Local},
+    link::{Bundles, News},
+};
+use jiff::Timestamp;
+use proto::v1;
+use shared_model::ClusterName;
+use shared_runtime::Tasks;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::{Semaphore, mpsc};
+
+/// What a shell is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Deps {
+    pub(crate) name: ClusterName,
+    pub(crate) cluster: Cluster,
+    pub(crate) facts: Facts,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) tasks: Tasks,
+    pub(crate) ceiling: Ceiling,
+}
+
+/// Bundles in memory at once.
+const PREPARING: usize = 2;
+/// At most so long is slept at once.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// The time since the start, counted on from the clock's time then: no jump of the clock ends a pause early
+/// or makes a retry late.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    start: Timestamp,
+    at: Instant,
+}
+
+impl Clock {
+    fn new() -> Self {
+        Self { start: shared_runtime::now(), at: Instant::now() }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.start.checked_add(self.at.elapsed()).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// The loop.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    engine: Engine,
+    clock: Clock,
+    deps: Deps,
+    watches: Watches,
+    limit: Limit,
+    preparing: Arc<Semaphore>,
+    /// The way up, while there is one.
+    outbound: Option<mpsc::Sender<v1::AgentMessage>>,
+    bundles: Option<Bundles>,
+    done: mpsc::UnboundedSender<Done>,
+    finished: mpsc::UnboundedReceiver<Done>,
+    news: mpsc::Receiver<News>,
+    watched: mpsc::Receiver<Watched>,
+    local: mpsc::Receiver<Local>,
+}
+
+impl Shell {
+    /// A shell whose engine goes on from the journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub(crate) async fn load(deps: Deps, news: mpsc::Receiver<News>) -> Result<Self, journal::Error> {
+        let reading = Arc::clone(&deps.journal);
+        let restored = tokio::task::spawn_blocking(move || {
+            let (apps, damaged) = reading.apps()?;
+            let (local, control) = (reading.local(), reading.control());
+            Ok::<_, journal::Error>(Restored { apps, damaged, control, local })
+        });
+        let restored = restored.await.expect("the journal does not panic")?;
+        let known = Known {
+            name: deps.name.clone(),
+            facts: deps.facts.clone(),
+            instance: uuid::Uuid::new_v4().to_string(),
+            ceiling: deps.ceiling.clone(),
+        };
+        let clock = Clock::new();
+        let (done, finished) = mpsc::unbounded_channel();
+        let (told, watched) = mpsc::channel(256);
+        let (decided, local) = mpsc::channel(4);
+        deps.tasks.spawn_until_stopped("local", Arc::clone(&deps.journal).follow_local(decided));
+        let mut shell = Self {
+            engine: Engine::new(known, restored, clock.now()),
+            clock,
+            watches: Watches::new(deps.cluster.clone(), deps.tasks.clone(), told),
+            limit: Limit::new(),
+            preparing: Arc::new(Semaphore::new(PREPARING)),
+            outbound: None,
+            bundles: None,
+            done,
+            finished,
+            news,
+            watched,
+            local,
+            deps,
+        };
+        shell.work();
+        Ok(shell)
+    }
+
+    /// Runs until the tasks stop.
+    pub(crate) async fn run(mut self) {
+        let stopped = self.deps.tasks.stopped();
+        let mut stopped = std::pin::pin!(stopped);
+        let mut linked = true;
+        loop {
+            let now = self.clock.now();
+            let wake = self.engine.poll_timeout(now).map_or(LONGEST, |(due, _)| {
+                let wait = due.duration_since(now);
+                if wait.is_negative() { Duration::ZERO } else { wait.unsigned_abs().min(LONGEST) }
+            });
+            let outbound = self.outbound.clone().filter(|_| self.engine.has_message(now));
+            let event = tokio::select! {
+                () = &mut stopped => break,
+                Some(done) = self.finished.recv() => Event::Done(done),
+                news = self.news.recv(), if linked => match news {
+                    Some(news) => self.hear(news),
+                    None => {
+                        linked = false;
+                        continue;
+                    }
+                },
+                Some(watched) = self.watched.recv() => Event::Watched(watched),
+                Some(local) = self.local.recv() => Event::Local(local),
+                place = reserve(outbound) => {
+                    self.say(place);
+                    continue;
+                }
+                () = tokio::time::sleep(wake) => Event::Tick,
+            };
+            self.engine.handle(event, self.clock.now());
+            self.work();
+        }
+        self.engine.handle(Event::Down, self.clock.now());
+        work::write_status(&self.deps, &self.engine.status(self.clock.now())).await;
+    }
+
+    fn hear(&mut self, news: News) -> Event {
+        match news {
+            News::Up { outbound, bundles } => {
+                self.outbound = Some(outbound);
+                self.bundles = Some(bundles);
+                Event::Up
+            }
+            News::Down => {
+                self.outbound = None;
+                self.bundles = None;
+                Event::Down
+            }
+            News::Said(message) => Event::Said(message),
+            News::Standing(standing) => Event::Standing(standing),
+            News::Facts(facts) => Event::Facts(facts),
+        }
+    }
+
+    fn say(&mut self, place: Option<mpsc::OwnedPermit<v1::AgentMessage>>) {
+        let Some(place) = place else {
+            // The session ended; the link says so next.
+            self.outbound = None;
+            return;
+        };
+        if let Some(message) = self.engine.poll_message(self.clock.now()) {
+            place.send(message);
+        }
+    }
+}
+
+/// A place in the queue to the hub, once there is something to say.
+async fn reserve<T>(outbound: Option<mpsc::Sender<T>>) -> Option<mpsc::OwnedPermit<T>> {
+    match outbound {
+        Some(outbound) => outbound.reserve_owned().await.ok(),
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,218 @@
+//! The engine's work, done.
+
+use super::{Deps, Shell};
+use crate::{
+    cluster::{Cluster, Limit, Priority},
+    engine::{Done, Failure, Note, Order, Preparation, Prepared, Request, Work},
+    journal::{self, Journal},
+    link::Bundles,
+    status::Status,
+};
+use futures::FutureExt as _;
+use shared_manifest::ObjectId;
+use shared_model::AppKey;
+use shared_sync::{Action, Event, Failure as Refusal, Method, Write};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+/// How often a write of the journal that failed is tried again.
+const SAVE_AGAIN: Duration = Duration::from_secs(5);
+
+impl Shell {
+    /// Starts all the work that the engine has.
+    pub(super) fn work(&mut self) {
+        while let Some(work) = self.engine.poll_work() {
+            self.start(work);
+        }
+    }
+
+    fn start(&mut self, work: Work) {
+        let (tasks, done) = (self.deps.tasks.clone(), self.done.clone());
+        let (journal, cluster, limit) =
+            (Arc::clone(&self.deps.journal), self.deps.cluster.clone(), self.limit.clone());
+        // Whoever is told of an end may be gone: then nobody waits for it.
+        match work {
+            Work::Request(request) => {
+                let asking = Asking { cluster, limit, closed: self.engine.gate() };
+                tasks.spawn_until_stopped("request", async move {
+                    let tell = |event| drop(done.send(event));
+                    asking.perform(request, tell).await;
+                });
+            }
+            Work::Read { application, id, version } => {
+                tasks.spawn_until_stopped("request", async move {
+                    let _permit = limit.permit(Priority::Normal).await;
+                    let event = Box::new(get(&cluster, id, version.as_deref()).await);
+                    drop(done.send(Done::Answered { application, event, write: false }));
+                });
+            }
+            Work::Prepare(order) => {
+                let (places, bundles) = (Arc::clone(&self.preparing), self.bundles.clone());
+                tasks.spawn_until_stopped("order", async move {
+                    let (application, wish) = (order.application.clone(), order.wish());
+                    let result = prepare(order, journal, bundles, &places).await;
+                    drop(done.send(Done::Ordered { application, wish, result }));
+                });
+            }
+            Work::SaveInventory { application, ids } => {
+                tasks.spawn_until_stopped("journal", async move {
+                    save_inventory(&journal, &application, ids).await;
+                    drop(done.send(Done::Started(application)));
+                });
+            }
+            Work::Note { application, note } => {
+                tasks.spawn("journal", keep_note(journal, application, note));
+            }
+            Work::KeepControl(control) => {
+                tasks.spawn("journal", async move {
+                    if let Err(error) = blocking(move || journal.save_control(&control)).await {
+                        tracing::error!(%error, "the hub's pause cannot be kept; it holds until a restart");
+                    }
+                    drop(done.send(Done::ControlKept));
+                });
+            }
+            Work::Search { after } => tasks.spawn_until_stopped("survey", async move {
+                tokio::time::sleep(after).await;
+                drop(done.send(Done::Surveyed(cluster.survey().await)));
+            }),
+            Work::Watch(kinds) => self.watches.set(&kinds),
+            Work::WriteStatus(status) => {
+                let deps = self.deps.clone();
+                tasks.spawn("status", async move {
+                    write_status(&deps, &status).await;
+                    drop(done.send(Done::StatusWritten));
+                });
+            }
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, journal::Error> + Send + 'static,
+) -> Result<T, journal::Error> {
+    tokio::task::spawn_blocking(work).await.expect("the journal does not panic")
+}
+
+/// Writes the status; that it cannot be written stops nothing.
+pub(super) async fn write_status(deps: &Deps, status: &Status) {
+    let (journal, bytes) = (Arc::clone(&deps.journal), status.to_bytes());
+    if let Err(error) = blocking(move || journal.write_status(&bytes)).await {
+        tracing::warn!(%error, "the status could not be written");
+    }
+}
+
+async fn save_inventory(journal: &Arc<Journal>, application: &AppKey, ids: Vec<ObjectId>) {
+    let ids = Arc::new(ids);
+    loop {
+        let (writer, ids, of) = (Arc::clone(journal), Arc::clone(&ids), application.clone());
+        match blocking(move || writer.save_inventory(&of, &ids)).await {
+            Ok(()) => return,
+            Err(error) => tracing::error!(
+                %application, %error,
+                "what is about to be written cannot be noted, so nothing is written; make room for the journal"
+            ),
+        }
+        tokio::time::sleep(SAVE_AGAIN).await;
+    }
+}
+
+async fn keep_note(journal: Arc<Journal>, application: AppKey, note: Note) {
+    let of = application.clone();
+    let kept = blocking(move || match note {
+        Note::Synced(position) => journal.save_synced(&of, position),
+        Note::Removal(position, what) => journal.save_order(&of, position, what, None),
+    });
+    if let Err(error) = kept.await {
+        tracing::warn!(%application, %error, "a note could not be kept; after a restart it is done again");
+    }
+}
+
+/// Makes an order durable and ready, fetching what is missing.
+async fn prepare(
+    order: Order,
+    journal: Arc<Journal>,
+    bundles: Option<Bundles>,
+    places: &Semaphore,
+) -> Result<Prepared, Failure> {
+    let _place = places.acquire().await;
+    let order = Arc::new(order);
+    let (begun, reading) = (Arc::clone(&order), Arc::clone(&journal));
+    let step = off_the_loop(move || begun.begin(&reading)).await?;
+    let digest = match step {
+        Preparation::Ready(prepared) => return Ok(prepared),
+        Preparation::Fetch(digest) => digest,
+    };
+    let compressed = bundles.ok_or(Failure::NoLink)?.fetch(&digest).await?;
+    off_the_loop(move || order.finish(&journal, &compressed)).await
+}
+
+async fn off_the_loop<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Failure::Bundle("reading it failed inside the agent".to_owned())))
+}
+
+async fn get(cluster: &Cluster, id: ObjectId, version: Option<&str>) -> Event {
+    match cluster.get(&id, version).await {
+        Ok(object) => Event::Live(id, object),
+        Err(failure) => Event::Unread(id, failure),
+    }
+}
+
+/// What a request needs.
+#[derive(Debug)]
+struct Asking {
+    cluster: Cluster,
+    limit: Limit,
+    closed: Arc<AtomicBool>,
+}
+
+impl Asking {
+    async fn perform(self, request: Request, tell: impl Fn(Done)) {
+        let Request { application, action, version, heals, write, forbidden } = request;
+        let permit = self.limit.permit(if heals { Priority::First } else { Priority::Normal }).await;
+        tell(Done::Started(application.clone()));
+        // The last moment: a pause that came while this waited stops it.
+        let event = if let Some(why) = forbidden {
+            action.failed(Refusal::Forbidden(why))
+        } else if write && self.closed.load(Ordering::SeqCst) {
+            action.failed(Refusal::Unreachable("not asked: the cluster is paused".to_owned()))
+        } else {
+            let asked = self.send(action.clone(), version.as_deref());
+            AssertUnwindSafe(asked)
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| action.failed(Refusal::Unreachable("the agent failed inside".to_owned())))
+        };
+        drop(permit);
+        tell(Done::Answered { application, event: Box::new(event), write });
+    }
+
+    async fn send(&self, action: Action, version: Option<&str>) -> Event {
+        match action {
+            Action::Apply { id, object, how } => {
+                let result = self.cluster.apply(&id, &object, how).await;
+                Event::Applied(id, result)
+            }
+            Action::CreateNamespace { id, object } => {
+                let how = Write { method: Method::Apply, recreate: false, validate: true };
+                let result = self.cluster.apply(&id, &object, how).await;
+                Event::Applied(id, result)
+            }
+            Action::Delete { id, uid, propagation } => {
+                let result = self.cluster.delete(&id, uid.as_deref(), propagation).await;
+                Event::Deleted(id, result)
+            }
+            Action::Get(id) => get(&self.cluster, id, version).await,
+            Action::Watch(_) | Action::SaveInventory(_) | Action::ReportChanged => Event::Tick,
+        }
+    }
+}

@@ -92,7 +92,9 @@ impl Engine {
                     format!("{application} does not run here")
                 }
             }
-            (Ok(_), None) => "this agent does not know the command; it is older than the hub".to_owned(),
+            (Ok(_), Some(v1::command::Command::Give(_)) | None) => {
+                "this agent does not know the command; it is older than the hub".to_owned()
+            }
             (Err(error), _) => error.to_string(),
         };
         self.outbox.result(v1::CommandResult { id: command.id, error });

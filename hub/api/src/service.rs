@@ -93,6 +93,10 @@ impl Service {
                 self.object(&asked, incoming, kind, (&namespace, &name), Part::Main).await
             }
             Route::Below { kind, namespace, name, subresource } => {
+                if kind == Kind::Cluster && subresource == "events" {
+                    only(&asked, &Method::GET)?;
+                    return self.events(&name).await;
+                }
                 if subresource != "status" || !kinds::has_status(kind) {
                     return Err(Status::no_such_path());
                 }
@@ -116,6 +120,16 @@ impl Service {
             | Route::OpenApiV2
             | Route::Info => self.document(&asked, &route),
         }
+    }
+
+    /// What a cluster's agent told of what happened there.
+    async fn events(&self, cluster: &str) -> Result<Answer, Status> {
+        if self.records.get(Kind::Cluster, "", cluster).await.map_err(failed)?.is_none() {
+            return Err(Status::not_found(resource(Kind::Cluster), cluster));
+        }
+        let key = hub_records::keys::events(&shared_model::ClusterName::new(cluster));
+        let events = self.records.read::<hub_records::Events>(&key).await.map_err(failed)?;
+        Ok(answer::ok(&json!(events.map(|(events, _)| events).unwrap_or_default())))
     }
 
     /// What is asked of identities.

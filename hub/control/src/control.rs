@@ -1,6 +1,7 @@
 //! The loop: takes what happened, decides, writes.
 
 use crate::{
+    adopt,
     commit::{self, Progress},
     expand::Reference,
     fleet::{self, Around},
@@ -22,7 +23,7 @@ use hub_store::{Change, Page, Revision, lease};
 use jiff::Timestamp;
 use parking_lot::RwLock;
 use serde_json::Value;
-use shared_model::Owner;
+use shared_model::{ClusterName, Owner};
 use shared_rollout::Report;
 use shared_runtime::Tasks;
 use std::{
@@ -107,7 +108,6 @@ struct Loop {
     committed: Revision,
     planned: Timestamp,
     wake: Option<Timestamp>,
-    incarnation: u64,
     evaluated: mpsc::Sender<Event>,
     permits: Arc<Semaphore>,
 }
@@ -133,8 +133,6 @@ impl Control {
         if config.exclusive {
             release_lease(&records).await?;
         }
-        let incarnation =
-            records.read::<u64>(keys::INCARNATION).await?.map_or(1, |(incarnation, _)| incarnation);
         let git = Git::new(repositories, Arc::clone(&index), config.poll);
         let releases = Releases::new(git.clone(), records.clone(), bundles);
         let (events, queue) = mpsc::channel(256);
@@ -160,7 +158,6 @@ impl Control {
             committed: Revision::default(),
             planned: Timestamp::UNIX_EPOCH,
             wake: None,
-            incarnation,
             evaluated: events,
             permits: Arc::new(Semaphore::new(EVALUATIONS)),
         };
@@ -401,14 +398,15 @@ impl Loop {
         // A copy, so that no lock is held while the store works.
         let view = self.index.read().clone();
         let links = self.links.snapshot();
-        let around = Around {
-            evaluations: &self.evaluations,
-            links: &links,
-            started: self.started,
-            incarnation: self.incarnation,
-        };
+        let around = Around { evaluations: &self.evaluations, links: &links, started: self.started };
         let mut fleet = fleet::build(&view, &around, now);
-        let removals = removal::removals(&view, now);
+        let held: BTreeSet<ClusterName> = fleet
+            .clusters
+            .iter()
+            .filter(|(_, cluster)| cluster.hold.is_some())
+            .map(|(name, _)| name.clone())
+            .collect();
+        let removals = removal::removals(&view, &held, now);
         let (plan, report) = shared_rollout::plan(&fleet, now);
         self.wake = plan.wake.map(|(at, _)| at);
         let violations = shared_rollout::check(&fleet, &plan, &report, now);
@@ -427,8 +425,9 @@ impl Loop {
                 tracing::error!(%violation, "the plan breaks an invariant and was refused: this is a defect, please report it");
             }
         }
-        removal::perform(&self.records, lease, &view, &removals, self.incarnation, now).await;
-        operations::perform(&self.records, &self.links, &view, &self.evaluations).await;
+        removal::perform(&self.records, lease, &view, &removals, now).await;
+        adopt::perform(&self.records, &self.links, lease, &view, self.started, now).await;
+        operations::perform(&self.records, &self.links, &view, &self.evaluations, &held).await;
         let now =
             Now { index: &view, evaluations: &self.evaluations, fleet: &fleet, report: &report, at: now };
         self.statuses.update(&self.records, &now).await;

@@ -8,7 +8,7 @@ use hub_gateway::{LinkState, pause_id};
 use hub_records::is_deleted;
 use jiff::Timestamp;
 use shared_model::{AppKey, Cluster, ClusterName, FleetRollout, Kind, Owner, RolloutName};
-use shared_rollout::{ClusterState, Fleet, Head, Line, Link, Member, Pause, Phase, Rollout};
+use shared_rollout::{ClusterState, Fleet, Head, Hold, Line, Link, Member, Pause, Phase, Rollout};
 use std::collections::BTreeMap;
 
 /// What besides the index the fleet is built from.
@@ -17,7 +17,6 @@ pub(crate) struct Around<'a> {
     pub(crate) evaluations: &'a BTreeMap<Owner, Evaluation>,
     pub(crate) links: &'a BTreeMap<ClusterName, LinkState>,
     pub(crate) started: Timestamp,
-    pub(crate) incarnation: u64,
 }
 
 /// The fleet now. Lines that are not fully known are left out (invariant 2 of this package).
@@ -33,7 +32,7 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet
                 Some(known) => known.link,
                 None => before(index, cluster, around.started),
             };
-            (name.clone(), state(cluster, known, link, now))
+            (name.clone(), state(index, cluster, known, link, now))
         })
         .collect();
     let lines = around
@@ -51,7 +50,7 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet
             .collect(),
         observed: index.observed.clone(),
         max_per_cluster: None,
-        incarnation: around.incarnation,
+        incarnation: index.incarnation(),
     }
 }
 
@@ -67,7 +66,13 @@ fn before(index: &Index, cluster: &Cluster, started: Timestamp) -> Link {
     Link::NeverSeen { since: created.max(started) }
 }
 
-fn state(cluster: &Cluster, known: Option<&LinkState>, link: Link, now: Timestamp) -> ClusterState {
+fn state(
+    index: &Index,
+    cluster: &Cluster,
+    known: Option<&LinkState>,
+    link: Link,
+    now: Timestamp,
+) -> ClusterState {
     let asked = cluster.spec.pause.as_ref().filter(|pause| pause.is_active(now)).map(|pause| Pause {
         reason: pause.reason.clone(),
         by: pause.by.clone(),
@@ -80,7 +85,9 @@ fn state(cluster: &Cluster, known: Option<&LinkState>, link: Link, now: Timestam
         pauses: asked.into_iter().chain(known.and_then(|known| known.local_pause.clone())).collect(),
         link,
         mode: cluster.spec.mode,
-        hold: known.and_then(|known| known.hold.clone()),
+        hold: known
+            .and_then(|known| known.hold.clone())
+            .or_else(|| index.awaits_adoption(cluster).then_some(Hold::HubRestored)),
     }
 }
 

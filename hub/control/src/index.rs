@@ -1,6 +1,6 @@
 //! What the store holds, in memory, as far as deciding needs it: kept up to date by one watch.
 
-use hub_records::{Stored, keys};
+use hub_records::{Adoption, Restored, Stored, keys};
 use hub_store::{Change, ChangeKind, Entry, Revision};
 use shared_model::{
     AppKey, Application, Cluster, ClusterName, FleetRollout, Kind, Observation, Owner, OwnerKind, RolloutName,
@@ -25,6 +25,11 @@ pub(crate) struct Index {
     pub(crate) records: BTreeMap<(String, RolloutName), BTreeMap<AppKey, (MemberRecord, Revision)>>,
     pub(crate) assigned: BTreeMap<Seat, (Assigned, Revision)>,
     pub(crate) observed: BTreeMap<Seat, Observation>,
+    /// What agents hold and the hub is to take as truth, or took.
+    pub(crate) adoptions: BTreeMap<ClusterName, (Adoption, Revision)>,
+    /// Present when the store is an older copy of itself.
+    pub(crate) restored: Option<Restored>,
+    incarnation: Option<u64>,
     /// Everything up to here is in.
     pub(crate) revision: Revision,
 }
@@ -66,6 +71,12 @@ impl Index {
             if let Some(seat) = keys::parse_on_cluster(key) {
                 set(&mut self.assigned, seat, entry, revision);
             }
+        } else if let Some(cluster) = key.strip_prefix(keys::ADOPTIONS) {
+            set(&mut self.adoptions, ClusterName::new(cluster), entry, revision);
+        } else if key == keys::RESTORED {
+            self.restored = entry.and_then(|entry| serde_json::from_slice(&entry.value).ok());
+        } else if key == keys::INCARNATION {
+            self.incarnation = entry.and_then(|entry| serde_json::from_slice(&entry.value).ok());
         } else if key.starts_with(keys::OBSERVATIONS) {
             let Some(seat) = keys::parse_on_cluster(key) else { return };
             match entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
@@ -120,6 +131,18 @@ impl Index {
             | Kind::ConfigMap
             | Kind::Event => {}
         }
+    }
+
+    /// The incarnation of new positions.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.incarnation.unwrap_or(1)
+    }
+
+    /// Whether the store is an older copy and nobody has adopted what the cluster's agent holds.
+    pub(crate) fn awaits_adoption(&self, cluster: &Cluster) -> bool {
+        let adopted = self.adoptions.get(&cluster.name()).and_then(|(adoption, _)| adoption.done());
+        let created = cluster.metadata.creation_timestamp;
+        self.restored.as_ref().is_some_and(|restored| restored.holds(created, adopted))
     }
 
     /// One object.

@@ -12,15 +12,19 @@
 //! Every pass derives its work anew from the index, so start, restart and normal running are one code path.
 //!
 //! Invariants:
-//! 1. Only [`commit`] and [`removal`] write assignments, and only under the planning lease.
+//! 1. Only [`commit`], [`removal`] and [`adopt`] write assignments, and only under the planning lease.
 //! 2. A line whose rollouts' members are not all known (after a start, before they are expanded again)
 //!    is not planned at all: an incomplete fleet would look like an empty wave.
 //! 3. A release's record and bundle are durable before a rollout names it.
 //! 4. One owner's failure, however slow, holds up no other owner.
 //!
+//! 5. On a store that is an older copy of itself nothing is told to a cluster, not even a removal, until a
+//!    person adopted what its agent holds.
+//!
 //! What it refuses to know: which member goes next (shared/rollout), what a set expands to
 //! (shared/generate), how agents are reached (hub/gateway).
 
+mod adopt;
 mod commit;
 mod conditions;
 mod control;

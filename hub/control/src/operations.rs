@@ -9,7 +9,7 @@ use hub_records::Records;
 use serde_json::Value;
 use shared_model::{AppKey, ClusterName, Kind, Owner};
 use shared_rollout::Order;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Hands the operations that can be carried out to their agents.
 pub(crate) async fn perform(
@@ -17,9 +17,10 @@ pub(crate) async fn perform(
     links: &Links,
     index: &Index,
     evaluations: &BTreeMap<Owner, Evaluation>,
+    held: &BTreeSet<ClusterName>,
 ) {
     for (app, cluster) in ready(index, evaluations) {
-        if !links.sync(&cluster, &app) {
+        if held.contains(&cluster) || !links.sync(&cluster, &app) {
             continue;
         }
         tracing::info!(application = %app, %cluster, "a manual sync is carried out");

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared_model::{AppKey, ClusterName, Kind, RESOURCES_FINALIZER};
 use shared_rollout::{Assigned, Order, Phase, Seat};
+use std::collections::BTreeSet;
 
 /// One thing that goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,12 +28,13 @@ pub(crate) enum Removal {
     Rollout { namespace: String, name: String },
 }
 
-/// Everything that goes now.
-pub(crate) fn removals(index: &Index, now: Timestamp) -> Vec<Removal> {
+/// Everything that goes now. Clusters that are `held` are told nothing.
+pub(crate) fn removals(index: &Index, held: &BTreeSet<ClusterName>, now: Timestamp) -> Vec<Removal> {
     let mut found: Vec<Removal> = index
         .assigned
         .iter()
         .filter_map(|(seat, (assigned, _))| of_seat(index, seat, assigned, now))
+        .filter(|removal| !matches!(removal, Removal::Tell { seat, .. } if held.contains(&seat.0)))
         .collect();
     for app in index.applications.keys() {
         let Some(stored) = index.object(Kind::Application, &app.namespace, &app.name) else { continue };
@@ -61,6 +63,10 @@ fn of_seat(index: &Index, seat: &Seat, assigned: &Assigned, now: Timestamp) -> O
         return None;
     }
     let Some(stored) = index.object(Kind::Application, &app.namespace, &app.name) else {
+        // Its Application was lost with the store: that nobody asks for it here means nothing.
+        if assigned.adopted.is_some_and(|adopted| adopted.orphan) {
+            return None;
+        }
         return Some(Removal::Tell { seat: seat.clone(), cascade: false });
     };
     if is_deleted(&stored.value) {
@@ -110,8 +116,7 @@ fn has_finalizer(application: &Value) -> bool {
 
 /// Rollouts whose owner is gone, and those beyond the history that nobody runs.
 fn of_rollouts(index: &Index) -> Vec<Removal> {
-    let owners: std::collections::BTreeSet<_> =
-        index.rollouts.values().map(|rollout| rollout.spec.owner.clone()).collect();
+    let owners: BTreeSet<_> = index.rollouts.values().map(|rollout| rollout.spec.owner.clone()).collect();
     let mut found = Vec::new();
     for owner in owners {
         let line = index.line(&owner);
@@ -140,11 +145,10 @@ pub(crate) async fn perform(
     lease: &Lease,
     index: &Index,
     removals: &[Removal],
-    incarnation: u64,
     now: Timestamp,
 ) {
     for removal in removals {
-        if let Err(error) = one(records, lease, index, removal, incarnation, now).await {
+        if let Err(error) = one(records, lease, index, removal, now).await {
             tracing::error!(?removal, error = chain(&error), "a removal failed and is tried again");
         }
     }
@@ -155,14 +159,13 @@ async fn one(
     lease: &Lease,
     index: &Index,
     removal: &Removal,
-    incarnation: u64,
     now: Timestamp,
 ) -> Result<(), hub_records::Error> {
     match removal {
         Removal::Tell { seat, cascade } => {
             let Some((assigned, revision)) = index.assigned.get(seat) else { return Ok(()) };
             let mut position = assigned.position;
-            position.incarnation = position.incarnation.max(incarnation);
+            position.incarnation = position.incarnation.max(index.incarnation());
             let order = Order::Remove { cascade: *cascade, at: now };
             let told = Assigned { position: position.next(), order, proof: None, adopted: None };
             let key = keys::assignment(&seat.0, &seat.1);
@@ -174,9 +177,11 @@ async fn one(
                 records.store().commit(Txn { compares, ops: vec![Op::Put { key, value }] }).await?;
         }
         Removal::Forget { seat } => {
-            let ops = [keys::assignment(&seat.0, &seat.1), keys::observation(&seat.0, &seat.1)]
-                .map(|key| Op::Delete { key })
-                .into();
+            let (adoption, events) = (keys::adoption(&seat.0), keys::events(&seat.0));
+            let ops =
+                [keys::assignment(&seat.0, &seat.1), keys::observation(&seat.0, &seat.1), adoption, events]
+                    .map(|key| Op::Delete { key })
+                    .into();
             let _overtaken = records.store().commit(Txn { compares: vec![lease.fence()], ops }).await?;
         }
         Removal::Finish { app } => {

@@ -1,5 +1,7 @@
 //! Rules over an index, and the loops on a real repository with a store in memory.
 
+mod restore;
+
 use crate::{
     Config, Control, Deps, conditions, credentials,
     index::{Index, Touched},
@@ -16,7 +18,7 @@ use shared_model::{
 };
 use shared_rollout::{Assigned, Order};
 use shared_runtime::Tasks;
-use std::{path::Path, process::Command, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, process::Command, sync::Arc, time::Duration};
 
 fn records() -> Records {
     Records::new(Arc::new(Memory::default()))
@@ -73,7 +75,7 @@ async fn what_goes_follows_from_the_index_alone() {
     records.delete(Kind::Application, "argocd", "going", now).await.unwrap();
 
     let seat = |cluster: &str, app: &str| (ClusterName::new(cluster), AppKey::new("argocd", app));
-    let found = removals(&index(&records).await, now);
+    let found = removals(&index(&records).await, &BTreeSet::new(), now);
     assert_eq!(
         found,
         [
@@ -84,6 +86,11 @@ async fn what_goes_follows_from_the_index_alone() {
         ]
     );
 
+    // Neither is one that is held, as on a store that was restored.
+    let held = BTreeSet::from([ClusterName::new("eu-1")]);
+    let forget = [Removal::Forget { seat: seat("lost", "stays") }];
+    assert_eq!(removals(&index(&records).await, &held, now), forget);
+
     // A paused cluster is told nothing, not even to give something up.
     let pause = |object: &Value| {
         let mut object = object.clone();
@@ -91,7 +98,10 @@ async fn what_goes_follows_from_the_index_alone() {
         Some(object)
     };
     records.modify(Kind::Cluster, "", "eu-1", pause).await.unwrap();
-    assert_eq!(removals(&index(&records).await, now), [Removal::Forget { seat: seat("lost", "stays") }]);
+    assert_eq!(
+        removals(&index(&records).await, &BTreeSet::new(), now),
+        [Removal::Forget { seat: seat("lost", "stays") }]
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 mod refuse;
 
 use crate::{
-    Authority,
+    Authority, adoption,
     links::{Present, Seat},
     peer::{self, Peer},
     service::Shared,
@@ -87,18 +87,20 @@ async fn converse(
         // Registered first, judged and listed second: no change can fall between the two.
         let (object, _) = shared.admit(peer, now).await?;
         let assignments = assignments(shared, cluster).await?;
+        let (standing, adopted) = adoption::standing(shared, &object).await?;
         let certificate = &peer.certificate;
         let authority = shared.authority.named(&certificate.issuer).unwrap_or_default();
         let used = status::Used { expires: certificate.expires, authority };
         status::update(&shared.records, cluster, |status| {
             status::connected(status, &hello, &used, now);
             status::accepted(status, now);
+            status::adopted(status, adopted.as_ref());
         })
         .await;
         tracing::info!(%cluster, held = hello.held.len(), assigned = assignments.len(), "an agent connected");
         let authorities = shared.authority.fingerprints();
         let differs = !hello.authorities.is_empty() && differ(&hello.authorities, &authorities);
-        let mut session = Session::new(&object, hello, assignments, now)
+        let mut session = Session::new(&object, hello, assignments, standing, now)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         if differs {
             session.handle(Input::Say(authorities_message(&shared.authority)), now);
@@ -145,7 +147,9 @@ async fn run(
 ) -> Result<(), Status> {
     loop {
         while let Some(action) = session.poll_action() {
-            act(shared, (cluster, seat), action, outbound).await?;
+            if let Some(answer) = act(shared, (cluster, seat), action, outbound).await? {
+                session.handle(answer, shared_runtime::now());
+            }
         }
         let input = tokio::select! {
             message = inbound.next() => match message {
@@ -165,7 +169,7 @@ async fn act(
     (cluster, seat): (&ClusterName, &Seat),
     action: Action,
     outbound: &Outbound,
-) -> Result<(), Status> {
+) -> Result<Option<Input>, Status> {
     let now = shared_runtime::now();
     match action {
         Action::Assign { application, position, release } => {
@@ -184,24 +188,37 @@ async fn act(
                 }
             }
         }
-        Action::Events(events, dropped) => log(cluster, &events, dropped),
+        Action::Events(events, dropped) => {
+            log(cluster, &events, dropped);
+            shared.observer.events(cluster, events, dropped).await;
+        }
         Action::Facts(facts) => {
             status::update(&shared.records, cluster, |status| status::facts(status, &facts)).await;
         }
         Action::Paused { acknowledged, local } => paused(shared, cluster, acknowledged, local, now).await,
-        Action::Hold(hold) => {
-            if let Some(hold) = &hold {
-                let text = hold.to_string();
-                status::update(&shared.records, cluster, |status| {
-                    status::refused(status, "HubBehindAgent", &text, now)
-                })
-                .await;
-            }
-            shared.links.update(cluster, now, |state| state.hold = hold);
+        Action::Hold(hold) => shared.links.update(cluster, now, |state| state.hold = hold),
+        Action::Differs(behind) => {
+            let restored = behind.applications.is_empty();
+            let reason = if restored { "HubRestored" } else { "HubBehindAgent" };
+            status::update(&shared.records, cluster, |status| {
+                status::behind(status, cluster, reason, &behind, now);
+            })
+            .await;
+        }
+        Action::Look(application, release) => {
+            let known = adoption::look(shared, cluster, &application, release).await?;
+            return Ok(Some(Input::Looked(application, known)));
+        }
+        Action::Keep(spec) => adoption::keep(shared, &spec).await?,
+        Action::Want(digest, bytes) => shared.links.want(cluster, seat, digest, bytes),
+        Action::Adopt(record) => adoption::hand_on(shared, cluster, &record, now).await?,
+        Action::Stuck(problem) => {
+            tracing::warn!(%cluster, problem, "what the agent holds cannot be adopted yet");
+            status::update(&shared.records, cluster, |status| status::stuck(status, &problem, now)).await;
         }
         Action::End(reason) => return Err(Status::aborted(reason)),
     }
-    Ok(())
+    Ok(None)
 }
 
 async fn send(outbound: &Outbound, message: v1::hub_message::Message) -> Result<(), Status> {
@@ -264,9 +281,10 @@ async fn paused(
     let known = object.as_ref().and_then(|object| object.spec.pause.as_ref()).map(pause_id);
     tracing::debug!(%cluster, acknowledged, asked = known.as_deref(), "the agent told its pauses");
     let local = local.map(|pause| Pause {
+        // The agent says when it is over; this is for people.
+        until: status::ends(&pause, now),
         reason: pause.reason,
         by: pause.by,
-        until: None,
         acknowledged: true,
         local: true,
     });

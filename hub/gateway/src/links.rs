@@ -3,7 +3,7 @@
 use hub_store::Revision;
 use parking_lot::Mutex;
 use proto::v1;
-use shared_model::{AppKey, ClusterName};
+use shared_model::{AppKey, ClusterName, Digest};
 use shared_rollout::{Hold, Link};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{mpsc, watch};
@@ -55,6 +55,8 @@ struct Session {
     number: u64,
     present: Present,
     inputs: mpsc::Sender<Input>,
+    /// Bundles that this agent was asked for, and their sizes.
+    wanted: BTreeMap<Digest, u64>,
     /// When somebody else last wanted its place.
     rival: Option<Timestamp>,
 }
@@ -129,6 +131,25 @@ impl Links {
         connected
     }
 
+    /// What the cluster is assigned was taken from its agent: its session starts anew, and compares anew.
+    pub fn adopted(&self, cluster: &ClusterName) {
+        self.tell(cluster, Input::Cut("what the agent holds was adopted; connect again".to_owned()));
+    }
+
+    /// The session asks its agent for a bundle.
+    pub(crate) fn want(&self, cluster: &ClusterName, seat: &Seat, digest: Digest, bytes: u64) {
+        let mut inner = self.inner.lock();
+        if let Some(session) = inner.sessions.get_mut(cluster).filter(|session| session.number == seat.number)
+        {
+            session.wanted.insert(digest, bytes);
+        }
+    }
+
+    /// The size of a bundle that the cluster's agent was asked for.
+    pub(crate) fn wants(&self, cluster: &ClusterName, digest: &Digest) -> Option<u64> {
+        self.inner.lock().sessions.get(cluster)?.wanted.get(digest).copied()
+    }
+
     /// How many agents are connected.
     pub fn connected(&self) -> usize {
         self.inner.lock().sessions.len()
@@ -158,7 +179,7 @@ impl Links {
         }
         inner.next += 1;
         let number = inner.next;
-        let session = Session { number, present: arriving, inputs, rival: None };
+        let session = Session { number, present: arriving, inputs, rival: None, wanted: BTreeMap::new() };
         inner.sessions.insert(cluster.clone(), session);
         Ok(Seat { number })
     }

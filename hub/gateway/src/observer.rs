@@ -1,9 +1,11 @@
 //! Keeps what agents report: batched, on change only, in at most [`LARGEST`] bytes each.
 
 use crate::{Links, links::Seat, session::Input};
-use hub_records::{Records, keys};
-use hub_store::{MAX_OPS, Op, Txn};
-use shared_model::{ClusterName, Observation};
+use hub_records::{Event, Events, Records, keys};
+use hub_store::{Compare, MAX_OPS, Op, Txn};
+use jiff::Timestamp;
+use proto::v1;
+use shared_model::{ClusterName, Kind, Observation};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::mpsc;
 
@@ -19,6 +21,8 @@ const GATHER: Duration = Duration::from_millis(20);
 pub(crate) enum Report {
     /// Keep this.
     Observation(Box<Observation>),
+    /// Keep what an agent told of what happened, and how much of it was lost.
+    Events(ClusterName, Vec<Event>, u64),
     /// All that this session's agent saw while it was away has been given.
     Arrived(ClusterName, Seat),
 }
@@ -38,6 +42,11 @@ impl Observer {
     /// Hands an observation over; waits while the queue is full, which slows that agent's stream.
     pub(crate) async fn observe(&self, observation: Observation) {
         self.give(Report::Observation(Box::new(observation))).await;
+    }
+
+    /// Hands over what an agent told of what happened in its cluster, in order.
+    pub(crate) async fn events(&self, cluster: &ClusterName, events: Vec<v1::Event>, dropped: u64) {
+        self.give(Report::Events(cluster.clone(), events.into_iter().map(kept).collect(), dropped)).await;
     }
 
     /// Tells that a session's backlog has been handed over.
@@ -64,11 +73,21 @@ pub(crate) async fn run(records: Records, links: Links, mut queue: mpsc::Receive
                 batch.push(more);
             }
         }
-        let (mut observations, mut arrived) = (Vec::new(), Vec::new());
+        let (mut observations, mut arrived, mut events) = (Vec::new(), Vec::new(), BTreeMap::new());
         for report in batch.drain(..) {
             match report {
                 Report::Observation(observation) => observations.push(*observation),
+                Report::Events(cluster, told, dropped) => {
+                    let (all, lost): &mut (Vec<Event>, u64) = events.entry(cluster).or_default();
+                    all.extend(told);
+                    *lost += dropped;
+                }
                 Report::Arrived(cluster, seat) => arrived.push((cluster, seat)),
+            }
+        }
+        for (cluster, (told, dropped)) in events {
+            if let Err(error) = add_events(&records, &cluster, told, dropped).await {
+                tracing::error!(%cluster, %error, "what an agent told of its cluster could not be kept");
             }
         }
         let kept = async {
@@ -87,6 +106,36 @@ pub(crate) async fn run(records: Records, links: Links, mut queue: mpsc::Receive
             }
         }
     }
+}
+
+/// An event within its bound.
+fn kept(event: v1::Event) -> Event {
+    let mut event = Event {
+        at: Timestamp::from_millisecond(event.at_ms).unwrap_or_default(),
+        application: proto::application_from_wire(event.application, "Event").ok(),
+        reason: event.reason,
+        message: event.message,
+    };
+    cut(&mut event.reason, 60);
+    cut(&mut event.message, 300);
+    event
+}
+
+/// Adds to what is kept of a cluster. One that was deleted keeps nothing.
+async fn add_events(
+    records: &Records,
+    cluster: &ClusterName,
+    told: Vec<Event>,
+    dropped: u64,
+) -> Result<(), hub_records::Error> {
+    let key = keys::events(cluster);
+    let mut events = records.read::<Events>(&key).await?.map(|(events, _)| events).unwrap_or_default();
+    events.add(told, dropped);
+    let value = serde_json::to_vec(&events).expect("events have string keys only").into();
+    let object = keys::object(Kind::Cluster, "", cluster.as_str());
+    let txn = Txn { compares: vec![Compare::Exists { key: object }], ops: vec![Op::Put { key, value }] };
+    let _gone = records.store().commit(txn).await?;
+    Ok(())
 }
 
 async fn write(records: &Records, batch: Vec<Observation>) -> Result<(), hub_records::Error> {
@@ -123,15 +172,16 @@ fn says_the_same(stored: &Observation, kept: &Observation) -> bool {
     *stored == Observation { received_at: stored.received_at, ..kept.clone() }
 }
 
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
 /// Cut to the bound: details go first, the verdicts stay.
 fn bounded(mut report: Observation) -> Observation {
-    let cut = |text: &mut String, most: usize| {
-        if text.len() > most {
-            let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-            text.truncate(end);
-            text.push('…');
-        }
-    };
     cut(&mut report.message, 400);
     cut(&mut report.health.message, 200);
     if let Some(pin) = &mut report.pin {

@@ -1,7 +1,7 @@
 //! The agent port: TLS, the gRPC services, and what they share.
 
 use crate::{
-    Authority, CertificateFailure, HubCertificate, Links, Rotation, attach, bundles, dispatch,
+    Authority, CertificateFailure, HubCertificate, Links, Rotation, adoption, attach, bundles, dispatch,
     enroll::Enrollment,
     observer::{self, Observer},
     rotation, status, tls,
@@ -232,8 +232,11 @@ impl v1::agent_server::Agent for AgentService {
     }
     async fn give_bundle(
         &self,
-        _request: Request<Streaming<v1::GivenBundle>>,
+        request: Request<Streaming<v1::GivenBundle>>,
     ) -> Result<Response<v1::GiveBundleResponse>, Status> {
-        Err(Status::failed_precondition("this hub did not ask for the bundle"))
+        let peer = self.0.identify(&request)?;
+        let _may = self.0.admit(&peer, shared_runtime::now()).await?;
+        adoption::take(&self.0, &peer.certificate.cluster, request.into_inner()).await?;
+        Ok(Response::new(v1::GiveBundleResponse {}))
     }
 }

@@ -2,14 +2,25 @@
 //!
 //! It knows what the agent holds (from its hello) and what the store says (assignments, the Cluster
 //! object), and gives out what differs. Nothing here reads a clock, a socket or the store.
+//!
+//! An agent *differs* from the store when it holds a newer order than the store knows, or another one at the
+//! same position; it is held then, and so is every agent while the store is an older copy of itself. A held
+//! agent is told nothing that makes it act: no order, no mode, no end of a pause, and not `InSync`. A person's
+//! request to adopt ([`adoption`]) ends that.
 
+mod adoption;
 #[cfg(test)]
 mod tests;
 
 use crate::Unacceptable;
+pub use adoption::Known;
+use adoption::{Adoption, Step};
+
 use jiff::Timestamp;
 use proto::v1;
-use shared_model::{AppKey, Cluster, ClusterName, Mode, PauseRequest, Position, ReleaseId};
+use shared_model::{
+    AppKey, Cluster, ClusterName, Digest, Mode, PauseRequest, Position, ReleaseId, ReleaseSpec,
+};
 use shared_rollout::{Assigned, Hold, Order};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,6 +36,10 @@ pub enum Input {
     Assigned(AppKey, Assigned),
     /// The Cluster object changed; `None`: it is gone.
     Cluster(Option<Arc<Cluster>>),
+    /// What the hub has of a release that is to be adopted.
+    Looked(AppKey, Option<Known>),
+    /// The agent uploaded a bundle.
+    Given(Digest),
     /// A person asks for something.
     Command(v1::Command),
     /// Say this.
@@ -55,6 +70,18 @@ pub enum Action {
     Paused { acknowledged: String, local: Option<v1::Pause> },
     /// Hold the cluster, or stop holding it.
     Hold(Option<Hold>),
+    /// The cluster is held: this is where its agent and the store differ.
+    Differs(Behind),
+    /// Look what the hub has of a release; answered by [`Input::Looked`].
+    Look(AppKey, ReleaseId),
+    /// Keep this release, which an agent described.
+    Keep(Box<ReleaseSpec>),
+    /// Take this bundle of so many bytes if the agent uploads it.
+    Want(Digest, u64),
+    /// Hand on what the agent holds, as truth.
+    Adopt(hub_records::Adoption),
+    /// The adoption waits for something that a person must see.
+    Stuck(String),
     /// End the session.
     End(String),
 }
@@ -64,7 +91,11 @@ pub enum Action {
 pub struct Session {
     cluster: ClusterName,
     held: BTreeMap<AppKey, Held>,
-    behind: bool,
+    standing: Standing,
+    hold: Option<Hold>,
+    /// What the agent holds otherwise than the store says.
+    differs: BTreeMap<AppKey, Held>,
+    adoption: Option<Adoption>,
     arrived: bool,
     pause: String,
     mode: Mode,
@@ -72,9 +103,27 @@ pub struct Session {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Held {
-    position: Position,
-    release: Option<ReleaseId>,
+pub struct Held {
+    pub position: Position,
+    pub release: Option<ReleaseId>,
+}
+
+/// Where a held agent and the store differ.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Behind {
+    /// What the agent holds, and what the store says of it.
+    pub applications: Vec<(AppKey, Held, Option<Held>)>,
+    /// The agent obeys a pause that the store does not know.
+    pub unknown_pause: bool,
+}
+
+/// What the store says of earlier losses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Since when the store is known as an older copy, and this cluster's word was not adopted since.
+    pub restored: Option<Timestamp>,
+    /// The last request to adopt that was answered for the cluster.
+    pub answered: String,
 }
 
 impl Session {
@@ -86,6 +135,7 @@ impl Session {
         cluster: &Cluster,
         hello: v1::Hello,
         assignments: BTreeMap<AppKey, Assigned>,
+        standing: Standing,
         now: Timestamp,
     ) -> Result<Self, proto::Malformed> {
         let mut held = BTreeMap::new();
@@ -103,7 +153,10 @@ impl Session {
         let mut session = Self {
             cluster: cluster.name(),
             held,
-            behind: false,
+            standing,
+            hold: None,
+            differs: BTreeMap::new(),
+            adoption: None,
             arrived: false,
             pause: pause.acknowledged.clone(),
             mode: Mode::Enforce,
@@ -113,10 +166,19 @@ impl Session {
         let hub_version = env!("CARGO_PKG_VERSION").to_owned();
         session.send(v1::hub_message::Message::Welcome(v1::Welcome { hub_version, clock_ms }));
         session.actions.push_back(Action::Paused { acknowledged: pause.acknowledged, local: pause.local });
+        let behind = session.compare(&assignments, cluster, now);
         // A pause goes first: what follows is not acted on.
         session.obey(cluster, now);
-        session.compare(assignments);
-        session.send(v1::hub_message::Message::InSync(v1::InSync {}));
+        session.actions.push_back(Action::Hold(session.hold.clone()));
+        if session.hold.is_some() {
+            session.actions.push_back(Action::Differs(behind));
+        } else {
+            for (application, assigned) in assignments {
+                session.assign(&application, &assigned);
+            }
+            session.send(v1::hub_message::Message::InSync(v1::InSync {}));
+        }
+        session.adopt(cluster);
         if nothing_to_tell {
             session.arrive();
         }
@@ -127,7 +189,20 @@ impl Session {
     pub fn handle(&mut self, input: Input, now: Timestamp) {
         match input {
             Input::Assigned(application, assigned) => self.assign(&application, &assigned),
-            Input::Cluster(Some(cluster)) => self.obey(&cluster, now),
+            Input::Cluster(Some(cluster)) => {
+                self.obey(&cluster, now);
+                self.adopt(&cluster);
+            }
+            Input::Looked(application, known) => {
+                let step = self.adoption.as_mut().and_then(|adoption| adoption.looked(&application, known));
+                self.steps(step.into_iter().collect());
+            }
+            Input::Given(digest) => {
+                if let Some(adoption) = &mut self.adoption {
+                    adoption.given(digest);
+                }
+                self.steps(Vec::new());
+            }
             Input::Cluster(None) => {
                 let why = Unacceptable::Deleted(self.cluster.to_string());
                 self.end(why.reason(), &why.to_string());
@@ -160,9 +235,20 @@ impl Session {
                 self.actions.push_back(Action::Events(batch.events, batch.dropped));
             }
             v1::agent_message::Message::Facts(facts) => self.actions.push_back(Action::Facts(facts)),
-            // Nothing asks for it yet.
-            v1::agent_message::Message::Holding(_) => {}
+            v1::agent_message::Message::Holding(holding) => {
+                match self.adoption.as_mut().map(|adoption| adoption.described(holding)) {
+                    None => {}
+                    Some(Ok(steps)) => self.steps(steps),
+                    Some(Err(problem)) => self.actions.push_back(Action::Stuck(problem)),
+                }
+            }
             v1::agent_message::Message::Result(result) => {
+                let about = result.id.split_once('/').filter(|(what, _)| ["describe", "give"].contains(what));
+                if let Some((_, application)) = about.filter(|_| !result.error.is_empty()) {
+                    let problem =
+                        format!("the agent cannot tell what it holds of {application}: {}", result.error);
+                    self.actions.push_back(Action::Stuck(problem));
+                }
                 tracing::debug!(cluster = %self.cluster, id = %result.id, error = %result.error, "command answered");
             }
         }
@@ -177,26 +263,90 @@ impl Session {
     }
 
     /// Everything the store assigns against everything the agent holds.
-    fn compare(&mut self, assignments: BTreeMap<AppKey, Assigned>) {
-        let ahead = self.held.iter().find(|(application, held)| {
-            assignments.get(application).map_or(held.release.is_some(), |told| told.position < held.position)
-        });
-        if let Some((application, held)) = ahead {
-            tracing::warn!(
-                cluster = %self.cluster, %application, position = %held.position,
-                "the agent is ahead of this hub's store (HubBehindAgent): nothing is released to it"
-            );
-            self.behind = true;
+    fn compare(
+        &mut self,
+        assignments: &BTreeMap<AppKey, Assigned>,
+        cluster: &Cluster,
+        now: Timestamp,
+    ) -> Behind {
+        let mut behind = Behind::default();
+        for (application, held) in &self.held {
+            let told = assignments.get(application);
+            let differs = told.map_or(held.release.is_some(), |told| {
+                let release = told.running().map(|(_, release)| release);
+                told.position < held.position || (told.position == held.position && release != held.release)
+            });
+            if differs {
+                self.differs.insert(application.clone(), *held);
+                let told = told.map(|told| Held {
+                    position: told.position,
+                    release: told.running().map(|(_, release)| release),
+                });
+                behind.applications.push((application.clone(), *held, told));
+            }
         }
-        self.actions.push_back(Action::Hold(self.behind.then_some(Hold::HubBehindAgent)));
-        for (application, assigned) in assignments {
-            self.assign(&application, &assigned);
+        let wanted = cluster.spec.pause.as_ref().filter(|pause| pause.is_active(now)).map(pause_id);
+        behind.unknown_pause = !self.pause.is_empty() && wanted.as_ref() != Some(&self.pause);
+        self.hold = if !self.differs.is_empty() {
+            Some(Hold::HubBehindAgent)
+        } else {
+            self.standing.restored.map(|_| Hold::HubRestored)
+        };
+        if let Some(hold) = &self.hold {
+            tracing::warn!(
+                cluster = %self.cluster, differs = self.differs.len(), %hold,
+                "nothing is released to the agent until a person adopts what it holds"
+            );
+        }
+        behind
+    }
+
+    /// A person's request to take what the agent holds as truth. One that was answered, or that is older
+    /// than the loss of the store, asks for nothing. Where nothing differs it is answered at once: it must
+    /// not lie in wait for the next loss.
+    fn adopt(&mut self, cluster: &Cluster) {
+        let asked = cluster.spec.adopt.as_ref().filter(|asked| {
+            !asked.request.is_empty()
+                && asked.request != self.standing.answered
+                && self.standing.restored.is_none_or(|since| asked.at.is_some_and(|at| at >= since))
+        });
+        let Some(asked) = asked else {
+            self.adoption = None;
+            return;
+        };
+        if self.adoption.as_ref().is_some_and(|adoption| adoption.request == *asked) {
+            return;
+        }
+        let adoption = Adoption::new(asked.clone(), &self.differs);
+        self.actions.extend(adoption.looks().into_iter().map(|(app, release)| Action::Look(app, release)));
+        self.adoption = Some(adoption);
+        self.steps(Vec::new());
+    }
+
+    /// Does what an adoption needs next; hands it on when nothing is missing.
+    fn steps(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            match step {
+                Step::Ask(command) => self.send(v1::hub_message::Message::Command(command)),
+                Step::Want(digest, bytes, command) => {
+                    self.actions.push_back(Action::Want(digest, bytes));
+                    self.send(v1::hub_message::Message::Command(command));
+                }
+                Step::Keep(spec) => self.actions.push_back(Action::Keep(spec)),
+                Step::Look(release) => {
+                    let of = self.adoption.as_ref().and_then(|adoption| adoption.of(release));
+                    self.actions.extend(of.map(|application| Action::Look(application, release)));
+                }
+            }
+        }
+        if let Some(record) = self.adoption.as_mut().and_then(Adoption::whole) {
+            self.actions.push_back(Action::Adopt(record));
         }
     }
 
     fn assign(&mut self, application: &AppKey, assigned: &Assigned) {
         let held = self.held.get(application).copied();
-        if self.behind || held.is_some_and(|held| held.position >= assigned.position) {
+        if self.hold.is_some() || held.is_some_and(|held| held.position >= assigned.position) {
             return;
         }
         match assigned.order {
@@ -224,12 +374,14 @@ impl Session {
     fn obey(&mut self, cluster: &Cluster, now: Timestamp) {
         let wanted = cluster.spec.pause.as_ref().filter(|pause| pause.is_active(now));
         let id = wanted.map(pause_id).unwrap_or_default();
-        if id != self.pause {
+        // What a lost store does not know of is not lifted or changed; a pause makes nobody act.
+        let held = self.hold.is_some();
+        if id != self.pause && !(held && (id.is_empty() || !self.pause.is_empty())) {
             self.pause.clone_from(&id);
             let pause = wanted.map_or_else(v1::Pause::default, |pause| to_wire(pause, id, now));
             self.send(v1::hub_message::Message::Pause(pause));
         }
-        if cluster.spec.mode != self.mode {
+        if cluster.spec.mode != self.mode && !held {
             self.mode = cluster.spec.mode;
             let mode = match self.mode {
                 Mode::Enforce => v1::Mode::Enforce,
@@ -254,7 +406,7 @@ impl Session {
 pub fn pause_id(pause: &PauseRequest) -> String {
     let at = pause.at.map(|at| at.to_string()).unwrap_or_default();
     let length = pause.duration.map(|length| length.as_secs().to_string()).unwrap_or_default();
-    shared_model::Digest::of(format!("{at}/{length}/{}/{}", pause.reason, pause.by).as_bytes()).short()
+    Digest::of(format!("{at}/{length}/{}/{}", pause.reason, pause.by).as_bytes()).short()
 }
 
 fn to_wire(pause: &PauseRequest, id: String, now: Timestamp) -> v1::Pause {

@@ -1,7 +1,7 @@
 //! The status of a Cluster, as far as its session tells it.
 
-use crate::session::pause_id;
-use hub_records::{Identity, Records};
+use crate::session::{Behind, pause_id};
+use hub_records::{Adoption, AdoptionState, Identity, Records};
 use jiff::{SignedDuration, Timestamp};
 use proto::v1;
 use serde_json::{Value, json};
@@ -107,11 +107,94 @@ pub(crate) fn paused(
     }
     if let Some(local) = local {
         pause["local"] = json!({"reason": local.reason, "by": local.by});
+        if let Some(until) = ends(local, now) {
+            // The agent counts; said again a moment later it is the same end.
+            let known = status.pointer("/pause/local/until").and_then(Value::as_str);
+            let known = known.and_then(|known| known.parse::<Timestamp>().ok());
+            let close = |known: &Timestamp| until.duration_since(*known).as_secs().abs() <= 5;
+            pause["local"]["until"] = json!(known.filter(close).unwrap_or(until));
+        }
     }
     let nothing = pause.as_object().is_some_and(serde_json::Map::is_empty);
     match status.as_object_mut() {
         Some(status) if nothing => drop(status.remove("pause")),
         _ => status["pause"] = pause,
+    }
+}
+
+/// When a pause that was set in the cluster ends, by the hub's clock.
+pub(crate) fn ends(local: &v1::Pause, now: Timestamp) -> Option<Timestamp> {
+    let left = std::time::Duration::from_millis(local.remaining_ms);
+    let end = now.checked_add(left).ok().filter(|_| local.remaining_ms > 0)?;
+    Timestamp::from_second(end.as_second()).ok()
+}
+
+/// How many applications are listed of those that differ.
+const LISTED: usize = 20;
+
+/// Where the agent and the store differ, and what to run; the list is what `--dry-run` shows.
+pub(crate) fn behind(
+    status: &mut Value,
+    cluster: &ClusterName,
+    reason: &str,
+    behind: &Behind,
+    now: Timestamp,
+) {
+    let count = behind.applications.len();
+    let what = match behind.applications.first() {
+        None => {
+            "this hub runs on a copy of its data and may have forgotten what it told the agent".to_owned()
+        }
+        Some((application, held, told)) => {
+            let told = told.map_or("nothing of it".to_owned(), |told| told.position.to_string());
+            let others = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+            format!(
+                "the agent is ahead of this hub's store: it holds {application} at {}, the hub knows {told}{others}",
+                held.position
+            )
+        }
+    };
+    let pause = if behind.unknown_pause {
+        "; it obeys a pause that this hub does not know: to keep it, pause the cluster here first"
+    } else {
+        ""
+    };
+    let message = format!(
+        "{what}{pause}; nothing is released to it until what it holds is adopted: `flotilla hub restore --adopt --cluster {cluster}` (with --dry-run to see what that is)"
+    );
+    let short = |release: Option<shared_model::ReleaseId>| release.map(|release| release.0.short());
+    let listed = behind.applications.iter().take(LISTED).map(|(application, held, told)| {
+        json!({
+            "application": application,
+            "holds": {"position": held.position.to_string(), "release": short(held.release)},
+            "known": told.map(|told| json!({"position": told.position.to_string(), "release": short(told.release)})),
+        })
+    });
+    status["behind"] = json!({"applications": listed.collect::<Vec<_>>(), "count": count});
+    refused(status, reason, &message, now);
+}
+
+/// Something keeps what the agent holds from being adopted.
+pub(crate) fn stuck(status: &mut Value, problem: &str, now: Timestamp) {
+    condition(status, "Adopting", true, "WaitsForAgent", problem, now);
+}
+
+/// The agent told all that it holds.
+pub(crate) fn handed_on(status: &mut Value, now: Timestamp) {
+    condition(status, "Adopting", true, "Told", "the agent told what it holds; the hub takes it over", now);
+}
+
+/// The last adoption, for a session that starts; it clears what a session before it said.
+pub(crate) fn adopted(status: &mut Value, adoption: Option<&Adoption>) {
+    if let Some(fields) = status.as_object_mut() {
+        fields.remove("behind");
+    }
+    if let Some(conditions) = status.get_mut("conditions").and_then(Value::as_array_mut) {
+        conditions.retain(|condition| condition["type"] != "Adopting");
+    }
+    if let Some(Adoption { request, state: AdoptionState::Done { at, changed } }) = adoption {
+        status["adopted"] =
+            json!({"at": at, "by": request.by, "request": request.request, "applications": changed});
     }
 }
 

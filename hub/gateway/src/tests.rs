@@ -59,10 +59,19 @@ impl Hub {
         client
     }
 
-    async fn assign(&self, cluster: &str, name: &str, generation: u64, bundle: &[u8]) -> ReleaseSpec {
-        let spec = ReleaseSpec {
+    async fn modify(&self, cluster: &str, change: impl Fn(&mut Value) + Send + Sync) {
+        let changed = |stored: &Value| {
+            let mut object = stored.clone();
+            change(&mut object);
+            Some(object)
+        };
+        self.records.modify(Kind::Cluster, "", cluster, changed).await.unwrap();
+    }
+
+    fn spec(name: &str, bundle: &[u8]) -> ReleaseSpec {
+        ReleaseSpec {
             application: AppKey::new("argocd", name),
-            bundle: self.bundles.put(bundle).unwrap(),
+            bundle: Digest::of(bundle),
             bundle_bytes: bundle.len() as u64,
             namespace: String::new(),
             project: String::new(),
@@ -71,7 +80,12 @@ impl Hub {
             self_heal: false,
             prune: false,
             revisions: Vec::new(),
-        };
+        }
+    }
+
+    async fn assign(&self, cluster: &str, name: &str, generation: u64, bundle: &[u8]) -> ReleaseSpec {
+        let spec = Self::spec(name, bundle);
+        self.bundles.put(bundle).unwrap();
         self.records.write(&keys::release(&spec.id()), &spec).await.unwrap();
         let order =
             Order::Run { release: spec.id(), rollout: RolloutName::new("r"), at: shared_runtime::now() };
@@ -283,11 +297,135 @@ async fn a_hub_behind_its_agent_holds_it() {
         release: spec.id().to_string(),
     };
     let mut talk = client.attach(hello("uid-eu-1", "a", vec![held])).await.unwrap();
-    let opening = talk.until_in_sync().await;
-    assert!(matches!(&opening[..], [Message::Welcome(_), Message::InSync(_)]), "{opening:?}");
+    assert!(matches!(talk.next().await, Some(Message::Welcome(_))));
     hub.linked("eu-1", |state| state.is_some_and(|state| state.hold == Some(Hold::HubBehindAgent))).await;
     hub.until(&Hub::status_key("eu-1"), |status| {
-        status.is_some_and(|status| status["conditions"][0]["reason"] == "HubBehindAgent")
+        status.is_some_and(|status| {
+            let held = &status["conditions"][0];
+            held["reason"] == "HubBehindAgent"
+                && held["message"].as_str().unwrap().contains("restore --adopt --cluster eu-1")
+                && status["behind"]["applications"][0]["holds"]["position"] == "1.7"
+        })
+    })
+    .await;
+    // A pause that was never asked for here comes through; an order does not.
+    hub.assign("eu-1", "web", 9, b"nine").await;
+    let pause = json!({"reason": "INC-7", "by": "ada"});
+    hub.modify("eu-1", |object| object["spec"]["pause"] = pause.clone()).await;
+    assert!(matches!(talk.next().await, Some(Message::Pause(_))));
+}
+
+#[tokio::test]
+async fn what_the_hub_lost_is_asked_of_the_agent_and_its_word_handed_on() {
+    let hub = Hub::start().await;
+    let client = hub.joined("eu-1").await;
+    let spec = Hub::spec("web", b"a bundle that the hub lost");
+    let held = v1::Held {
+        application: Some(v1::Application { namespace: "argocd".into(), name: "web".into() }),
+        position: Some(v1::Position { incarnation: 1, generation: 7 }),
+        release: spec.id().to_string(),
+    };
+    let mut talk = client.attach(hello("uid-eu-1", "a", vec![held])).await.unwrap();
+    assert!(matches!(talk.next().await, Some(Message::Welcome(_))));
+    let compressed = zstd::encode_all(&b"a bundle that the hub lost"[..], 3).unwrap();
+    let refused = client.give(&spec.bundle, &compressed).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+
+    let adopt = json!({"request": "r1", "by": "ada", "at": "2026-01-01T00:00:00Z"});
+    hub.modify("eu-1", |object| object["spec"]["adopt"] = adopt.clone()).await;
+    let Some(Message::Command(command)) = talk.next().await else { panic!("nothing is asked") };
+    assert!(matches!(command.command, Some(v1::command::Command::Describe(_))));
+    talk.say(v1::agent_message::Message::Holding(v1::Holding {
+        id: command.id,
+        application: command.application,
+        position: Some(v1::Position { incarnation: 1, generation: 7 }),
+        spec: serde_json::to_vec(&spec).unwrap().into(),
+    }))
+    .await;
+    let Some(Message::Command(command)) = talk.next().await else { panic!("no bundle is asked for") };
+    let Some(v1::command::Command::Give(give)) = command.command else { panic!("{command:?}") };
+    assert_eq!(give.digest, spec.bundle.to_string());
+    // Another, a larger one, another cluster's agent: refused.
+    let other = zstd::encode_all(&b"something else, and longer than that"[..], 3).unwrap();
+    assert!(client.give(&spec.bundle, &other).await.is_err());
+    assert!(client.give(&spec.bundle, &vec![0; 200_000]).await.is_err());
+    let stranger = hub.joined("eu-2").await;
+    stranger.attach(hello("uid-eu-2", "b", Vec::new())).await.unwrap().until_in_sync().await;
+    assert!(stranger.give(&spec.bundle, &compressed).await.is_err());
+    client.give(&spec.bundle, &compressed).await.unwrap();
+    let key = keys::adoption(&ClusterName::new("eu-1"));
+    hub.until(&key, |record| {
+        record.is_some_and(|record| {
+            record["request"]["by"] == "ada"
+                && record["state"]["Told"][0]["position"] == json!({"incarnation": 1, "generation": 7})
+        })
+    })
+    .await;
+    assert_eq!(hub.bundles.get(&spec.bundle).unwrap(), b"a bundle that the hub lost");
+    let kept = hub.records.read::<ReleaseSpec>(&keys::release(&spec.id())).await.unwrap();
+    assert_eq!(kept.unwrap().0, spec);
+
+    // The hub took it over: the session starts anew, and nothing is held.
+    let (record, _) = hub.records.read::<hub_records::Adoption>(&key).await.unwrap().unwrap();
+    let state = hub_records::AdoptionState::Done { at: shared_runtime::now(), changed: 1 };
+    hub.records.write(&key, &hub_records::Adoption { state, ..record }).await.unwrap();
+    let order = Order::Run { release: spec.id(), rollout: RolloutName::new("r"), at: shared_runtime::now() };
+    hub.order("eu-1", "web", 7, order).await;
+    hub.gateway.links.adopted(&ClusterName::new("eu-1"));
+    while talk.next().await.is_some() {}
+    let held = v1::Held {
+        application: Some(v1::Application { namespace: "argocd".into(), name: "web".into() }),
+        position: Some(v1::Position { incarnation: 1, generation: 7 }),
+        release: spec.id().to_string(),
+    };
+    let mut talk = client.attach(hello("uid-eu-1", "a", vec![held])).await.unwrap();
+    let opening = talk.until_in_sync().await;
+    assert!(matches!(&opening[..], [Message::Welcome(_), Message::InSync(_)]), "{opening:?}");
+    hub.until(&Hub::status_key("eu-1"), |status| {
+        status.is_some_and(|status| status["adopted"]["by"] == "ada" && status["behind"].is_null())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn facts_pauses_and_events_of_an_agent_are_kept() {
+    let hub = Hub::start().await;
+    let talk = hub.joined("eu-1").await.attach(hello("uid-eu-1", "a", Vec::new())).await.unwrap();
+    let facts = v1::Facts { kubernetes_version: "v1.35.0".into(), platform: "linux/arm64".into(), nodes: 7 };
+    talk.say(v1::agent_message::Message::Facts(facts)).await;
+    let local =
+        v1::Pause { id: String::new(), reason: "disk".into(), by: "ben".into(), remaining_ms: 3_600_000 };
+    let state = v1::PauseState { acknowledged: String::new(), local: Some(local) };
+    talk.say(v1::agent_message::Message::Pause(state)).await;
+    hub.until(&Hub::status_key("eu-1"), |status| {
+        status.is_some_and(|status| {
+            let until = status["pause"]["local"]["until"].as_str().and_then(|until| until.parse().ok());
+            let left =
+                until.map(|until: jiff::Timestamp| until.duration_since(shared_runtime::now()).as_secs());
+            status["facts"]["nodes"] == 7 && left.is_some_and(|left| (3_500..=3_600).contains(&left))
+        })
+    })
+    .await;
+    let event = |number: u64| v1::Event {
+        at_ms: 1_000,
+        application: Some(v1::Application { namespace: "argocd".into(), name: "web".into() }),
+        reason: "DriftHealed".into(),
+        message: format!("{number} {}", "x".repeat(1_000)),
+    };
+    for batch in 0..5_u64 {
+        let events = (batch * 50..batch * 50 + 50).map(event).collect();
+        talk.say(v1::agent_message::Message::Events(v1::Events { events, dropped: batch })).await;
+    }
+    let key = keys::events(&ClusterName::new("eu-1"));
+    hub.until(&key, |events| {
+        events.is_some_and(|events| {
+            let items = events["items"].as_array().unwrap();
+            items.len() == hub_records::EVENTS
+                && events["dropped"] == 10
+                && items[0]["message"].as_str().unwrap().starts_with("50 x")
+                && items[199]["message"].as_str().unwrap().starts_with("249 x")
+                && items[0]["message"].as_str().unwrap().len() < 310
+        })
     })
     .await;
 }

@@ -21,7 +21,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a hub: the API for people, the port for agents, Git, and the rollouts
-    Hub(HubOptions),
+    Hub(HubArgs),
     /// See it work: a hub, a Git repository and twelve simulated clusters in one process
     Demo(DemoOptions),
     /// Join, list, pause and resume clusters
@@ -68,7 +68,7 @@ enum LogFormat {
 impl Log {
     /// The demo and the command line show their own lines; a hub logs.
     pub(crate) fn config(&self, command: &Command) -> telemetry::Config {
-        let quiet = !matches!(command, Command::Hub(_));
+        let quiet = !matches!(command, Command::Hub(HubArgs { command: None, .. }));
         let filter = if self.log.is_empty() && quiet { "off".to_owned() } else { self.log.clone() };
         let format = match self.log_format {
             LogFormat::Text => telemetry::Format::Text,
@@ -76,6 +76,40 @@ impl Log {
         };
         telemetry::Config { filter, format }
     }
+}
+
+#[derive(Debug, Group)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct HubArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<HubCommand>,
+    #[command(flatten)]
+    pub(crate) options: Option<HubOptions>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HubCommand {
+    /// Go on after a backup of the hub was put back: list the clusters that it holds, or adopt what
+    /// their agents hold
+    #[command(
+        after_help = "A hub that runs on a copy of its data, or that meets an agent ahead of its own store, tells the \
+                      agents concerned nothing. --adopt takes what they hold as truth; agents that are away are \
+                      adopted when they return."
+    )]
+    Restore(RestoreOptions),
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct RestoreOptions {
+    /// Take what the agents hold as truth
+    #[arg(long)]
+    pub(crate) adopt: bool,
+    /// Only this cluster (repeatable)
+    #[arg(long = "cluster", value_name = "NAME")]
+    pub(crate) clusters: Vec<String>,
+    /// Print what would be adopted and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Group)]
@@ -162,6 +196,16 @@ pub(crate) enum ClusterCommand {
         /// Only those with these labels, e.g. env=prod
         #[arg(long, short = 'l', value_name = "SELECTOR")]
         selector: Option<String>,
+    },
+    /// Show one cluster: connection, pauses, what holds it, what is pinned there
+    Status {
+        /// The cluster
+        name: String,
+    },
+    /// What a cluster's agent told last of what happened there, the newest last
+    Events {
+        /// The cluster
+        name: String,
     },
     /// Leave a cluster alone: nothing is applied, healed or pruned there until it is resumed
     Pause {

@@ -7,4 +7,5 @@ mod client;
 pub(crate) mod cluster;
 mod kubeconfig;
 pub(crate) mod output;
+pub(crate) mod restore;
 pub(crate) mod rollout;

@@ -6,7 +6,8 @@ mod args;
 mod cli;
 mod hub;
 
-use args::{Args, Command};
+use anyhow::Context as _;
+use args::{Args, Command, HubArgs, HubCommand};
 use clap::Parser as _;
 use std::process::ExitCode;
 
@@ -30,7 +31,13 @@ fn main() -> ExitCode {
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     shared_runtime::telemetry::init(&args.log.config(&args.command))?;
     match args.command {
-        Command::Hub(options) => hub::run(options).await.map(|()| ExitCode::SUCCESS),
+        Command::Hub(HubArgs { command: Some(HubCommand::Restore(options)), .. }) => {
+            cli::restore::run(args.connection, options).await
+        }
+        Command::Hub(HubArgs { command: None, options }) => {
+            let options = options.context("`flotilla hub` needs --data-dir DIR")?;
+            hub::run(options).await.map(|()| ExitCode::SUCCESS)
+        }
         Command::Demo(options) => hub_demo::run(options.config()).await,
         Command::Cluster(command) => cli::cluster::run(args.connection, command).await,
         Command::Authority(command) => cli::authority::run(args.connection, command).await,

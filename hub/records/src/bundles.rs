@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use shared_model::Digest;
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -34,6 +34,9 @@ pub enum BundleError {
     /// There is no such bundle.
     #[error("bundle {0} is not here")]
     Missing(Digest),
+    /// What was given for it is something else, or larger than its release says.
+    #[error("what was given is not bundle {0}")]
+    NotIt(Digest),
     /// The file's content has another digest.
     #[error("bundle {0} is damaged on disk; it is written again when its application is rendered")]
     Damaged(Digest),
@@ -113,6 +116,21 @@ impl Bundles {
             recent.truncate(CACHED);
         }
         Ok(bytes)
+    }
+
+    /// Stores a bundle that somebody else compressed, if what is in it has that digest and at most `most`
+    /// bytes; durable when this returns.
+    ///
+    /// # Errors
+    /// When it is another, larger than that, or the disk refuses.
+    pub fn take(&self, compressed: &[u8], digest: &Digest, most: u64) -> Result<(), BundleError> {
+        let mut bytes = Vec::new();
+        let decoder = zstd::Decoder::new(compressed).map_err(|_| BundleError::NotIt(*digest))?;
+        let read = decoder.take(most + 1).read_to_end(&mut bytes).map_err(|_| BundleError::NotIt(*digest))?;
+        if read as u64 > most || Digest::of(&bytes) != *digest {
+            return Err(BundleError::NotIt(*digest));
+        }
+        self.put(&bytes).map(drop)
     }
 
     /// A bundle's canonical bytes, checked against its digest.

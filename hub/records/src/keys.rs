@@ -18,6 +18,12 @@ pub const MEMBERS: &str = "rel/";
 pub const PLANNER_LEASE: &str = "lease/planner";
 /// The head of every rollout: how far it is (shared/rollout `Head`).
 pub const HEADS: &str = "head/";
+/// What agents hold and the hub is to take as truth, or took, by cluster.
+pub const ADOPTIONS: &str = "adopt/";
+/// That this store is an older copy of itself.
+pub const RESTORED: &str = "meta/restored";
+/// Where the store's file is, so that a copy is known as one.
+pub const HOME: &str = "meta/home";
 /// The incarnation that new positions carry.
 pub const INCARNATION: &str = "meta/incarnation";
 
@@ -73,6 +79,16 @@ pub fn assignments(cluster: &ClusterName) -> String {
 /// What a cluster is to run of an application.
 pub fn assignment(cluster: &ClusterName, application: &AppKey) -> String {
     format!("{}{application}", assignments(cluster))
+}
+
+/// What a cluster's agent holds and the hub is to take as truth, or took.
+pub fn adoption(cluster: &ClusterName) -> String {
+    format!("{ADOPTIONS}{cluster}")
+}
+
+/// What a cluster's agent told of what happened there, bounded.
+pub fn events(cluster: &ClusterName) -> String {
+    format!("events/{cluster}")
 }
 
 /// The content of a release.

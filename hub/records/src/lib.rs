@@ -10,14 +10,18 @@
 //!
 //! What it refuses to know: HTTP, what a spec means, who may change what.
 
+mod adoption;
 mod bundles;
+mod events;
 mod identity;
 pub mod keys;
 mod objects;
 mod records;
 mod rules;
 
+pub use adoption::{Adoption, AdoptionState, Restored, Truth};
 pub use bundles::{BundleError, Bundles};
+pub use events::{EVENTS, Event, Events};
 pub use identity::{Identity, Revoked};
 pub use objects::{Stored, is_deleted};
 pub use records::{Deleted, Error, Records};

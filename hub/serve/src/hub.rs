@@ -3,6 +3,7 @@
 use crate::{
     access, authority,
     folder::{self, FolderError},
+    home,
 };
 use hub_api::{Api, HubInfo, Token};
 use hub_control::{Control, Deps};
@@ -53,6 +54,9 @@ pub enum Error {
     /// The store cannot be opened.
     #[error("the store cannot be opened")]
     Store(#[from] hub_store::Error),
+    /// It cannot be told whether the data folder is a copy.
+    #[error("the data folder cannot be compared with its store")]
+    Home(#[from] home::Error),
     /// The authority cannot be opened.
     #[error("the certificate authority cannot be opened")]
     Authority(#[from] AuthorityError),
@@ -105,10 +109,13 @@ impl Hub {
         let now = shared_runtime::now();
         let authority = Arc::new(Authority::open(&config.data_dir.join("ca"), &config.trust_domain, now)?);
         let store_folder = config.data_dir.join("store");
+        let folder = store_folder.clone();
         let opening =
-            tokio::task::spawn_blocking(move || Embedded::open(&store_folder, hub_store::Config::default()));
+            tokio::task::spawn_blocking(move || Embedded::open(&folder, hub_store::Config::default()));
         let store = opening.await.map_err(|_| Error::Interrupted)??;
         let records = Records::new(Arc::new(store));
+        // Before anybody can connect.
+        home::check(&records, &store_folder, now).await?;
         let bundles = Bundles::open(&config.data_dir.join("bundles"))?;
         let gateway = Gateway::build(
             hub_gateway::Config { listen: config.agent_listen, names: names(&config) },

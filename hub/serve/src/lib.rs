@@ -14,7 +14,9 @@
 mod access;
 mod authority;
 mod folder;
+mod home;
 mod hub;
 
 pub use folder::FolderError;
+pub use home::Error as HomeError;
 pub use hub::{Config, Error, Hub};

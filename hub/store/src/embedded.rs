@@ -11,6 +11,8 @@ mod file;
 mod table;
 mod writer;
 
+pub use file::NAME as FILE;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

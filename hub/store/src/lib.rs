@@ -30,7 +30,7 @@ mod window;
 
 use std::fmt::Debug;
 
-pub use embedded::Embedded;
+pub use embedded::{Embedded, FILE};
 pub use entry::{Change, ChangeKind, Entry, Listing, Page, Revision};
 pub use error::Error;
 pub use memory::Memory;

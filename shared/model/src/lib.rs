@@ -24,7 +24,7 @@ pub use kinds::application::{
     Retry, Source, SyncPolicy,
 };
 pub use kinds::application_set::{self, ApplicationSet, ApplicationSetSpec, RollingStep, RollingSync};
-pub use kinds::cluster::{self, Cluster, ClusterSpec, Mode, PauseRequest};
+pub use kinds::cluster::{self, AdoptRequest, Cluster, ClusterSpec, Mode, PauseRequest};
 pub use kinds::enrollment::{EnrollmentToken, EnrollmentTokenSpec};
 pub use kinds::fleet_rollout::{self, FleetRollout, FleetRolloutSpec, PinnedCommit};
 pub use kinds::policy::{self, Amount, OnFailure, RolloutPolicy, RolloutPolicySpec, Unreachable, Wave};

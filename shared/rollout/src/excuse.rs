@@ -32,6 +32,24 @@ pub(crate) fn readmit(draft: &mut Draft<'_>, index: usize) {
     }
 }
 
+/// Excuses whoever is pinned in the wave under way. Before turns are taken, because what was proven there
+/// no longer speaks for the rollout.
+pub(crate) fn pins(draft: &mut Draft<'_>, index: usize) {
+    let waves = &draft.head(index).waves;
+    let Some(open) = waves.iter().position(|wave| wave.passed.is_none() && wave.opened.is_some()) else {
+        return;
+    };
+    let pinned: Vec<_> = draft
+        .placed(index)
+        .filter(|(_, _, record, wave)| *wave == open && record.excused.is_none())
+        .filter(|(app, _, record, _)| draft.pin(&record.cluster, app).is_some())
+        .map(|(app, _, record, _)| (app.clone(), draft.runs_unproven(&record.cluster, app)))
+        .collect();
+    for (app, may_run) in pinned {
+        draft.step(index, Change::Excuse { app, reason: Excuse::Pinned, may_run });
+    }
+}
+
 /// Excuses whom the policy lets the open wave go on without.
 pub(crate) fn excuse(draft: &mut Draft<'_>, index: usize, wave: usize) {
     let (mut total, mut unreachable, mut may_run) = (0, 0, 0);

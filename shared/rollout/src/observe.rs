@@ -7,7 +7,8 @@ use shared_model::{HealthStatus, Observation, SyncPhase};
 /// the receipt, or `previous` when the report is of an older position, another application or
 /// another cluster than the one kept.
 ///
-/// `healthy_since` lasts while reports of one position and release all say Succeeded and Healthy.
+/// `healthy_since` lasts while reports of one position and release all say Succeeded and Healthy. What a
+/// person chose in the cluster itself shows nothing.
 pub fn observe(previous: Option<&Observation>, report: Observation, now: Timestamp) -> Observation {
     let Some(previous) = previous else { return received(report, now, now) };
     let stale = report.position < previous.position
@@ -25,5 +26,6 @@ pub fn observe(previous: Option<&Observation>, report: Observation, now: Timesta
 
 fn received(report: Observation, since: Timestamp, now: Timestamp) -> Observation {
     let healthy = report.phase == SyncPhase::Succeeded && report.health.status == HealthStatus::Healthy;
+    let healthy = healthy && report.pin.is_none();
     Observation { received_at: now, healthy_since: healthy.then_some(since), ..report }
 }

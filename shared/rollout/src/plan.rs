@@ -54,6 +54,9 @@ fn settle_in(draft: &mut Draft<'_>) {
         if let Some(lead) = draft.acting(&line) {
             waves::settle_in(draft, lead);
             excuse::readmit(draft, lead);
+            if draft.head(lead).phase == Phase::Progressing {
+                excuse::pins(draft, lead);
+            }
         }
     }
 }

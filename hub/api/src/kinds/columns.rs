@@ -128,7 +128,14 @@ fn paused(cluster: &Value, now: Timestamp) -> Value {
     let Some(wanted) = wanted.filter(|pause| pause.is_active(now)) else {
         return match local {
             Some(local) => {
-                format!("in the cluster ({})", or_else(string(local, "/reason"), "no reason given")).into()
+                let until = string(local, "/until").parse::<Timestamp>().ok();
+                let left = until.map(|until| std::time::Duration::try_from(until.duration_since(now)));
+                let reason = or_else(string(local, "/reason"), "no reason given");
+                match left {
+                    None => format!("in the cluster ({reason})").into(),
+                    Some(Ok(left)) => format!("in the cluster ({reason}, {} left)", duration(left)).into(),
+                    Some(Err(_)) => "no".into(),
+                }
             }
             None => "no".into(),
         };

@@ -131,6 +131,9 @@ fn fields(kind: Kind) -> Fields {
             "spec.pause.by",
             "spec.pause.for",
             "spec.pause.at",
+            "spec.adopt.request",
+            "spec.adopt.by",
+            "spec.adopt.at",
         ],
         Kind::FleetRollout => &[
             "spec.owner",

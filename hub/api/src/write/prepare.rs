@@ -39,7 +39,10 @@ pub(crate) fn identify(change: &Change<'_>, object: &mut Value) -> Result<(), St
 /// The fields that the hub sets whatever the request says, and the kinds' own conveniences.
 pub(crate) fn own(change: &Change<'_>, old: Option<&Value>, object: &mut Value) {
     match change.kind {
-        Kind::Cluster => pause(change, old, object),
+        Kind::Cluster => {
+            signed(change, old, object, "pause");
+            signed(change, old, object, "adopt");
+        }
         Kind::Secret => secret(object),
         Kind::Namespace => {
             let name = meta::name(object).to_owned();
@@ -59,25 +62,26 @@ pub(crate) fn own(change: &Change<'_>, old: Option<&Value>, object: &mut Value) 
     }
 }
 
-/// A pause says who asked and when, and no client can say otherwise (invariant 5, *Pause means no action*).
-fn pause(change: &Change<'_>, old: Option<&Value>, object: &mut Value) {
+/// A pause, and a request to adopt, says who asked and when, and no client can say otherwise (invariant 5,
+/// *Pause means no action*; invariant 6, *Never backwards by accident*).
+fn signed(change: &Change<'_>, old: Option<&Value>, object: &mut Value, field: &str) {
     let asked = |object: &Value| {
-        let mut pause = object.pointer("/spec/pause").filter(|pause| pause.is_object())?.clone();
-        let fields = pause.as_object_mut()?;
+        let mut request = object["spec"].get(field).filter(|request| request.is_object())?.clone();
+        let fields = request.as_object_mut()?;
         fields.remove("at");
         fields.remove("by");
-        Some(pause)
+        Some(request)
     };
     let Some(wanted) = asked(object) else { return };
-    let before = old.filter(|old| asked(old).as_ref() == Some(&wanted)).map(|old| &old["spec"]["pause"]);
-    let pause = &mut object["spec"]["pause"];
+    let before = old.filter(|old| asked(old).as_ref() == Some(&wanted)).map(|old| &old["spec"][field]);
+    let request = &mut object["spec"][field];
     match before {
-        Some(before) => *pause = before.clone(),
+        Some(before) => *request = before.clone(),
         None => {
-            pause["by"] = json!(change.subject.user);
+            request["by"] = json!(change.subject.user);
             // Whole milliseconds: what is written is read back the same.
             let at = jiff::Timestamp::from_millisecond(change.now.as_millisecond());
-            pause["at"] = json!(at.expect("a time cut to its millisecond is in range"));
+            request["at"] = json!(at.expect("a time cut to its millisecond is in range"));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a session says, as lines that read.
 
 use super::*;
+use hub_records::AdoptionState;
 use shared_model::{Digest, Meta};
 use shared_rollout::Order;
 
@@ -73,8 +74,34 @@ fn told(session: &mut Session) -> Vec<String> {
             Action::Send(Message::Pause(pause)) => format!("pause {} {}ms", pause.reason, pause.remaining_ms),
             Action::Send(Message::Mode(mode)) => format!("mode {mode}"),
             Action::Send(Message::Refused(refused)) => format!("refused {}", refused.reason),
+            Action::Send(Message::Command(command)) => format!("ask {}", command.id),
             Action::Send(other) => format!("{other:?}"),
             Action::Hold(hold) => format!("hold {hold:?}"),
+            Action::Differs(behind) => {
+                let names = behind.applications.iter().map(|(app, held, told)| {
+                    let told = told.map_or("nothing".to_owned(), |told| told.position.to_string());
+                    format!("{} {} against {told}", app.name, held.position)
+                });
+                let pause = if behind.unknown_pause { ", an unknown pause" } else { "" };
+                format!("differs: {}{pause}", names.collect::<Vec<_>>().join(", "))
+            }
+            Action::Look(app, of) => {
+                let of = ["a", "b", "e"].into_iter().find(|text| release(text) == of).unwrap_or("spec");
+                format!("look {} {of}", app.name)
+            }
+            Action::Keep(spec) => format!("keep {}", spec.application.name),
+            Action::Want(_, bytes) => format!("want {bytes}"),
+            Action::Adopt(record) => match record.state {
+                AdoptionState::Told(truths) => {
+                    let truths = truths.iter().map(|truth| {
+                        let what = truth.release.map_or("removed", |_| "runs");
+                        format!("{} {} {what}", truth.application.name, truth.position)
+                    });
+                    format!("adopt {}", truths.collect::<Vec<_>>().join(", "))
+                }
+                AdoptionState::Done { .. } => "done?".to_owned(),
+            },
+            Action::Stuck(problem) => format!("stuck: {problem}"),
             Action::Paused { acknowledged, local } => {
                 format!("paused acknowledged={} local={}", !acknowledged.is_empty(), local.is_some())
             }
@@ -92,7 +119,7 @@ fn told(session: &mut Session) -> Vec<String> {
 fn session(held: Vec<v1::Held>, assigned: &[(&str, Assigned)]) -> Session {
     let hello = v1::Hello { held, ..v1::Hello::default() };
     let assigned = assigned.iter().map(|(name, assigned)| (app(name), assigned.clone())).collect();
-    Session::new(&cluster(None, Mode::Enforce), hello, assigned, NOW).unwrap()
+    Session::new(&cluster(None, Mode::Enforce), hello, assigned, Standing::default(), NOW).unwrap()
 }
 
 /// What is said between the usual beginning and end of the opening.
@@ -138,9 +165,17 @@ fn only_what_differs_is_sent() {
 
 #[test]
 fn an_agent_ahead_of_the_store_is_told_nothing() {
-    let behind: &[&str] = &["hold Some(HubBehindAgent)"];
-    check(vec![held("web", 5, "e")], &[("web", run(4, "d")), ("api", run(1, "a"))], behind);
-    check(vec![held("web", 5, "e")], &[], behind);
+    let behind = "hold Some(HubBehindAgent)";
+    let web = |told: &str| format!("differs: web 1.5 against {told}");
+    check(vec![held("web", 5, "e")], &[("web", run(4, "d")), ("api", run(1, "a"))], &[behind, &web("1.4")]);
+    check(vec![held("web", 5, "e")], &[], &[behind, &web("nothing")]);
+    // Removed by a hub that this one does not remember.
+    check(vec![held("web", 5, "")], &[("web", run(4, "d"))], &[behind, &web("1.4")]);
+    // Another order at the same position.
+    check(vec![held("web", 5, "e")], &[("web", run(5, "f"))], &[behind, &web("1.5")]);
+    check(vec![held("web", 5, "e")], &[("web", remove(5))], &[behind, &web("1.5")]);
+    check(vec![held("web", 5, "")], &[("web", run(5, "e"))], &[behind, &web("1.5")]);
+    check(vec![held("web", 5, "e")], &[("web", run(5, "e"))], &[]);
     let mut session = session(vec![held("web", 5, "e")], &[("web", run(4, "d"))]);
     told(&mut session);
     session.handle(Input::Assigned(app("web"), run(6, "f")), NOW);
@@ -166,7 +201,8 @@ fn changes_are_sent_once_and_never_backwards() {
 fn a_pause_goes_before_assignments_and_its_end_after() {
     let paused = cluster(Some(pause(60)), Mode::Enforce);
     let assigned = BTreeMap::from([(app("web"), run(1, "a"))]);
-    let mut session = Session::new(&paused, v1::Hello::default(), assigned, NOW).unwrap();
+    let mut session =
+        Session::new(&paused, v1::Hello::default(), assigned, Standing::default(), NOW).unwrap();
     assert_eq!(
         told(&mut session)[2..],
         ["pause INC-7 60000ms", "hold None", "assign web 1.1", "in sync", "arrived"]
@@ -187,12 +223,12 @@ fn a_pause_that_is_obeyed_is_not_sent_again_and_one_that_ended_is_lifted() {
         ..v1::Hello::default()
     };
     let paused = cluster(Some(pause(60)), Mode::Enforce);
-    let mut session = Session::new(&paused, hello(), BTreeMap::new(), NOW).unwrap();
+    let mut session = Session::new(&paused, hello(), BTreeMap::new(), Standing::default(), NOW).unwrap();
     let lines = told(&mut session);
     assert!(lines.contains(&"paused acknowledged=true local=false".to_owned()), "{lines:?}");
     assert!(!lines.iter().any(|line| line.starts_with("pause ")), "{lines:?}");
     let later = Timestamp::from_second(61).unwrap();
-    let mut session = Session::new(&paused, hello(), BTreeMap::new(), later).unwrap();
+    let mut session = Session::new(&paused, hello(), BTreeMap::new(), Standing::default(), later).unwrap();
     assert!(told(&mut session).contains(&"lift the pause".to_owned()));
 }
 
@@ -241,6 +277,121 @@ fn sessions_end_with_a_reason() {
 fn a_hello_that_breaks_the_protocol_is_refused() {
     let bad = v1::Held { release: "sha256:short".into(), ..held("web", 1, "a") };
     let hello = v1::Hello { held: vec![bad], ..v1::Hello::default() };
-    let error = Session::new(&cluster(None, Mode::Enforce), hello, BTreeMap::new(), NOW).unwrap_err();
+    let error = Session::new(&cluster(None, Mode::Enforce), hello, BTreeMap::new(), Standing::default(), NOW)
+        .unwrap_err();
     assert!(error.to_string().starts_with("malformed Hello: release"), "{error}");
+}
+
+fn adopting(request: &str, at: i64) -> Cluster {
+    let mut object = cluster(None, Mode::Observe);
+    let at = Some(Timestamp::from_second(at).unwrap());
+    object.spec.adopt = Some(shared_model::AdoptRequest { request: request.into(), by: "ada".into(), at });
+    object
+}
+
+fn spec(name: &str) -> ReleaseSpec {
+    serde_json::from_value(serde_json::json!({
+        "application": format!("argocd/{name}"), "bundle": Digest::of(b"bundle"), "bundleBytes": 6,
+    }))
+    .unwrap()
+}
+
+fn restored(at: i64, answered: &str) -> Standing {
+    Standing { restored: Some(Timestamp::from_second(at).unwrap()), answered: answered.into() }
+}
+
+#[test]
+fn on_a_restored_store_nothing_is_said_that_makes_an_agent_act() {
+    let assigned = BTreeMap::from([(app("web"), run(1, "a")), (app("new"), run(1, "a"))]);
+    let hello = v1::Hello {
+        held: vec![held("web", 1, "a")],
+        pause: Some(v1::PauseState { acknowledged: "since".into(), local: None }),
+        ..v1::Hello::default()
+    };
+    let mut session =
+        Session::new(&cluster(None, Mode::Observe), hello, assigned, restored(5, ""), NOW).unwrap();
+    let quiet = [
+        "welcome",
+        "paused acknowledged=true local=false",
+        "hold Some(HubRestored)",
+        "differs: , an unknown pause",
+    ];
+    assert_eq!(told(&mut session), quiet);
+    session.handle(Input::Cluster(Some(Arc::new(cluster(None, Mode::Enforce)))), NOW);
+    session.handle(Input::Assigned(app("web"), run(2, "b")), NOW);
+    assert_eq!(told(&mut session), Vec::<String>::new());
+    // A pause stops an agent that obeys none, and that is always right.
+    let hello = v1::Hello { held: vec![held("web", 1, "a")], ..v1::Hello::default() };
+    let paused = cluster(Some(pause(60)), Mode::Enforce);
+    let mut session = Session::new(&paused, hello, BTreeMap::new(), restored(5, ""), NOW).unwrap();
+    assert!(told(&mut session).contains(&"pause INC-7 60000ms".to_owned()));
+}
+
+#[test]
+fn an_old_or_answered_request_adopts_nothing() {
+    let opened = |cluster: &Cluster, standing: Standing| {
+        let mut session =
+            Session::new(cluster, v1::Hello::default(), BTreeMap::new(), standing, NOW).unwrap();
+        told(&mut session).into_iter().filter(|line| line.starts_with("adopt")).collect::<Vec<_>>()
+    };
+    assert_eq!(opened(&adopting("r1", 9), restored(5, "")), ["adopt "]);
+    assert_eq!(opened(&adopting("r1", 9), restored(5, "r0")), ["adopt "]);
+    assert!(opened(&adopting("r1", 9), restored(5, "r1")).is_empty());
+    assert!(opened(&adopting("r1", 4), restored(5, "")).is_empty());
+    assert!(opened(&adopting("", 9), restored(5, "")).is_empty());
+    // Nothing is held: it is answered, and does not lie in wait.
+    assert_eq!(opened(&adopting("r1", 9), Standing::default()), ["adopt "]);
+}
+
+#[test]
+fn what_the_store_lost_is_asked_for_before_the_agents_word_is_handed_on() {
+    let spec = spec("web");
+    let of = |name: &str, generation, release: String| v1::Held { release, ..held(name, generation, "") };
+    let held = vec![of("web", 7, spec.id().to_string()), of("old", 4, String::new())];
+    let mut session = session(held, &[("web", run(5, "a")), ("old", run(3, "a"))]);
+    assert_eq!(told(&mut session).pop().unwrap(), "differs: old 1.4 against 1.3, web 1.7 against 1.5");
+    session.handle(Input::Cluster(Some(Arc::new(adopting("r1", 0)))), NOW);
+    assert_eq!(told(&mut session), ["look web spec"]);
+    session.handle(Input::Looked(app("web"), None), NOW);
+    assert_eq!(told(&mut session), ["ask describe/argocd/web"]);
+    let describe = |session: &mut Session, spec: &ReleaseSpec| {
+        let holding = v1::Holding {
+            application: Some(proto::application_to_wire(&app("web"))),
+            spec: serde_json::to_vec(spec).unwrap().into(),
+            ..v1::Holding::default()
+        };
+        session.handle(Input::Message(v1::agent_message::Message::Holding(holding)), NOW);
+    };
+    // Something else than its hello named is not taken.
+    describe(&mut session, &ReleaseSpec { bundle_bytes: 7, ..spec.clone() });
+    assert_eq!(
+        told(&mut session),
+        ["stuck: what the agent describes of argocd/web is not the release that its hello named"]
+    );
+    describe(&mut session, &spec);
+    assert_eq!(told(&mut session), ["keep web", "look web spec"]);
+    let known = Known { bundle: spec.bundle, bytes: 6, upload: true };
+    session.handle(Input::Looked(app("web"), Some(known)), NOW);
+    assert_eq!(told(&mut session), ["want 6", "ask give/argocd/web"]);
+    session.handle(Input::Given(Digest::of(b"another")), NOW);
+    assert_eq!(told(&mut session), Vec::<String>::new());
+    session.handle(Input::Given(spec.bundle), NOW);
+    assert_eq!(told(&mut session), ["adopt old 1.4 removed, web 1.7 runs"]);
+    // Once.
+    session.handle(Input::Cluster(Some(Arc::new(adopting("r1", 0)))), NOW);
+    assert_eq!(told(&mut session), Vec::<String>::new());
+}
+
+#[test]
+fn an_agent_that_cannot_tell_says_so_to_a_person() {
+    let mut session = session(vec![held("web", 7, "e")], &[("web", run(5, "a"))]);
+    session.handle(Input::Cluster(Some(Arc::new(adopting("r1", 0)))), NOW);
+    session.handle(Input::Looked(app("web"), None), NOW);
+    told(&mut session);
+    let result = v1::CommandResult { id: "describe/argocd/web".into(), error: "older than the hub".into() };
+    session.handle(Input::Message(v1::agent_message::Message::Result(result)), NOW);
+    assert_eq!(
+        told(&mut session),
+        ["stuck: the agent cannot tell what it holds of argocd/web: older than the hub"]
+    );
 }

@@ -114,6 +114,19 @@ impl Client {
         Ok(bytes)
     }
 
+    /// Uploads a bundle in chunks of a few bytes.
+    pub(super) async fn give(&self, digest: &Digest, compressed: &[u8]) -> Result<(), Status> {
+        let digest = digest.to_string();
+        let mut parts = vec![v1::GivenBundle { digest, ..Default::default() }];
+        parts.extend(
+            compressed
+                .chunks(7)
+                .map(|part| v1::GivenBundle { data: part.to_vec().into(), ..Default::default() }),
+        );
+        AgentClient::new(self.dial().await?).give_bundle(tokio_stream::iter(parts)).await?;
+        Ok(())
+    }
+
     pub(super) async fn attach(&self, hello: v1::Hello) -> Result<Conversation, Status> {
         self.attach_with(v1::AgentMessage { message: Some(agent_message::Message::Hello(hello)) }).await
     }
@@ -172,7 +185,7 @@ impl Conversation {
         opening
     }
 
-    async fn say(&self, message: agent_message::Message) {
+    pub(super) async fn say(&self, message: agent_message::Message) {
         self.outbound.send(v1::AgentMessage { message: Some(message) }).await.unwrap();
     }
 

@@ -31,7 +31,11 @@ pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::
 
 fn row(app: &Value) -> Vec<String> {
     let text = |pointer: &str| app.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let problem = app.pointer("/status/conditions/0/message").and_then(Value::as_str);
+    let conditions = app.pointer("/status/conditions").and_then(Value::as_array);
+    let conditions = conditions.map(Vec::as_slice).unwrap_or_default();
+    // What a person chose in the cluster explains everything else.
+    let pin = conditions.iter().find(|condition| condition["type"] == "PinnedInCluster");
+    let problem = pin.or(conditions.first()).and_then(|condition| condition["message"].as_str());
     let waits = match text("/status/rollout/message") {
         waits if waits.is_empty() => problem.unwrap_or_default().to_owned(),
         waits => waits,

@@ -16,6 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod status;
+
 /// How long after its end a certificate can be renewed (design §6).
 const RENEWABLE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long a pause waits to be acknowledged before the person is told what else to do.
@@ -28,6 +30,8 @@ pub(crate) async fn run(connection: Connection, command: ClusterCommand) -> anyh
             let labels = parse_labels(&labels)?;
             token(&hub, &name, &labels, expires, reenrol).await?;
         }
+        ClusterCommand::Status { name } => status::show(&hub, &name).await?,
+        ClusterCommand::Events { name } => status::events(&hub, &name).await?,
         ClusterCommand::List { selector } => list(&hub, selector.as_deref()).await?,
         ClusterCommand::Pause { name, duration, reason } => pause(&hub, &name, duration, &reason).await?,
         ClusterCommand::Resume { name } => resume(&hub, &name).await?,
@@ -130,7 +134,7 @@ async fn list(hub: &Hub, selector: Option<&str>) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = clusters.iter().map(|cluster| row(cluster, now)).collect();
     output::table(&["NAME", "STATE", "PAUSED", "KUBERNETES", "LABELS"], &rows);
     for cluster in &clusters {
-        if let Some(hint) = unacknowledged(cluster) {
+        if let Some(hint) = unacknowledged(cluster, now) {
             output::note(&hint);
         }
         warnings(cluster, now).iter().for_each(|warning| output::note(warning));
@@ -144,7 +148,10 @@ fn row(cluster: &Value, now: Timestamp) -> Vec<String> {
     let state = match text("/status/connection/state") {
         _ if cluster.pointer("/status/identity/revoked").is_some() => "Revoked".to_owned(),
         state if state.is_empty() => "Never".to_owned(),
-        state => state,
+        state => match super::restore::held(cluster) {
+            Some(reason) => format!("{state}, held ({reason})"),
+            None => state,
+        },
     };
     let labels = cluster["metadata"]["labels"].as_object().into_iter().flatten();
     let labels: Vec<String> =
@@ -160,7 +167,10 @@ fn row(cluster: &Value, now: Timestamp) -> Vec<String> {
 
 /// `INC-7, 1h50m left`, and whether the agent has acknowledged it.
 fn paused(cluster: &Value, now: Timestamp) -> String {
-    let local = cluster.pointer("/status/pause/local/reason").and_then(Value::as_str);
+    let local = cluster.pointer("/status/pause/local").filter(|local| {
+        let until = local["until"].as_str().and_then(|until| until.parse::<Timestamp>().ok());
+        until.is_none_or(|until| now < until)
+    });
     let asked = Cluster::from_value(cluster).ok().and_then(|cluster| cluster.spec.pause);
     let asked = asked.filter(|pause| pause.is_active(now));
     let mut parts = Vec::new();
@@ -174,8 +184,14 @@ fn paused(cluster: &Value, now: Timestamp) -> String {
             if known { "acknowledged".to_owned() } else { format!("requested, not acknowledged{since}") };
         parts.push(format!("{reason}{left} ({state})"));
     }
-    if let Some(reason) = local {
-        parts.push(format!("in the cluster: {reason}"));
+    if let Some(local) = local {
+        let text = |field: &str| local[field].as_str().unwrap_or_default();
+        let reason = if text("reason").is_empty() { "no reason given" } else { text("reason") };
+        let by = if text("by").is_empty() { String::new() } else { format!(" by {}", text("by")) };
+        let left = text("until").parse::<Timestamp>().ok().map(|until| until.duration_since(now));
+        let left = left.and_then(|left| Duration::try_from(left).ok());
+        let left = left.map(|left| format!(", {} left", duration(left))).unwrap_or_default();
+        parts.push(format!("in the cluster{by}: {reason}{left}"));
     }
     if parts.is_empty() { "no".to_owned() } else { parts.join("; ") }
 }
@@ -210,7 +226,11 @@ fn warnings(cluster: &Value, now: Timestamp) -> Vec<String> {
 }
 
 /// What to run in a cluster whose agent has not answered to a pause.
-fn unacknowledged(cluster: &Value) -> Option<String> {
+fn unacknowledged(cluster: &Value, now: Timestamp) -> Option<String> {
+    let asked = Cluster::from_value(cluster).ok()?.spec.pause?;
+    if !asked.is_active(now) {
+        return None;
+    }
     let pause = cluster.pointer("/spec/pause").filter(|pause| !pause.is_null())?;
     if cluster.pointer("/status/pause/acknowledgedAt").is_some() {
         return None;
@@ -219,8 +239,9 @@ fn unacknowledged(cluster: &Value) -> Option<String> {
     let reason = pause["reason"].as_str().filter(|reason| !reason.is_empty());
     let reason = reason.map(|reason| format!(" --reason {reason}")).unwrap_or_default();
     let length = pause["for"].as_str().map(|length| format!(" --for {length}")).unwrap_or_default();
+    let since = asked.at.map(|at| at.strftime(" since %Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();
     Some(format!(
-        "{name} has not acknowledged its pause. The hub releases nothing to it; to stop its agent now, run there: flotilla-agent pause{length}{reason}"
+        "Requested, not acknowledged{since}: {name} has not acknowledged its pause. The hub releases nothing to it; to stop its agent now, run there: flotilla-agent pause{length}{reason}"
     ))
 }
 
@@ -232,11 +253,14 @@ async fn pause(hub: &Hub, name: &str, length: Option<Duration>, reason: &str) ->
     output::line(&format!("cluster {name} is paused: the hub releases nothing to it from now on"));
     // An agent that is there answers at once.
     let asked = Instant::now();
-    while is_connected(&cluster) && unacknowledged(&cluster).is_some() && asked.elapsed() < ANSWERS_WITHIN {
+    while is_connected(&cluster)
+        && unacknowledged(&cluster, shared_runtime::now()).is_some()
+        && asked.elapsed() < ANSWERS_WITHIN
+    {
         tokio::time::sleep(ANSWERS_WITHIN / 10).await;
         cluster = hub.read(Kind::Cluster, "", name).await?;
     }
-    match unacknowledged(&cluster) {
+    match unacknowledged(&cluster, shared_runtime::now()) {
         Some(hint) => output::note(&hint),
         None => output::line("its agent has acknowledged it: nothing is written there any more"),
     }

@@ -11,7 +11,7 @@ use redb::{Database, DatabaseError};
 use crate::Error;
 
 /// The file's name in its folder.
-pub(crate) const NAME: &str = "store.redb";
+pub const NAME: &str = "store.redb";
 
 /// Opens or makes the database, verified.
 pub(crate) fn open(folder: &Path, cache_bytes: usize) -> Result<Database, Error> {

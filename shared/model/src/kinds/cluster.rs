@@ -23,6 +23,25 @@ pub struct ClusterSpec {
     /// Whether the agent acts or only looks.
     #[serde(skip_serializing_if = "Mode::is_default")]
     pub mode: Mode,
+    /// Present once a person took what the agent holds as truth, because the hub's store lost it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<AdoptRequest>,
+}
+
+/// A request to take what a cluster's agent holds as truth (`flotilla hub restore --adopt`). It waits for
+/// the agent, however long that is away, and is answered once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AdoptRequest {
+    /// Names the request: one that was answered is not answered again.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub request: String,
+    /// Who asked; set by the hub from the request's subject.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When the hub stored the request; set by the hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<jiff::Timestamp>,
 }
 
 /// Whether the agent acts or only looks.

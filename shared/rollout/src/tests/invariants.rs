@@ -80,8 +80,11 @@ fn end_well(mut stage: Stage, mut oracle: Oracle, onlooker: &mut impl Onlooker) 
     if fleet.observed.keys().any(|seat| fleet.next_position(seat).is_none()) {
         return; // Only `hub restore --adopt` helps an agent ahead of the store.
     }
+    let adopted = fleet.assigned.values().any(|told| told.adopted.is_some());
     for ((_, name), rollout) in &report.rollouts {
         let humanly = |wait: &Wait| match wait {
+            // A person decides about what was adopted; until then it holds its slot.
+            Wait::Budget { .. } if adopted => true,
             Wait::NothingProven { .. }
             | Wait::Halted { .. }
             | Wait::AwaitingSync { .. }

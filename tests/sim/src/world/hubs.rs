@@ -2,7 +2,7 @@
 
 use super::{Happening, World};
 use crate::{agent::Incoming, hub::Seat};
-use hub_gateway::parts::{Action, Input, Session};
+use hub_gateway::parts::{Action, Input, Session, Standing};
 use jiff::SignedDuration;
 use proto::v1::{self, agent_message::Message};
 use shared_model::{AppKey, Cluster, ClusterName, SyncPhase};
@@ -33,7 +33,8 @@ impl World {
         let name = self.agents[agent].name.clone();
         if let Message::Hello(hello) = message {
             let Some(seat) = self.hub.seats.get_mut(&name) else { return };
-            let session = Session::new(&seat.object, hello, seat.assigned.clone(), self.now);
+            let session =
+                Session::new(&seat.object, hello, seat.assigned.clone(), Standing::default(), self.now);
             let Ok(session) = session else {
                 self.verdicts.problem(format!("{name}: the hello is malformed"));
                 return;

@@ -37,13 +37,16 @@ fn a_pause_says_why_how_long_and_whether_the_agent_knows() {
     );
     check_pause(&json!({"reason": "INC-7", "for": "5m", "at": at}), &Value::Null, "no");
     check_pause(&Value::Null, &json!({"local": {"reason": "disk"}}), "in the cluster: disk");
+    let local = json!({"local": {"reason": "disk", "by": "ben", "until": "2026-01-01T10:30:00Z"}});
+    check_pause(&Value::Null, &local, "in the cluster by ben: disk, 20m left");
+    check_pause(&Value::Null, &json!({"local": {"until": "2026-01-01T10:05:00Z"}}), "no");
 }
 
 #[test]
 fn an_agent_that_does_not_answer_can_be_stopped_where_it_runs() {
     let cluster =
         json!({"metadata": {"name": "eu-1"}, "spec": {"pause": {"reason": "INC-7", "for": "7200s"}}});
-    let hint = unacknowledged(&cluster).unwrap();
+    let hint = unacknowledged(&cluster, Timestamp::UNIX_EPOCH).unwrap();
     assert!(hint.ends_with("flotilla-agent pause --for 7200s --reason INC-7"), "{hint}");
     let row = row(&cluster, Timestamp::UNIX_EPOCH);
     assert_eq!(row[1], "Never");

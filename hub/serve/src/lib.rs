@@ -18,3 +18,4 @@ mod hub;
 
 pub use folder::FolderError;
 pub use hub::{Config, Error, Hub};
+pub use hub_gateway::{AGENT_LIFETIME, KEEPALIVE};

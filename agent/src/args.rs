@@ -17,6 +17,9 @@ const OWN_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/names
 /// Its lines about answers that the agent handles and tells of itself; `--log kube_client=debug` brings them back.
 const QUIET: &str = "kube_client=off";
 
+/// More often would be a load on the hub.
+const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(1);
+
 /// The agent of a Flotilla spoke cluster: dials the hub, pulls what the cluster is assigned, keeps it true
 /// from its own durable copy.
 #[derive(Debug, Parser)]
@@ -79,6 +82,9 @@ pub(crate) struct RunOptions {
     /// read again when the agent's identity is refused: a new token in it mends the agent while it runs
     #[arg(long, env = "FLOTILLA_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
+    /// How often an idle link to the hub is tested; it is lost without an answer within two thirds of that
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = keepalive)]
+    keepalive: Duration,
     /// Objects that no order of the hub may change here: KIND[.GROUP][/NAMESPACE][/NAME], `*` for any; may be given again
     #[arg(long, value_name = "OBJECTS")]
     pub(crate) protect: Vec<Protected>,
@@ -257,7 +263,13 @@ impl RunOptions {
         let environment = |name: &str| env::var(name).ok();
         let proxies = Proxies::new(self.proxy.as_deref(), environment, self.proxy_ca.clone());
         let token_file = self.token.as_deref().and_then(|token| token.strip_prefix('@')).map(PathBuf::from);
-        Ok(LinkConfig { hubs, proxies, hub_authorities: self.hub_ca.clone(), token_file })
+        Ok(LinkConfig {
+            hubs,
+            proxies,
+            hub_authorities: self.hub_ca.clone(),
+            token_file,
+            keepalive: Some(self.keepalive),
+        })
     }
 
     /// The token, read from its file if need be.
@@ -360,6 +372,11 @@ fn base() -> anyhow::Result<PathBuf> {
     let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".local/share"));
     let data = data.or_else(home).context("there is no HOME: give --data-dir")?;
     Ok(data.join("flotilla-agent"))
+}
+
+fn keepalive(text: &str) -> Result<Duration, String> {
+    let every = length(text)?;
+    if every < SHORTEST_KEEPALIVE { Err("shorter than a second".to_owned()) } else { Ok(every) }
 }
 
 fn length(text: &str) -> Result<Duration, String> {

@@ -68,8 +68,8 @@ pub(crate) const KEPT: usize = 5;
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or folder failed.
-    #[error("{at}: {what}")]
+    /// A file or folder failed. Told with its cause, since reports to the hub and lines of the log have only this text.
+    #[error("{at}: {what}: {source}")]
     Io {
         /// The file or folder.
         at: String,

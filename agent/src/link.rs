@@ -70,6 +70,8 @@ pub struct Config {
     pub hub_authorities: Option<PathBuf>,
     /// A file that is read for a new token when the agent's identity is not worth anything any more.
     pub token_file: Option<PathBuf>,
+    /// How often an idle link is tested, 30 s when absent; without an answer within two thirds of that again it is lost.
+    pub keepalive: Option<Duration>,
 }
 
 impl Config {
@@ -178,7 +180,11 @@ impl Error {
             | Code::OutOfRange
             | Code::Internal
             | Code::Unavailable
-            | Code::DataLoss => Self::Failed(format!("{} ({:?})", status.message(), status.code())),
+            | Code::DataLoss => {
+                // A connection that broke says why only in its causes.
+                let text = dial::causes(status.message().to_owned(), std::error::Error::source(status));
+                Self::Failed(format!("{text} ({:?})", status.code()))
+            }
         }
     }
 }

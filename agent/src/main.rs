@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::error(&format!("{error:#}"));
+            output::error(&told_once(&error));
             ExitCode::from(code(&error))
         }
     }
@@ -72,6 +72,14 @@ async fn run(options: &RunOptions) -> anyhow::Result<()> {
         tracing::warn!("not everything ended in time");
     }
     Ok(())
+}
+
+/// An error with its causes, but those that its text has already.
+fn told_once(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
 
 /// Exit codes are decided here alone; `--help` lists them.

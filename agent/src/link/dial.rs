@@ -16,7 +16,6 @@ use tonic::transport::{Channel, Endpoint};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(30);
-const KEEPALIVE_WITHIN: Duration = Duration::from_secs(20);
 
 /// How hubs are reached.
 #[derive(Debug)]
@@ -24,6 +23,7 @@ pub(crate) struct Dialer {
     proxies: Proxies,
     /// The file of `--hub-ca`, and what it said when it could be read last.
     extra: Option<(PathBuf, Mutex<Vec<CertificateDer<'static>>>)>,
+    keepalive: Duration,
 }
 
 impl Dialer {
@@ -43,7 +43,8 @@ impl Dialer {
             Some(path) => Some((path.clone(), Mutex::new(roots::read(path)?))),
             None => None,
         };
-        Ok(Self { proxies: config.proxies.clone(), extra })
+        let keepalive = config.keepalive.unwrap_or(KEEPALIVE);
+        Ok(Self { proxies: config.proxies.clone(), extra, keepalive })
     }
 
     /// The authorities of `--hub-ca`, as the file says now.
@@ -65,8 +66,8 @@ impl Dialer {
             .map_err(|_| unreachable(format!("no answer within {} s", CONNECT_WITHIN.as_secs())))??;
         let endpoint = Endpoint::from_shared(format!("http://{hub}"))
             .map_err(|_| Error::Address(hub.to_owned()))?
-            .http2_keep_alive_interval(KEEPALIVE)
-            .keep_alive_timeout(KEEPALIVE_WITHIN)
+            .http2_keep_alive_interval(self.keepalive)
+            .keep_alive_timeout(self.keepalive * 2 / 3)
             .keep_alive_while_idle(true);
         let stream = Arc::new(Mutex::new(Some(TokioIo::new(stream))));
         let once = tower::service_fn(move |_uri| {
@@ -134,8 +135,11 @@ fn of_verdict(hub: &str, verdict: &rustls::Error) -> Error {
 
 /// An error with its causes, once each.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
+    causes(error.to_string(), error.source())
+}
+
+/// A text, and what of its causes it does not say yet.
+pub(super) fn causes(mut text: String, mut source: Option<&dyn std::error::Error>) -> String {
     while let Some(inner) = source {
         let inner_text = inner.to_string();
         if !text.contains(&inner_text) {

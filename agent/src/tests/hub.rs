@@ -50,7 +50,11 @@ impl Hub {
         let authority = Arc::new(Authority::open(&folder.path().join("ca"), "test", now).unwrap());
         let bundles = Bundles::open(&folder.path().join("bundles")).unwrap();
         let tasks = Tasks::new();
-        let config = hub_gateway::Config { listen: listen.parse().unwrap(), names: vec!["127.0.0.1".into()] };
+        let config = hub_gateway::Config {
+            listen: listen.parse().unwrap(),
+            names: vec!["127.0.0.1".into()],
+            keepalive: hub_gateway::KEEPALIVE,
+        };
         let gateway =
             Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())
                 .await

@@ -78,6 +78,8 @@ fn hub_config(folder: &Path) -> hub_serve::Config {
         git_authorities: Vec::new(),
         git_timeout: Duration::from_secs(60),
         trust_domain: "demo".to_owned(),
+        keepalive: hub_serve::KEEPALIVE,
+        agent_lifetime: hub_serve::AGENT_LIFETIME,
     }
 }
 

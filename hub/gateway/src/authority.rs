@@ -39,8 +39,8 @@ use tokio::sync::watch;
 use crate::SpiffeId;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
-/// How long an agent's certificate lasts.
-pub(crate) const AGENT_LIFETIME: Duration = DAY.saturating_mul(30);
+/// How long an agent's certificate lasts, unless the operator says otherwise.
+pub const AGENT_LIFETIME: Duration = DAY.saturating_mul(30);
 const SERVER_LIFETIME: Duration = DAY.saturating_mul(365);
 const AUTHORITY_LIFETIME: Duration = DAY.saturating_mul(3650);
 /// Clocks may differ by so much when a certificate is new.
@@ -103,6 +103,7 @@ pub struct Authority {
     trust_domain: String,
     state: ArcSwap<State>,
     changed: watch::Sender<()>,
+    agent_lifetime: Duration,
 }
 
 struct State {
@@ -146,7 +147,19 @@ impl Authority {
             trust_domain: trust_domain.to_owned(),
             state: ArcSwap::from_pointee(state),
             changed: watch::Sender::new(()),
+            agent_lifetime: AGENT_LIFETIME,
         })
+    }
+
+    /// The same, but agents' certificates last so long.
+    #[must_use]
+    pub fn with_agent_lifetime(self, agent_lifetime: Duration) -> Self {
+        Self { agent_lifetime, ..self }
+    }
+
+    /// How long an agent's certificate lasts.
+    pub const fn agent_lifetime(&self) -> Duration {
+        self.agent_lifetime
     }
 
     /// The trust domain of its SPIFFE ids.
@@ -252,7 +265,7 @@ impl Authority {
         params.distinguished_name = common_name(cluster.as_str());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let _expires = validity(&mut params, now, AGENT_LIFETIME);
+        let _expires = validity(&mut params, now, self.agent_lifetime);
         request.params = params;
         let certificate = request.signed_by(&self.state.load().issuing().issuer)?;
         Ok(vec![certificate.der().clone()])
@@ -339,7 +352,8 @@ fn common_name(name: &str) -> DistinguishedName {
 /// Sets the dates; answers the end, in whole seconds as certificates have it.
 fn validity(params: &mut CertificateParams, now: Timestamp, lifetime: Duration) -> Timestamp {
     let begins = std::time::SystemTime::from(now);
-    params.not_before = (begins - SKEW).into();
+    // Of a short life no more than a tenth: two thirds of it are counted from here.
+    params.not_before = (begins - SKEW.min(lifetime / 10)).into();
     params.not_after = (begins + lifetime).into();
     let ends = now.as_second().saturating_add(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX));
     Timestamp::from_second(ends).unwrap_or(Timestamp::MAX)

@@ -9,12 +9,7 @@
 //! 2. The time of issue is in the store before the certificate leaves the hub, so that a revocation that
 //!    comes at the same moment is later than it, or the renewal is refused.
 
-use crate::{
-    Certificate, Verdict,
-    authority::{AGENT_LIFETIME, AuthorityError},
-    judge, peer,
-    service::Shared,
-};
+use crate::{Certificate, Verdict, authority::AuthorityError, judge, peer, service::Shared};
 use hub_records::{Identity, Records, Stored, keys};
 use hub_store::{Compare, Op, Outcome, Revision, Txn};
 use jiff::Timestamp;
@@ -161,7 +156,7 @@ impl Enrollment {
         if known.as_ref().is_some_and(|known| known.cluster_uid != request.cluster_uid) {
             return Err(Refusal::Replaced(name.to_owned()));
         }
-        let expires_at = now.checked_add(AGENT_LIFETIME).ok();
+        let expires_at = now.checked_add(self.0.authority.agent_lifetime()).ok();
         let used = self.0.records.status(Kind::EnrollmentToken, "", &request.token_id).await?;
         if let Some((used, _)) = used {
             // Only the key that has it, and not to get around a revocation or another's enrolment.
@@ -246,7 +241,7 @@ impl Enrollment {
             };
             issued = identity.next_issue(now).max(certificate.issued + 1);
             identity.last_issued = issued;
-            identity.expires_at = now.checked_add(AGENT_LIFETIME).ok();
+            identity.expires_at = now.checked_add(self.0.authority.agent_lifetime()).ok();
             identity.put(status);
         };
         let found = self.0.records.modify_status(Kind::Cluster, "", cluster.as_str(), change).await;

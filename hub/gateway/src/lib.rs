@@ -35,11 +35,11 @@ mod status;
 mod tls;
 mod verdict;
 
-pub use authority::{Authority, AuthorityError, Phase};
+pub use authority::{AGENT_LIFETIME, Authority, AuthorityError, Phase};
 pub use identity::{Certificate, InvalidIdentity, SpiffeId};
 pub use links::{LinkState, Links};
 pub use rotation::{Rotation, RotationError};
-pub use service::{Config, Error, Gateway};
+pub use service::{Config, Error, Gateway, KEEPALIVE};
 pub use session::pause_id;
 pub use tls::{CertificateFailure, HubCertificate};
 pub use verdict::{RENEWABLE, Unacceptable, Verdict, judge};

@@ -21,8 +21,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 const HANDSHAKES: usize = 256;
-const KEEPALIVE: Duration = Duration::from_secs(30);
-const KEEPALIVE_WITHIN: Duration = Duration::from_secs(20);
+/// How often an idle agent's connection is tested.
+pub const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Where and under which names agents reach the hub.
 #[derive(Debug, Clone)]
@@ -31,6 +31,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// DNS names and addresses in its certificate.
     pub names: Vec<String>,
+    /// How often an idle connection is tested; without an answer within two thirds of that again the agent counts
+    /// as disconnected.
+    pub keepalive: Duration,
 }
 
 /// Why the agent port could not be opened.
@@ -114,8 +117,8 @@ impl Gateway {
         let (connections, incoming) = mpsc::channel(16);
         tasks.spawn_until_stopped("agent port", accept(listener, acceptor, connections));
         let server = tonic::transport::Server::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE))
-            .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
+            .http2_keepalive_interval(Some(config.keepalive))
+            .http2_keepalive_timeout(Some(config.keepalive * 2 / 3))
             .max_concurrent_streams(Some(16))
             .add_service(
                 v1::enrollment_server::EnrollmentServer::new(Enrollment(shared.clone()))

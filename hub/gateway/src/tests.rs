@@ -35,7 +35,11 @@ impl Hub {
         let records = Records::new(Arc::new(Memory::new(hub_store::Config::default())));
         let bundles = Bundles::open(&folder.path().join("bundles")).unwrap();
         let tasks = Tasks::new();
-        let config = Config { listen: "127.0.0.1:0".parse().unwrap(), names: vec!["127.0.0.1".into()] };
+        let config = Config {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            names: vec!["127.0.0.1".into()],
+            keepalive: KEEPALIVE,
+        };
         let gateway =
             Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())
                 .await

@@ -5,6 +5,11 @@ use shared_model::parse_duration;
 use shared_runtime::telemetry;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+/// More would be a load on a large fleet's network.
+const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(1);
+/// An agent renews at most every few seconds.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(10);
+
 /// Multi-cluster GitOps in waves: Argo CD's ApplicationSets, released over a fleet canary first.
 #[derive(Debug, Parser)]
 #[command(name = "flotilla", version, propagate_version = true, max_term_width = 100)]
@@ -144,6 +149,12 @@ pub(crate) struct HubOptions {
     /// The trust domain of the agents' SPIFFE ids; fixed for the life of the fleet
     #[arg(long, value_name = "DOMAIN", default_value = "flotilla")]
     pub(crate) trust_domain: String,
+    /// How often an idle agent is asked whether it is there; it is disconnected without an answer within two thirds of that
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = keepalive)]
+    pub(crate) keepalive: Duration,
+    /// How long an agent's certificate lasts; it is renewed at two thirds of that, and for 90 days after its end
+    #[arg(long, value_name = "TIME", default_value = "720h", value_parser = lifetime)]
+    pub(crate) agent_certificate_lifetime: Duration,
 }
 
 #[derive(Debug, Group)]
@@ -294,6 +305,16 @@ pub(crate) struct Namespace {
     /// The namespace on the hub
     #[arg(long, short = 'n', default_value = shared_model::DEFAULT_NAMESPACE)]
     pub(crate) namespace: String,
+}
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = duration(text)?;
+    if lifetime < SHORTEST_LIFETIME { Err("shorter than ten seconds".to_owned()) } else { Ok(lifetime) }
+}
+
+fn keepalive(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every < SHORTEST_KEEPALIVE { Err("shorter than a second".to_owned()) } else { Ok(every) }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -56,5 +56,7 @@ fn config(options: HubOptions) -> anyhow::Result<Config> {
         git_authorities,
         git_timeout: options.git_timeout,
         trust_domain: options.trust_domain,
+        keepalive: options.keepalive,
+        agent_lifetime: options.agent_certificate_lifetime,
     })
 }

@@ -43,6 +43,10 @@ pub struct Config {
     pub git_timeout: Duration,
     /// The trust domain of the agents' SPIFFE ids.
     pub trust_domain: String,
+    /// How often an idle agent's connection is tested.
+    pub keepalive: Duration,
+    /// How long an agent's certificate lasts.
+    pub agent_lifetime: Duration,
 }
 
 /// Why a hub could not start.
@@ -107,7 +111,8 @@ impl Hub {
     pub async fn start(config: Config, tasks: &Tasks) -> Result<Self, Error> {
         folder::make(&config.data_dir)?;
         let now = shared_runtime::now();
-        let authority = Arc::new(Authority::open(&config.data_dir.join("ca"), &config.trust_domain, now)?);
+        let authority = Authority::open(&config.data_dir.join("ca"), &config.trust_domain, now)?;
+        let authority = Arc::new(authority.with_agent_lifetime(config.agent_lifetime));
         let store_folder = config.data_dir.join("store");
         let folder = store_folder.clone();
         let opening =
@@ -118,7 +123,11 @@ impl Hub {
         home::check(&records, &store_folder, now).await?;
         let bundles = Bundles::open(&config.data_dir.join("bundles"))?;
         let gateway = Gateway::build(
-            hub_gateway::Config { listen: config.agent_listen, names: names(&config) },
+            hub_gateway::Config {
+                listen: config.agent_listen,
+                names: names(&config),
+                keepalive: config.keepalive,
+            },
             Arc::clone(&authority),
             records.clone(),
             bundles.clone(),

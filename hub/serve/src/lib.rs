@@ -20,3 +20,4 @@ mod hub;
 pub use folder::FolderError;
 pub use home::Error as HomeError;
 pub use hub::{Config, Error, Hub};
+pub use hub_gateway::{AGENT_LIFETIME, KEEPALIVE};

@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -17,7 +18,7 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
-    Cluster, Kubectl, Options, Process,
+    Cluster, Kubectl, Options, Process, Proxy,
     binaries::ControlPlane,
     eventually, free_port,
     git::{GitServer, Repository},
@@ -35,11 +36,34 @@ pub struct Fleet {
     // Fields are dropped in this order: clients before servers, processes before their folder.
     members: BTreeMap<String, Member>,
     hub: Hub,
-    git: GitServer,
+    git: Option<GitServer>,
+    git_address: SocketAddr,
+    networks: Option<Networks>,
+    agent_options: Vec<String>,
     repository: Repository,
     control_plane: ControlPlane,
     folder: TempDir,
     _room: SemaphorePermit<'static>,
+}
+
+/// The networks that a test can cut.
+#[derive(Debug)]
+struct Networks {
+    /// From agents to the hub.
+    hub: Proxy,
+    /// From the hub to Git.
+    git: Proxy,
+}
+
+/// What a fleet has beyond the plain one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// Whether agents reach the hub, and the hub Git, through proxies.
+    pub proxies: bool,
+    /// Further options of `flotilla hub`.
+    pub hub: &'a [&'a str],
+    /// Further options of `flotilla-agent`.
+    pub agents: &'a [&'a str],
 }
 
 /// A `flotilla hub` with its data folder; it can be killed and started again.
@@ -50,6 +74,7 @@ pub struct Hub {
     folder: PathBuf,
     listen: u16,
     agent_listen: u16,
+    options: Vec<String>,
 }
 
 /// A cluster with its agent.
@@ -76,10 +101,20 @@ impl Hub {
     /// # Errors
     /// When it cannot be started.
     pub async fn start(control_plane: ControlPlane, folder: &Path) -> Result<Self> {
+        Self::start_with(control_plane, folder, free_port(), Vec::new()).await
+    }
+
+    async fn start_with(
+        control_plane: ControlPlane,
+        folder: &Path,
+        agent_listen: u16,
+        options: Vec<String>,
+    ) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let kubectl = Kubectl::new(control_plane, &folder.join("data/admin.kubeconfig"), folder);
-        let (listen, agent_listen) = (free_port(), free_port());
-        let mut hub = Self { process: None, kubectl, folder: folder.to_owned(), listen, agent_listen };
+        let listen = free_port();
+        let mut hub =
+            Self { process: None, kubectl, folder: folder.to_owned(), listen, agent_listen, options };
         hub.restart().await?;
         Ok(hub)
     }
@@ -97,7 +132,8 @@ impl Hub {
             .arg(self.data())
             .args(["--listen", &format!("127.0.0.1:{}", self.listen)])
             .args(["--agent-listen", &self.agents()])
-            .args(["--poll-interval", "1s", "--log", "info"]);
+            .args(["--poll-interval", "1s", "--log", "info"])
+            .args(&self.options);
         alone(&mut command, &self.folder);
         let process = Process::start("hub", &mut command, &self.folder)?;
         eventually(SOON, "the hub answers", async || {
@@ -114,6 +150,18 @@ impl Hub {
     /// `kill -9`.
     pub fn kill(&mut self) {
         self.process = None;
+    }
+
+    /// Asks it to end, as Kubernetes does, and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not end, or not in order.
+    pub async fn stop(&mut self) -> Result<()> {
+        let Some(process) = self.process.take() else { return Ok(()) };
+        process.terminate()?;
+        let status = process.wait(SOON).await?;
+        ensure!(status.success(), "the hub ended with {status}\n{}", process.tail());
+        Ok(())
     }
 
     /// The real kubectl with the admin's kubeconfig that the hub made.
@@ -169,12 +217,73 @@ impl Fleet {
     /// # Errors
     /// When something cannot be started.
     pub async fn start(control_plane: ControlPlane) -> Result<Self> {
+        Self::start_with(control_plane, Setup::default()).await
+    }
+
+    /// As [`Fleet::start`], with more.
+    ///
+    /// # Errors
+    /// When something cannot be started.
+    pub async fn start_with(control_plane: ControlPlane, setup: Setup<'_>) -> Result<Self> {
         let room = ROOM.acquire().await?;
         let folder = tempfile::Builder::new().prefix("flotilla-e2e-fleet-").tempdir()?;
         let repository = Repository::create("shop")?;
         let git = GitServer::start(repository.root(), None)?;
-        let hub = Hub::start(control_plane, &folder.path().join("hub")).await?;
-        Ok(Self { members: BTreeMap::new(), hub, git, repository, control_plane, folder, _room: room })
+        let git_address = git.address();
+        let agent_listen = free_port();
+        let mut options: Vec<String> = setup.hub.iter().map(|&option| option.to_owned()).collect();
+        let networks = if setup.proxies {
+            let hub = Proxy::start(SocketAddr::from((Ipv4Addr::LOCALHOST, agent_listen)))?;
+            options.extend(["--agent-address".to_owned(), hub.address().to_string()]);
+            Some(Networks { hub, git: Proxy::start(git_address)? })
+        } else {
+            None
+        };
+        let hub = Hub::start_with(control_plane, &folder.path().join("hub"), agent_listen, options).await?;
+        Ok(Self {
+            members: BTreeMap::new(),
+            hub,
+            git: Some(git),
+            git_address,
+            networks,
+            agent_options: setup.agents.iter().map(|&option| option.to_owned()).collect(),
+            repository,
+            control_plane,
+            folder,
+            _room: room,
+        })
+    }
+
+    /// The network between agents and the hub.
+    ///
+    /// # Panics
+    /// When the fleet was started without proxies.
+    pub fn network(&self) -> &Proxy {
+        &self.networks.as_ref().expect("the fleet was started with proxies").hub
+    }
+
+    /// The network between the hub and Git.
+    ///
+    /// # Panics
+    /// When the fleet was started without proxies.
+    pub fn git_network(&self) -> &Proxy {
+        &self.networks.as_ref().expect("the fleet was started with proxies").git
+    }
+
+    /// Ends the Git server; what is pushed meanwhile waits in the repository.
+    pub fn stop_git(&mut self) {
+        self.git = None;
+    }
+
+    /// Starts the Git server again, at its address.
+    ///
+    /// # Errors
+    /// When its port was taken meanwhile.
+    pub fn start_git(&mut self) -> Result<()> {
+        if self.git.is_none() {
+            self.git = Some(GitServer::start_on(self.git_address.port(), self.repository.root(), None)?);
+        }
+        Ok(())
     }
 
     /// Starts clusters, all at once, and joins them with these labels.
@@ -203,7 +312,7 @@ impl Fleet {
                 cluster["status"]["connection"]["state"] == "Connected",
                 "{}\n{}",
                 cluster["status"],
-                self.agent_log(name)
+                self.agent_tail(name)
             );
             Ok(())
         })
@@ -215,10 +324,19 @@ impl Fleet {
     /// # Errors
     /// When it cannot be started.
     pub fn start_agent(&mut self, name: &str) -> Result<()> {
+        self.start_agent_by(name, |command| command)
+    }
+
+    /// As [`Fleet::start_agent`], by a command made from the plain one.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_agent_by(&mut self, name: &str, by: impl FnOnce(Command) -> Command) -> Result<()> {
         let folder = self.agent_folder(name);
         let member = self.members.get_mut(name).with_context(|| format!("{name} has not joined"))?;
-        let agent = start_agent(&format!("agent-{name}"), &member.cluster, &member.arguments, &folder)?;
-        member.agent = Some(agent);
+        let arguments = [&member.arguments[..], &self.agent_options].concat();
+        let mut command = by(agent_command(&programs().agent, &member.cluster, &arguments, &folder)?);
+        member.agent = Some(Process::start(&format!("agent-{name}"), &mut command, &folder)?);
         Ok(())
     }
 
@@ -248,10 +366,20 @@ impl Fleet {
         Ok(said.text)
     }
 
+    /// The agent of a cluster, while it was not killed.
+    pub fn agent(&self, name: &str) -> Option<&Process> {
+        self.members.get(name)?.agent.as_ref()
+    }
+
+    /// All that the agents of a cluster have logged, over all their lives.
+    pub fn agent_log(&self, name: &str) -> String {
+        let log = self.agent_folder(name).join(format!("agent-{name}.log"));
+        std::fs::read_to_string(log).unwrap_or_default()
+    }
+
     /// The end of what the agent of a cluster logged.
-    fn agent_log(&self, name: &str) -> String {
-        let agent = self.members.get(name).and_then(|member| member.agent.as_ref());
-        agent.map_or_else(|| format!("{name} has no agent"), Process::tail)
+    fn agent_tail(&self, name: &str) -> String {
+        self.agent(name).map_or_else(|| format!("{name} has no agent"), Process::tail)
     }
 
     /// The command that joined a cluster, from `--hub` on.
@@ -291,7 +419,8 @@ impl Fleet {
 
     /// The address of the Git repository.
     pub fn repository_url(&self) -> String {
-        self.git.url("shop")
+        let address = self.networks.as_ref().map_or(self.git_address, |networks| networks.git.address());
+        format!("http://{address}/shop.git")
     }
 
     /// Commits these files, path and content, and pushes.
@@ -300,6 +429,16 @@ impl Fleet {
     /// When git fails.
     pub fn push(&self, files: &[(&str, &str)]) -> Result<String> {
         let commit = self.repository.commit(files)?;
+        self.repository.push()?;
+        Ok(commit)
+    }
+
+    /// Removes these files or folders and pushes.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn push_removal(&self, paths: &[&str]) -> Result<String> {
+        let commit = self.repository.remove(paths)?;
         self.repository.push()?;
         Ok(commit)
     }
@@ -385,18 +524,22 @@ pub fn start_agent_of(
     arguments: &[String],
     folder: &Path,
 ) -> Result<Process> {
+    let mut command = agent_command(program, cluster, arguments, folder)?;
+    Process::start(name, command.envs(environment.iter().copied()), folder)
+}
+
+fn agent_command(program: &Path, cluster: &Cluster, arguments: &[String], folder: &Path) -> Result<Command> {
     std::fs::create_dir_all(folder)?;
     let mut command = Command::new(program);
     alone(&mut command, folder);
     command
-        .envs(environment.iter().copied())
         .arg("--kubeconfig")
         .arg(cluster.kubeconfig())
         .args(arguments)
         .arg("--data-dir")
         .arg(folder.join("data"))
         .args(["--log", "info"]);
-    Process::start(name, &mut command, folder)
+    Ok(command)
 }
 
 /// The program sees nothing of the developer's own setup.

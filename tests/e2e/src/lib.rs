@@ -27,6 +27,8 @@ mod kubectl;
 mod port;
 pub mod process;
 pub mod programs;
+pub mod proxy;
+pub mod record;
 mod terminal;
 
 pub use binaries::{ControlPlane, control_plane};
@@ -38,3 +40,5 @@ pub use kubectl::Kubectl;
 pub use port::free_port;
 pub use process::Process;
 pub use programs::programs;
+pub use proxy::{Network, Proxy};
+pub use record::Record;

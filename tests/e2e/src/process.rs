@@ -71,7 +71,7 @@ impl Process {
         &self.name
     }
 
-    /// Its process id.
+    /// Its process id; another process may have it once this one has ended.
     pub fn id(&self) -> u32 {
         self.state.lock().child.id()
     }

@@ -20,6 +20,8 @@ fn config(folder: &Path) -> Config {
         git_authorities: Vec::new(),
         git_timeout: Duration::from_secs(10),
         trust_domain: "test".to_owned(),
+        keepalive: crate::KEEPALIVE,
+        agent_lifetime: crate::AGENT_LIFETIME,
     }
 }
 

@@ -22,6 +22,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use tokio::{io::AsyncWriteExt, process::Command, sync::oneshot};
 
 use super::ALONE;
+use crate::free_port;
 
 /// What a client must know where a server is not open to all.
 #[derive(Clone, Debug)]
@@ -52,12 +53,20 @@ impl GitServer {
     /// # Errors
     /// When there is no free port or no thread.
     pub fn start(root: &Path, login: Option<&Login>) -> Result<Self> {
+        Self::start_on(free_port(), root, login)
+    }
+
+    /// As [`GitServer::start`], on the port of one that was there before.
+    ///
+    /// # Errors
+    /// When the port is taken or there is no thread.
+    pub fn start_on(port: u16, root: &Path, login: Option<&Login>) -> Result<Self> {
         let authorization = login.map(|Login { username, password }| {
             format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}")))
         });
         let site = Arc::new(Site { root: root.to_owned(), authorization });
         let listener =
-            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a port for git")?;
+            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).context("find a port for git")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -76,6 +85,11 @@ impl GitServer {
             }
         })?;
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The URL of the repository of that name.

@@ -56,6 +56,8 @@ pub struct Hub {
 #[derive(Debug)]
 struct Member {
     agent: Option<Process>,
+    /// What the agent reaches its cluster by.
+    kubeconfig: PathBuf,
     /// What `flotilla cluster token` said to run, from `--hub` on.
     arguments: Vec<String>,
     cluster: Cluster,
@@ -186,12 +188,26 @@ impl Fleet {
         let started = futures::future::try_join_all(started).await?;
         for (cluster, (name, labels)) in started.into_iter().zip(clusters) {
             let arguments = self.hub.token(name, labels, &[]).await?;
-            self.members.insert((*name).to_owned(), Member { agent: None, arguments, cluster });
+            let kubeconfig = cluster.kubeconfig();
+            self.members.insert((*name).to_owned(), Member { agent: None, kubeconfig, arguments, cluster });
             self.start_agent(name)?;
         }
         for (name, _) in clusters {
             self.connected(name).await;
         }
+        Ok(())
+    }
+
+    /// Joins a cluster whose agent has a kubeconfig of its own, as one with fewer rights or another way to the API.
+    ///
+    /// # Errors
+    /// When it cannot join.
+    pub async fn join_by(&mut self, cluster: Cluster, labels: &str, kubeconfig: PathBuf) -> Result<()> {
+        let name = cluster.name().to_owned();
+        let arguments = self.hub.token(&name, labels, &[]).await?;
+        self.members.insert(name.clone(), Member { agent: None, kubeconfig, arguments, cluster });
+        self.start_agent(&name)?;
+        self.connected(&name).await;
         Ok(())
     }
 
@@ -217,7 +233,9 @@ impl Fleet {
     pub fn start_agent(&mut self, name: &str) -> Result<()> {
         let folder = self.agent_folder(name);
         let member = self.members.get_mut(name).with_context(|| format!("{name} has not joined"))?;
-        let agent = start_agent(&format!("agent-{name}"), &member.cluster, &member.arguments, &folder)?;
+        let name = format!("agent-{name}");
+        let program = &programs().agent;
+        let agent = start(program, &[], &name, &member.kubeconfig, &member.arguments, &folder)?;
         member.agent = Some(agent);
         Ok(())
     }
@@ -262,6 +280,17 @@ impl Fleet {
     /// A cluster that joined.
     pub fn cluster(&self, name: &str) -> &Cluster {
         &self.members[name].cluster
+    }
+
+    /// A cluster that joined, to end and begin outages of its API server.
+    pub fn cluster_mut(&mut self, name: &str) -> Option<&mut Cluster> {
+        self.members.get_mut(name).map(|member| &mut member.cluster)
+    }
+
+    /// Whether the agent of a cluster runs.
+    pub fn agent_runs(&self, name: &str) -> bool {
+        let agent = self.members.get(name).and_then(|member| member.agent.as_ref());
+        agent.is_some_and(|agent| agent.exited().is_none())
     }
 
     /// All clusters that joined.
@@ -370,7 +399,7 @@ impl Fleet {
 /// # Errors
 /// When it cannot be started.
 pub fn start_agent(name: &str, cluster: &Cluster, arguments: &[String], folder: &Path) -> Result<Process> {
-    start_agent_of(&programs().agent, &[], name, cluster, arguments, folder)
+    start(&programs().agent, &[], name, &cluster.kubeconfig(), arguments, folder)
 }
 
 /// [`start_agent`] of another build, with this environment on top.
@@ -385,13 +414,24 @@ pub fn start_agent_of(
     arguments: &[String],
     folder: &Path,
 ) -> Result<Process> {
+    start(program, environment, name, &cluster.kubeconfig(), arguments, folder)
+}
+
+fn start(
+    program: &Path,
+    environment: &[(&str, &str)],
+    name: &str,
+    kubeconfig: &Path,
+    arguments: &[String],
+    folder: &Path,
+) -> Result<Process> {
     std::fs::create_dir_all(folder)?;
     let mut command = Command::new(program);
     alone(&mut command, folder);
     command
         .envs(environment.iter().copied())
         .arg("--kubeconfig")
-        .arg(cluster.kubeconfig())
+        .arg(kubeconfig)
         .args(arguments)
         .arg("--data-dir")
         .arg(folder.join("data"))

@@ -28,6 +28,7 @@ mod port;
 pub mod process;
 pub mod programs;
 mod terminal;
+pub mod way;
 
 pub use binaries::{ControlPlane, control_plane};
 pub use cluster::{Cluster, Options};
@@ -38,3 +39,4 @@ pub use kubectl::Kubectl;
 pub use port::free_port;
 pub use process::Process;
 pub use programs::programs;
+pub use way::Way;

@@ -17,7 +17,7 @@ fn a_finalizer_that_holds_an_object_of_the_release_is_told() {
     lab.run().told();
     lab.edit("ConfigMap/a", leaving);
     expect![[r#"
-        = Succeeded (ConfigMap shop/a is being deleted: finalizers hold it: example.com/hold, example.com/other; it is made again when it is gone), Synced, Healthy
+        = Succeeded (ConfigMap shop/a is being deleted: finalizers hold it: example.com/hold, example.com/other; it is made again when it is gone), Synced, Progressing ConfigMap/a: is being deleted
     "#]]
     .assert_eq(&lab.told());
     lab.edit("ConfigMap/b", |object| object["data"]["key"] = json!("2")).lose("ConfigMap/a");

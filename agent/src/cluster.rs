@@ -6,8 +6,11 @@
 //! 3. What the API server answers is told by its meaning ([`shared_sync::Failure`]); trouble of discovery
 //!    is `Unreachable`, never "this kind does not exist".
 //!
+//! 4. A server that cannot be reached or asks to slow down is asked by one request at a time until it answers.
+//!
 //! What it refuses to know: applications, releases, the hub.
 
+mod calm;
 mod discovery;
 mod failure;
 mod limit;
@@ -21,6 +24,7 @@ pub(crate) use own::ANSWER_WITHIN;
 pub(crate) use watches::Watches;
 pub use watches::{Watched, WatchedKind};
 
+use calm::Calm;
 use discovery::Discovery;
 use kube::{
     Client,
@@ -66,6 +70,7 @@ pub enum Error {
 pub struct Cluster {
     client: Client,
     discovery: Arc<Discovery>,
+    calm: Arc<Calm>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -93,7 +98,7 @@ impl Cluster {
     /// # Errors
     /// When the kubeconfig cannot be used, or there is none and this is no pod. Nothing is sent yet.
     pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, Error> {
-        let config = match kubeconfig {
+        let mut config = match kubeconfig {
             Some(path) => {
                 let failed =
                     |source| Error::Kubeconfig { path: path.display().to_string(), source: Box::new(source) };
@@ -110,6 +115,8 @@ impl Cluster {
             }
             None => kube::Config::incluster().map_err(|source| Error::NotInCluster(Box::new(source)))?,
         };
+        // kube would send what was refused again, up to 15 times from 5 ms on, unseen by the limit.
+        config.default_retry = false;
         let client = Client::try_from(config).map_err(|source| Error::Client(Box::new(source)))?;
         Ok(Self::from_client(client))
     }
@@ -127,7 +134,7 @@ impl Cluster {
     }
 
     fn from_client(client: Client) -> Self {
-        Self { client, discovery: Arc::default() }
+        Self { client, discovery: Arc::default(), calm: Arc::default() }
     }
 }
 

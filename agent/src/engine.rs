@@ -47,7 +47,7 @@ use pauses::Pauses;
 use proto::v1;
 use routes::Routes;
 use shared_manifest::ObjectId;
-use shared_model::{AppKey, ClusterName, Position};
+use shared_model::{AppKey, ClusterName, Digest, Position};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, atomic::AtomicBool},
@@ -115,6 +115,8 @@ pub enum Done {
     Surveyed(Result<BTreeMap<String, Vec<ObjectId>>, shared_sync::Failure>),
     /// The status is written.
     StatusWritten,
+    /// The hub has the bundle that it asked for by this command, or why it has not.
+    Given { command: String, error: Option<String> },
 }
 
 /// What is to be done. Each names the [`Done`] that it owes.
@@ -136,6 +138,8 @@ pub enum Work {
     Search { after: Duration },
     /// Watch exactly these kinds from now on. Owes nothing.
     Watch(BTreeSet<WatchedKind>),
+    /// Upload a bundle that the hub lost. Owes [`Done::Given`].
+    Give { command: String, digest: Digest },
     /// Write the status. Owes [`Done::StatusWritten`].
     WriteStatus(Box<Status>),
 }
@@ -284,6 +288,12 @@ impl Engine {
             }
             Done::Surveyed(found) => self.take_survey(found, now),
             Done::StatusWritten => self.told.written(now),
+            // That it has it the hub knows by the upload itself.
+            Done::Given { command, error } => {
+                if let Some(error) = error {
+                    self.outbox.result(v1::CommandResult { id: command, error });
+                }
+            }
         }
     }
 

@@ -19,6 +19,7 @@ mod bundle;
 mod certificate;
 mod dial;
 mod enroll;
+mod give;
 pub mod hubs;
 mod identities;
 mod keeper;

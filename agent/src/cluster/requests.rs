@@ -1,7 +1,14 @@
 //! One request each: apply, replace, delete, get, and what a cluster says of itself.
 
-use super::{Cluster, Error, Facts, discovery::Served, failure::meaning};
+use super::{
+    Cluster, Error, Facts,
+    calm::Standing,
+    discovery::Served,
+    failure::{meaning, of_answer},
+};
 use http::{Method as Verb, Request};
+use http_body_util::BodyExt as _;
+use kube::client::Body;
 use serde_json::{Value, json};
 use shared_manifest::ObjectId;
 use shared_sync::{Failure, Method, Propagation, Write};
@@ -177,19 +184,46 @@ impl Cluster {
         body: Option<&Value>,
     ) -> Result<Arc<Value>, Failure> {
         let bytes = body.map(Value::to_string).unwrap_or_default().into_bytes();
+        self.calm.ask(std::time::Instant::now())?;
         let request = Request::builder()
             .method(verb)
             .uri(uri)
             .header(http::header::CONTENT_TYPE, media)
             .header(http::header::ACCEPT, accept)
-            .body(bytes)
+            .body(Body::from(bytes))
             .map_err(|error| Failure::Invalid(format!("its name cannot stand in a request: {error}")))?;
-        let answer = tokio::time::timeout(ANSWER_WITHIN, self.client.request::<Value>(request)).await;
-        let mut object = answer
-            .map_err(|_| Failure::Unreachable(format!("no answer within {} s", ANSWER_WITHIN.as_secs())))?
-            .map_err(|error| meaning(&error))?;
-        slim(&mut object);
-        Ok(Arc::new(object))
+        let answer = tokio::time::timeout(ANSWER_WITHIN, self.exchange(request)).await;
+        let answer = answer.unwrap_or_else(|_| {
+            Err((
+                Standing::Troubled,
+                Failure::Unreachable(format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
+            ))
+        });
+        let now = std::time::Instant::now();
+        match answer {
+            Ok(mut object) => {
+                self.calm.heard(Standing::Well, None, now);
+                slim(&mut object);
+                Ok(Arc::new(object))
+            }
+            Err((standing, failure)) => {
+                self.calm.heard(standing, Some(&failure), now);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Sends a request and reads the whole answer; with a failure, what it says of the server as such.
+    async fn exchange(&self, request: Request<Body>) -> Result<Value, (Standing, Failure)> {
+        let troubled = |error: kube::Error| (Standing::Troubled, meaning(&error));
+        let (head, body) = self.client.send(request).await.map_err(troubled)?.into_parts();
+        let bytes = body.collect().await.map_err(troubled)?.to_bytes();
+        if head.status.is_success() {
+            let unread = |error| Failure::Other(format!("its answer cannot be read: {error}"));
+            return serde_json::from_slice(&bytes).map_err(|error| (Standing::Well, unread(error)));
+        }
+        let failure = of_answer(head.status, &head.headers, &bytes);
+        Err((Standing::of(head.status, &failure), failure))
     }
 
     /// What the cluster says of itself.

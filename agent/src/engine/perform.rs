@@ -72,6 +72,16 @@ impl Engine {
                     app.inventory = Some(ids.clone());
                     self.work.push_back(Work::SaveInventory { application: application.clone(), ids });
                 }
+                // It is let go as if it were gone: whose release has it looks after it.
+                Action::Delete { id, .. } if self.is_of_another(application, &id) => {
+                    tracing::info!(%application, object = %id, "left to the Application whose release has it");
+                    if let Some(app) = self.apps.get_mut(application) {
+                        app.with_machine(application, |machine| {
+                            machine.handle(Event::Deleted(id.clone(), Ok(())), now);
+                            machine.handle(Event::Live(id, None), now);
+                        });
+                    }
+                }
                 request @ (Action::Apply { .. }
                 | Action::Delete { .. }
                 | Action::Get(_)
@@ -101,6 +111,15 @@ impl Engine {
                 app.timer = Some(due);
             }
         }
+    }
+
+    /// Whether another application's release has the object: whoever no longer has it may not take it from that one.
+    fn is_of_another(&self, application: &AppKey, id: &ObjectId) -> bool {
+        let holders = self.routes.holders(id);
+        let others = holders.iter().filter(|(holder, _)| holder != application);
+        others
+            .filter_map(|(holder, id)| Some((self.apps.get(holder)?.machine.as_ref()?, id)))
+            .any(|(machine, id)| machine.desires(id))
     }
 
     /// Asks for a request; the next action waits until it has started.

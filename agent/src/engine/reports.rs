@@ -92,9 +92,14 @@ impl Engine {
                     format!("{application} does not run here")
                 }
             }
-            (Ok(_), Some(v1::command::Command::Give(_)) | None) => {
-                "this agent does not know the command; it is older than the hub".to_owned()
-            }
+            (Ok(_), Some(What::Give(give))) => match give.digest.parse() {
+                Ok(digest) => {
+                    self.work.push_back(Work::Give { command: command.id, digest });
+                    return;
+                }
+                Err(error) => format!("`{}` names no bundle: {error}", give.digest),
+            },
+            (Ok(_), None) => "this agent does not know the command; it is older than the hub".to_owned(),
             (Err(error), _) => error.to_string(),
         };
         self.outbox.result(v1::CommandResult { id: command.id, error });

@@ -13,7 +13,7 @@ use std::{
 
 /// Objects that no watch shows are read so many each [`POLL_EVERY`].
 const POLLED: usize = 50;
-const POLL_EVERY: SignedDuration = SignedDuration::from_secs(30);
+const POLL_EVERY: SignedDuration = SignedDuration::from_secs(10);
 
 /// The objects that machines asked to be told of.
 #[derive(Debug, Default)]

@@ -122,6 +122,7 @@ impl Bench {
                 Work::KeepControl(_) => Done::ControlKept,
                 Work::Search { .. } => Done::Surveyed(Ok(BTreeMap::new())),
                 Work::Watch(_) => continue,
+                Work::Give { command, .. } => Done::Given { command, error: Some("no".to_owned()) },
                 Work::WriteStatus(_) => Done::StatusWritten,
             };
             self.engine.handle(Event::Done(done), self.now);

@@ -57,6 +57,12 @@ impl Journal {
         read
     }
 
+    /// A bundle's compressed form, checked against its digest.
+    pub(crate) fn compressed(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
+        let _whole = self.bundle(digest)?;
+        self.records.0.read(&name(digest))?.ok_or(Error::NoBundle(*digest))
+    }
+
     /// Lets go of bundles that no order names, and of the oldest ones beyond the budget.
     pub(super) fn forget_bundles(&self, index: &mut Index) -> Result<(), Error> {
         let mut kept = index.kept(&BTreeSet::new(), EARLIER_BYTES);

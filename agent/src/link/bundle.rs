@@ -36,6 +36,10 @@ impl Bundles {
         Self { client }
     }
 
+    pub(super) fn client(&self) -> AgentClient<Channel> {
+        self.client.clone()
+    }
+
     /// Fetches a bundle's compressed form. What is in it is not checked here.
     pub(crate) async fn fetch(&self, digest: &Digest) -> Result<Vec<u8>, FetchError> {
         let mut bytes = Vec::new();

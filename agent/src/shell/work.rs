@@ -10,7 +10,7 @@ use crate::{
 };
 use futures::FutureExt as _;
 use shared_manifest::ObjectId;
-use shared_model::AppKey;
+use shared_model::{AppKey, Digest};
 use shared_sync::{Action, Event, Failure as Refusal, Method, Write};
 use std::{
     panic::AssertUnwindSafe,
@@ -83,6 +83,13 @@ impl Shell {
                 drop(done.send(Done::Surveyed(cluster.survey().await)));
             }),
             Work::Watch(kinds) => self.watches.set(&kinds),
+            Work::Give { command, digest } => {
+                let bundles = self.bundles.clone();
+                tasks.spawn_until_stopped("give", async move {
+                    let error = give(journal, bundles, digest).await.err();
+                    drop(done.send(Done::Given { command, error }));
+                });
+            }
             Work::WriteStatus(status) => {
                 let deps = self.deps.clone();
                 tasks.spawn("status", async move {
@@ -151,6 +158,14 @@ async fn prepare(
     };
     let compressed = bundles.ok_or(Failure::NoLink)?.fetch(&digest).await?;
     off_the_loop(move || order.finish(&journal, &compressed)).await
+}
+
+/// Uploads a bundle; why not.
+async fn give(journal: Arc<Journal>, bundles: Option<Bundles>, digest: Digest) -> Result<(), String> {
+    let compressed =
+        blocking(move || journal.compressed(&digest)).await.map_err(|error| error.to_string())?;
+    let bundles = bundles.ok_or_else(|| "the link is gone".to_owned())?;
+    bundles.give(&digest, compressed).await.map_err(|error| error.to_string())
 }
 
 async fn off_the_loop<T: Send + 'static>(

@@ -1,7 +1,7 @@
 //! What the cluster answers and tells, taken in.
 
 use crate::Failure;
-use crate::live::{Live, Origin};
+use crate::live::{Live, Origin, leaving};
 use crate::machine::{Deletion, Goal, Machine, Purpose};
 use crate::retry::{Again, POLITE};
 use jiff::Timestamp;
@@ -101,7 +101,7 @@ impl Machine {
                         self.heals.worked(id);
                         self.healed += 1;
                     }
-                    Purpose::Namespace => self.operation.namespace_ready(),
+                    Purpose::Namespace => self.namespace_written(&object, now),
                     Purpose::Delete => {}
                 }
             }
@@ -116,7 +116,32 @@ impl Machine {
                 if missing && let Goal::Run(assignment) = &self.goal {
                     self.operation.want_namespace(assignment);
                 }
+                if matches!(failure, Failure::Leaving(_)) {
+                    self.namespace_leaves(id, &failure, now);
+                }
             }
+        }
+    }
+
+    /// The namespace was asked for: it is there, or still on its way out.
+    fn namespace_written(&mut self, object: &Value, now: Timestamp) {
+        match leaving(object) {
+            Some(held) => {
+                let told = if held.is_empty() { held } else { format!(": {held}") };
+                self.operation.namespace_leaves(&Failure::Leaving(format!("it is being deleted{told}")), now);
+            }
+            None => {
+                self.operation.namespace_ready();
+                self.heals.namespace_ready();
+            }
+        }
+    }
+
+    /// Nothing new is taken in the namespace of `id`: one question waits for its end instead of every object.
+    fn namespace_leaves(&mut self, id: &ObjectId, failure: &Failure, now: Timestamp) {
+        let Goal::Run(assignment) = &self.goal else { return };
+        if id.namespace == assignment.spec.namespace && self.operation.makes_namespace(assignment) {
+            self.operation.namespace_leaves(failure, now);
         }
     }
 
@@ -157,6 +182,6 @@ impl Machine {
     /// Whether the release defines the kind of `id` itself.
     fn defines(&self, id: &ObjectId) -> bool {
         let Goal::Run(assignment) = &self.goal else { return false };
-        assignment.defines.contains(&(id.group.clone(), id.kind.clone()))
+        assignment.definition(id).is_some()
     }
 }

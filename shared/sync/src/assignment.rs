@@ -6,7 +6,7 @@ use crate::text::Text;
 use shared_manifest::order::{self, DeletePolicy, Phase, Role};
 use shared_manifest::{Bundle, Manifest, ObjectId, tracking};
 use shared_model::{Position, ReleaseId, ReleaseSpec};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the cluster is to run from `position` on.
 ///
@@ -24,8 +24,8 @@ pub struct Assignment {
     pub(crate) tasks: Vec<Task>,
     pub(crate) options: Options,
     pub(crate) unsupported: Vec<String>,
-    /// Groups and kinds that the release itself defines.
-    pub(crate) defines: BTreeSet<(String, String)>,
+    /// Where the release defines kinds, by group and kind.
+    definitions: BTreeMap<(String, String), ObjectId>,
 }
 
 /// One object of a release.
@@ -120,14 +120,23 @@ impl Assignment {
             object,
         };
         let objects = heads.into_iter().zip(texts).map(desired).collect();
-        let defines = scope::defined(bundle.objects());
-        Self { position, release: spec.id(), spec, objects, tasks, options, unsupported, defines }
+        let definitions = scope::defined(bundle.objects());
+        Self { position, release: spec.id(), spec, objects, tasks, options, unsupported, definitions }
     }
 
     /// What the release says of an object.
     pub(crate) fn desired(&self, id: &ObjectId) -> Option<&Desired> {
         let index = self.objects.binary_search_by(|desired| desired.id.cmp(id)).ok()?;
         self.objects.get(index)
+    }
+
+    /// The object of the release that defines the kind of `id`.
+    pub(crate) fn definition(&self, id: &ObjectId) -> Option<&ObjectId> {
+        // Most releases define nothing.
+        if self.definitions.is_empty() {
+            return None;
+        }
+        self.definitions.get(&(id.group.clone(), id.kind.clone()))
     }
 
     /// The objects that are compared and healed.

@@ -155,6 +155,10 @@ pub enum Failure {
     /// The API server answered that it does not serve the kind (its definition may yet come): none of its objects exist.
     #[error("unknown kind: {0}")]
     KindUnknown(String),
+    /// 403 or 405 because its namespace, or the definition of its kind, is being deleted: nothing new is taken before
+    /// that is gone. Uses up no tries.
+    #[error("{0}")]
+    Leaving(String),
     /// No answer: connection, timeout, 5xx. Nobody's fault; uses up no tries.
     #[error("API server unreachable: {0}")]
     Unreachable(String),
@@ -175,7 +179,7 @@ impl Failure {
     /// Whether trying again is free: the object was not judged.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Throttled { .. } => true,
+            Self::Unreachable(_) | Self::Throttled { .. } | Self::Leaving(_) => true,
             Self::NotFound(_)
             | Self::Conflict(_)
             | Self::Forbidden(_)

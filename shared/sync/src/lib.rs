@@ -11,9 +11,13 @@
 //! Invariants, each a property test:
 //! - *Never backwards*: only the newest position acts; an older assignment or removal is refused.
 //! - *Pause means no action*: while paused, or in `Mode::Observe`, no write is ever given out
-//!   ([`Action::is_write`]); results still in flight are taken in, observing and reporting go on.
+//!   ([`Action::is_write`]); results still in flight are taken in, observing and reporting go on. A server-side dry
+//!   run is a write here: it needs a writer's rights and calls admission webhooks, and an agent that observes is to do
+//!   with get, list and watch. So Observe compares the fields that the release sets and nothing else.
 //! - *Only ours*: nothing is deleted that is not in the inventory, and nothing whose live object does not
 //!   carry our mark.
+//! - *Explained*: what cannot be healed, deleted or made says so in the report, with the API server's words or the
+//!   finalizers that hold it; nothing waits for another object unless it stands on it (its namespace, its definition).
 //! - *Quiet*: an event that tells nothing new gives no action; no failure is tried again without a wait.
 //! - *Deterministic*: the same events at the same times give the same actions.
 //!

@@ -39,7 +39,10 @@ pub(crate) struct Facts {
     pub(crate) keep_on_removal: bool,
     /// `compare-options: IgnoreExtraneous`: not drift when it is not in the release.
     pub(crate) extraneous_ok: bool,
-    pub(crate) deleting: bool,
+    /// It is being deleted; what holds it, for people.
+    pub(crate) deleting: Option<String>,
+    /// The Application whose mark it carries instead of ours.
+    pub(crate) claimed: Option<String>,
 }
 
 /// What is known of one object, and of our writes to it.
@@ -105,6 +108,8 @@ pub(crate) enum Origin {
 #[derive(Debug)]
 pub(crate) struct Judge {
     owner: String,
+    /// The application as tracking marks name it.
+    app: String,
     rules: Rules,
     /// Before our first write its marks are no drift: an adopted object equals its release.
     unmarked: Rules,
@@ -126,13 +131,18 @@ impl Judge {
             ],
             ..Default::default()
         });
-        Self { owner: tracking::owner_hash(&app.namespace, &app.name), rules, unmarked: Rules::new(&ignored) }
+        Self {
+            owner: tracking::owner_hash(&app.namespace, &app.name),
+            app: mark_of(app),
+            rules,
+            unmarked: Rules::new(&ignored),
+        }
     }
 
     /// A judge for a removal: nothing is desired.
     pub(crate) fn of_removal(app: &shared_model::AppKey) -> Self {
         let owner = tracking::owner_hash(&app.namespace, &app.name);
-        Self { owner, rules: Rules::default(), unmarked: Rules::default() }
+        Self { owner, app: mark_of(app), rules: Rules::default(), unmarked: Rules::default() }
     }
 
     /// Takes in news of an object; whether they changed anything worth a report.
@@ -184,7 +194,8 @@ impl Judge {
             keep_on_prune: helm_keeps || option("Prune"),
             keep_on_removal: helm_keeps || option("Delete") || definition,
             extraneous_ok: annotated("argocd.argoproj.io/compare-options", "IgnoreExtraneous"),
-            deleting: object.pointer("/metadata/deletionTimestamp").is_some_and(|time| !time.is_null()),
+            deleting: leaving(object),
+            claimed: desired.and_then(|_| self.claimed(id, object)),
         }
     }
 
@@ -215,6 +226,50 @@ impl Judge {
         tracking::owner_of(object) == Some(&self.owner)
             && (is_definition(id) || tracking::tracking_of(object).is_some_and(|mark| mark.object == *id))
     }
+
+    /// Another Application says that this very object is its own (Argo CD's `SharedResourceWarning`).
+    fn claimed(&self, id: &ObjectId, object: &Value) -> Option<String> {
+        let mark = tracking::tracking_of(object)?;
+        (mark.object == *id && mark.app != self.app).then_some(mark.app)
+    }
+}
+
+fn mark_of(app: &shared_model::AppKey) -> String {
+    tracking::TrackingId::new(&app.namespace, &app.name, ObjectId::of(&Value::Null)).app
+}
+
+/// Longest text about what holds an object that is being deleted, in characters.
+const MOST_HELD: usize = 300;
+
+/// `None` unless the object is being deleted: then what it waits for, as far as it tells.
+pub(crate) fn leaving(object: &Value) -> Option<String> {
+    object.pointer("/metadata/deletionTimestamp").filter(|time| !time.is_null())?;
+    let texts = |pointer: &str| -> Vec<&str> {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    };
+    // A Namespace tells in its conditions what is left in it and who holds that.
+    let conditions = object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let mut told: Vec<String> = conditions
+        .filter(|one| one["status"] == "True" && one["type"].as_str().is_some_and(is_of_deletion))
+        .filter_map(|one| one["message"].as_str().map(str::to_owned))
+        .collect();
+    let finalizers = texts("/metadata/finalizers");
+    if !finalizers.is_empty() {
+        told.push(format!("finalizers hold it: {}", finalizers.join(", ")));
+    }
+    Some(told.join("; ").chars().take(MOST_HELD).collect())
+}
+
+/// Conditions of a Namespace that is being deleted (Kubernetes, `pkg/controller/namespace/deletion/status_condition_utils.go`),
+/// and of a definition.
+fn is_of_deletion(condition: &str) -> bool {
+    condition.starts_with("Namespace") || condition == "Terminating"
 }
 
 fn is_definition(id: &ObjectId) -> bool {

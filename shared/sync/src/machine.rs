@@ -253,6 +253,11 @@ impl Machine {
         }
     }
 
+    /// Whether the release that the machine holds its cluster to has this object.
+    pub fn desires(&self, id: &ObjectId) -> bool {
+        matches!(&self.goal, Goal::Run(assignment) if assignment.desired(id).is_some())
+    }
+
     /// The objects that are, or may be, in the cluster because of us.
     pub fn inventory(&self) -> impl Iterator<Item = &ObjectId> {
         self.inventory.ids.iter()

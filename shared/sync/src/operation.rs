@@ -86,19 +86,23 @@ impl Operation {
         operation
     }
 
-    /// Asks for the namespace (again), if the release wants it made and does not bring it along itself.
+    /// Asks for the namespace (again), if the release wants it made.
     pub(crate) fn want_namespace(&mut self, assignment: &Assignment) {
+        if self.namespace == Namespace::Ready && self.makes_namespace(assignment) {
+            self.namespace = Namespace::Wanted;
+        }
+    }
+
+    /// Whether the release wants its namespace made, and does not bring it along itself.
+    pub(crate) fn makes_namespace(&self, assignment: &Assignment) -> bool {
         let name = &assignment.spec.namespace;
         let brings = |desired: &crate::assignment::Desired| {
             desired.id.group.is_empty() && desired.id.kind == "Namespace" && desired.id.name == *name
         };
-        let wanted = assignment.options.create_namespace
+        assignment.options.create_namespace
             && !name.is_empty()
             && !assignment.objects.is_empty()
-            && !assignment.objects.iter().any(brings);
-        if wanted && self.namespace == Namespace::Ready {
-            self.namespace = Namespace::Wanted;
-        }
+            && !assignment.objects.iter().any(brings)
     }
 
     pub(crate) fn begin(&mut self, groups: Vec<Group>, now: Timestamp) {
@@ -180,6 +184,11 @@ impl Operation {
 
     pub(crate) fn namespace_ready(&mut self) {
         self.namespace = Namespace::Ready;
+    }
+
+    /// The namespace is being deleted: it is asked for until it is gone and there anew.
+    pub(crate) fn namespace_leaves(&mut self, failure: &Failure, now: Timestamp) {
+        self.namespace = Namespace::Failed(Again::after(None, POLITE, failure, now));
     }
 
     pub(crate) fn namespace_failed(&mut self, failure: &Failure, now: Timestamp) {

@@ -17,7 +17,9 @@ pub(crate) fn candidates(
         return Vec::new();
     }
     leftovers(world, extras)
-        .filter(|(_, facts)| !facts.keep_on_prune && !assignment.options.keep_on_prune && !facts.deleting)
+        .filter(|(_, facts)| {
+            !facts.keep_on_prune && !assignment.options.keep_on_prune && facts.deleting.is_none()
+        })
         .map(|(id, facts)| (id.clone(), facts.wave))
         .collect()
 }

@@ -73,7 +73,7 @@ impl Machine {
             Some(Deletion::Retry(again)) => again.due > now,
         };
         let uid = facts.uid.clone();
-        if waits || facts.deleting {
+        if waits || facts.deleting.is_some() {
             return false;
         }
         self.send(Purpose::Delete, uid.clone(), Action::Delete { id: id.clone(), uid, propagation }.into())

@@ -121,11 +121,18 @@ impl Machine {
         unreadable.or_else(failed).unwrap_or_else(|| {
             let left = self.removable();
             match left.first() {
-                Some((id, _)) if left.len() == 1 => format!("waits for {id} to be gone"),
+                Some((id, _)) if left.len() == 1 => format!("waits for {id} to be gone{}", self.held_by(id)),
                 Some((id, _)) => format!("waits for {id} and {} more to be gone", left.len() - 1),
                 None => "looks for what is left".to_owned(),
             }
         })
+    }
+
+    /// What holds an object that is being deleted, as the end of a sentence.
+    fn held_by(&self, id: &ObjectId) -> String {
+        let facts = self.world.get(id).and_then(Seen::facts);
+        let held = facts.and_then(|facts| facts.deleting.as_deref()).unwrap_or_default();
+        if held.is_empty() { String::new() } else { format!(": {held}") }
     }
 
     /// Why nothing is written at all.
@@ -149,7 +156,7 @@ impl Machine {
     fn message(&self, assignment: &Assignment) -> String {
         let operation = &self.operation;
         let own = match operation.stage {
-            Stage::Succeeded => self.lasting_failure(),
+            Stage::Succeeded => self.lasting_failure(assignment),
             Stage::Failed => operation.message.clone(),
             Stage::Wait(_) => match operation.limit() {
                 Some(limit) if operation.tries > 0 => {
@@ -169,21 +176,68 @@ impl Machine {
     }
 
     /// What goes wrong although the sync succeeded.
-    fn lasting_failure(&self) -> String {
-        let heals = || self.heals.failures().next().map(|(id, why)| format!("cannot heal {id}: {why}"));
+    fn lasting_failure(&self, assignment: &Assignment) -> String {
+        let namespace = match &self.operation.namespace {
+            Namespace::Failed(again) => {
+                Some(format!("waits for namespace {}: {}", assignment.spec.namespace, again.message))
+            }
+            Namespace::Ready | Namespace::Wanted | Namespace::Sent => None,
+        };
+        let heals = || {
+            let mut failures = self.heals.failures();
+            let (id, why) = failures.next()?;
+            Some(format!("cannot heal {id}: {why}{}", and_more(failures.count())))
+        };
         let deletions = || {
             self.deletions.iter().find_map(|(id, deletion)| match deletion {
                 Deletion::Retry(again) => Some(format!("cannot delete {id}: {}", again.message)),
                 Deletion::Accepted(_) => None,
             })
         };
-        heals().or_else(deletions).unwrap_or_default()
+        namespace
+            .or_else(heals)
+            .or_else(deletions)
+            .or_else(|| self.leaving(assignment))
+            .or_else(|| self.claimed(assignment))
+            .unwrap_or_default()
+    }
+
+    /// What is on its way out and does not go.
+    fn leaving(&self, assignment: &Assignment) -> Option<String> {
+        let mut leaving = self.world.iter().filter_map(|(id, seen)| {
+            let facts = seen.facts()?;
+            let wanted = assignment.desired(id).is_some_and(Desired::is_resource);
+            Some((id, facts.deleting.as_ref()?, wanted)).filter(|_| wanted || (facts.ours && !facts.hook))
+        });
+        let (id, held, wanted) = leaving.next()?;
+        let told = if held.is_empty() { String::new() } else { format!(": {held}") };
+        let then = if wanted { "; it is made again when it is gone" } else { "" };
+        Some(format!("{id} is being deleted{told}{then}{}", and_more(leaving.count())))
+    }
+
+    /// What another Application says is its own (Argo CD's `SharedResourceWarning`).
+    fn claimed(&self, assignment: &Assignment) -> Option<String> {
+        let mut claimed = assignment.resources().filter_map(|desired| {
+            let facts = self.world.get(&desired.id)?.facts()?;
+            Some((&desired.id, facts.claimed.as_ref()?))
+        });
+        let (id, other) = claimed.next()?;
+        let more = and_more(claimed.count());
+        Some(format!(
+            "{id} is also of Application {other}, which wrote it last: keep it in one of them{more}"
+        ))
     }
 
     /// What the group under way waits for.
     fn waiting(&self, assignment: &Assignment) -> String {
-        if self.operation.namespace != Namespace::Ready {
-            return format!("waits for namespace {}", assignment.spec.namespace);
+        match &self.operation.namespace {
+            Namespace::Ready => {}
+            Namespace::Failed(again) => {
+                return format!("waits for namespace {}: {}", assignment.spec.namespace, again.message);
+            }
+            Namespace::Wanted | Namespace::Sent => {
+                return format!("waits for namespace {}", assignment.spec.namespace);
+            }
         }
         let Some(group) = self.operation.groups.get(self.operation.at) else { return String::new() };
         let unresolved = || group.all().filter(|job| !job.is_resolved());
@@ -352,4 +406,8 @@ fn health(resources: &[(&Desired, Option<&Seen>)]) -> Health {
         }
         Some(_) | None => Health::new(HealthStatus::Healthy, ""),
     }
+}
+
+fn and_more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" (and {count} more)") }
 }

@@ -24,6 +24,10 @@ pub(crate) const HEAL: Policy =
 /// An object that stayed as it should for so long starts from the first wait again.
 pub(crate) const HEAL_FORGOTTEN: Duration = Duration::from_secs(330);
 
+/// The longest wait after trouble that passes by itself and was not the object's fault: what waited is back so soon
+/// after the trouble is over. The cluster's shell sees to it that waiting so little is no load.
+const TROUBLE_PASSES: Duration = Duration::from_secs(30);
+
 impl Policy {
     /// Argo CD's defaults: 5 tries, 5 s doubling up to 3 minutes. A text that is no duration counts as absent.
     pub(crate) fn of(retry: Option<&Retry>) -> Self {
@@ -55,14 +59,16 @@ impl Policy {
     pub(crate) fn wait_after(&self, failed: u32, failure: &Failure) -> Duration {
         let wait = self.wait(failed);
         match failure {
-            Failure::Throttled { after: Some(after), .. } => wait.max((*after).min(self.max)),
-            Failure::Throttled { .. }
-            | Failure::NotFound(_)
+            Failure::Throttled { after, .. } => {
+                let asked = after.unwrap_or_default().min(self.max);
+                wait.min(TROUBLE_PASSES).max(asked)
+            }
+            Failure::Unreachable(_) | Failure::Leaving(_) => wait.min(TROUBLE_PASSES),
+            Failure::NotFound(_)
             | Failure::Conflict(_)
             | Failure::Forbidden(_)
             | Failure::Invalid(_)
             | Failure::KindUnknown(_)
-            | Failure::Unreachable(_)
             | Failure::Other(_) => wait,
         }
     }

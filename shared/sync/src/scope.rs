@@ -4,8 +4,8 @@
 //! are taken for namespaced. The agent's cluster side knows better by discovery and may drop the namespace.
 
 use serde_json::Value;
-use shared_manifest::Manifest;
-use std::collections::BTreeSet;
+use shared_manifest::{Manifest, ObjectId};
+use std::collections::{BTreeMap, BTreeSet};
 
 const CLUSTER_SCOPED: [(&str, &str); 34] = [
     ("", "ComponentStatus"),
@@ -54,9 +54,9 @@ pub(crate) fn of_definitions(manifests: &[Manifest]) -> Definitions {
     Definitions(definitions(manifests).filter(cluster).filter_map(kind).collect())
 }
 
-/// The groups and kinds that `manifests` define.
-pub(crate) fn defined(manifests: &[Manifest]) -> BTreeSet<(String, String)> {
-    definitions(manifests).filter_map(kind).collect()
+/// The groups and kinds that `manifests` define, each with its definition.
+pub(crate) fn defined(manifests: &[Manifest]) -> BTreeMap<(String, String), ObjectId> {
+    definitions(manifests).filter_map(|definition| Some((kind(definition)?, definition.id()))).collect()
 }
 
 fn definitions(manifests: &[Manifest]) -> impl Iterator<Item = &Manifest> {

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use shared_manifest::ObjectId;
 use shared_manifest::order::DeletePolicy;
+use shared_model::HealthStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,7 +153,7 @@ impl Machine {
                 continue;
             }
             let facts = self.world.get(&job.id).and_then(|seen| seen.facts());
-            let there = facts.is_some_and(|facts| facts.ours && !facts.deleting);
+            let there = facts.is_some_and(|facts| facts.ours && facts.deleting.is_none());
             let taken = matches!(self.deletions.get(&job.id), Some(Deletion::Accepted(_)));
             if !there || taken {
                 job.state = JobState::Done;
@@ -269,8 +270,31 @@ impl Machine {
             }
             Goal::Remove(_) => false,
         };
-        let free = |id: &&ObjectId| !self.flights.contains_key(*id);
+        let Goal::Run(assignment) = &self.goal else { return Vec::new() };
+        let free = |id: &&ObjectId| !self.flights.contains_key(*id) && !self.waits_for_ground(assignment, id);
         self.drifted.iter().filter(|_| heals).filter(free).cloned().collect()
+    }
+
+    /// Whether what `id` stands on is not there: its namespace or the definition of its kind, where the release has
+    /// them. Nothing is asked of the API server that it must refuse; the news of the ground's return decide.
+    fn waits_for_ground(&self, assignment: &Assignment, id: &ObjectId) -> bool {
+        let facts = |ground: &ObjectId| self.world.get(ground).map(|seen| seen.facts());
+        let gone = |facts: Option<&crate::live::Facts>| facts.is_none_or(|facts| facts.deleting.is_some());
+        let namespace = ObjectId {
+            group: String::new(),
+            kind: "Namespace".to_owned(),
+            namespace: String::new(),
+            name: id.namespace.clone(),
+        };
+        if !id.namespace.is_empty() && facts(&namespace).is_some_and(gone) {
+            return true;
+        }
+        let established = |facts: Option<&crate::live::Facts>| {
+            let health = facts.and_then(|facts| facts.health.as_ref());
+            !gone(facts) && health.is_none_or(|health| health.status != HealthStatus::Progressing)
+        };
+        let definition = assignment.definition(id).and_then(facts);
+        definition.is_some_and(|definition| !established(definition))
     }
 
     /// Writes again what drifted, where that is due; asks for a namespace that went.

@@ -6,3 +6,4 @@ mod options;
 mod properties;
 mod removals;
 mod syncs;
+mod tampering;

@@ -134,6 +134,23 @@ impl Cluster {
         self.kubectl.apply(yaml).await
     }
 
+    /// `kubectl apply --server-side` of these YAML documents as another field manager, such as a controller's.
+    ///
+    /// # Errors
+    /// When kubectl exits with an error, with what it said.
+    pub async fn apply_as(&self, manager: &str, yaml: &str) -> Result<String> {
+        let manager = format!("--field-manager={manager}");
+        self.kubectl.run_with_input(&["apply", "--server-side", &manager, "-f", "-"], yaml).await
+    }
+
+    /// `kubectl replace --force`: deletes the objects and makes others of the same names.
+    ///
+    /// # Errors
+    /// When kubectl exits with an error, with what it said.
+    pub async fn replace_by_force(&self, yaml: &str) -> Result<String> {
+        self.kubectl.run_with_input(&["replace", "--force", "-f", "-"], yaml).await
+    }
+
     /// Begins an outage: kills the API server. Controllers and clients find nobody until [`Cluster::start_api_server`].
     pub fn stop_api_server(&mut self) {
         self.api_server = None;

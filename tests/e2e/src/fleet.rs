@@ -81,6 +81,8 @@ pub struct Hub {
 #[derive(Debug)]
 struct Member {
     agent: Option<Process>,
+    /// What the agent reaches its cluster by.
+    kubeconfig: PathBuf,
     /// What `flotilla cluster token` said to run, from `--hub` on.
     arguments: Vec<String>,
     cluster: Cluster,
@@ -295,12 +297,26 @@ impl Fleet {
         let started = futures::future::try_join_all(started).await?;
         for (cluster, (name, labels)) in started.into_iter().zip(clusters) {
             let arguments = self.hub.token(name, labels, &[]).await?;
-            self.members.insert((*name).to_owned(), Member { agent: None, arguments, cluster });
+            let kubeconfig = cluster.kubeconfig();
+            self.members.insert((*name).to_owned(), Member { agent: None, kubeconfig, arguments, cluster });
             self.start_agent(name)?;
         }
         for (name, _) in clusters {
             self.connected(name).await;
         }
+        Ok(())
+    }
+
+    /// Joins a cluster whose agent has a kubeconfig of its own, as one with fewer rights or another way to the API.
+    ///
+    /// # Errors
+    /// When it cannot join.
+    pub async fn join_by(&mut self, cluster: Cluster, labels: &str, kubeconfig: PathBuf) -> Result<()> {
+        let name = cluster.name().to_owned();
+        let arguments = self.hub.token(&name, labels, &[]).await?;
+        self.members.insert(name.clone(), Member { agent: None, kubeconfig, arguments, cluster });
+        self.start_agent(&name)?;
+        self.connected(&name).await;
         Ok(())
     }
 
@@ -335,7 +351,7 @@ impl Fleet {
         let folder = self.agent_folder(name);
         let member = self.members.get_mut(name).with_context(|| format!("{name} has not joined"))?;
         let arguments = [&member.arguments[..], &self.agent_options].concat();
-        let mut command = by(agent_command(&programs().agent, &member.cluster, &arguments, &folder)?);
+        let mut command = by(agent_command(&programs().agent, &member.kubeconfig, &arguments, &folder)?);
         member.agent = Some(Process::start(&format!("agent-{name}"), &mut command, &folder)?);
         Ok(())
     }
@@ -390,6 +406,17 @@ impl Fleet {
     /// A cluster that joined.
     pub fn cluster(&self, name: &str) -> &Cluster {
         &self.members[name].cluster
+    }
+
+    /// A cluster that joined, to end and begin outages of its API server.
+    pub fn cluster_mut(&mut self, name: &str) -> Option<&mut Cluster> {
+        self.members.get_mut(name).map(|member| &mut member.cluster)
+    }
+
+    /// Whether the agent of a cluster runs.
+    pub fn agent_runs(&self, name: &str) -> bool {
+        let agent = self.members.get(name).and_then(|member| member.agent.as_ref());
+        agent.is_some_and(|agent| agent.exited().is_none())
     }
 
     /// All clusters that joined.
@@ -524,17 +551,17 @@ pub fn start_agent_of(
     arguments: &[String],
     folder: &Path,
 ) -> Result<Process> {
-    let mut command = agent_command(program, cluster, arguments, folder)?;
+    let mut command = agent_command(program, &cluster.kubeconfig(), arguments, folder)?;
     Process::start(name, command.envs(environment.iter().copied()), folder)
 }
 
-fn agent_command(program: &Path, cluster: &Cluster, arguments: &[String], folder: &Path) -> Result<Command> {
+fn agent_command(program: &Path, kubeconfig: &Path, arguments: &[String], folder: &Path) -> Result<Command> {
     std::fs::create_dir_all(folder)?;
     let mut command = Command::new(program);
     alone(&mut command, folder);
     command
         .arg("--kubeconfig")
-        .arg(cluster.kubeconfig())
+        .arg(kubeconfig)
         .args(arguments)
         .arg("--data-dir")
         .arg(folder.join("data"))

@@ -30,6 +30,7 @@ pub mod programs;
 pub mod proxy;
 pub mod record;
 mod terminal;
+pub mod way;
 
 pub use binaries::{ControlPlane, control_plane};
 pub use cluster::{Cluster, Options};
@@ -42,3 +43,4 @@ pub use process::Process;
 pub use programs::programs;
 pub use proxy::{Network, Proxy};
 pub use record::Record;
+pub use way::Way;

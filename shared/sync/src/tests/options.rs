@@ -25,11 +25,10 @@ fn the_namespace_is_created_and_made_again() {
     assert_eq!(lab.saved, [id("ConfigMap/a")], "the namespace is not ours to delete");
     let missing = Failure::NotFound("namespaces \"shop\" not found".into());
     lab.cluster.failures.insert(id("ConfigMap/a"), vec![missing]);
-    lab.lose("Namespace/shop").lose("ConfigMap/a").wake();
+    lab.lose("Namespace/shop").lose("ConfigMap/a");
     expect![[r#"
         apply ConfigMap shop/a: not found: namespaces "shop" not found
         create Namespace shop
-        after 5s: heal an object again
         apply ConfigMap shop/a
         = Succeeded, Synced, Healthy
     "#]]

@@ -214,6 +214,8 @@ impl World {
                 self.agents[agent].cluster.watch(kinds);
                 self.news(agent);
             }
+            // A hub that lost nothing asks for nothing.
+            Work::Give { .. } => {}
             Work::WriteStatus(_) => self.later(agent, quick, Incoming::Done(Done::StatusWritten)),
         }
     }

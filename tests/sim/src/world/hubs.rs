@@ -95,6 +95,12 @@ impl World {
                     *self.met.entry("events told").or_default() += events.len() as u64;
                     *self.met.entry("events dropped").or_default() += dropped;
                 }
+                Action::Differs(_)
+                | Action::Look(..)
+                | Action::Keep(_)
+                | Action::Want(..)
+                | Action::Adopt(_)
+                | Action::Stuck(_) => self.verdicts.problem(format!("{name} is adopted though nobody asked")),
                 // Display is not modelled.
                 Action::Hold(None) | Action::Arrived | Action::Facts(_) => {}
             }

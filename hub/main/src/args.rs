@@ -26,7 +26,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a hub: the API for people, the port for agents, Git, and the rollouts
-    Hub(HubArgs),
+    Hub(Box<HubArgs>),
     /// See it work: a hub, a Git repository and twelve simulated clusters in one process
     Demo(DemoOptions),
     /// Join, list, pause and resume clusters
@@ -73,7 +73,7 @@ enum LogFormat {
 impl Log {
     /// The demo and the command line show their own lines; a hub logs.
     pub(crate) fn config(&self, command: &Command) -> telemetry::Config {
-        let quiet = !matches!(command, Command::Hub(HubArgs { command: None, .. }));
+        let quiet = !matches!(command, Command::Hub(hub) if hub.command.is_none());
         let filter = if self.log.is_empty() && quiet { "off".to_owned() } else { self.log.clone() };
         let format = match self.log_format {
             LogFormat::Text => telemetry::Format::Text,

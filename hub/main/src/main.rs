@@ -31,13 +31,15 @@ fn main() -> ExitCode {
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     shared_runtime::telemetry::init(&args.log.config(&args.command))?;
     match args.command {
-        Command::Hub(HubArgs { command: Some(HubCommand::Restore(options)), .. }) => {
-            cli::restore::run(args.connection, options).await
-        }
-        Command::Hub(HubArgs { command: None, options }) => {
-            let options = options.context("`flotilla hub` needs --data-dir DIR")?;
-            hub::run(options).await.map(|()| ExitCode::SUCCESS)
-        }
+        Command::Hub(hub) => match *hub {
+            HubArgs { command: Some(HubCommand::Restore(options)), .. } => {
+                cli::restore::run(args.connection, options).await
+            }
+            HubArgs { command: None, options } => {
+                let options = options.context("`flotilla hub` needs --data-dir DIR")?;
+                hub::run(options).await.map(|()| ExitCode::SUCCESS)
+            }
+        },
         Command::Demo(options) => hub_demo::run(options.config()).await,
         Command::Cluster(command) => cli::cluster::run(args.connection, command).await,
         Command::Authority(command) => cli::authority::run(args.connection, command).await,

@@ -208,9 +208,9 @@ impl Bench {
     /// The last thing that the hub was told of the application.
     fn told(&mut self) -> Observation {
         self.pass(1);
-        let told = self.said.iter().rev().find_map(|message| match message {
-            v1::agent_message::Message::Observations(batch) => batch.observations.last().cloned(),
-            _ => None,
+        let told = self.said.iter().rev().find_map(|message| {
+            let v1::agent_message::Message::Observations(batch) = message else { return None };
+            batch.observations.last().cloned()
         });
         told.unwrap().from_wire(&ClusterName::new("eu-1"), self.now).unwrap()
     }
@@ -308,9 +308,9 @@ fn what_is_asked_for_by_describe_is_told_whole() {
         application: Some(proto::application_to_wire(&app())),
         command: Some(v1::command::Command::Describe(v1::Describe {})),
     })));
-    let holding = bench.said.iter().find_map(|message| match message {
-        v1::agent_message::Message::Holding(holding) => Some(holding),
-        _ => None,
+    let holding = bench.said.iter().find_map(|message| {
+        let v1::agent_message::Message::Holding(holding) = message else { return None };
+        Some(holding)
     });
     let holding = holding.unwrap();
     let spec: ReleaseSpec = serde_json::from_slice(&holding.spec).unwrap();

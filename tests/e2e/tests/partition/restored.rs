@@ -82,6 +82,61 @@ async fn a_restored_backup_changes_nothing_and_says_what_to_run() -> Result<()> 
     Ok(())
 }
 
+#[tokio::test]
+async fn what_the_agents_hold_is_adopted_as_it_is_and_the_next_commit_rolls_out() -> Result<()> {
+    let Some(control_plane) = control_plane() else { return Ok(()) };
+    let began = Instant::now();
+    let step = |what: &str| println!("{:6.1}s {what}", began.elapsed().as_secs_f32());
+    let mut fleet = Fleet::start_with(control_plane, Setup::default()).await?;
+    let (record, before, seen) = restored(&mut fleet, &step).await?;
+    for (cluster, _) in TWO {
+        fleet.condition("cluster", cluster, "Held", &[COMMAND]).await;
+    }
+    // Without the word nothing is done, and all is told.
+    let told = fleet.flotilla(&["hub", "restore"]).await?;
+    for part in ["eu-1", "us-1", "shop-eu-1", "late-us-1", "1.3", "Nothing was changed"] {
+        ensure!(told.contains(part), "{part}: {told}");
+    }
+    ensure!(versions(&fleet).await? == before, "{record:?}");
+
+    fleet.flotilla(&["hub", "restore", "--adopt"]).await?;
+    for (cluster, _) in TWO {
+        eventually(SOON, &format!("{cluster} is not held any more"), async || {
+            let status = fleet.object("cluster", cluster).await?["status"].clone();
+            let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+            let held = conditions.iter().any(|one| one["type"] == "Held" && one["status"] == "True");
+            ensure!(!held, "{status:#}");
+            Ok(())
+        })
+        .await;
+    }
+    step("what the agents hold is adopted");
+    fleet.push(&[("shop/map.yaml", &map("shop", "v5"))])?;
+    for (name, _) in TWO {
+        let cluster = fleet.cluster(name);
+        eventually(SOON, &format!("{name} has the next commit"), async || {
+            let version =
+                cluster.kubectl(&["get", "configmap", "shop", "--namespace", PLACE, JSONPATH]).await?;
+            let rollouts = fleet.flotilla(&["rollout", "list"]).await?;
+            ensure!(version == "v5", "{version}\n{rollouts}");
+            Ok(())
+        })
+        .await;
+    }
+    step("the next commit is everywhere");
+    // Only that: what this hub never heard of stays, what it thought was there does not come back.
+    let after = versions(&fleet).await?;
+    ensure!(after.keys().eq(before.keys()), "{before:?}, now {after:?}");
+    for cluster in ["eu-1", "us-1"] {
+        let late = format!("{cluster}/late");
+        ensure!(before[&late] == after[&late], "{late} was changed: {record:?}");
+    }
+    let changes = record.changes().split_off(seen);
+    let only_shop = changes.iter().all(|change| change.object == "ConfigMap/shop" && !change.deleted);
+    ensure!(only_shop, "{changes:?}");
+    Ok(())
+}
+
 const JSONPATH: &str = "--output=jsonpath={.data.version}";
 
 /// Two clusters that are far ahead of their hub: three commits, an application that is gone and one that has come

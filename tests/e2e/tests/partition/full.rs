@@ -32,13 +32,6 @@ async fn a_full_disk_delays_orders_and_stops_no_healing() -> Result<()> {
     fleet.kill_agent("eu-1");
     fleet.start_agent_by("eu-1", |command| wrapped(&command, "room"))?;
     fleet.connected("eu-1").await;
-    eventually(SOON, "what it owns is in its journal", async || {
-        let apps = std::fs::read_dir(fleet.agent_folder("eu-1").join("data/apps"))?;
-        let noted = apps.flatten().all(|app| app.path().join("inventory").is_file());
-        ensure!(noted, "not yet");
-        Ok(())
-    })
-    .await;
 
     // From now on nothing can be written any more.
     limit(&fleet, "0:")?;

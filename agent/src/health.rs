@@ -70,7 +70,7 @@ mod tests {
         check("", "error: web.yaml has no objects");
         check(
             "kind: Pod\n",
-            "error: web.yaml, line 1: apiVersion: is missing; add it, e.g. `apiVersion: v1`",
+            "error: web.yaml, line 1: Pod: apiVersion: is missing: write the kind's group and version, e.g. `apiVersion: apps/v1`",
         );
     }
 }

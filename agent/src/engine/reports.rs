@@ -218,12 +218,14 @@ impl Engine {
                 || before.removed != report.removed
         });
         self.outbox.report(application, urgent, now);
-        for (reason, message) in happened(before.as_ref(), &report) {
-            self.outbox.event(application, reason, message, now);
-        }
         // Under a pin it is the pinned release that was synced.
         let synced =
             app.follows.as_ref().filter(|_| pin.is_some()).map_or(report.position, |pin| pin.position);
+        // It was told before the restart.
+        let resumed = before.is_none() && app.synced == Some(synced);
+        for (reason, message) in happened(before.as_ref(), &report, resumed) {
+            self.outbox.event(application, reason, message, now);
+        }
         let succeeded = report.phase == SyncPhase::Succeeded && report.release.is_some();
         if succeeded && app.synced != Some(synced) {
             app.synced = Some(synced);
@@ -283,7 +285,7 @@ impl Engine {
 }
 
 /// What happened between two reports, for people to read later.
-fn happened(before: Option<&Report>, now: &Report) -> Vec<(&'static str, String)> {
+fn happened(before: Option<&Report>, now: &Report, resumed: bool) -> Vec<(&'static str, String)> {
     let mut events = Vec::new();
     let same = before.filter(|before| before.position == now.position);
     if now.removed {
@@ -295,7 +297,7 @@ fn happened(before: Option<&Report>, now: &Report) -> Vec<(&'static str, String)
     let release = now.release.map(|release| release.0.short()).unwrap_or_default();
     if same.is_none_or(|before| before.phase != now.phase) {
         match now.phase {
-            SyncPhase::Succeeded if now.release.is_some() => {
+            SyncPhase::Succeeded if now.release.is_some() && !resumed => {
                 events.push(("SyncSucceeded", format!("release {release} at {} is applied", now.position)));
             }
             SyncPhase::Failed => events.push(("SyncFailed", now.message.clone())),

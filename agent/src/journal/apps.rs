@@ -296,6 +296,11 @@ impl Journal {
         self.records.0.write(&name, compressed)
     }
 
+    /// Forgets an application's inventory: it is searched for at the next start.
+    pub fn forget_inventory(&self, application: &AppKey) -> Result<(), Error> {
+        self.records.0.remove(&name(application, "inventory"))
+    }
+
     /// Keeps an application's inventory.
     pub fn save_inventory(&self, application: &AppKey, inventory: &[ObjectId]) -> Result<(), Error> {
         self.records.put(&name(application, "inventory"), &to_parts(inventory))

@@ -11,6 +11,7 @@ use crate::{
 use futures::FutureExt as _;
 use shared_manifest::ObjectId;
 use shared_model::{AppKey, Digest};
+use shared_runtime::Backoff;
 use shared_sync::{Action, Event, Failure as Refusal, Method, Write};
 use std::{
     panic::AssertUnwindSafe,
@@ -22,7 +23,7 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// How often a write of the journal that failed is tried again.
+/// How soon a write of the journal that failed is tried again, at first.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
 
 impl Shell {
@@ -115,18 +116,26 @@ pub(super) async fn write_status(deps: &Deps, status: &Status) {
     }
 }
 
+/// Keeps an inventory. Where there is no room for it, the one before it is forgotten instead: what is written carries
+/// our marks, and is searched for at the next start. So a full disk stops no healing.
 async fn save_inventory(journal: &Arc<Journal>, application: &AppKey, ids: Vec<ObjectId>) {
     let ids = Arc::new(ids);
+    let mut backoff = Backoff::new(SAVE_AGAIN, SAVE_AGAIN * 12);
     loop {
         let (writer, ids, of) = (Arc::clone(journal), Arc::clone(&ids), application.clone());
-        match blocking(move || writer.save_inventory(&of, &ids)).await {
-            Ok(()) => return,
-            Err(error) => tracing::error!(
+        let Err(error) = blocking(move || writer.save_inventory(&of, &ids)).await else { return };
+        let (writer, of) = (Arc::clone(journal), application.clone());
+        match blocking(move || writer.forget_inventory(&of)).await {
+            Ok(()) => {
+                tracing::warn!(%application, %error, "the inventory cannot be noted; it is searched for at the next start");
+                return;
+            }
+            Err(_) => tracing::error!(
                 %application, %error,
                 "what is about to be written cannot be noted, so nothing is written; make room for the journal"
             ),
         }
-        tokio::time::sleep(SAVE_AGAIN).await;
+        tokio::time::sleep(backoff.next_wait()).await;
     }
 }
 

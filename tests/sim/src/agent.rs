@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use ::agent::parts::{
-    Ceiling, Engine, Facts, Journal, Known, Local, Memory, Order, Place, Request, Restored,
+    Ceiling, Engine, Facts, Journal, Known, Memory, Order, Place, Request, Restored,
     hubs::Hubs,
     renewal::{Life, Renewal},
 };
@@ -27,7 +27,6 @@ pub(crate) struct Agent {
     pub(crate) life: u32,
     /// No way to the hub.
     pub(crate) cut: bool,
-    pub(crate) local: Local,
 }
 
 /// What counts of a certificate.
@@ -89,7 +88,7 @@ pub(crate) enum Incoming {
     /// The certificate is to be looked at.
     Renew,
     /// A person decided something in the cluster.
-    Decided(Local),
+    Decided,
 }
 
 impl Agent {
@@ -103,8 +102,12 @@ impl Agent {
             process: None,
             life: 0,
             cut: false,
-            local: Local::default(),
         }
+    }
+
+    /// Where its journal is, for people beside it.
+    pub(crate) fn place(&self) -> Place {
+        Place::Memory(self.disk.clone())
     }
 
     /// The time by its own clock.
@@ -117,7 +120,7 @@ impl Agent {
         let journal = Journal::open(&Place::Memory(self.disk.clone()))?;
         let (apps, damaged) = journal.apps()?;
         let control = journal.control();
-        let restored = Restored { apps, damaged, control, local: self.local.clone() };
+        let restored = Restored { apps, damaged, control, local: journal.local() };
         self.life += 1;
         let known = Known {
             name: self.name.clone(),

@@ -64,6 +64,13 @@ pub(crate) enum Trouble {
         agent: usize,
         minutes: i64,
     },
+    /// A person takes an application back to an earlier order where it runs, or lets go of it.
+    RollBack {
+        agent: usize,
+    },
+    Unpin {
+        agent: usize,
+    },
     /// Records of the journal are damaged or lost while the agent does not run.
     Damage {
         agent: usize,
@@ -135,6 +142,10 @@ pub(crate) fn of_a_day(
                 Trouble::Pause { agent, minutes }
             };
             all.push((at, pause));
+        });
+        every(hours(20), chance, &mut |chance, at| {
+            all.push((at, Trouble::RollBack { agent }));
+            all.push((at + chance.seconds(60, 6 * 3600), Trouble::Unpin { agent }));
         });
     }
     all.sort_by_key(|(at, _)| *at);

@@ -1,8 +1,8 @@
 //! What must hold, during the day and after it.
 
-use crate::{release::says, world::World};
+use crate::{hub::Seat, release::says, world::World};
 use shared_manifest::{ObjectId, tracking};
-use shared_model::{AppKey, SyncPhase, SyncState};
+use shared_model::{AppKey, Position, SyncPhase, SyncState};
 use std::collections::BTreeMap;
 
 /// At most so many problems are told.
@@ -31,6 +31,15 @@ pub(crate) enum Write<'a> {
     Delete(&'a ObjectId),
 }
 
+/// Whether an order that was given does not have an object.
+fn gives_up(seat: &Seat, application: &AppKey, position: Position, id: &ObjectId) -> bool {
+    match seat.history.get(&(application.clone(), position)) {
+        Some(Some(release)) => !release.ids().contains(id),
+        Some(None) => true,
+        None => false,
+    }
+}
+
 impl World {
     /// Checks a write at the moment when it is made.
     pub(crate) fn check_write(&mut self, agent: usize, application: &AppKey, write: Write<'_>) {
@@ -46,17 +55,19 @@ impl World {
         let Write::Delete(id) = write else { return };
         // The order that the agent holds, by its own journal.
         let Some(process) = &self.agents[agent].process else { return };
+        // What was taken back runs an earlier one. A write of the order before may still be under way when that
+        // changes, so either of the two may give the object up.
+        let pinned = process.journal.local().pins.get(application).map(|pin| pin.position);
         let held = process.engine.held(application);
-        match seat.history.get(&(application.clone(), held)) {
-            Some(Some(release)) if !release.ids().contains(id) => {}
-            Some(None) => {}
-            Some(Some(_)) | None => {
-                let text = format!(
-                    "{} {name}: {id} is deleted though {application} at {held} does not give it up",
-                    self.now
-                );
-                self.verdicts.problem(text);
-            }
+        if pinned.is_some_and(|pinned| gives_up(seat, application, pinned, id)) {
+            return;
+        }
+        if !gives_up(seat, application, held, id) {
+            let text = format!(
+                "{} {name}: {id} is deleted though {application} at {held} does not give it up",
+                self.now
+            );
+            self.verdicts.problem(text);
         }
     }
 

@@ -234,9 +234,13 @@ impl World {
                 self.agents[agent].cluster.up();
                 self.news(agent);
             }
+            if self.agents[agent].disk.is_to_crash() {
+                self.kill(agent);
+            }
             if self.agents[agent].process.is_none() {
                 self.start(agent);
             }
+            self.unpin(agent);
         }
     }
 }

@@ -32,6 +32,7 @@ fn a_day_of_trouble_ends_as_assigned_and_the_same_seed_gives_the_same_log() {
         "tampered with",
         "renewed after expiry",
         "removal",
+        "rolled back",
         "paused by the hub",
         "paused in the cluster",
         "damaged",

@@ -122,7 +122,11 @@ impl World {
             Incoming::Said(connection, message) => self.said(agent, connection, message),
             Incoming::Down(connection) => self.lost(agent, connection),
             Incoming::Renew => self.renew(agent),
-            Incoming::Decided(local) => self.tell(agent, Event::Local(local)),
+            Incoming::Decided => {
+                let Some(process) = &self.agents[agent].process else { return };
+                let local = process.journal.local();
+                self.tell(agent, Event::Local(local));
+            }
         }
     }
 
@@ -221,7 +225,7 @@ impl World {
     }
 
     /// A crash in the middle of a write of the journal ends the process.
-    fn fails(&mut self, agent: usize) -> bool {
+    pub(super) fn fails(&mut self, agent: usize) -> bool {
         let crashed = self.agents[agent].disk.has_crashed();
         if crashed {
             self.meet("killed in a write");
@@ -237,11 +241,13 @@ impl World {
 
     fn save(&mut self, agent: usize, application: AppKey, ids: Vec<ObjectId>) {
         let Some(process) = &self.agents[agent].process else { return };
-        let kept = process.journal.save_inventory(&application, &ids).is_ok();
+        let journal = &process.journal;
+        let kept = journal.save_inventory(&application, &ids).is_ok();
+        let known = kept || journal.forget_inventory(&application).is_ok();
         if self.fails(agent) {
             return;
         }
-        if kept {
+        if known {
             self.tell(agent, Event::Done(Done::Started(application)));
         } else {
             self.later(agent, SignedDuration::from_secs(5), Incoming::Save { application, ids });

@@ -87,16 +87,51 @@ impl World {
                     by: "bob".to_owned(),
                     until: Some(until),
                 };
-                self.agents[agent].local.pause = Some(pause);
-                let local = self.agents[agent].local.clone();
-                self.later(agent, SignedDuration::from_secs(1), Incoming::Decided(local));
+                // A full disk takes no pause either.
+                drop(::agent::set_local_pause(&self.agents[agent].place(), Some(&pause)));
+                self.decided(agent);
             }
+            Trouble::RollBack { agent } => self.roll_back(agent),
+            Trouble::Unpin { agent } => self.unpin(agent),
             Trouble::Damage { agent, what } => self.damage(agent, what),
         }
     }
 
     fn connection(&self, agent: usize) -> Option<u64> {
         self.agents[agent].process.as_ref().and_then(|process| process.connection)
+    }
+
+    /// Takes an application back to the order before the one that is held, as the command does it.
+    fn roll_back(&mut self, agent: usize) {
+        let (application, now) = (self.application(), self.now);
+        let place = self.agents[agent].place();
+        let done = ::agent::roll_back(&place, &application.to_string(), None, "INC-7", "bob", now);
+        if let Ok((_, ran)) = done {
+            self.meet("rolled back");
+            let name = self.agents[agent].name.clone();
+            self.say(format_args!("somebody takes {application} back to {} on {name}", ran.position));
+        }
+        self.decided(agent);
+    }
+
+    /// Lets go of everything that was taken back.
+    pub(super) fn unpin(&mut self, agent: usize) {
+        let place = self.agents[agent].place();
+        for application in super::APPLICATIONS {
+            let done = ::agent::unpin(&place, &format!("argocd/{application}")).is_ok();
+            if done {
+                let name = self.agents[agent].name.clone();
+                self.say(format_args!("somebody lets go of {application} on {name}"));
+            }
+        }
+        self.decided(agent);
+    }
+
+    /// What people wrote into the journal is heard of a little later.
+    fn decided(&mut self, agent: usize) {
+        if !self.fails(agent) {
+            self.later(agent, SignedDuration::from_secs(1), Incoming::Decided);
+        }
     }
 
     /// The disk lies, while no process runs on it.

@@ -87,9 +87,9 @@ async fn a_cut_refuses_and_silences_and_old_connections_do_not_survive_it() -> R
     let proxy = Proxy::start(target)?;
     let mut old = TcpStream::connect(proxy.address()).await?;
     ask(&mut old, b"before").await?;
-    let before = proxy.traffic();
 
     proxy.set(Network::Cut).await;
+    let before = proxy.traffic();
     let refused = TcpStream::connect(proxy.address()).await.map_err(|error| error.kind());
     ensure!(refused.is_err_and(|kind| kind == ErrorKind::ConnectionRefused));
     old.write_all(b"is anybody there").await?;

@@ -173,8 +173,11 @@ impl Store for Opened {
 
     fn each(&self, folder: &str, take: &mut Take<'_>) -> Result<(), Error> {
         let folder = format!("{folder}/");
-        let records = self.memory.state.lock().records.clone();
-        for (name, bytes) in records.into_iter().filter(|(name, _)| name.starts_with(&folder)) {
+        let state = self.memory.state.lock();
+        let below = state.records.range(folder.clone()..).take_while(|(name, _)| name.starts_with(&folder));
+        let below: Vec<_> = below.map(|(name, bytes)| (name.clone(), bytes.clone())).collect();
+        drop(state);
+        for (name, bytes) in below {
             take(&name, Ok(bytes));
         }
         Ok(())

@@ -17,7 +17,7 @@ impl World {
         match trouble {
             Trouble::Commit => {
                 let application = self.application();
-                let removal = self.chance.percent(10);
+                let removal = self.commits.is_multiple_of(5);
                 self.meet(if removal { "removal" } else { "commit" });
                 self.commit(&application, removal);
             }

@@ -4,7 +4,7 @@ use crate::{
     cluster::{self, Cluster, Facts},
     engine::Ceiling,
     journal::{self, Identity, Journal, Place},
-    link::{self, Dialer, Identities, Link, News, Pace},
+    link::{self, Dialer, Identities, Link, News, Pace, Untried},
     shell::{self, Shell},
 };
 use shared_model::{ClusterName, JoinToken};
@@ -14,6 +14,9 @@ use tokio::sync::{Notify, mpsc};
 
 const FACTS_EVERY: Duration = Duration::from_secs(600);
 const FACTS_AT_MOST_EVERY: Duration = Duration::from_secs(20);
+
+/// An agent that has an identity waits so long for another one before it starts.
+const REJOIN_WITHIN: Duration = Duration::from_secs(5);
 
 /// The namespace of an agent that is told no other, as its deployment names it.
 const NAMESPACE: &str = "flotilla-agent";
@@ -105,7 +108,7 @@ impl Agent {
         journal: &Arc<Journal>,
     ) -> Result<Self, Error> {
         let facts = facts(&cluster).await?;
-        let identity = identity(&config, &dialer, journal, &facts).await?;
+        let (identity, untried) = identity(&config, &dialer, journal, &facts).await?;
         let name = ClusterName::new(identity.cluster.clone());
         let hub = config.link.hubs.join(",");
         let own = config.place.namespace().or(config.ceiling.own_namespace.as_deref());
@@ -125,6 +128,7 @@ impl Agent {
         tasks.spawn_until_stopped("annotation", annotated);
         let shell = Shell::load(deps, news).await?;
         let (link, nudges) = Link::new(config.link, dialer, identities, Pace::default());
+        let nudges = nudges.with_token(untried);
         tasks.spawn_until_stopped("link", link::run(Arc::clone(&link), told.clone()));
         tasks.spawn_until_stopped("standing", link::tell(Arc::clone(&link), told.clone()));
         tasks.spawn_until_stopped("facts", follow(cluster, facts, link.heard(), told));
@@ -209,13 +213,14 @@ async fn follow(cluster: Cluster, first: Facts, heard: Arc<Notify>, told: mpsc::
     }
 }
 
-/// The identity that is kept, or a new one for the token.
+/// The identity that is kept, or a new one for the token. With the first comes a new token that no hub has answered
+/// yet: what is assigned must not wait for a hub.
 async fn identity(
     config: &Config,
     dialer: &Dialer,
     journal: &Arc<Journal>,
     facts: &Facts,
-) -> Result<Identity, Error> {
+) -> Result<(Identity, Option<Untried>), Error> {
     let reading = Arc::clone(journal);
     let kept = match blocking(move || reading.identity()).await {
         Ok(kept) => kept,
@@ -233,26 +238,33 @@ async fn identity(
     }
     let joined = match (&config.token, kept) {
         (None, None) => return Err(Error::NoToken),
-        (None, Some(kept)) => return Ok(kept),
-        (Some(token), Some(kept)) if token.id == kept.token_id => return Ok(kept),
-        (Some(token), kept) => {
-            match join(config, dialer, token, facts).await {
-                Ok(identity) => identity,
+        (None, Some(kept)) => return Ok((kept, None)),
+        (Some(token), Some(kept)) if token.id == kept.token_id => return Ok((kept, None)),
+        (Some(token), None) => join(config, dialer, token, facts).await?,
+        (Some(token), Some(kept)) => {
+            let enrolment = link::enroll()?;
+            let hubs = config.link.hubs.iter().map(String::as_str);
+            let asked = enrolment.ask_each(dialer, hubs, token, &facts.uid);
+            match tokio::time::timeout(REJOIN_WITHIN, asked).await {
+                Ok(Ok(identity)) => identity,
                 // What is kept may still do; a working agent must not stop for a stale flag.
-                Err(error) => match kept {
-                    Some(kept) => {
-                        tracing::warn!(%error, "the new token was not accepted; the agent goes on with its present identity");
-                        return Ok(kept);
-                    }
-                    None => return Err(error.into()),
-                },
+                Ok(Err(error)) if !error.is_transient() => {
+                    tracing::warn!(%error, "the new token was not accepted; the agent goes on with its present identity");
+                    return Ok((kept, None));
+                }
+                Ok(Err(_)) | Err(_) => {
+                    tracing::warn!(
+                        "no hub answers to the new token: the agent goes on with its present identity, and joins again when one does"
+                    );
+                    return Ok((kept, Some((token.clone(), enrolment))));
+                }
             }
         }
     };
     let (writing, kept) = (Arc::clone(journal), joined.clone());
     blocking(move || writing.save_identity(&kept)).await?;
     tracing::info!(cluster = joined.cluster, "the cluster joined");
-    Ok(joined)
+    Ok((joined, None))
 }
 
 /// Asks until the hub answers one way or the other.

@@ -24,6 +24,9 @@ const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(1);
 /// from its own durable copy.
 #[derive(Debug, Parser)]
 #[command(name = "flotilla-agent", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(
+    override_usage = "flotilla-agent [OPTIONS]\n       flotilla-agent <COMMAND> [OPTIONS OF THE COMMAND]"
+)]
 #[command(after_help = "Exit codes: 0 asked to end, 1 failed (the text says why), 2 wrong command line, \
 3 the hub did not let it join or it needs a token, 4 the data folder cannot be used.")]
 pub(crate) struct Args {
@@ -117,7 +120,7 @@ struct PauseOptions {
     #[command(flatten)]
     folder: Beside,
     /// How long, e.g. 90m or 2h; until resumed when it is left out
-    #[arg(long = "for", value_name = "DURATION", value_parser = length)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = some_length)]
     length: Option<Duration>,
     /// Why, for the people who meet it
     #[arg(long, default_value = "")]
@@ -379,6 +382,13 @@ fn keepalive(text: &str) -> Result<Duration, String> {
     if every < SHORTEST_KEEPALIVE { Err("shorter than a second".to_owned()) } else { Ok(every) }
 }
 
+fn some_length(text: &str) -> Result<Duration, String> {
+    match length(text)? {
+        Duration::ZERO => Err("it would be over at once; `flotilla-agent resume` lifts a pause".to_owned()),
+        length => Ok(length),
+    }
+}
+
 fn length(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
 }
@@ -437,6 +447,7 @@ mod tests {
         check("flotilla-agent rollback", "one or more required arguments were not provided");
         check("flotilla-agent unpin web", "unpin web");
         check("flotilla-agent health -f web.yaml", "health web.yaml");
+        check("flotilla-agent pause --for 0s", "invalid value for one of the arguments");
         check("flotilla-agent pause --for soon", "invalid value for one of the arguments");
     }
 }

@@ -185,6 +185,8 @@ pub struct Engine {
     standing: Standing,
     survey: Survey,
     told: told::Told,
+    /// Records of the journal that were lost, until the hub has told everything again.
+    lost: Vec<String>,
     work: VecDeque<Work>,
 }
 
@@ -207,6 +209,7 @@ impl Engine {
             standing: Standing::default(),
             survey: Survey::default(),
             told: told::Told::default(),
+            lost: restored.damaged.iter().map(|error| format!("a record was lost: {error}")).collect(),
             work: VecDeque::new(),
         };
         // Before any machine is made: none may write while a pause holds.
@@ -282,10 +285,7 @@ impl Engine {
                 self.acknowledge();
             }
             Done::Ordered { application, wish, result } => self.ordered(&application, wish, result, now),
-            Done::ControlKept => {
-                self.pauses.kept = true;
-                self.acknowledge();
-            }
+            Done::ControlKept => self.control_kept(),
             Done::Surveyed(found) => self.take_survey(found, now),
             Done::StatusWritten => self.told.written(now),
             // That it has it the hub knows by the upload itself.

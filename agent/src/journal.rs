@@ -1,7 +1,7 @@
 //! What the agent acts on, kept in a [`Place`]: with hub and Git away it goes on from here.
 //!
 //! ```text
-//! identity                 key, certificate, authorities, the cluster's name and UID
+//! identity, identity-copy  key, certificate, authorities, the cluster's name and UID; twice, since nothing else is lost for good
 //! control                  the hub's pause with its deadline, and the mode
 //! survey                   everything that carried our marks when it was searched for
 //! apps/<hash>/order        the release to run, or the removal, and the orders before it: the commit point
@@ -46,7 +46,7 @@ mod tests;
 pub use apps::{App, Order, What};
 pub(crate) use bundles::MOST_BYTES;
 pub(crate) use identity::Identity;
-pub use local::{Local, LocalPause, Pin, local_pause, set_local_pause};
+pub use local::{Local, LocalPause, Pin, annotated_pause, local_pause, set_local_pause};
 pub use memory::Memory;
 pub use pauses::{Control, HubPause};
 pub use place::Place;
@@ -187,6 +187,11 @@ impl Journal {
 /// How applications stand, as the agent that runs (or ran) on the place wrote it last.
 pub(crate) fn read_status(place: &Place) -> Result<Option<Vec<u8>>, Error> {
     Records(place.look()?).content("status", "start the agent: it writes it anew")
+}
+
+/// Whether an agent runs on the place now; `None` when that cannot be told.
+pub(crate) fn is_held(place: &Place) -> Option<bool> {
+    place.look().ok()?.is_held()
 }
 
 impl Records {

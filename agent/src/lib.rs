@@ -27,8 +27,8 @@ pub use agent::{Agent, Config, Error};
 pub use cluster::{Cluster, Error as ClusterError, context_of};
 pub use engine::{Ceiling, NotProtectable, Protected};
 pub use journal::{
-    Error as JournalError, History, LocalPause, Memory, Pin, Place, Ran, Refusal, Secrets, history,
-    local_pause, roll_back, set_local_pause, unpin,
+    Error as JournalError, History, LocalPause, Memory, Pin, Place, Ran, Refusal, Secrets, annotated_pause,
+    history, local_pause, roll_back, set_local_pause, unpin,
 };
 pub use link::{Config as LinkConfig, Error as LinkError, InvalidProxy, Proxies};
 

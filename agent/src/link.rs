@@ -33,7 +33,7 @@ mod trust;
 pub(crate) use bundle::Bundles;
 pub use bundle::FetchError;
 pub(crate) use dial::Dialer;
-pub(crate) use enroll::enroll;
+pub(crate) use enroll::{Untried, enroll};
 pub(crate) use identities::Identities;
 #[cfg(test)]
 pub(crate) use keeper::ask as ask_renewal;
@@ -184,6 +184,13 @@ impl Error {
             | Code::DataLoss => {
                 // A connection that broke says why only in its causes.
                 let text = dial::causes(status.message().to_owned(), std::error::Error::source(status));
+                if text.contains("invalid compression flag") {
+                    // An answer that is no gRPC: `{` or `<` where a flag is.
+                    return Self::Refused(
+                        "what answers is no hub's port for agents; is it its port for kubectl? `flotilla cluster token` names the right one"
+                            .to_owned(),
+                    );
+                }
                 Self::Failed(format!("{text} ({:?})", status.code()))
             }
         }
@@ -236,7 +243,17 @@ impl Default for Pace {
 
 /// What [`keep`] listens to.
 #[derive(Debug)]
-pub(crate) struct Nudges(mpsc::Receiver<Nudge>);
+pub(crate) struct Nudges {
+    said: mpsc::Receiver<Nudge>,
+    untried: Option<Untried>,
+}
+
+impl Nudges {
+    /// With a token that no hub has answered yet.
+    pub(crate) fn with_token(self, untried: Option<Untried>) -> Self {
+        Self { untried, ..self }
+    }
+}
 
 impl Link {
     pub(crate) fn new(
@@ -258,7 +275,7 @@ impl Link {
             nudges,
             pace,
         };
-        (Arc::new(link), Nudges(received))
+        (Arc::new(link), Nudges { said: received, untried: None })
     }
 
     /// Notified when a hub answered: a good moment to look at the cluster's facts again.

@@ -2,11 +2,23 @@
 
 use crate::args::{Beside, HistoryOptions, Pause, Rollback, UnpinOptions};
 use agent::{
-    History,
+    History, LocalPause,
     status::{self, Status},
 };
 use anyhow::Context as _;
+use jiff::Timestamp;
 use std::io::{self, Write as _};
+
+const NOT_RUNNING: &str = "; no agent runs there now";
+
+/// Without what people do not read of a time.
+fn time(at: Timestamp) -> Timestamp {
+    at.round(jiff::Unit::Second).unwrap_or(at)
+}
+
+fn is_over(pause: &LocalPause) -> bool {
+    pause.until.is_some_and(|until| until <= shared_runtime::now())
+}
 
 pub(crate) fn error(text: &str) {
     // A closed standard error leaves nobody to tell.
@@ -23,8 +35,11 @@ pub(crate) fn pause(pause: &Pause) -> anyhow::Result<()> {
     agent::set_local_pause(&place, Some(&local))?;
     let until = local
         .until
-        .map_or_else(|| "until `flotilla-agent resume`".to_owned(), |until| format!("until {until}"));
-    line(&format!("paused {until}; the agent of {place} obeys within two seconds, and after a restart"))
+        .map_or_else(|| "until `flotilla-agent resume`".to_owned(), |until| format!("until {}", time(until)));
+    let by_hand = if status::runs(&place) == Some(false) { NOT_RUNNING } else { "" };
+    line(&format!(
+        "paused {until}; the agent of {place} obeys within two seconds, and after a restart{by_hand}"
+    ))
 }
 
 pub(crate) fn resume(beside: &Beside) -> anyhow::Result<()> {
@@ -32,16 +47,28 @@ pub(crate) fn resume(beside: &Beside) -> anyhow::Result<()> {
     let was = agent::local_pause(&place).is_ok_and(|pause| pause.is_none());
     agent::set_local_pause(&place, None)?;
     line(if was {
-        "there was no pause set here"
+        "there was no pause set by `flotilla-agent pause`"
     } else {
-        "resumed; a pause of the hub, if there is one, still holds"
-    })
+        "resumed; a pause of the hub or by annotation, if there is one, still holds"
+    })?;
+    if let Some(pause) = agent::annotated_pause(&place)?.filter(|pause| !is_over(pause)) {
+        line(&format!(
+            "it is paused by {} too ({}): remove flotilla.dev/pause there",
+            pause.by, pause.reason
+        ))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn status(beside: &Beside) -> anyhow::Result<()> {
     let place = beside.place()?;
     match status::read(&place)? {
-        Some(status) => line(text(&status).trim_end()),
+        Some(status) => {
+            if status::runs(&place) == Some(false) {
+                line("no agent runs here now: this is what the last one wrote, and nothing is healed")?;
+            }
+            line(text(&status).trim_end())
+        }
         None => line(&format!("no agent has written its status to {place} yet")),
     }
 }
@@ -99,7 +126,7 @@ fn notes(history: &History, index: usize) -> String {
         Some(pin) if pin.position == ran.position => {
             let by = if pin.by.is_empty() { String::new() } else { format!(" by {}", pin.by) };
             let reason = if pin.reason.is_empty() { String::new() } else { format!(": {}", pin.reason) };
-            notes.push(format!("runs, taken back{by} at {}{reason}", pin.at));
+            notes.push(format!("runs, taken back{by} at {}{reason}", time(pin.at)));
         }
         Some(_) if index == 0 => notes.push("newest".to_owned()),
         None if index == 0 && history.removal => notes.push("is being removed".to_owned()),
@@ -132,14 +159,15 @@ fn link_lines(status: &Status) -> Vec<String> {
     }
     if let Some(until) = status.certificate_until {
         let word = if until < status.at { "ended" } else { "ends" };
-        lines.push(format!("the agent's certificate {word} {until}"));
+        lines.push(format!("the agent's certificate {word} {}", time(until)));
     }
     lines
 }
 
 fn text(status: &Status) -> String {
     let link = if status.connected { "connected to" } else { "not connected to" };
-    let mut text = format!("cluster {}, {link} hub {} (written {})\n", status.cluster, status.hub, status.at);
+    let mut text =
+        format!("cluster {}, {link} hub {} (written {})\n", status.cluster, status.hub, time(status.at));
     for line in link_lines(status) {
         text.push_str(&format!("{line}\n"));
     }
@@ -174,7 +202,6 @@ fn text(status: &Status) -> String {
 mod tests {
     use super::*;
     use agent::status::Application;
-    use jiff::Timestamp;
     use shared_model::{AppKey, HealthStatus, Position, SyncPhase, SyncState};
 
     #[test]

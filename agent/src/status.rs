@@ -59,6 +59,11 @@ impl Status {
     }
 }
 
+/// Whether the agent with that journal runs; `None` when that cannot be told.
+pub fn runs(place: &Place) -> Option<bool> {
+    journal::is_held(place)
+}
+
 /// Reads what the agent with that journal wrote last; `None` before it wrote anything.
 ///
 /// # Errors

@@ -14,13 +14,22 @@ pub(super) struct Pauses {
     control: Control,
     local: Option<LocalPause>,
     /// The journal has the present control.
-    pub(super) kept: bool,
+    kept: bool,
+    /// The journal is being told, and whether what it is told is not the newest any more.
+    keeping: Option<Stale>,
     /// The hub is to be told what is obeyed.
     untold: bool,
     /// This session's hub named a mode.
     pub(super) mode_told: bool,
     /// What machines were told last.
     told: Option<(bool, Mode)>,
+}
+
+/// Whether something newer is to be kept next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stale {
+    No,
+    Yes,
 }
 
 impl Pauses {
@@ -31,7 +40,7 @@ impl Pauses {
             let (id, reason) = ("unknown".to_owned(), error.to_string());
             Control { pause: Some(HubPause { id, reason, by: String::new(), until: None }), mode: Mode::Enforce }
         });
-        Self { control, local, kept: true, untold: false, mode_told: false, told: None }
+        Self { control, local, kept: true, keeping: None, untold: false, mode_told: false, told: None }
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -52,8 +61,11 @@ impl Pauses {
 
     /// Why nothing is written, for people.
     pub(super) fn reasons(&self, now: Timestamp) -> Vec<String> {
-        let until =
-            |until: Option<Timestamp>| until.map(|until| format!(" until {until}")).unwrap_or_default();
+        let until = |until: Option<Timestamp>| {
+            until
+                .map(|until| format!(" until {}", until.round(jiff::Unit::Second).unwrap_or(until)))
+                .unwrap_or_default()
+        };
         let by = |by: &str| if by.is_empty() { String::new() } else { format!(" by {by}") };
         let hub = self.hub(now).map(|pause| {
             format!("paused on the hub{}{}: {}", by(&pause.by), until(pause.until), pause.reason)
@@ -169,9 +181,25 @@ impl Engine {
         self.acknowledge();
     }
 
+    /// One write after the other: an older word must never be the last one that is written.
     fn keep_control(&mut self) {
         self.pauses.kept = false;
+        if self.pauses.keeping.is_some() {
+            self.pauses.keeping = Some(Stale::Yes);
+            return;
+        }
+        self.pauses.keeping = Some(Stale::No);
         self.work.push_back(Work::KeepControl(self.pauses.control.clone()));
+    }
+
+    /// What the hub asked of the whole cluster was written.
+    pub(super) fn control_kept(&mut self) {
+        if self.pauses.keeping.take() == Some(Stale::Yes) {
+            self.keep_control();
+        } else {
+            self.pauses.kept = true;
+        }
+        self.acknowledge();
     }
 
     /// Tells the hub which pauses are obeyed, once that is true: every write that had started has its answer.

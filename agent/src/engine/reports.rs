@@ -65,6 +65,8 @@ impl Engine {
             }
             Message::Command(command) => self.command(command, now),
             Message::InSync(_) => {
+                self.lost.clear();
+                self.told.change();
                 // A hub names the mode before this only when it is not the usual one.
                 if !self.pauses.mode_told {
                     self.set_mode(Mode::Enforce, now);

@@ -326,3 +326,27 @@ fn the_ceiling_is_told_as_the_reason() {
     let told = bench.told();
     assert!(told.message.contains("ConfigMap/shop is protected in this cluster"), "{}", told.message);
 }
+
+#[test]
+fn what_the_hub_asks_of_the_cluster_is_kept_in_its_order() {
+    let mut bench = Bench::new();
+    let kept = |bench: &mut Bench| {
+        let mut kept = Vec::new();
+        while let Some(work) = bench.engine.poll_work() {
+            if let Work::KeepControl(control) = work {
+                kept.push(control.pause.map(|pause| pause.id));
+            }
+        }
+        kept
+    };
+    for id in ["one", "two", ""] {
+        let pause = v1::Pause { id: id.to_owned(), ..v1::Pause::default() };
+        bench.engine.handle(Event::Said(Message::Pause(pause)), bench.now);
+    }
+    // Of writes side by side an older one might be the last.
+    assert_eq!(kept(&mut bench), [Some("one".to_owned())]);
+    bench.engine.handle(Event::Done(Done::ControlKept), bench.now);
+    assert_eq!(kept(&mut bench), [None]);
+    bench.engine.handle(Event::Done(Done::ControlKept), bench.now);
+    assert_eq!(kept(&mut bench), Vec::<Option<String>>::new());
+}

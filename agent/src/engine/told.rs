@@ -53,7 +53,14 @@ impl Engine {
             connected: self.outbox.welcome,
             clock_skew_ms: self.standing.clock_skew_ms,
             certificate_until: self.standing.certificate_until,
-            problems: self.standing.refusals.values().chain(&self.standing.remedy).cloned().collect(),
+            problems: self
+                .standing
+                .refusals
+                .values()
+                .chain(&self.standing.remedy)
+                .chain(&self.lost)
+                .cloned()
+                .collect(),
             at: now,
             pauses: self.pauses.reasons(now),
             applications: applications.collect(),

@@ -13,6 +13,9 @@ use std::{
 };
 
 const TEMPORARY: &str = ".new";
+/// How often, and how long after each other, a lock is tried that another process has.
+const LOCK_TRIES: usize = 5;
+const LOCK_AGAIN: Duration = Duration::from_millis(20);
 /// How often the records below `local/` are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -29,12 +32,20 @@ impl Folder {
             fs::create_dir_all(&folder).map_err(failed(&folder, "cannot be made"))?;
         }
         let lock = File::create(folder.join("lock")).map_err(failed(folder, "its lock cannot be made"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::Locked(format!("the data folder {}", folder.display())));
+        let mut tries = 0;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                // A command that looks whether an agent runs holds it for a moment.
+                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(LOCK_AGAIN);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::Locked(format!("the data folder {}", folder.display())));
+                }
+                Err(TryLockError::Error(source)) => return Err(failed(folder, "cannot be locked")(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(failed(folder, "cannot be locked")(source)),
         }
         let this = Self { _lock: Some(lock), ..Self::look(folder) };
         this.clean();
@@ -167,6 +178,15 @@ impl Store for Folder {
     fn bundles(&self) -> Result<Vec<(String, u64)>, Error> {
         let length = |name: &String| fs::metadata(self.path(name)).map_or(0, |metadata| metadata.len());
         Ok(self.files("bundles")?.into_iter().map(|name| (name.clone(), length(&name))).collect())
+    }
+
+    fn is_held(&self) -> Option<bool> {
+        let lock = File::open(self.path("lock")).ok()?;
+        match lock.try_lock_shared() {
+            Ok(()) => Some(false),
+            Err(TryLockError::WouldBlock) => Some(true),
+            Err(TryLockError::Error(_)) => None,
+        }
     }
 
     fn changed(&self) -> Changed<'_> {

@@ -38,16 +38,30 @@ impl Identity {
     }
 }
 
+/// Written second, read when the first is damaged: with the hub away nobody could give the agent another one, and without
+/// one it does not start.
+const COPY: &str = "identity-copy";
 const REMEDY: &str = "join again with `flotilla cluster token --name NAME --reenrol`";
 
 impl Journal {
-    /// The identity; `None` before the first enrolment.
+    /// The identity; `None` before the first enrolment. A damaged one is mended from its copy.
     pub(crate) fn identity(&self) -> Result<Option<Identity>, Error> {
-        self.records.get("identity", REMEDY)
+        let damaged = match self.records.get("identity", REMEDY) {
+            Ok(kept) => return Ok(kept),
+            Err(error @ Error::Damaged { .. }) => error,
+            Err(error) => return Err(error),
+        };
+        let Ok(Some(copy)) = self.records.get::<Identity>(COPY, REMEDY) else { return Err(damaged) };
+        tracing::error!(error = %damaged, "the agent's identity was damaged: its copy is used");
+        if let Err(error) = self.records.put("identity", &copy) {
+            tracing::warn!(%error, "the agent's identity is not mended yet");
+        }
+        Ok(Some(copy))
     }
 
     /// Keeps an identity.
     pub(crate) fn save_identity(&self, identity: &Identity) -> Result<(), Error> {
-        self.records.put("identity", identity)
+        self.records.put("identity", identity)?;
+        self.records.put(COPY, identity)
     }
 }

@@ -178,6 +178,15 @@ pub fn set_local_pause(place: &Place, pause: Option<&LocalPause>) -> Result<(), 
     }
 }
 
+/// The pause by annotation that the agent with that journal saw last.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn annotated_pause(place: &Place) -> Result<Option<LocalPause>, Error> {
+    let content = Records(place.look()?).content(annotation::NAME, annotation::REMEDY)?;
+    Ok(content.map(|content| annotation::pause(&content)))
+}
+
 /// The local pause of the agent with that journal.
 ///
 /// # Errors

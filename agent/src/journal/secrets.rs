@@ -1,14 +1,14 @@
 //! Records as Secrets of the agent's own namespace: needs no volume, and outlives pod and node.
 //!
 //! ```text
-//! flotilla-journal-identity, -control, -survey, -status    one record each
+//! flotilla-journal-identity, -identity-copy, -control, -survey, -status    one record each
 //! flotilla-journal-local                                   all below local/: read, and watched, at once
 //! flotilla-journal-app-<hash>                              order, inventory and synced of one application
 //! flotilla-journal-bundle-<digest>-<n>                     immutable; at most 700 KiB of a bundle each
 //! ```
 //! All carry the label `flotilla.dev/journal` with the part of the name that says what they are.
 //!
-//! How many: 5, and for each application one and at most [`super::KEPT`] bundles (one more while it is pinned), a bundle
+//! How many: 6, and for each application one and at most [`super::KEPT`] bundles (one more while it is pinned), a bundle
 //! being one Secret for each 700 KiB, shared by all applications that run it; the bytes are bounded as the journal's header
 //! says. How much is written: an application's records share a Secret, a write of one is a merge patch of that key alone.
 //!

@@ -41,6 +41,11 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Ends when the records below `local/` may have changed: another process may write them.
     fn changed(&self) -> Changed<'_>;
 
+    /// Whether an agent holds the place; `None` when that cannot be told.
+    fn is_held(&self) -> Option<bool> {
+        None
+    }
+
     /// Keeps hold of the place, for as long as it runs; stops the tasks when it is lost to another agent.
     fn keep(self: Arc<Self>, _tasks: Tasks) -> Changed<'static> {
         Box::pin(std::future::ready(()))

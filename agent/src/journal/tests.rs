@@ -238,6 +238,12 @@ fn the_key_is_for_the_owner_alone() {
     let file = temporary.path().join("identity");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!format!("{:?}", identity()).contains("SECRET"));
+    // Damaged, it is mended from its copy.
+    std::fs::write(&file, b"garbage").unwrap();
+    assert_eq!(journal.identity().unwrap(), Some(identity()));
+    let copy = temporary.path().join("identity-copy");
+    std::fs::write(&copy, b"garbage").unwrap();
+    assert_eq!(journal.identity().unwrap(), Some(identity()));
     // Nor does an error show what it read.
     std::fs::write(&file, sealed(br#"{"key": "SECRET", "cluster": 7}"#)).unwrap();
     let error = journal.identity().unwrap_err().to_string();

@@ -83,6 +83,9 @@ impl Enrolment {
     }
 }
 
+/// A token that no hub has answered yet, with the key that was shown for it.
+pub(crate) type Untried = (JoinToken, Enrolment);
+
 /// Starts an enrolment.
 ///
 /// # Errors

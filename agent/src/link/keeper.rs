@@ -3,7 +3,7 @@
 
 use super::{
     Dialer, Error, Link, Nudge, Nudges, certificate,
-    enroll::{Enrolment, Request, enroll},
+    enroll::{Request, Untried, enroll},
     renewal::{Failure, Remedy, Renewal, Step},
     trust::Trust,
 };
@@ -11,23 +11,31 @@ use crate::journal::Identity;
 use jiff::Timestamp;
 use proto::v1::{self, enrollment_client::EnrollmentClient};
 use shared_model::JoinToken;
-use shared_runtime::backoff;
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use shared_runtime::{Backoff, backoff};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long after a try that no hub answered a token is shown again.
+const FIRST_SHOWN_AGAIN: Duration = Duration::from_secs(1);
+const LONGEST_SHOWN_AGAIN: Duration = Duration::from_secs(60);
 
 /// Keeps the identity alive for as long as the process runs.
 pub(crate) async fn keep(link: Arc<Link>, mut nudges: Nudges) {
     let mut identity = link.identities.subscribe();
     let mut renewal = Renewal::new(certificate::life(&identity.borrow_and_update()), backoff::random());
-    let mut tokens = Tokens::new(link.token_file.clone());
+    let mut tokens = Tokens::new(link.token_file.clone(), nudges.untried.take());
     loop {
         let unsaved = link.identities.save().await.inspect_err(|error| {
             tracing::warn!(%error, "the agent's identity is not in the journal yet; it is tried again");
         });
         let now = link.now();
         show(&link, &mut renewal, now);
-        let stuck = renewal.needs_person(now).is_some();
+        let stuck = renewal.needs_person(now).is_some() || tokens.open.is_some();
         if stuck && let Some(new) = tokens.look(&link).await {
             let old = link.identities.current();
             took(&old, &new);
@@ -46,10 +54,10 @@ pub(crate) async fn keep(link: Arc<Link>, mut nudges: Nudges) {
         };
         let wait = if unsaved.is_err() { wait.min(link.pace.save_again) } else { wait };
         let look = link.pace.look_for_token.mul_f64(0.5 + backoff::random() / 2.0);
-        let wait = if stuck && tokens.file.is_some() { wait.min(look) } else { wait };
+        let wait = if stuck && tokens.any() { wait.min(look.max(tokens.held())) } else { wait };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            Some(nudge) = nudges.0.recv() => match nudge {
+            Some(nudge) = nudges.said.recv() => match nudge {
                 Nudge::RenewNow => {
                     tracing::info!("the hub asks for a new certificate");
                     renewal.handle_renew_now(link.now());
@@ -144,22 +152,40 @@ pub(crate) async fn ask(dialer: &Dialer, hub: &str, identity: &Identity) -> Resu
 struct Tokens {
     file: Option<PathBuf>,
     /// The token that is being traded, with its key: an answer may be lost on its way.
-    open: Option<(JoinToken, Enrolment)>,
+    open: Option<Untried>,
     /// Ids that the hub refused.
     refused: BTreeSet<String>,
+    /// While no hub answers the token is shown ever more rarely.
+    not_before: Option<Instant>,
+    waits: Backoff,
 }
 
 impl Tokens {
-    const fn new(file: Option<PathBuf>) -> Self {
-        Self { file, open: None, refused: BTreeSet::new() }
+    fn new(file: Option<PathBuf>, open: Option<Untried>) -> Self {
+        let waits = Backoff::new(FIRST_SHOWN_AGAIN, LONGEST_SHOWN_AGAIN);
+        Self { file, open, refused: BTreeSet::new(), not_before: None, waits }
+    }
+
+    const fn any(&self) -> bool {
+        self.file.is_some() || self.open.is_some()
+    }
+
+    /// How long no token is shown.
+    fn held(&self) -> Duration {
+        self.not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
     }
 
     /// The identity for a token that is new in the file, if there is one and the hub takes it.
     async fn look(&mut self, link: &Link) -> Option<Identity> {
         let present = link.identities.current();
+        if !self.held().is_zero() {
+            return None;
+        }
         // A line, in a Secret's mount or a local file.
-        let text = std::fs::read_to_string(self.file.as_ref()?).ok()?;
-        let token: JoinToken = text.parse().ok()?;
+        let text = self.file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        let placed = text.and_then(|text| text.parse::<JoinToken>().ok());
+        let placed = placed.filter(|token| !self.refused.contains(&token.id));
+        let token = placed.or_else(|| self.open.as_ref().map(|(token, _)| token.clone()))?;
         if token.id == present.token_id || self.refused.contains(&token.id) {
             return None;
         }
@@ -172,10 +198,12 @@ impl Tokens {
         match asked {
             Ok(identity) => {
                 self.open = None;
+                self.waits.reset();
                 Some(identity)
             }
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "joining again is tried again");
+                self.not_before = Instant::now().checked_add(self.waits.next_wait());
                 None
             }
             Err(error) => {

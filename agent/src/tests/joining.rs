@@ -8,6 +8,7 @@ use crate::{
 use hub_records::keys;
 use shared_model::{ClusterName, Kind};
 use shared_rollout::Order;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_token_lets_one_agent_in_and_its_identity_lasts() {
@@ -27,6 +28,12 @@ async fn a_token_lets_one_agent_in_and_its_identity_lasts() {
     let (_, tasks) = spoke.start(&hub.address, None).await.unwrap();
     end(&tasks).await;
     let (_, tasks) = spoke.start(&hub.address, Some(token)).await.unwrap();
+    end(&tasks).await;
+    // Nor does a new token make it wait for a hub that is away.
+    let new = hub.token("eu-1", 60).await;
+    let started = tokio::time::timeout(Duration::from_secs(30), spoke.start("127.0.0.1:1", Some(new))).await;
+    let (agent, tasks) = started.expect("it does not wait").unwrap();
+    assert_eq!(agent.cluster, ClusterName::new("eu-1"));
     end(&tasks).await;
 }
 

@@ -59,7 +59,7 @@ async fn one(
     truths: &[Truth],
     (started, now): (Timestamp, Timestamp),
 ) -> Result<Option<usize>, hub_store::Error> {
-    let above = truths.iter().map(|truth| truth.position.incarnation + 1).max().unwrap_or(0);
+    let above = truths.iter().map(|truth| truth.position.incarnation.saturating_add(1)).max().unwrap_or(0);
     if above > index.incarnation() {
         let ops = vec![put(keys::INCARNATION.to_owned(), &above)];
         let raised = records.store().commit(Txn { compares: vec![lease.fence()], ops }).await?;

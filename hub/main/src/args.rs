@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Hub(Box<HubArgs>),
     /// See it work: a hub, a Git repository and twelve simulated clusters in one process
     Demo(DemoOptions),
-    /// Join, list, pause and resume clusters
+    /// Join, list, pause, resume and revoke clusters
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// See and replace the hub's certificate authority
@@ -223,7 +223,7 @@ pub(crate) enum ClusterCommand {
         /// The cluster
         name: String,
         /// How long, e.g. 2h; until resumed when left out
-        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        #[arg(long = "for", value_name = "TIME", value_parser = some_duration)]
         duration: Option<Duration>,
         /// Why, for the people who meet it, e.g. INC-7
         #[arg(long, default_value = "")]
@@ -315,6 +315,13 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 fn keepalive(text: &str) -> Result<Duration, String> {
     let every = duration(text)?;
     if every < SHORTEST_KEEPALIVE { Err("shorter than a second".to_owned()) } else { Ok(every) }
+}
+
+fn some_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it would be over at once; `flotilla cluster resume` lifts a pause".to_owned()),
+        some => Ok(some),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -4,7 +4,7 @@ use crate::{Phase, RENEWABLE};
 use hub_records::Identity;
 use jiff::Timestamp;
 use shared_model::{ClusterName, EnrollmentTokenSpec};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A cluster that has joined.
 #[derive(Debug, Clone)]
@@ -60,7 +60,11 @@ pub(super) fn wait(
         "" => token.made.is_none_or(|made| made <= *since),
         named => named != issuing,
     };
-    let usable = |token: &Pending| token.spec.expires.is_none_or(|expires| now < expires);
+    let joined: BTreeSet<String> = members.iter().map(|member| member.cluster.to_string()).collect();
+    let usable = |token: &Pending| {
+        token.spec.expires.is_none_or(|expires| now < expires)
+            && (token.spec.reenrol || !joined.contains(&token.spec.cluster))
+    };
     Waits {
         clusters: members
             .into_iter()
@@ -91,7 +95,7 @@ impl Waits {
         let token = |token: &Pending| {
             let end = token.spec.expires.map_or_else(|| "never".to_owned(), |at| format!("at {at:.0}"));
             format!(
-                "token {} for {}: to be used, deleted, or to expire ({end}); it names the old authority",
+                "token {0} for {1}: to be used, to expire ({end}), or `kubectl delete enrollmenttoken {0}`; it names the old authority",
                 token.id, token.spec.cluster
             )
         };

@@ -68,6 +68,11 @@ async fn token(
     if let Some(problem) = shared_objects::names::dns1123_subdomain(name).first() {
         anyhow::bail!("--name `{name}`: {problem}");
     }
+    if !reenrol && has_joined(hub, name).await? {
+        anyhow::bail!(
+            "{name} has joined before, and no hub takes a second enrolment by mistake: `flotilla cluster token --name {name} --reenrol` makes a token that replaces its identity"
+        );
+    }
     let mut random = [0_u8; 36];
     rand::rng().fill_bytes(&mut random);
     let (id, secret) = random.split_at(4);
@@ -102,6 +107,13 @@ async fn token(
         text("agentAddress"),
     ));
     Ok(())
+}
+
+/// Whether a cluster of this name has an identity, a revoked one included.
+async fn has_joined(hub: &Hub, name: &str) -> anyhow::Result<bool> {
+    let clusters = hub.list(Kind::Cluster, "", None).await?;
+    let named = clusters.iter().find(|cluster| cluster["metadata"]["name"] == *name);
+    Ok(named.is_some_and(|cluster| cluster.pointer("/status/identity").is_some()))
 }
 
 fn jiff_after(wait: Duration) -> anyhow::Result<Timestamp> {
@@ -153,6 +165,7 @@ fn row(cluster: &Value, now: Timestamp) -> Vec<String> {
             None => state,
         },
     };
+    let state = if text("/spec/mode") == "Observe" { format!("{state}, observes only") } else { state };
     let labels = cluster["metadata"]["labels"].as_object().into_iter().flatten();
     let labels: Vec<String> =
         labels.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
@@ -287,7 +300,7 @@ async fn resume(hub: &Hub, name: &str) -> anyhow::Result<()> {
     output::line(&format!("cluster {name} is resumed"));
     if cluster.pointer("/status/pause/local").is_some() {
         output::note(
-            "It is paused in the cluster too, and only there can that be lifted: flotilla-agent resume",
+            "It is paused in the cluster too, and only there can that be lifted: by `flotilla-agent resume`, or by removing the annotation",
         );
     }
     Ok(())

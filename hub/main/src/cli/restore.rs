@@ -23,6 +23,10 @@ pub(crate) async fn run(connection: Connection, options: RestoreOptions) -> anyh
             || options.clusters.iter().any(|name| cluster["metadata"]["name"] == **name)
     };
     let chosen: Vec<&Value> = clusters.iter().filter(named).collect();
+    if chosen.is_empty() {
+        output::line("no cluster has joined this hub: there is nothing to adopt");
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut changes = false;
     for cluster in &chosen {
         for line in describe(cluster) {
@@ -30,11 +34,11 @@ pub(crate) async fn run(connection: Connection, options: RestoreOptions) -> anyh
             changes = true;
         }
     }
+    if !changes {
+        output::line("no agent that is connected is held: there is nothing to adopt");
+    }
     if !options.adopt || options.dry_run {
-        if !changes {
-            output::line("no agent that is connected is held: there is nothing to adopt");
-        }
-        if !options.adopt {
+        if changes {
             output::note(
                 "Nothing was changed. To take what the agents hold as truth: flotilla hub restore --adopt",
             );
@@ -52,17 +56,25 @@ pub(crate) async fn run(connection: Connection, options: RestoreOptions) -> anyh
             away.push(name);
         }
     }
-    output::line(&format!(
-        "asked for {} clusters: what their agents hold becomes what this hub assigns",
-        chosen.len()
-    ));
+    if changes {
+        output::line(&format!(
+            "asked for {}: what their agents hold becomes what this hub assigns",
+            counted(chosen.len(), "cluster")
+        ));
+    }
     if !away.is_empty() {
         output::note(&format!("Away now, adopted when they return: {}", away.join(", ")));
     }
-    output::note(
-        "`flotilla cluster list` shows who is still held; `flotilla cluster status NAME` shows why.",
-    );
+    if changes || !away.is_empty() {
+        output::note(
+            "`flotilla cluster list` shows who is still held; `flotilla cluster status NAME` shows why.",
+        );
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn is_connected(cluster: &Value) -> bool {
@@ -76,7 +88,10 @@ fn describe(cluster: &Value) -> Vec<String> {
     let applications = cluster.pointer("/status/behind/applications").and_then(Value::as_array);
     let applications = applications.map(Vec::as_slice).unwrap_or_default();
     let count = cluster.pointer("/status/behind/count").and_then(Value::as_u64).unwrap_or_default();
-    let mut lines = vec![format!("{name}: held ({reason}), {count} applications differ")];
+    let mut lines = vec![format!(
+        "{name}: held ({reason}), {} ahead of this hub",
+        counted(usize::try_from(count).unwrap_or(usize::MAX), "application")
+    )];
     let side = |value: &Value, none: &str| match (value["position"].as_str(), value["release"].as_str()) {
         (None, _) => none.to_owned(),
         (Some(position), None) => format!("removed at {position}"),
@@ -124,7 +139,7 @@ mod tests {
         assert_eq!(
             describe(&cluster),
             [
-                "eu-1: held (HubBehindAgent), 3 applications differ",
+                "eu-1: held (HubBehindAgent), 3 applications ahead of this hub",
                 "  argocd/web: the agent holds abc at 1.7, this hub knows def at 1.5",
                 "  argocd/old: the agent holds removed at 1.4, this hub knows nothing of it",
                 "  and 1 more",

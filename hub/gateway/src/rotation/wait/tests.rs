@@ -116,8 +116,8 @@ fn the_old_authority_stays_for_as_long_as_a_token_names_it() {
         Vec::new(),
         tokens(),
         &[
-            "token t1 for eu-9: to be used, deleted, or to expire (at 2026-06-02T00:00:00Z); it names the old authority",
-            "token t4 for eu-9: to be used, deleted, or to expire (never); it names the old authority",
+            "token t1 for eu-9: to be used, to expire (at 2026-06-02T00:00:00Z), or `kubectl delete enrollmenttoken t1`; it names the old authority",
+            "token t4 for eu-9: to be used, to expire (never), or `kubectl delete enrollmenttoken t4`; it names the old authority",
         ],
     );
 }

@@ -24,14 +24,29 @@ pub(super) async fn show(hub: &Hub, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A time to the second, as people read it.
+fn time(text: &str) -> String {
+    let seconds = text.parse::<Timestamp>().and_then(|at| at.round(jiff::Unit::Second));
+    seconds.map_or_else(|_| text.to_owned(), |at| at.to_string())
+}
+
 /// What there is to say of a cluster: titles and texts.
 fn lines(cluster: &Value, applications: &[Value], now: Timestamp) -> Vec<(&'static str, String)> {
     let text =
         |pointer: &str| cluster.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let name = text("/metadata/name");
     let state = match (text("/status/connection/state"), text("/status/connection/since")) {
+        _ if cluster.pointer("/status/identity/revoked").is_some() => {
+            let (by, at) = (text("/status/identity/revoked/by"), text("/status/identity/revoked/at"));
+            let reason = text("/status/identity/revoked/reason");
+            let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            format!(
+                "Revoked by {by} at {}{reason}; `flotilla cluster token --name {name} --reenrol` lets it come back",
+                time(&at)
+            )
+        }
         (state, _) if state.is_empty() => "Never".to_owned(),
-        (state, since) => format!("{state} since {since}"),
+        (state, since) => format!("{state} since {}", time(&since)),
     };
     let nodes = cluster.pointer("/status/facts/nodes").and_then(Value::as_u64);
     let mut lines = vec![
@@ -62,13 +77,16 @@ fn lines(cluster: &Value, applications: &[Value], now: Timestamp) -> Vec<(&'stat
         && text("/status/adopted/request") != text("/spec/adopt/request")
     {
         let (by, at) = (text("/spec/adopt/by"), text("/spec/adopt/at"));
-        lines.push(("ADOPT", format!("asked for by {by} at {at}; waits for the agent, if anything is held")));
+        lines.push((
+            "ADOPT",
+            format!("asked for by {by} at {}; waits for the agent, if anything is held", time(&at)),
+        ));
     }
     if !text("/status/adopted/at").is_empty() {
         let count =
             cluster.pointer("/status/adopted/applications").and_then(Value::as_u64).unwrap_or_default();
         let (by, at) = (text("/status/adopted/by"), text("/status/adopted/at"));
-        lines.push(("ADOPTED", format!("{count} applications at {at}, asked for by {by}")));
+        lines.push(("ADOPTED", format!("{count} applications at {}, asked for by {by}", time(&at))));
     }
     let here =
         applications.iter().filter(|app| app.pointer("/status/cluster").is_some_and(|at| *at == *name));

@@ -41,6 +41,11 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
     /// Ends when the records below `local/` may have changed: another process may write them.
     fn changed(&self) -> Changed<'_>;
 
+    /// Whether the place is held for certain, by the holder's own clock: nothing may be begun in the cluster otherwise.
+    fn is_held(&self) -> bool {
+        true
+    }
+
     /// Keeps hold of the place, for as long as it runs; stops the tasks when it is lost to another agent.
     fn keep(self: Arc<Self>, _tasks: Tasks) -> Changed<'static> {
         Box::pin(std::future::ready(()))

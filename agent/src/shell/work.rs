@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 
 /// How often a write of the journal that failed is tried again.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
+const LEASE: &str = "not asked: this agent's Lease could not be renewed in time, so another agent may act by now; it goes on once it is renewed";
 
 impl Shell {
     /// Starts all the work that the engine has.
@@ -40,7 +41,7 @@ impl Shell {
         // Whoever is told of an end may be gone: then nobody waits for it.
         match work {
             Work::Request(request) => {
-                let asking = Asking { cluster, limit, closed: self.engine.gate() };
+                let asking = Asking { cluster, limit, closed: self.engine.gate(), journal };
                 tasks.spawn_until_stopped("request", async move {
                     let tell = |event| drop(done.send(event));
                     asking.perform(request, tell).await;
@@ -188,6 +189,7 @@ struct Asking {
     cluster: Cluster,
     limit: Limit,
     closed: Arc<AtomicBool>,
+    journal: Arc<Journal>,
 }
 
 impl Asking {
@@ -195,11 +197,13 @@ impl Asking {
         let Request { application, action, version, heals, write, forbidden } = request;
         let permit = self.limit.permit(if heals { Priority::First } else { Priority::Normal }).await;
         tell(Done::Started(application.clone()));
-        // The last moment: a pause that came while this waited stops it.
+        // The last moment: a pause that came while this waited stops it, and so does a lease that ran out meanwhile.
         let event = if let Some(why) = forbidden {
             action.failed(Refusal::Forbidden(why))
         } else if write && self.closed.load(Ordering::SeqCst) {
             action.failed(Refusal::Unreachable("not asked: the cluster is paused".to_owned()))
+        } else if write && !self.journal.is_held() {
+            action.failed(Refusal::Unreachable(LEASE.to_owned()))
         } else {
             let asked = self.send(action.clone(), version.as_deref());
             AssertUnwindSafe(asked)
@@ -231,3 +235,6 @@ impl Asking {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,12 @@ use crate::{
 };
 use shared_model::{ClusterName, JoinToken};
 use shared_runtime::{Backoff, Tasks};
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc};
 
 const FACTS_EVERY: Duration = Duration::from_secs(600);
+/// So often a token's file is read before there is one in it.
+const LOOK_FOR_TOKEN: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 2_000 });
 const FACTS_AT_MOST_EVERY: Duration = Duration::from_secs(20);
 
 /// An agent that has an identity waits so long for another one before it starts.
@@ -46,7 +48,7 @@ pub enum Error {
     /// The hub did not let the agent in.
     #[error("the agent could not join: {0}")]
     Link(#[from] link::Error),
-    /// The first start needs a token.
+    /// The first start needs a token, and no file was named in which one will be.
     #[error(
         "this agent has not joined a hub yet: give it --token, as printed by `flotilla cluster token --name NAME`"
     )]
@@ -237,10 +239,19 @@ async fn identity(
         return Err(Error::OtherCluster { place: config.place.to_string(), cluster: kept.cluster.clone() });
     }
     let joined = match (&config.token, kept) {
-        (None, None) => return Err(Error::NoToken),
         (None, Some(kept)) => return Ok((kept, None)),
+        (None, None) => match &config.link.token_file {
+            Some(file) => join_by(file, config, dialer, None, facts).await?,
+            None => return Err(Error::NoToken),
+        },
         (Some(token), Some(kept)) if token.id == kept.token_id => return Ok((kept, None)),
-        (Some(token), None) => join(config, dialer, token, facts).await?,
+        (Some(token), None) => match (join(config, dialer, token, facts).await, &config.link.token_file) {
+            (Err(error @ link::Error::Refused(_)), Some(file)) => {
+                refused(&error);
+                join_by(file, config, dialer, Some(&token.id), facts).await?
+            }
+            (joined, _) => joined?,
+        },
         (Some(token), Some(kept)) => {
             let enrolment = link::enroll()?;
             let hubs = config.link.hubs.iter().map(String::as_str);
@@ -265,6 +276,49 @@ async fn identity(
     blocking(move || writing.save_identity(&kept)).await?;
     tracing::info!(cluster = joined.cluster, "the cluster joined");
     Ok((joined, None))
+}
+
+fn refused(error: &link::Error) {
+    tracing::error!(%error, "the token was not accepted; the agent waits for another one in its file");
+}
+
+/// Joins by the token in this file as soon as there is one that the hub takes, other than the one of this id: a Secret
+/// may be made, or made anew, after the pod that mounts it.
+async fn join_by(
+    file: &Path,
+    config: &Config,
+    dialer: &Dialer,
+    but: Option<&str>,
+    facts: &Facts,
+) -> Result<Identity, link::Error> {
+    let mut but = but.map(str::to_owned);
+    loop {
+        let token = token_in(file, but.as_deref()).await;
+        match join(config, dialer, &token, facts).await {
+            Err(error @ link::Error::Refused(_)) => refused(&error),
+            joined => return joined,
+        }
+        but = Some(token.id);
+    }
+}
+
+/// The token in this file, other than the one of this id, as soon as there is one.
+async fn token_in(file: &Path, but: Option<&str>) -> JoinToken {
+    let mut told = None;
+    loop {
+        // A line, in a Secret's mount or a local file: not worth a thread.
+        let read = std::fs::read_to_string(file).map_err(|error| error.to_string());
+        match read.and_then(|text| text.parse::<JoinToken>().map_err(|error| error.to_string())) {
+            Ok(token) if but != Some(&*token.id) => return token,
+            Err(problem) if told.as_ref() != Some(&problem) => {
+                let file = file.display();
+                tracing::warn!(%file, problem, "the agent waits for its token: put what `flotilla cluster token` printed into the file");
+                told = Some(problem);
+            }
+            Ok(_) | Err(_) => {}
+        }
+        tokio::time::sleep(LOOK_FOR_TOKEN).await;
+    }
 }
 
 /// Asks until the hub answers one way or the other.

@@ -82,7 +82,7 @@ pub(crate) struct RunOptions {
     #[arg(long, env = "FLOTILLA_PROXY_CA", value_name = "FILE")]
     proxy_ca: Option<PathBuf>,
     /// What `flotilla cluster token` printed, or @FILE with it; not needed once the agent has joined. A file is
-    /// read again when the agent's identity is refused: a new token in it mends the agent while it runs
+    /// waited for, and read again when the agent's identity is refused: a new token in it mends the agent while it runs
     #[arg(long, env = "FLOTILLA_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
     /// How often an idle link to the hub is tested; it is lost without an answer within two thirds of that
@@ -275,20 +275,21 @@ impl RunOptions {
         })
     }
 
-    /// The token, read from its file if need be.
+    /// The token, read from its file if need be. An agent that has joined needs none, and one that has not waits for a
+    /// token in the file: so a file without one is no error here.
     pub(crate) fn token(&self) -> anyhow::Result<Option<JoinToken>> {
         let Some(given) = self.token.as_deref().filter(|token| !token.is_empty()) else { return Ok(None) };
         let Some(file) = given.strip_prefix('@') else { return Ok(Some(given.parse()?)) };
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
-            // An agent that has joined needs none; one that has not says so next.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 tracing::info!(file, "the token file is not there");
                 return Ok(None);
             }
             Err(error) => return Err(error).with_context(|| format!("the token file {file}")),
         };
-        Ok(Some(text.parse().with_context(|| format!("the token file {file}"))?))
+        let token = text.parse::<JoinToken>();
+        Ok(token.inspect_err(|error| tracing::warn!(file, %error, "the token file has no token")).ok())
     }
 
     /// The namespace of this pod; `None` outside a cluster.

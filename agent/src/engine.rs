@@ -132,7 +132,7 @@ pub enum Work {
     SaveInventory { application: AppKey, ids: Vec<ObjectId> },
     /// Keep something that can be derived again. Owes nothing.
     Note { application: AppKey, note: Note },
-    /// Keep what the hub asks of the whole cluster. Owes [`Done::ControlKept`].
+    /// Keep what the hub asks of the whole cluster: tried until it is durable. Owes [`Done::ControlKept`].
     KeepControl(Control),
     /// Search for what carries our marks, after a wait. Owes [`Done::Surveyed`].
     Search { after: Duration },

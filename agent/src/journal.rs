@@ -22,7 +22,8 @@
 //!    mended by fetching again.
 //! 2. A bundle is durable before an order names it; an order is durable before it is acted on.
 //! 3. Positions are never lost: an order is replaced, never deleted, a removal that is done included.
-//! 4. One agent at a time: a second one on a folder is told so, on Secrets it waits until the first has gone.
+//! 4. One agent at a time: a second one on a folder is told so, on Secrets it waits until the first has gone; and a first
+//!    one that cannot say any more that it holds them ([`Journal::holds`]) starts no write of the cluster.
 //! 5. Bounded: [`KEPT`] orders of an application with their bundles, and the one it is pinned to; all bundles that only
 //!    a rollback needs are at most [`bundles::EARLIER_BYTES`] together, the newest stay. What a crash left behind goes.
 //!
@@ -52,6 +53,8 @@ pub use pauses::{Control, HubPause};
 pub use place::Place;
 pub use rollback::{History, Ran, Refusal, history, roll_back, unpin};
 pub use secrets::Secrets;
+#[cfg(test)]
+pub(crate) use secrets::tests as secrets_tests;
 
 use apps::Index;
 use parking_lot::Mutex;
@@ -154,6 +157,11 @@ impl Journal {
         let store = Arc::clone(&self.records.0);
         drop(self);
         store.keep(tasks).await;
+    }
+
+    /// Whether no other agent can have taken the place over by now: whoever is not sure writes nothing to the cluster.
+    pub(crate) fn holds(&self) -> bool {
+        self.records.0.holds()
     }
 
     /// Lets go of the place when the agent ends: nothing is written after that.

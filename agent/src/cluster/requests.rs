@@ -17,7 +17,9 @@ use std::{sync::Arc, time::Duration};
 /// Our field manager (Kubernetes KEP-555).
 const MANAGER: &str = "flotilla";
 /// A request without an answer for so long has failed.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// A patch by RFC 7386.
+pub(super) const MERGE_PATCH: &str = "application/merge-patch+json";
 
 impl Cluster {
     /// Writes an object and answers it as the API server returned it.
@@ -172,33 +174,21 @@ impl Cluster {
         media: &str,
         body: Option<&Value>,
     ) -> Result<Arc<Value>, Failure> {
-        self.send_accepting(verb, uri, media, "application/json", body).await
+        self.send_within(ANSWER_WITHIN, verb, uri, [media, "application/json"], body).await
     }
 
-    pub(super) async fn send_accepting(
+    /// Sends a request, if the server may be asked; `media` is the body's and the answer's.
+    pub(super) async fn send_within(
         &self,
+        within: Duration,
         verb: Verb,
         uri: &str,
-        media: &str,
-        accept: &str,
+        media: [&str; 2],
         body: Option<&Value>,
     ) -> Result<Arc<Value>, Failure> {
-        let bytes = body.map(Value::to_string).unwrap_or_default().into_bytes();
+        let request = request(verb, uri, media, body)?;
         self.calm.ask(std::time::Instant::now())?;
-        let request = Request::builder()
-            .method(verb)
-            .uri(uri)
-            .header(http::header::CONTENT_TYPE, media)
-            .header(http::header::ACCEPT, accept)
-            .body(Body::from(bytes))
-            .map_err(|error| Failure::Invalid(format!("its name cannot stand in a request: {error}")))?;
-        let answer = tokio::time::timeout(ANSWER_WITHIN, self.exchange(request)).await;
-        let answer = answer.unwrap_or_else(|_| {
-            Err((
-                Standing::Troubled,
-                Failure::Unreachable(format!("no answer within {} s", ANSWER_WITHIN.as_secs())),
-            ))
-        });
+        let answer = self.answer(within, request).await;
         let now = std::time::Instant::now();
         match answer {
             Ok(mut object) => {
@@ -211,6 +201,27 @@ impl Cluster {
                 Err(failure)
             }
         }
+    }
+
+    /// Sends a request whatever trouble the server is in, and draws no conclusion about the server from how it ends.
+    pub(super) async fn send_anyway(
+        &self,
+        within: Duration,
+        verb: Verb,
+        uri: &str,
+        body: Option<&Value>,
+    ) -> Result<Arc<Value>, Failure> {
+        let media = if verb == Verb::PATCH { MERGE_PATCH } else { "application/json" };
+        let request = request(verb, uri, [media, "application/json"], body)?;
+        self.answer(within, request).await.map(Arc::new).map_err(|(_, failure)| failure)
+    }
+
+    async fn answer(&self, within: Duration, request: Request<Body>) -> Result<Value, (Standing, Failure)> {
+        let answer = tokio::time::timeout(within, self.exchange(request)).await;
+        answer.unwrap_or_else(|_| {
+            let silence = Failure::Unreachable(format!("no answer within {} s", within.as_secs()));
+            Err((Standing::Troubled, silence))
+        })
     }
 
     /// Sends a request and reads the whole answer; with a failure, what it says of the server as such.
@@ -261,6 +272,18 @@ impl Cluster {
         let rest = page["metadata"]["remainingItemCount"].as_u64().unwrap_or(0);
         u32::try_from(here + rest).unwrap_or(u32::MAX)
     }
+}
+
+fn request(verb: Verb, uri: &str, media: [&str; 2], body: Option<&Value>) -> Result<Request<Body>, Failure> {
+    let bytes = body.map(Value::to_string).unwrap_or_default().into_bytes();
+    let [content, accept] = media;
+    Request::builder()
+        .method(verb)
+        .uri(uri)
+        .header(http::header::CONTENT_TYPE, content)
+        .header(http::header::ACCEPT, accept)
+        .body(Body::from(bytes))
+        .map_err(|error| Failure::Invalid(format!("its name cannot stand in a request: {error}")))
 }
 
 /// What nobody needs of an object: half of its size.

@@ -1,6 +1,10 @@
 //! Finds everything that carries our marks: the inventory after a loss.
 
-use super::{Cluster, discovery::Served, requests::collection};
+use super::{
+    Cluster,
+    discovery::Served,
+    requests::{ANSWER_WITHIN, collection},
+};
 use http::Method;
 use serde_json::Value;
 use shared_manifest::{ObjectId, tracking};
@@ -55,7 +59,7 @@ impl Cluster {
         );
         // Metadata alone where the server can; every server falls back to whole objects.
         let accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
-        self.send_accepting(Method::GET, &uri, "application/json", accept, None).await
+        self.send_within(ANSWER_WITHIN, Method::GET, &uri, ["application/json", accept], None).await
     }
 }
 

@@ -21,7 +21,7 @@
 mod chunks;
 mod lease;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use super::{
     Error,
@@ -397,9 +397,14 @@ impl Store for Opened {
         })
     }
 
+    fn holds(&self) -> bool {
+        self.secrets.lease.is_held(Instant::now())
+    }
+
     fn keep(self: Arc<Self>, tasks: Tasks) -> Changed<'static> {
         Box::pin(async move {
             loop {
+                let mut next = lease::RENEW_EVERY;
                 if let Err(error) = self.secrets.lease.renew().await {
                     match &error {
                         Error::Closed => return,
@@ -413,12 +418,13 @@ impl Store for Opened {
                         | Error::Locked(_)
                         | Error::Damaged { .. }
                         | Error::NoBundle(_) => {
-                            tracing::warn!(%error, "the journal's Lease cannot be renewed; it is tried again")
+                            tracing::warn!(%error, "the journal's Lease cannot be renewed; it is tried again");
+                            next = lease::RENEW_AGAIN;
                         }
                     }
                 }
                 self.flush_status(false).await;
-                tokio::time::sleep(lease::RENEW_EVERY).await;
+                tokio::time::sleep(next).await;
             }
         })
     }

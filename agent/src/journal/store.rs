@@ -46,6 +46,11 @@ pub(super) trait Store: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether we hold the place for certain, by our own clock: nothing may be begun in the cluster otherwise.
+    fn holds(&self) -> bool {
+        true
+    }
+
     /// Keeps hold of the place, for as long as it runs; stops the tasks when it is lost to another agent.
     fn keep(self: Arc<Self>, _tasks: Tasks) -> Changed<'static> {
         Box::pin(std::future::ready(()))

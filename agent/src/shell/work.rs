@@ -4,7 +4,7 @@ use super::{Deps, Shell};
 use crate::{
     cluster::{Cluster, Limit, Priority},
     engine::{Done, Failure, Note, Order, Preparation, Prepared, Request, Work},
-    journal::{self, Journal},
+    journal::{self, Control, Journal},
     link::Bundles,
     status::Status,
 };
@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 
 /// How soon a write of the journal that failed is tried again, at first.
 const SAVE_AGAIN: Duration = Duration::from_secs(5);
+const LEASE: &str = "not asked: this agent's Lease could not be renewed in time, so another agent may act by now; it goes on once it is renewed";
 
 impl Shell {
     /// Starts all the work that the engine has.
@@ -41,7 +42,7 @@ impl Shell {
         // Whoever is told of an end may be gone: then nobody waits for it.
         match work {
             Work::Request(request) => {
-                let asking = Asking { cluster, limit, closed: self.engine.gate() };
+                let asking = Asking { cluster, limit, closed: self.engine.gate(), journal };
                 tasks.spawn_until_stopped("request", async move {
                     let tell = |event| drop(done.send(event));
                     asking.perform(request, tell).await;
@@ -71,14 +72,10 @@ impl Shell {
             Work::Note { application, note } => {
                 tasks.spawn("journal", keep_note(journal, application, note));
             }
-            Work::KeepControl(control) => {
-                tasks.spawn("journal", async move {
-                    if let Err(error) = blocking(move || journal.save_control(&control)).await {
-                        tracing::error!(%error, "the hub's pause cannot be kept; it holds until a restart");
-                    }
-                    drop(done.send(Done::ControlKept));
-                });
-            }
+            Work::KeepControl(control) => tasks.spawn_until_stopped("journal", async move {
+                keep_control(&journal, control).await;
+                drop(done.send(Done::ControlKept));
+            }),
             Work::Search { after } => tasks.spawn_until_stopped("survey", async move {
                 tokio::time::sleep(after).await;
                 drop(done.send(Done::Surveyed(cluster.survey().await)));
@@ -135,6 +132,18 @@ async fn save_inventory(journal: &Arc<Journal>, application: &AppKey, ids: Vec<O
                 "what is about to be written cannot be noted, so nothing is written; make room for the journal"
             ),
         }
+        tokio::time::sleep(backoff.next_wait()).await;
+    }
+}
+
+/// Keeps what the hub asks of the whole cluster. It is obeyed already; the hub is told so once a restart cannot forget it.
+async fn keep_control(journal: &Arc<Journal>, control: Control) {
+    let control = Arc::new(control);
+    let mut backoff = Backoff::new(SAVE_AGAIN, SAVE_AGAIN * 12);
+    loop {
+        let (writer, kept) = (Arc::clone(journal), Arc::clone(&control));
+        let Err(error) = blocking(move || writer.save_control(&kept)).await else { return };
+        tracing::error!(%error, "the hub's pause or mode cannot be kept: it holds until a restart, and is not acknowledged");
         tokio::time::sleep(backoff.next_wait()).await;
     }
 }
@@ -197,6 +206,7 @@ struct Asking {
     cluster: Cluster,
     limit: Limit,
     closed: Arc<AtomicBool>,
+    journal: Arc<Journal>,
 }
 
 impl Asking {
@@ -204,11 +214,13 @@ impl Asking {
         let Request { application, action, version, heals, write, forbidden } = request;
         let permit = self.limit.permit(if heals { Priority::First } else { Priority::Normal }).await;
         tell(Done::Started(application.clone()));
-        // The last moment: a pause that came while this waited stops it.
+        // The last moment: a pause that came while this waited stops it, and so does a lease that ran out meanwhile.
         let event = if let Some(why) = forbidden {
             action.failed(Refusal::Forbidden(why))
         } else if write && self.closed.load(Ordering::SeqCst) {
             action.failed(Refusal::Unreachable("not asked: the cluster is paused".to_owned()))
+        } else if write && !self.journal.holds() {
+            action.failed(Refusal::Unreachable(LEASE.to_owned()))
         } else {
             let asked = self.send(action.clone(), version.as_deref());
             AssertUnwindSafe(asked)
@@ -240,3 +252,6 @@ impl Asking {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

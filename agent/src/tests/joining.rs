@@ -130,3 +130,25 @@ async fn a_certificate_is_renewed_with_a_new_key() {
     assert_ne!(before.certificates, after.certificates);
     assert_eq!((before.cluster, before.cluster_uid), (after.cluster, after.cluster_uid));
 }
+
+#[tokio::test]
+async fn a_token_may_come_into_its_file_while_the_agent_waits() {
+    let (hub, spoke) = (Hub::start().await, Spoke::new("u1"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let (expired, good) = (hub.token("eu-1", -1).await, hub.token("eu-1", 60).await);
+    let config = link::Config { token_file: Some(file.clone()), ..link::Config::of(&hub.address) };
+    let starts = spoke.start_with(config, None);
+    let mut starts = std::pin::pin!(starts);
+    // None, then what is no token, then one that the hub refuses, then one that it takes.
+    for text in [String::new(), "no token".into(), expired.to_string()] {
+        std::fs::write(&file, text).unwrap();
+        // Longer than it takes to look twice.
+        let waited = tokio::time::timeout(Duration::from_secs(1), &mut starts).await;
+        assert!(waited.is_err(), "it did not wait: {:?}", waited.map(|done| done.err()));
+    }
+    std::fs::write(&file, good.to_string()).unwrap();
+    let (agent, tasks) = starts.await.unwrap();
+    assert_eq!(agent.cluster, ClusterName::new("eu-1"));
+    end(&tasks).await;
+}

@@ -58,7 +58,7 @@ impl Kubernetes {
         self.state.lock().objects.get(path).cloned()
     }
 
-    pub(super) fn writes(&self) -> Vec<String> {
+    pub(crate) fn writes(&self) -> Vec<String> {
         self.state.lock().writes.clone()
     }
 

@@ -2,7 +2,7 @@
 
 use crate::cluster::Cluster;
 use ::agent::parts::{
-    Ceiling, Engine, Facts, Journal, Known, Memory, Order, Place, Request, Restored,
+    Ceiling, Control, Engine, Facts, Journal, Known, Memory, Order, Place, Request, Restored,
     hubs::Hubs,
     renewal::{Life, Renewal},
 };
@@ -71,6 +71,8 @@ pub(crate) enum Incoming {
     Prepare(Order),
     /// Its bundle is here, or is not.
     Fetched(Order, Option<Vec<u8>>),
+    /// The hub's pause or mode is to be kept.
+    KeepControl(Control),
     /// The inventory is to be kept.
     Save { application: AppKey, ids: Vec<ObjectId> },
     /// Marks are to be searched for.

@@ -13,14 +13,40 @@ use std::{collections::BTreeMap, convert::Infallible, pin::Pin, task};
 
 /// An API server with Secrets and Leases. Clones are the same one.
 #[derive(Debug, Clone, Default)]
-pub(in super::super) struct Api {
+pub(crate) struct Api {
     objects: Arc<Mutex<BTreeMap<String, Value>>>,
     revision: Arc<Mutex<u64>>,
+    /// Requests: how many, by verb and the kind of their collection.
+    asked: Arc<Mutex<BTreeMap<String, usize>>>,
+    down: Arc<Mutex<bool>>,
 }
 
 impl Api {
-    pub(in super::super) fn secrets(&self) -> Secrets {
+    pub(crate) fn secrets(&self) -> Secrets {
         Secrets::new(Cluster::from_service(self.clone(), "default"), "agents")
+    }
+
+    /// Somebody writes this holder into the Lease.
+    pub(crate) fn give_lease(&self, holder: &str) {
+        let path = "/apis/coordination.k8s.io/v1/namespaces/agents/leases/flotilla-agent";
+        let mut lease = self.objects.lock().get(path).cloned().unwrap();
+        lease["spec"]["holderIdentity"] = holder.into();
+        self.put(path, lease);
+    }
+
+    /// Answers every request with 503.
+    pub(super) fn set_down(&self, down: bool) {
+        *self.down.lock() = down;
+    }
+
+    /// How many requests there were.
+    pub(super) fn asked(&self) -> usize {
+        self.asked.lock().values().sum()
+    }
+
+    /// How much was written.
+    pub(super) fn revision(&self) -> u64 {
+        *self.revision.lock()
     }
 
     fn names(&self) -> Vec<String> {
@@ -147,6 +173,15 @@ where
             let (parts, body) = request.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             let query = parts.uri.query().unwrap_or_default();
+            let of = if query.contains("limit=") { "pages" } else { "requests" };
+            *this.asked.lock().entry(format!("{} {of}", parts.method)).or_default() += 1;
+            // As over a network: not before whoever asked has gone on to other things.
+            tokio::task::yield_now().await;
+            if *this.down.lock() {
+                let mut response = Response::new(Full::new(Bytes::new()));
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                return Ok(response);
+            }
             let (code, value) = this.answer(&parts.method, parts.uri.path(), query, &body);
             let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
             *response.status_mut() = StatusCode::from_u16(code).unwrap();
@@ -156,7 +191,7 @@ where
 }
 
 /// What the blocking calls need.
-pub(in super::super) fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 

@@ -6,7 +6,7 @@ use crate::{
     verdict::Write,
 };
 use ::agent::parts::{
-    Done, Event, Failure, Note, Preparation, Request, Work,
+    Control, Done, Event, Failure, Note, Preparation, Request, Work,
     hubs::Ended,
     renewal::{Failure as RenewalFailure, Step},
 };
@@ -102,6 +102,7 @@ impl World {
                     self.tell(agent, Event::Done(Done::Ordered { application, wish, result }));
                 }
             }
+            Incoming::KeepControl(control) => self.keep_control(agent, control),
             Incoming::Save { application, ids } => self.save(agent, application, ids),
             Incoming::Search => {
                 let found = self.agents[agent].cluster.survey();
@@ -200,15 +201,7 @@ impl World {
                 drop(kept);
                 self.fails(agent);
             }
-            Work::KeepControl(control) => {
-                let Some(process) = &self.agents[agent].process else { return };
-                let kept = process.journal.save_control(&control).is_ok();
-                let name = self.agents[agent].name.clone();
-                self.say(format_args!("{name} keeps its control: {kept}"));
-                if !self.fails(agent) {
-                    self.later(agent, quick, Incoming::Done(Done::ControlKept));
-                }
-            }
+            Work::KeepControl(control) => self.later(agent, quick, Incoming::KeepControl(control)),
             Work::Search { after } => {
                 let after =
                     SignedDuration::try_from(after).unwrap_or_default() + SignedDuration::from_millis(300);
@@ -251,6 +244,21 @@ impl World {
             self.tell(agent, Event::Done(Done::Started(application)));
         } else {
             self.later(agent, SignedDuration::from_secs(5), Incoming::Save { application, ids });
+        }
+    }
+
+    fn keep_control(&mut self, agent: usize, control: Control) {
+        let Some(process) = &self.agents[agent].process else { return };
+        let kept = process.journal.save_control(&control).is_ok();
+        let name = self.agents[agent].name.clone();
+        self.say(format_args!("{name} keeps its control: {kept}"));
+        if self.fails(agent) {
+            return;
+        }
+        if kept {
+            self.tell(agent, Event::Done(Done::ControlKept));
+        } else {
+            self.later(agent, SignedDuration::from_secs(5), Incoming::KeepControl(control));
         }
     }
 

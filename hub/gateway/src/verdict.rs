@@ -42,7 +42,7 @@ pub enum Unacceptable {
     NotJoined(String),
     /// A person ended the identity.
     #[error(
-        "{by} revoked the identity of {cluster} at {at}{}; what runs there stays; `flotilla cluster token --name {cluster} --reenrol` lets it come back",
+        "{by} revoked the identity of {cluster} at {at:.0}{}; what runs there stays; `flotilla cluster token --name {cluster} --reenrol` lets it come back",
         because(reason)
     )]
     Revoked {
@@ -67,7 +67,7 @@ pub enum Unacceptable {
     },
     /// It expired too long ago.
     #[error(
-        "the certificate of {cluster} expired at {at}, more than 90 days ago, and cannot be renewed any more; `flotilla cluster token --name {cluster} --reenrol` replaces it"
+        "the certificate of {cluster} expired at {at:.0}, more than 90 days ago, and cannot be renewed any more; `flotilla cluster token --name {cluster} --reenrol` replaces it"
     )]
     Expired {
         /// The cluster.
@@ -94,7 +94,7 @@ fn because(reason: &str) -> String {
 }
 
 fn since(joined: Option<Timestamp>) -> String {
-    joined.map_or_else(|| "later".to_owned(), |at| format!("at {at}"))
+    joined.map_or_else(|| "later".to_owned(), |at| format!("at {at:.0}"))
 }
 
 /// Judges a certificate. `cluster` is the status of the Cluster that it names; `None` when there is none.

@@ -223,8 +223,10 @@ fn warnings(cluster: &Value, now: Timestamp) -> Vec<String> {
         let (by, at) = (text("/status/identity/revoked/by"), text("/status/identity/revoked/at"));
         let reason = text("/status/identity/revoked/reason");
         let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
-        warnings
-            .push(format!("{name}: {by} revoked its identity at {at}{reason}; {again} lets it come back"));
+        warnings.push(format!(
+            "{name}: {by} revoked its identity at {}{reason}; {again} lets it come back",
+            status::time(at)
+        ));
     } else if let Ok(at) = text("/status/identity/expiresAt").parse::<Timestamp>()
         && at < now
     {

@@ -25,7 +25,7 @@ pub(super) async fn show(hub: &Hub, name: &str) -> anyhow::Result<()> {
 }
 
 /// A time to the second, as people read it.
-fn time(text: &str) -> String {
+pub(super) fn time(text: &str) -> String {
     let seconds = text.parse::<Timestamp>().and_then(|at| at.round(jiff::Unit::Second));
     seconds.map_or_else(|_| text.to_owned(), |at| at.to_string())
 }
@@ -65,8 +65,12 @@ fn lines(cluster: &Value, applications: &[Value], now: Timestamp) -> Vec<(&'stat
         ),
         ("AGENT", text("/status/connection/agentVersion")),
     ];
-    let skew = cluster.pointer("/status/connection/clockSkewSeconds").and_then(Value::as_i64);
-    lines.extend(skew.map(|skew| ("CLOCK", format!("differs by {skew}s from the hub's"))));
+    let skew = text("/status/connection/clockSkew");
+    if let Some(length) = skew.strip_prefix('-') {
+        lines.push(("CLOCK", format!("{length} behind the hub's")));
+    } else if !["", "0s"].contains(&&*skew) {
+        lines.push(("CLOCK", format!("{skew} ahead of the hub's")));
+    }
     let conditions = cluster.pointer("/status/conditions").and_then(Value::as_array);
     let held = conditions.into_iter().flatten().filter(|condition| condition["status"] == "True");
     lines.extend(held.map(|condition| {

@@ -6,14 +6,26 @@ mod output;
 
 use agent::{Agent, Ceiling, Cluster, Config, Error};
 use args::{Action, Args, RunOptions};
-use clap::Parser as _;
+use clap::{Parser as _, error::ErrorKind};
 use shared_runtime::{Tasks, telemetry};
 use std::{process::ExitCode, time::Duration};
 
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(said) => {
+            // A closed standard output or error leaves nobody to tell.
+            let _closed = said.print();
+            if said.kind() == ErrorKind::ArgumentConflict {
+                output::error(
+                    "options of a command go after it, e.g. `flotilla-agent status --data-dir DIR`",
+                );
+            }
+            return ExitCode::from(if said.use_stderr() { args::WRONG_COMMAND } else { 0 });
+        }
+    };
     shared_runtime::install_crypto();
     if let Err(error) = telemetry::init(&args.log.config()) {
         output::error(&error.to_string());

@@ -26,7 +26,11 @@ pub(crate) fn error(text: &str) {
 }
 
 fn line(text: &str) -> anyhow::Result<()> {
-    writeln!(io::stdout(), "{text}").context("standard output")
+    match writeln!(io::stdout(), "{text}") {
+        // `| head` has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("standard output"),
+    }
 }
 
 pub(crate) fn pause(pause: &Pause) -> anyhow::Result<()> {

@@ -129,9 +129,8 @@ fn remedy(reason: &str) -> &'static str {
         "ClusterReplaced" => {
             "join this cluster under its own name with a token of `flotilla cluster token --name NAME`"
         }
-        "Revoked" => {
-            "what runs here stays; to join again ask for a token with `flotilla cluster token --name NAME --reenrol`"
-        }
+        // What mends it the hub has said.
+        "Revoked" => "what is assigned goes on",
         "HubBehindAgent" => "the hub lost state: see `flotilla hub restore --adopt`",
         _ => "see the hub's log",
     }

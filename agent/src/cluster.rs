@@ -52,7 +52,7 @@ pub enum Error {
     Client(#[source] Box<kube::Error>),
     /// The credentials are not enough.
     #[error(
-        "the cluster does not let the agent in: {0}; give its user (or service account) the rights of the chart's ClusterRole"
+        "the cluster does not let the agent in: {0}; give its user (or service account) the rights that deploy/agent-narrow.yaml lists, or those of deploy/agent.yaml"
     )]
     Denied(String),
     /// It is no cluster.

@@ -1,5 +1,10 @@
 # The hub, from the root of the repository: docker build --file deploy/hub.Dockerfile --tag flotilla:0.1.0 .
 # It needs no git: the hub speaks Git's http(s) protocol itself.
+#
+#   docker run --detach --name flotilla --publish 8443:8443 --publish 8444:8444 --volume flotilla:/var/lib/flotilla flotilla:0.1.0 \
+#       hub --data-dir /var/lib/flotilla --listen 0.0.0.0:8443 --agent-listen 0.0.0.0:8444 \
+#       --agent-address hub.example.com:8444 --name hub.example.com
+#   docker cp flotilla:/var/lib/flotilla/admin.kubeconfig .      and write server: https://hub.example.com:8443 in it
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
@@ -16,5 +21,5 @@ USER 65532:65532
 VOLUME /var/lib/flotilla
 EXPOSE 8443 8444
 ENTRYPOINT ["flotilla"]
-# Give --agent-address HOST:8444 too, the name under which agents reach this hub.
+# For a look. Agents elsewhere need --agent-address and --name, as above: arguments replace all of these.
 CMD ["hub", "--data-dir", "/var/lib/flotilla", "--listen", "0.0.0.0:8443", "--agent-listen", "0.0.0.0:8444"]

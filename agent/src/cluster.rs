@@ -52,7 +52,7 @@ pub enum Error {
     Client(#[source] Box<kube::Error>),
     /// The credentials are not enough.
     #[error(
-        "the cluster does not let the agent in: {0}; check the kubeconfig's credentials, and give its user (or service account) the rights of the ClusterRole in deploy/agent.yaml"
+        "the cluster does not let the agent in: {0}; check the kubeconfig's credentials, and give its user (or service account) the rights that deploy/agent-narrow.yaml lists, or those of deploy/agent.yaml"
     )]
     Denied(String),
     /// It is no cluster.

@@ -115,6 +115,22 @@ impl Process {
         self.signal("TERM")
     }
 
+    /// Holds it up wherever it is, as a machine does that is suspended.
+    ///
+    /// # Errors
+    /// When it is not running any more.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Lets it go on after [`Process::freeze`].
+    ///
+    /// # Errors
+    /// When it is not running any more.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal("CONT")
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Errors

@@ -97,18 +97,18 @@ impl Secrets {
 
     /// Removes all chunks of a bundle, also those of a writing that was broken off; the first one first.
     pub(super) async fn remove_bundle(&self, prefix: &str) -> Result<(), Error> {
-        let mut chunks = 1;
-        if let Some(first) = self.get(&format!("{prefix}-0")).await? {
-            chunks = number(&first, CHUNKS).unwrap_or(1);
-            self.delete(&format!("{prefix}-0")).await?;
-        }
-        // A writing that was broken off has its last chunks, and each says how many there were to be.
-        let mut names = Vec::new();
-        if chunks == 1 {
-            names = self.chunks().await?.into_iter().map(|(name, _)| name).collect();
-            names.retain(|name| name.rsplit_once('-').is_some_and(|(of, _)| of == prefix));
-        }
-        names.extend((1..chunks).map(|chunk| format!("{prefix}-{chunk}")));
+        let names: Vec<String> = match self.get(&format!("{prefix}-0")).await? {
+            Some(first) => {
+                self.delete(&format!("{prefix}-0")).await?;
+                let chunks = number(&first, CHUNKS).unwrap_or(1);
+                (1..chunks).map(|chunk| format!("{prefix}-{chunk}")).collect()
+            }
+            // Only then all names are read: there may be thousands.
+            None => {
+                let all = self.chunks().await?.into_iter().map(|(name, _)| name);
+                all.filter(|name| name.rsplit_once('-').is_some_and(|(of, _)| of == prefix)).collect()
+            }
+        };
         for name in names {
             self.delete(&name).await?;
         }

@@ -39,6 +39,11 @@ impl Api {
         *self.down.lock() = down;
     }
 
+    /// The requests since the last call, by verb.
+    fn counted(&self) -> Vec<(String, usize)> {
+        std::mem::take(&mut *self.asked.lock()).into_iter().collect()
+    }
+
     /// How many requests there were.
     pub(super) fn asked(&self) -> usize {
         self.asked.lock().values().sum()
@@ -116,6 +121,10 @@ impl Api {
     }
 
     fn list(&self, path: &str, query: &str) -> (u16, Value) {
+        let of_page =
+            |name: &str| query.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        let (limit, from) = (of_page("limit"), of_page("continue").unwrap_or_default());
+        let limit = limit.map_or(usize::MAX, |limit| limit.parse().unwrap());
         let wanted = |object: &Value| {
             query.split('&').all(|field| match field.split_once('=').unwrap() {
                 ("labelSelector", selector) => {
@@ -129,9 +138,14 @@ impl Api {
             })
         };
         let objects = self.objects.lock();
-        let items = objects.iter().filter(|(at, object)| at.starts_with(path) && wanted(object));
-        let items: Vec<Value> = items.map(|(_, object)| object.clone()).collect();
-        (200, json!({"items": items, "metadata": {"resourceVersion": self.revision.lock().to_string()}}))
+        let mut all =
+            objects.iter().filter(|(at, object)| at.starts_with(path) && &***at > from && wanted(object));
+        let found: Vec<_> = all.by_ref().take(limit).collect();
+        // Where the next page begins is a path here, and opaque to who asks.
+        let next = all.next().and(found.last()).map(|(at, _)| *at);
+        let items: Vec<&Value> = found.iter().map(|(_, object)| *object).collect();
+        let version = self.revision.lock().to_string();
+        (200, json!({"items": items, "metadata": {"resourceVersion": version, "continue": next}}))
     }
 }
 
@@ -269,6 +283,48 @@ fn secrets_are_few_and_what_a_crash_left_goes() {
     assert_eq!(of("bundle-"), KEPT + 1);
     found(&place);
     assert_eq!(of("bundle-"), KEPT);
+}
+
+#[test]
+fn a_thousand_applications_are_read_in_pages() {
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let api = Api::default();
+    let place = Place::Secrets(api.secrets());
+    let journal = open(&place);
+    for n in 0..1_000 {
+        let app = AppKey::new("argocd", format!("app-{n}"));
+        let (spec, compressed) = release(&app, &n.to_string());
+        journal.save_order(&app, position(1), What::Run(Box::new(spec)), Some(&compressed)).unwrap();
+        journal.save_inventory(&app, &[]).unwrap();
+    }
+    drop(journal);
+    api.counted();
+    let place = Place::Secrets(api.secrets());
+    api.give_lease("");
+    let journal = open(&place);
+    let (apps, damaged) = journal.apps().unwrap();
+    assert_eq!((apps.len(), damaged.len()), (1_000, 0));
+    // The applications by 100, the bundles' names by 500.
+    let counted = api.counted();
+    let counted: Vec<(&str, usize)> = counted.iter().map(|(what, count)| (&**what, *count)).collect();
+    assert_eq!(counted, [("GET pages", 12), ("GET requests", 1), ("PUT requests", 1)]);
+    // Then its bundle for each.
+    let bundle = release(&apps[0].order.application, "1").0.bundle;
+    journal.bundle(&bundle).unwrap();
+    assert_eq!(api.asked(), 1);
+    // A commit for one of them: its order is read and written, its bundle written; nothing of the others is read.
+    api.counted();
+    for generation in 2..=6 {
+        let app = AppKey::new("argocd", "app-1");
+        let (spec, compressed) = release(&app, &format!("next-{generation}"));
+        journal.save_order(&app, position(generation), What::Run(Box::new(spec)), Some(&compressed)).unwrap();
+    }
+    // Five orders are read. The sixth bundle is one too many: is the application pinned, how many chunks has the first?
+    let counted = api.counted();
+    let counted: Vec<(&str, usize)> = counted.iter().map(|(what, count)| (&**what, *count)).collect();
+    let expect = [("DELETE requests", 1), ("GET requests", 7), ("PATCH requests", 5), ("POST requests", 5)];
+    assert_eq!(counted, expect);
 }
 
 #[test]

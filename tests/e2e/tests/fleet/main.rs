@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "the tests print their timings")]
 
 mod bad_input;
+mod deployed;
 mod identity;
 mod journal;
 mod membership;

@@ -35,7 +35,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: looks-on
 subjects: [{kind: ServiceAccount, name: agent, namespace: flotilla}]
 ";
 
-/// What the agent's chart binds.
+/// What `deploy/agent.yaml` binds.
 pub(crate) const WRITER: &str = "
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding

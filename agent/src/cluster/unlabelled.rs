@@ -9,7 +9,7 @@ use super::{
     Cluster,
     discovery::Served,
     failure::meaning,
-    requests::collection,
+    requests::{ANSWER_WITHIN, collection},
     watches::{Watched, WatchedPlace},
 };
 use futures::StreamExt as _;
@@ -147,7 +147,8 @@ fn selected(place: &WatchedPlace, served: &Served, rest: &str) -> String {
 async fn begin(cluster: &Cluster, place: &WatchedPlace, served: &Served) -> Result<String, Failure> {
     let accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
     let uri = selected(place, served, "limit=1");
-    let page = cluster.send_accepting(Method::GET, &uri, "application/json", accept, None).await?;
+    let page =
+        cluster.send_within(ANSWER_WITHIN, Method::GET, &uri, ["application/json", accept], None).await?;
     let version = page["metadata"]["resourceVersion"].as_str().filter(|version| !version.is_empty());
     version.map(str::to_owned).ok_or_else(|| Failure::Other("its lists have no resourceVersion".to_owned()))
 }

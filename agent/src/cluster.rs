@@ -17,12 +17,13 @@ mod limit;
 mod own;
 mod requests;
 mod survey;
+mod unlabelled;
 mod watches;
 
 pub(crate) use limit::{Limit, Priority};
 pub(crate) use own::ANSWER_WITHIN;
 pub(crate) use watches::Watches;
-pub use watches::{Watched, WatchedKind};
+pub use watches::{Watched, WatchedKind, WatchedPlace};
 
 use calm::Calm;
 use discovery::Discovery;

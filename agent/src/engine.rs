@@ -18,6 +18,7 @@
 
 mod app;
 mod ceiling;
+mod looks;
 mod orders;
 mod outbox;
 mod pauses;
@@ -28,6 +29,7 @@ mod reports;
 mod routes;
 mod survey;
 mod told;
+mod unlabelled;
 mod wire;
 
 pub use ceiling::{Ceiling, NotProtectable, Protected};
@@ -35,7 +37,7 @@ pub use orders::Failure;
 pub use preparing::{Order, Preparation, Prepared};
 
 use crate::{
-    cluster::{Facts, Watched, WatchedKind},
+    cluster::{Facts, Watched, WatchedKind, WatchedPlace},
     journal::{self, Control, Local, What},
     link::Standing,
     status::Status,
@@ -107,6 +109,8 @@ pub enum Done {
     Started(AppKey),
     /// A request was answered; whether it was a write.
     Answered { application: AppKey, event: Box<shared_sync::Event>, write: bool },
+    /// A read was answered.
+    Read { application: AppKey, id: ObjectId, event: Box<shared_sync::Event> },
     /// An order is in the journal, or could not be carried out.
     Ordered { application: AppKey, wish: Position, result: Result<Prepared, Failure> },
     /// The hub's pause or mode is in the journal.
@@ -124,7 +128,7 @@ pub enum Done {
 pub enum Work {
     /// Ask the cluster. Owes [`Done::Started`] when it has its turn, then [`Done::Answered`].
     Request(Request),
-    /// Read an object for whoever holds it. Owes [`Done::Answered`].
+    /// Read an object for whoever holds it. Owes [`Done::Read`].
     Read { application: AppKey, id: ObjectId, version: Option<String> },
     /// Make an order durable and ready. Owes [`Done::Ordered`].
     Prepare(Order),
@@ -136,8 +140,10 @@ pub enum Work {
     KeepControl(Control),
     /// Search for what carries our marks, after a wait. Owes [`Done::Surveyed`].
     Search { after: Duration },
-    /// Watch exactly these kinds from now on. Owes nothing.
+    /// Watch exactly these kinds from now on: what carries our label. Owes nothing.
     Watch(BTreeSet<WatchedKind>),
+    /// Watch exactly these places from now on: the names of what does not carry our label. Owes nothing.
+    WatchUnlabelled(BTreeSet<WatchedPlace>),
     /// Upload a bundle that the hub lost. Owes [`Done::Given`].
     Give { command: String, digest: Digest },
     /// Write the status. Owes [`Done::StatusWritten`].
@@ -174,6 +180,8 @@ pub struct Engine {
     apps: BTreeMap<AppKey, App>,
     timers: BTreeSet<(Timestamp, AppKey)>,
     routes: Routes,
+    looks: looks::Looks,
+    unlabelled: unlabelled::Unlabelled,
     pauses: Pauses,
     pins: BTreeMap<AppKey, journal::Pin>,
     /// Closed while nothing may be written; asked by each write right before it starts.
@@ -201,6 +209,8 @@ impl Engine {
             apps: BTreeMap::new(),
             timers: BTreeSet::new(),
             routes: Routes::default(),
+            looks: looks::Looks::default(),
+            unlabelled: unlabelled::Unlabelled::default(),
             pauses: Pauses::new(restored.control, restored.local.pause),
             pins: restored.local.pins,
             closed: Arc::new(AtomicBool::new(false)),
@@ -256,9 +266,11 @@ impl Engine {
         let report = self.outbox.due(now).filter(|due| *due > now).map(|due| (due, "a report is due"));
         let pause = self.pauses.next_end().map(|due| (due, "a pause ends"));
         let poll = self.routes.poll_due().map(|due| (due, "objects that no watch shows are to be read"));
+        let look = self.looks.due().map(|due| (due, "an object may be read again"));
+        let review = self.unlabelled.review.map(|due| (due, "what to watch is decided anew"));
         let known = self.removal_known_at().map(|due| (due, "the hub knows of a removal"));
         let status = self.told.due().map(|due| (due, "the status is to be written"));
-        [machine, report, pause, poll, known, status].into_iter().flatten().min()
+        [machine, report, pause, poll, look, review, known, status].into_iter().flatten().min()
     }
 
     /// Asked by each write right before it starts: whether it must not.
@@ -283,6 +295,10 @@ impl Engine {
                 self.writing -= usize::from(write);
                 self.take_answer(&application, *event, now);
                 self.acknowledge();
+            }
+            Done::Read { application, id, event } => {
+                self.take_answer(&application, *event, now);
+                self.looked(&id, now);
             }
             Done::Ordered { application, wish, result } => self.ordered(&application, wish, result, now),
             Done::ControlKept => self.control_kept(),
@@ -313,7 +329,9 @@ impl Engine {
             self.obey_pauses(now);
         }
         self.tell_removals_done(now);
-        self.poll_unwatched(now);
+        self.look_again(now);
+        self.poll_unshown(now);
+        self.review_unlabelled(now);
         self.write_status(now);
     }
 }

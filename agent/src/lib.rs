@@ -34,7 +34,7 @@ pub use link::{Config as LinkConfig, Error as LinkError, InvalidProxy, Proxies};
 
 /// The agent without its shell and without network, for simulations in virtual time: what decides, and what is kept.
 pub mod parts {
-    pub use crate::cluster::{Facts, Watched, WatchedKind};
+    pub use crate::cluster::{Facts, Watched, WatchedKind, WatchedPlace};
     pub use crate::engine::{
         Ceiling, Done, Engine, Event, Failure, Known, Note, Order, Preparation, Prepared, Request, Restored,
         Work,

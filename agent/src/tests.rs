@@ -8,4 +8,5 @@ pub(crate) mod kubernetes;
 mod proxy;
 mod rotating;
 mod scripted;
+mod unlabelled;
 mod working;

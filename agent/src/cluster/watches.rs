@@ -1,6 +1,6 @@
-//! One watch for each kind that is managed, on objects that carry our label.
+//! One watch for each kind that is managed, on objects that carry our label; others where asked for ([`unlabelled`]).
 
-use super::{Cluster, discovery::Served, failure::meaning, requests::slim};
+use super::{Cluster, discovery::Served, failure::meaning, requests::slim, unlabelled};
 use futures::StreamExt as _;
 use kube::{
     Api,
@@ -33,6 +33,15 @@ pub struct WatchedKind {
     pub version: Option<String>,
 }
 
+/// A kind in one namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WatchedPlace {
+    /// Kind.
+    pub kind: WatchedKind,
+    /// Namespace; empty as in [`ObjectId`].
+    pub namespace: String,
+}
+
 /// What a watch tells.
 #[derive(Debug)]
 pub enum Watched {
@@ -42,6 +51,10 @@ pub enum Watched {
     Left(ObjectId),
     /// The watch began anew and saw these; what else was known of the kind is to be read.
     Listed(WatchedKind, BTreeSet<ObjectId>),
+    /// Something happened to an object without our label, or one that just got it. To be read.
+    Touched(ObjectId),
+    /// Whether objects without our label are followed there; of what happened before nothing is told.
+    Following(WatchedPlace, bool),
 }
 
 /// The watches under way.
@@ -51,27 +64,47 @@ pub(crate) struct Watches {
     tasks: Tasks,
     told: mpsc::Sender<Watched>,
     running: BTreeMap<WatchedKind, DropGuard>,
+    unlabelled: BTreeMap<WatchedPlace, DropGuard>,
 }
 
 impl Watches {
     pub(crate) fn new(cluster: Cluster, tasks: Tasks, told: mpsc::Sender<Watched>) -> Self {
-        Self { cluster, tasks, told, running: BTreeMap::new() }
+        Self { cluster, tasks, told, running: BTreeMap::new(), unlabelled: BTreeMap::new() }
     }
 
     /// Watches exactly these kinds from now on.
     pub(crate) fn set(&mut self, kinds: &BTreeSet<WatchedKind>) {
-        self.running.retain(|kind, _| kinds.contains(kind));
-        for kind in kinds {
-            if self.running.contains_key(kind) {
-                continue;
-            }
-            let stop = CancellationToken::new();
-            self.running.insert(kind.clone(), stop.clone().drop_guard());
-            let (cluster, told, kind) = (self.cluster.clone(), self.told.clone(), kind.clone());
-            self.tasks.spawn_until_stopped("watch", async move {
-                let _stopped = stop.run_until_cancelled(watch(cluster, kind, told)).await;
-            });
+        let (cluster, told) = (&self.cluster, &self.told);
+        let watch = |kind: &WatchedKind| watch(cluster.clone(), kind.clone(), told.clone());
+        run(&mut self.running, kinds, &self.tasks, watch);
+    }
+
+    /// Watches what lacks our label in exactly these places from now on.
+    pub(crate) fn set_unlabelled(&mut self, places: &BTreeSet<WatchedPlace>) {
+        let (cluster, told) = (&self.cluster, &self.told);
+        let watch = |place: &WatchedPlace| unlabelled::watch(cluster.clone(), place.clone(), told.clone());
+        run(&mut self.unlabelled, places, &self.tasks, watch);
+    }
+}
+
+/// Ends what is not wanted any more and begins what is new.
+fn run<K: Ord + Clone, W: Future<Output = ()> + Send + 'static>(
+    running: &mut BTreeMap<K, DropGuard>,
+    wanted: &BTreeSet<K>,
+    tasks: &Tasks,
+    watch: impl Fn(&K) -> W,
+) {
+    running.retain(|one, _| wanted.contains(one));
+    for one in wanted {
+        if running.contains_key(one) {
+            continue;
         }
+        let stop = CancellationToken::new();
+        running.insert(one.clone(), stop.clone().drop_guard());
+        let watch = watch(one);
+        tasks.spawn_until_stopped("watch", async move {
+            let _stopped = stop.run_until_cancelled(watch).await;
+        });
     }
 }
 

@@ -27,8 +27,8 @@ impl Engine {
     /// The cluster's answer; what it says of the object is news for whoever else holds that object.
     pub(super) fn take_answer(&mut self, application: &AppKey, event: Event, now: Timestamp) {
         match &event {
-            Event::Applied(id, Ok(_)) => self.routes.is_there(id, true),
-            Event::Live(id, object) => self.routes.is_there(id, object.is_some()),
+            Event::Applied(id, Ok(object)) => self.routes.answered(id, Some(object)),
+            Event::Live(id, object) => self.routes.answered(id, object.as_deref()),
             Event::Deleted(id, Ok(())) => {
                 let removing = self.apps.get(application).is_some_and(|app| app.release().is_none());
                 if !removing {
@@ -142,13 +142,5 @@ impl Engine {
         let application = application.clone();
         let forbidden = self.known.ceiling.forbids(&action);
         self.work.push_back(Work::Request(Request { application, action, version, heals, write, forbidden }));
-    }
-
-    /// Reads an object for everyone who holds it.
-    pub(super) fn read(&mut self, id: &ObjectId) {
-        for (application, id) in self.routes.holders(id) {
-            let version = self.routes.version(&id);
-            self.work.push_back(Work::Read { application, id, version });
-        }
     }
 }

@@ -1,5 +1,8 @@
 //! The engine alone: a journal in memory, a cluster that obeys, time by hand.
 
+mod shared;
+mod watches;
+
 use super::*;
 use crate::journal::{Journal, Memory, Pin, Place};
 use proto::v1::hub_message::Message;
@@ -20,6 +23,14 @@ struct Bench {
     now: Timestamp,
     prepared: u32,
     said: Vec<v1::agent_message::Message>,
+    deleted: Vec<ObjectId>,
+    /// Objects that were read because of watches or of the poll.
+    read: Vec<ObjectId>,
+    /// Such reads are answered when a test says so.
+    slow: bool,
+    waiting: Vec<Done>,
+    /// Where what lacks our label is watched.
+    places: BTreeSet<WatchedPlace>,
 }
 
 fn app() -> AppKey {
@@ -35,13 +46,19 @@ fn known() -> Known {
     }
 }
 
+fn config_map(name: &str, value: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"key": value}})
+}
+
 fn release(value: &str) -> (ReleaseSpec, Vec<u8>) {
-    let object = json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"key": value},
-    });
-    let bytes = Bundle::new(vec![Manifest::new(object).unwrap()]).0.to_bytes();
+    release_of(&app(), &[config_map("a", value)])
+}
+
+fn release_of(application: &AppKey, objects: &[Value]) -> (ReleaseSpec, Vec<u8>) {
+    let manifests = objects.iter().map(|object| Manifest::new(object.clone()).unwrap()).collect();
+    let bytes = Bundle::new(manifests).0.to_bytes();
     let spec = ReleaseSpec {
-        application: app(),
+        application: application.clone(),
         bundle: Digest::of(&bytes),
         bundle_bytes: bytes.len() as u64,
         namespace: "shop".into(),
@@ -74,6 +91,11 @@ impl Bench {
             now,
             prepared: 0,
             said: Vec::new(),
+            deleted: Vec::new(),
+            read: Vec::new(),
+            slow: false,
+            waiting: Vec::new(),
+            places: BTreeSet::new(),
         };
         bench.tell(Event::Up);
         bench.tell(Event::Said(Message::Welcome(v1::Welcome::default())));
@@ -102,8 +124,14 @@ impl Bench {
                 }
                 Work::Read { application, id, .. } => {
                     let live = self.live.get(&id).cloned().map(Arc::new);
-                    let event = Box::new(shared_sync::Event::Live(id, live));
-                    Done::Answered { application, event, write: false }
+                    self.read.push(id.clone());
+                    let event = Box::new(shared_sync::Event::Live(id.clone(), live));
+                    let read = Done::Read { application, id, event };
+                    if self.slow {
+                        self.waiting.push(read);
+                        continue;
+                    }
+                    read
                 }
                 Work::Prepare(order) => self.prepare(&order),
                 Work::SaveInventory { application, ids } => {
@@ -122,6 +150,10 @@ impl Bench {
                 Work::KeepControl(_) => Done::ControlKept,
                 Work::Search { .. } => Done::Surveyed(Ok(BTreeMap::new())),
                 Work::Watch(_) => continue,
+                Work::WatchUnlabelled(places) => {
+                    self.places = places;
+                    continue;
+                }
                 Work::Give { command, .. } => Done::Given { command, error: Some("no".to_owned()) },
                 Work::WriteStatus(_) => Done::StatusWritten,
             };
@@ -161,6 +193,7 @@ impl Bench {
             }
             Action::Delete { id, .. } => {
                 self.live.remove(&id);
+                self.deleted.push(id.clone());
                 shared_sync::Event::Deleted(id, Ok(()))
             }
             Action::Watch(_) | Action::SaveInventory(_) | Action::ReportChanged => shared_sync::Event::Tick,
@@ -168,10 +201,14 @@ impl Bench {
     }
 
     fn assign(&mut self, generation: u64, value: &str) {
-        let (spec, compressed) = release(value);
+        self.assign_to(&app(), generation, &[config_map("a", value)]);
+    }
+
+    fn assign_to(&mut self, application: &AppKey, generation: u64, objects: &[Value]) {
+        let (spec, compressed) = release_of(application, objects);
         self.hub.insert(spec.bundle, compressed);
         let assign = v1::Assign {
-            application: Some(proto::application_to_wire(&app())),
+            application: Some(proto::application_to_wire(application)),
             position: Some(proto::position_to_wire(position(generation))),
             release: spec.id().to_string(),
             spec: serde_json::to_vec(&spec).unwrap().into(),

@@ -51,8 +51,8 @@ impl Shell {
             Work::Read { application, id, version } => {
                 tasks.spawn_until_stopped("request", async move {
                     let _permit = limit.permit(Priority::Normal).await;
-                    let event = Box::new(get(&cluster, id, version.as_deref()).await);
-                    drop(done.send(Done::Answered { application, event, write: false }));
+                    let event = Box::new(get(&cluster, id.clone(), version.as_deref()).await);
+                    drop(done.send(Done::Read { application, id, event }));
                 });
             }
             Work::Prepare(order) => {
@@ -81,6 +81,7 @@ impl Shell {
                 drop(done.send(Done::Surveyed(cluster.survey().await)));
             }),
             Work::Watch(kinds) => self.watches.set(&kinds),
+            Work::WatchUnlabelled(places) => self.watches.set_unlabelled(&places),
             Work::Give { command, digest } => {
                 let bundles = self.bundles.clone();
                 tasks.spawn_until_stopped("give", async move {

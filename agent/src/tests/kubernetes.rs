@@ -30,6 +30,10 @@ struct State {
     revision: u64,
     /// Writes in order: `PATCH /api/v1/…`.
     writes: Vec<String>,
+    /// Objects that were read, watches that began: `GET /api/v1/…`, `WATCH /api/v1/…?…`.
+    reads: Vec<String>,
+    /// Refuses lists of what lacks our label.
+    no_unlabelled: bool,
     /// Answers every request with 503.
     down: bool,
     /// What `/version` says; empty for the usual.
@@ -60,6 +64,19 @@ impl Kubernetes {
 
     pub(crate) fn writes(&self) -> Vec<String> {
         self.state.lock().writes.clone()
+    }
+
+    /// Takes out what was read and watched so far.
+    pub(super) fn take_reads(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().reads)
+    }
+
+    pub(super) fn has_read(&self, what: &str) -> bool {
+        self.state.lock().reads.iter().any(|read| read.starts_with(what))
+    }
+
+    pub(super) fn refuse_unlabelled(&self) {
+        self.state.lock().no_unlabelled = true;
     }
 
     pub(super) fn set_down(&self, down: bool) {
@@ -122,7 +139,22 @@ impl Kubernetes {
         Some(old)
     }
 
-    fn answer(&self, method: &Method, path: &str, query: &str, body: &[u8]) -> Response<Body> {
+    fn note(&self, asked: String) {
+        let mut state = self.state.lock();
+        state.reads.push(asked);
+        let revision = state.revision;
+        drop(state);
+        self.changed.send_replace(revision);
+    }
+
+    fn answer(
+        &self,
+        method: &Method,
+        path: &str,
+        query: &str,
+        metadata: bool,
+        body: &[u8],
+    ) -> Response<Body> {
         if self.state.lock().down {
             return status(503, "down");
         }
@@ -152,13 +184,22 @@ impl Kubernetes {
             }
             _ => {}
         }
-        if let Some((.., kind, _)) =
-            COLLECTIONS.iter().find(|(root, plural, ..)| format!("{root}/{plural}") == path)
-        {
-            return if query.contains("watch=true") { self.watch(kind, query) } else { self.list(kind) };
+        if let Some(asked) = Collection::of(path, query, metadata) {
+            return if query.contains("watch=true") {
+                self.note(format!("WATCH {path}?{query}"));
+                self.watch(asked, query)
+            } else if asked.unlabelled && self.state.lock().no_unlabelled {
+                self.note(format!("LIST {path}?{query}"));
+                status(403, "it may not list here")
+            } else {
+                self.list(&asked)
+            };
         }
         match *method {
-            Method::GET => self.get(path).map_or_else(|| status(404, "not found"), |object| answer(&object)),
+            Method::GET => {
+                self.note(format!("GET {path}"));
+                self.get(path).map_or_else(|| status(404, "not found"), |object| answer(&object))
+            }
             Method::PATCH => {
                 let object: Value = serde_json::from_slice(body).unwrap();
                 if object["data"]["invalid"].is_string() {
@@ -182,30 +223,32 @@ impl Kubernetes {
         }
     }
 
-    fn list(&self, kind: &str) -> Response<Body> {
+    fn list(&self, asked: &Collection) -> Response<Body> {
         let state = self.state.lock();
-        let items: Vec<&Value> =
-            state.objects.values().filter(|object| object["kind"] == kind && is_ours(object)).collect();
+        let items: Vec<Value> = state
+            .objects
+            .iter()
+            .filter(|(path, object)| asked.has(path) && asked.selects(object))
+            .map(|(_, object)| asked.shown(object))
+            .collect();
         answer(&json!({"kind": "List", "apiVersion": "v1", "items": items,
             "metadata": {"resourceVersion": state.revision.to_string()}}))
     }
 
-    fn watch(&self, kind: &str, query: &str) -> Response<Body> {
+    fn watch(&self, asked: Collection, query: &str) -> Response<Body> {
         let from = query.split('&').find_map(|field| field.strip_prefix("resourceVersion="));
         let from: u64 = from.and_then(|from| from.parse().ok()).unwrap_or(0);
         let (lines, receiver) = tokio::sync::mpsc::unbounded_channel();
-        let (this, kind) = (self.clone(), kind.to_owned());
+        let this = self.clone();
         shared_runtime::spawn("watch", async move {
             let mut changed = this.changed.subscribe();
             let mut from = from;
             loop {
-                for (revision, what, _, object) in &this.state.lock().log {
-                    if *revision > from && object["kind"] == *kind && is_ours(object) {
-                        let line = json!({"type": what, "object": object});
-                        let _gone = lines.send(Bytes::from(format!("{line}\n")));
-                    }
-                    from = from.max(*revision);
+                let (told, now) = this.state.lock().events(&asked, from);
+                for line in told {
+                    let _gone = lines.send(Bytes::from(format!("{line}\n")));
                 }
+                from = now;
                 tokio::select! {
                     () = lines.closed() => return,
                     changed = changed.changed() => if changed.is_err() { return },
@@ -218,8 +261,70 @@ impl Kubernetes {
     }
 }
 
-fn is_ours(object: &Value) -> bool {
-    object["metadata"]["labels"]["flotilla.dev/owner"].is_string()
+impl State {
+    /// What a watch tells of everything after a revision, up to which one: what leaves its selection is deleted for it.
+    fn events(&self, asked: &Collection, from: u64) -> (Vec<Value>, u64) {
+        let mut before: BTreeMap<&Path, bool> = BTreeMap::new();
+        let mut lines = Vec::new();
+        for (revision, what, path, object) in self.log.iter().filter(|(_, _, path, _)| asked.has(path)) {
+            let selected = asked.selects(object);
+            let was = before.insert(path, selected && *what != "DELETED").unwrap_or(false);
+            let told = match (was, selected) {
+                (true, false) => "DELETED",
+                (false, true) if *what == "MODIFIED" => "ADDED",
+                (_, true) => *what,
+                (false, false) => continue,
+            };
+            if *revision > from {
+                lines.push(json!({"type": told, "object": asked.shown(object)}));
+            }
+        }
+        (lines, from.max(self.revision))
+    }
+}
+
+/// What a list or a watch is about.
+#[derive(Debug)]
+struct Collection {
+    /// What paths of its objects begin and go on with.
+    root: String,
+    namespace: Option<String>,
+    plural: &'static str,
+    /// `!flotilla.dev/owner` instead of `flotilla.dev/owner`.
+    unlabelled: bool,
+    metadata: bool,
+}
+
+impl Collection {
+    fn of(path: &str, query: &str, metadata: bool) -> Option<Self> {
+        let unlabelled = query.contains("labelSelector=%21");
+        COLLECTIONS.iter().find_map(|(root, plural, ..)| {
+            let within = path.strip_prefix(root)?.strip_suffix(plural)?.strip_suffix('/')?;
+            let namespace = match within {
+                "" => None,
+                _ => Some(within.strip_prefix("/namespaces/").filter(|name| !name.contains('/'))?.to_owned()),
+            };
+            Some(Self { root: (*root).to_owned(), namespace, plural, unlabelled, metadata })
+        })
+    }
+
+    fn has(&self, path: &str) -> bool {
+        let mut parts = path.strip_prefix(&self.root).unwrap_or_default().rsplit('/').skip(1);
+        parts.next() == Some(self.plural)
+            && self.namespace.as_deref().is_none_or(|namespace| parts.next() == Some(namespace))
+    }
+
+    fn selects(&self, object: &Value) -> bool {
+        object["metadata"]["labels"]["flotilla.dev/owner"].is_string() != self.unlabelled
+    }
+
+    /// The object, or as much of it as was asked for.
+    fn shown(&self, object: &Value) -> Value {
+        if !self.metadata {
+            return object.clone();
+        }
+        json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]})
+    }
 }
 
 fn answer(value: &Value) -> Response<Body> {
@@ -252,7 +357,10 @@ where
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
-            Ok(this.answer(&parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default(), &body))
+            let accept = parts.headers.get(http::header::ACCEPT).and_then(|accept| accept.to_str().ok());
+            let metadata = accept.is_some_and(|accept| accept.contains("as=PartialObjectMetadata"));
+            let query = parts.uri.query().unwrap_or_default();
+            Ok(this.answer(&parts.method, parts.uri.path(), query, metadata, &body))
         })
     }
 }

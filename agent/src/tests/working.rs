@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared_model::{Kind, SyncState};
 use shared_rollout::Order;
 
-async fn joined(hub: &Hub) -> (Spoke, shared_runtime::Tasks) {
+pub(super) async fn joined(hub: &Hub) -> (Spoke, shared_runtime::Tasks) {
     let spoke = Spoke::new("u1");
     spoke.kubernetes.put(
         "/api/v1/namespaces/shop",

@@ -100,7 +100,8 @@ impl Assignment {
         unsupported.append(&mut repeated);
         let mut tasks = Vec::new();
         for step in order::steps(&heads) {
-            let index = heads.iter().position(|head| std::ptr::eq(head, step.manifest));
+            // Neighbours in memory, so that addresses grow; ids may repeat where names are generated.
+            let index = heads.binary_search_by_key(&std::ptr::from_ref(step.manifest), std::ptr::from_ref);
             let object = index.expect("a step is of one of the manifests");
             if !step.hook && step.manifest.generate_name().is_some() {
                 unsupported.push(format!("{}: generateName is acted on for hooks only", step.manifest.id()));

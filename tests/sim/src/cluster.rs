@@ -1,6 +1,6 @@
 //! A cluster: as much of an API server and its controllers as an agent meets.
 
-use agent::parts::{Watched, WatchedKind};
+use agent::parts::{Watched, WatchedKind, WatchedPlace};
 use serde_json::{Value, json};
 use shared_manifest::{ObjectId, tracking};
 use shared_sync::Failure;
@@ -15,6 +15,8 @@ pub(crate) struct Cluster {
     /// It answers nothing.
     pub(crate) down: bool,
     pub(crate) watched: BTreeSet<WatchedKind>,
+    /// Where what lacks our label is watched.
+    pub(crate) unlabelled: BTreeSet<WatchedPlace>,
     /// What watches are to tell, in order.
     pub(crate) news: Vec<Watched>,
     /// Requests of the agent.
@@ -90,11 +92,28 @@ impl Cluster {
         }
     }
 
+    /// Watches what lacks our label in exactly these places.
+    pub(crate) fn watch_unlabelled(&mut self, places: BTreeSet<WatchedPlace>) {
+        let new: Vec<WatchedPlace> = places.difference(&self.unlabelled).cloned().collect();
+        self.unlabelled = places;
+        if !self.down {
+            new.into_iter().for_each(|place| self.follow(place));
+        }
+    }
+
+    fn follow(&mut self, place: WatchedPlace) {
+        self.requests += 2;
+        self.news.push(Watched::Following(place, true));
+    }
+
     /// After an outage every watch begins anew.
     pub(crate) fn up(&mut self) {
         self.down = false;
         for kind in self.watched.clone() {
             self.list(&kind);
+        }
+        for place in self.unlabelled.clone() {
+            self.follow(place);
         }
     }
 
@@ -139,15 +158,30 @@ impl Cluster {
         } else if was {
             self.tell(id, Watched::Left(id.clone()));
         }
+        let is = tracking::owner_of(&object).is_some();
+        if !is || (!was && self.objects.contains_key(id)) {
+            self.touch(id);
+        }
         self.objects.insert(id.clone(), object);
     }
 
     pub(crate) fn remove(&mut self, id: &ObjectId) {
         self.revision += 1;
-        if let Some(old) = self.objects.remove(id)
-            && tracking::owner_of(&old).is_some()
-        {
+        let Some(old) = self.objects.remove(id) else { return };
+        if tracking::owner_of(&old).is_some() {
             self.tell(id, Watched::Left(id.clone()));
+        } else {
+            self.touch(id);
+        }
+    }
+
+    /// Something happened to an object that lacks our label, or lacked it.
+    fn touch(&mut self, id: &ObjectId) {
+        let of_place = |place: &WatchedPlace| {
+            place.kind.group == id.group && place.kind.kind == id.kind && place.namespace == id.namespace
+        };
+        if !self.down && self.unlabelled.iter().any(of_place) {
+            self.news.push(Watched::Touched(id.clone()));
         }
     }
 

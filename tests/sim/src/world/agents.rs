@@ -63,6 +63,7 @@ impl World {
         let name = self.agents[agent].name.clone();
         self.say(format_args!("{name} is killed"));
         self.agents[agent].cluster.watched.clear();
+        self.agents[agent].cluster.unlabelled.clear();
         self.agents[agent].cluster.news.clear();
         if let Some(connection) = process.connection {
             let after = self.latency();
@@ -86,8 +87,8 @@ impl World {
             Incoming::Done(done) => self.tell(agent, Event::Done(done)),
             Incoming::Ask(request) => self.ask(agent, request),
             Incoming::Read { application, id } => {
-                let event = self.read(agent, id);
-                let done = Done::Answered { application, event: Box::new(event), write: false };
+                let event = Box::new(self.read(agent, id.clone()));
+                let done = Done::Read { application, id, event };
                 self.answer(agent, done);
             }
             Incoming::Prepare(order) => self.prepare(agent, order),
@@ -209,6 +210,10 @@ impl World {
             }
             Work::Watch(kinds) => {
                 self.agents[agent].cluster.watch(kinds);
+                self.news(agent);
+            }
+            Work::WatchUnlabelled(places) => {
+                self.agents[agent].cluster.watch_unlabelled(places);
                 self.news(agent);
             }
             // A hub that lost nothing asks for nothing.

@@ -5,5 +5,9 @@ use clap::Parser as _;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    benches_agent::run(&Args::parse()).await
+    let args = Args::parse();
+    match args.soak {
+        Some(time) => benches_agent::soak(&args, time.unsigned_abs()).await,
+        None => benches_agent::run(&args).await,
+    }
 }

@@ -12,6 +12,9 @@ pub struct Args {
     /// So many seconds of CPU time instead
     #[arg(long, value_name = "SECONDS")]
     pub window: Option<u64>,
+    /// Instead of all that, see for so long (as 20m) whether memory stays flat under changes and trouble
+    #[arg(long, value_name = "TIME")]
+    pub soak: Option<jiff::SignedDuration>,
     /// ConfigMaps of the application
     #[arg(long, default_value_t = 1_000)]
     pub owned: usize,

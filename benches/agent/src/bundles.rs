@@ -39,7 +39,8 @@ fn map(name: &str, number: usize, text: &str) -> String {
     yaml
 }
 
-fn text(random: &mut StdRng, length: usize) -> String {
+/// Random letters and digits.
+pub(crate) fn text(random: &mut StdRng, length: usize) -> String {
     random.sample_iter(Alphanumeric).take(length).map(char::from).collect()
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Ground {
 
 const CLUSTER: &str = "bench";
 /// What says how the agent is shipped.
-const CONTAINER: &str = include_str!("../../../deploy/agent.Dockerfile");
+pub(crate) const CONTAINER: &str = include_str!("../../../deploy/agent.Dockerfile");
 /// Longer than any sync.
 const SYNCED_WITHIN: Duration = Duration::from_secs(300);
 
@@ -102,11 +102,12 @@ impl Ground {
 }
 
 /// The environment that a container file sets.
-fn shipped(container: &str) -> Vec<(&str, &str)> {
+pub(crate) fn shipped(container: &str) -> Vec<(&str, &str)> {
     container.lines().filter_map(|line| line.strip_prefix("ENV ")?.split_once('=')).collect()
 }
 
-fn size(folder: &Path) -> u64 {
+/// What is in a folder, in bytes.
+pub(crate) fn size(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| match entry.metadata() {
         Ok(is) if is.is_dir() => size(&entry.path()),

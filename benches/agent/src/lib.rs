@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench-agent                    every figure, ten minutes for CPU
 //! cargo bench-agent --quick            the same with one minute for CPU
+//! cargo bench-agent --soak 20m         memory over time, under changes and trouble of every kind ([`soak`])
 //! ```
 //! A real etcd and kube-apiserver hold tens of thousands of objects that are nobody's business; a real hub and the
 //! agent's shipped build ([`tests_e2e::programs::small_agent`]) run an application of a thousand more. What is measured of
@@ -25,7 +26,9 @@ mod others;
 mod quantile;
 mod requests;
 mod run;
+mod soak;
 mod table;
 mod usage;
 
 pub use run::run;
+pub use soak::soak;

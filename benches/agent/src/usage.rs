@@ -53,6 +53,15 @@ impl Watched {
         Ok(usage)
     }
 
+    /// How many files and sockets it holds open.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn open_files(self) -> Result<usize> {
+        let files = fs::read_dir(self.file("fd"));
+        Ok(files.with_context(|| format!("list the files of process {}", self.0))?.count())
+    }
+
     /// Begins a new peak.
     ///
     /// # Errors
@@ -106,6 +115,7 @@ mod tests {
     #[test]
     fn this_process_can_be_watched() {
         let usage = Watched(std::process::id()).usage().unwrap();
+        assert!(Watched(std::process::id()).open_files().unwrap() > 2);
         assert!(usage.resident > 500 && usage.peak >= usage.resident && usage.threads > 0, "{usage:?}");
     }
 }

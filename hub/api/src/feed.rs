@@ -39,14 +39,8 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    fn new(
-        revision: Revision,
-        kind: Kind,
-        before: Option<Value>,
-        object: Value,
-        gone: bool,
-        cost: usize,
-    ) -> Self {
+    fn new(revision: Revision, kind: Kind, before: Option<Value>, object: Value, gone: bool) -> Self {
+        let cost = size_of::<Self>() + before.as_ref().map_or(0, weight) + weight(&object);
         Self { revision, kind, before, object, gone, cost, text: OnceLock::new() }
     }
 
@@ -54,6 +48,22 @@ impl Event {
     pub(crate) fn text(&self) -> &Bytes {
         self.text.get_or_init(|| Bytes::from(self.object.to_string()))
     }
+}
+
+/// Roughly the bytes that a value takes in memory. A map is a tree whose nodes have room for eleven entries: an object of
+/// few fields takes many times its text.
+fn weight(value: &Value) -> usize {
+    const NODE: usize = 11 * (size_of::<String>() + size_of::<Value>());
+    let inside = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(weight).sum(),
+        Value::Object(fields) => {
+            let entries: usize = fields.iter().map(|(name, value)| name.len() + weight(value)).sum();
+            fields.len().div_ceil(8) * NODE + entries
+        }
+    };
+    size_of::<Value>() + inside
 }
 
 /// Where watchers read.

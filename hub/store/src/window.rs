@@ -3,9 +3,13 @@
 //! Why a shared window and not a queue for each watcher: the memory is bounded by one number whatever the
 //! number of watchers, and a watcher is only a position. One that falls behind the oldest change kept has
 //! lost changes, and is told so.
+//!
+//! Why changes also go by age: nobody who still reads is minutes behind, and without it a hub whose objects change
+//! all the time would grow for an hour before it reached its limit of bytes. Kubernetes compacts after the same time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use tokio::sync::watch;
@@ -15,6 +19,11 @@ use crate::{Change, Config, Error, Revision, Watch};
 /// How many changes one step of a watch looks at, give or take one revision.
 const SCAN: usize = 1024;
 
+/// How long a change is kept while others come.
+const KEPT: Duration = Duration::from_secs(300);
+/// Ages are known to this.
+const GRAIN: Duration = Duration::from_secs(5);
+
 /// Every change with a revision in `floor < revision <= tip`.
 #[derive(Debug)]
 pub(crate) struct Window {
@@ -22,6 +31,8 @@ pub(crate) struct Window {
     bytes: usize,
     floor: Revision,
     tip: Revision,
+    /// When the tip was where, a mark each [`GRAIN`], oldest first.
+    marks: VecDeque<(Instant, Revision)>,
     config: Config,
 }
 
@@ -34,7 +45,7 @@ pub(crate) struct Step {
 
 impl Window {
     pub(crate) fn new(at: Revision, config: Config) -> Self {
-        Self { changes: VecDeque::new(), bytes: 0, floor: at, tip: at, config }
+        Self { changes: VecDeque::new(), bytes: 0, floor: at, tip: at, marks: VecDeque::new(), config }
     }
 
     pub(crate) fn floor(&self) -> Revision {
@@ -47,12 +58,18 @@ impl Window {
     }
 
     /// Takes in whole revisions, newer than all before.
-    pub(crate) fn extend(&mut self, changes: impl IntoIterator<Item = Change>) {
+    pub(crate) fn extend(&mut self, changes: impl IntoIterator<Item = Change>, now: Instant) {
         for change in changes {
             debug_assert!(change.revision >= self.tip, "revisions only grow");
             self.tip = change.revision;
             self.bytes += change.cost();
             self.changes.push_back(change);
+        }
+        if self.marks.back().is_none_or(|(at, _)| now.duration_since(*at) >= GRAIN) {
+            self.marks.push_back((now, self.tip));
+        }
+        while let Some((_, revision)) = self.marks.pop_front_if(|(at, _)| now.duration_since(*at) > KEPT) {
+            self.forget(revision);
         }
         self.evict();
     }
@@ -63,11 +80,16 @@ impl Window {
             let Some(oldest) = self.changes.front().map(|c| c.revision).filter(|r| *r < self.tip) else {
                 return;
             };
-            while let Some(change) = self.changes.pop_front_if(|c| c.revision == oldest) {
-                self.bytes -= change.cost();
-            }
-            self.floor = oldest;
+            self.forget(oldest);
         }
+    }
+
+    /// Drops everything up to a revision.
+    fn forget(&mut self, upto: Revision) {
+        while let Some(change) = self.changes.pop_front_if(|c| c.revision <= upto) {
+            self.bytes -= change.cost();
+        }
+        self.floor = self.floor.max(upto);
     }
 
     /// The next changes after `at` under `prefix`; `None` when some after `at` are gone.
@@ -104,7 +126,7 @@ impl Publisher {
     /// Shows changes, which must be durable, to the watchers.
     pub(crate) fn publish(&self, changes: Vec<Change>) {
         if let Some(tip) = changes.last().map(|c| c.revision) {
-            self.window.write().extend(changes);
+            self.window.write().extend(changes, Instant::now());
             self.tip.send_replace(tip);
         }
     }

@@ -166,6 +166,11 @@ impl Hub {
         Ok(())
     }
 
+    /// It, while it was not killed.
+    pub fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
     /// The real kubectl with the admin's kubeconfig that the hub made.
     pub fn kubectl(&self) -> &Kubectl {
         &self.kubectl

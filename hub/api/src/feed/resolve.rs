@@ -60,12 +60,11 @@ async fn event(
     if let Some(Change { kind: ChangeKind::Delete, .. }) = change {
         // As it was last; a removal without a content before it was never seen.
         let Some(last) = before else { return Ok(None) };
-        let cost = last.value.to_string().len() * 2;
         let known = metadata(&last.value);
         let parts =
             view::Parts { object: last, status: status.map(|status| (status, revision)), observation: None };
         let object = view::view_at(kind, parts, revision);
-        return Ok(Some(Event::new(revision, kind, Some(known), object, true, cost)));
+        return Ok(Some(Event::new(revision, kind, Some(known), object, true)));
     }
     let written = change.and_then(|change| match change.kind {
         ChangeKind::Put(entry) => Stored::from_entry(&entry),
@@ -89,8 +88,7 @@ async fn event(
     };
     let parts = list::complete(records, kind, object).await?;
     let object = view::view_at(kind, parts, revision);
-    let cost = object.to_string().len() * 2;
-    Ok(Some(Event::new(revision, kind, known, object, false, cost)))
+    Ok(Some(Event::new(revision, kind, known, object, false)))
 }
 
 /// What selectors look at.

@@ -2,7 +2,7 @@ use super::{ring::Ring, *};
 use serde_json::json;
 
 fn event(revision: u64) -> Event {
-    Event::new(Revision(revision), Kind::Secret, None, json!({}), false, 10)
+    Event::new(Revision(revision), Kind::Secret, None, json!({}), false)
 }
 
 fn revisions(found: Result<(Vec<Arc<Event>>, Revision), Compacted>) -> (Vec<u64>, u64) {
@@ -12,7 +12,7 @@ fn revisions(found: Result<(Vec<Arc<Event>>, Revision), Compacted>) -> (Vec<u64>
 
 #[test]
 fn a_ring_keeps_whole_revisions_within_its_limits() {
-    let mut ring = Ring::bounded(Revision(10), 3, 1000);
+    let mut ring = Ring::bounded(Revision(10), 3, 100_000);
     ring.push(vec![event(11), event(12), event(12)], Revision(14));
     assert_eq!(revisions(ring.after(Revision(10))), (vec![11, 12, 12], 14));
     assert_eq!(revisions(ring.after(Revision(12))), (vec![], 14));
@@ -33,4 +33,13 @@ fn the_newest_revision_stays_whatever_its_size() {
     let mut ring = Ring::bounded(Revision(0), 1, 1);
     ring.push(vec![event(1), event(1), event(1)], Revision(1));
     assert_eq!(revisions(ring.after(Revision(0))), (vec![1, 1, 1], 1));
+}
+
+#[test]
+fn an_object_of_small_fields_weighs_many_times_its_text() {
+    let resource = json!({"kind": "ConfigMap", "name": "settings", "health": {"status": "Healthy"}});
+    let status = json!({"resources": vec![resource; 50]});
+    assert!(weight(&status) > 5 * status.to_string().len(), "{}", weight(&status));
+    let text = json!("x".repeat(1_000));
+    assert!((1_000..1_100).contains(&weight(&text)), "{}", weight(&text));
 }

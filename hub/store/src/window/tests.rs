@@ -8,7 +8,7 @@ fn change(revision: u64, key: &str) -> Change {
 fn window(window_changes: usize, changes: impl IntoIterator<Item = (u64, &'static str)>) -> Window {
     let mut window = Window::new(Revision::ZERO, Config { window_changes, ..Config::default() });
     for (revision, key) in changes {
-        window.extend([change(revision, key)]);
+        window.extend([change(revision, key)], Instant::now());
     }
     window
 }
@@ -32,8 +32,8 @@ fn whole_revisions_leave_first() {
 #[test]
 fn the_newest_revision_stays_whatever_its_size() {
     let mut window = Window::new(Revision::ZERO, Config { window_bytes: 1, ..Config::default() });
-    window.extend([change(1, "a")]);
-    window.extend([change(2, "a"), change(2, "b"), change(2, "c")]);
+    window.extend([change(1, "a")], Instant::now());
+    window.extend([change(2, "a"), change(2, "b"), change(2, "c")], Instant::now());
     check(&window, 0, None);
     check(&window, 1, Some((&[2, 2, 2], 2)));
     assert_eq!(window.bytes, window.changes.iter().map(Change::cost).sum::<usize>());
@@ -42,8 +42,8 @@ fn the_newest_revision_stays_whatever_its_size() {
 #[test]
 fn a_step_is_bounded_and_splits_no_revision() {
     let mut window = Window::new(Revision::ZERO, Config::default());
-    window.extend((1..=1023).map(|r| change(r, "a")));
-    window.extend([change(1024, "a"), change(1024, "b"), change(1025, "a")]);
+    window.extend((1..=1023).map(|r| change(r, "a")), Instant::now());
+    window.extend([change(1024, "a"), change(1024, "b"), change(1025, "a")], Instant::now());
     let first = window.step(Revision::ZERO, "").unwrap();
     assert_eq!((first.changes.len(), first.upto), (1025, Revision(1024)));
     check(&window, 1024, Some((&[1025], 1025)));
@@ -54,4 +54,21 @@ fn a_prefix_without_changes_moves_on() {
     let window = window(8, [(1, "a"), (2, "b")]);
     let step = window.step(Revision::ZERO, "c").unwrap();
     assert_eq!(step, Step { changes: Vec::new(), upto: Revision(2) });
+}
+
+#[test]
+fn what_is_old_leaves_when_something_new_comes() {
+    let mut window = Window::new(Revision::ZERO, Config::default());
+    let (began, minute) = (Instant::now(), Duration::from_secs(60));
+    for revision in 1..=6u32 {
+        window.extend([change(revision.into(), "a")], began + minute * revision);
+    }
+    check(&window, 0, Some((&[1, 2, 3, 4, 5, 6], 6)));
+    window.extend([change(7, "a")], began + minute * 7);
+    check(&window, 0, None);
+    check(&window, 1, Some((&[2, 3, 4, 5, 6, 7], 7)));
+    window.extend([change(8, "a")], began + minute * 60);
+    check(&window, 6, None);
+    check(&window, 7, Some((&[8], 8)));
+    assert_eq!(window.bytes, window.changes.iter().map(Change::cost).sum::<usize>());
 }

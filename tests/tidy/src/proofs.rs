@@ -19,6 +19,7 @@ const SLEEPS: &[&str] = &[concat!("thread::sl", "eep"), concat!("time::sl", "eep
 const MAY_SLEEP: &[(&str, &str)] = &[
     ("tests/e2e/src/eventually.rs", "the one helper that waits for a condition, with a deadline"),
     ("hub/source/tests/git/access.rs", "a server that sends a byte at a time: the slowness is the input"),
+    ("tests/e2e/src/proxy.rs", "the delay of the network that it plays"),
 ];
 
 #[test]

@@ -94,7 +94,7 @@ fn because(reason: &str) -> String {
 }
 
 fn since(joined: Option<Timestamp>) -> String {
-    joined.map_or_else(|| "later".to_owned(), |at| format!("at {at:.0}"))
+    joined.map_or_else(|| "later".to_owned(), |at| format!("at {at}"))
 }
 
 /// Judges a certificate. `cluster` is the status of the Cluster that it names; `None` when there is none.

@@ -151,7 +151,7 @@ impl Shell {
             self.work();
         }
         self.engine.handle(Event::Down, self.clock.now());
-        let _the_last_word = work::write_status(&self.deps, &self.engine.status(self.clock.now())).await;
+        work::write_status(&self.deps, &self.engine.status(self.clock.now())).await;
     }
 
     fn hear(&mut self, news: News) -> Event {

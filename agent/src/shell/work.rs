@@ -91,11 +91,8 @@ impl Shell {
             }
             Work::WriteStatus(status) => {
                 let deps = self.deps.clone();
-                tasks.spawn_until_stopped("status", async move {
-                    let mut backoff = Backoff::new(SAVE_AGAIN, SAVE_AGAIN * 12);
-                    while !write_status(&deps, &status).await {
-                        tokio::time::sleep(backoff.next_wait()).await;
-                    }
+                tasks.spawn("status", async move {
+                    write_status(&deps, &status).await;
                     drop(done.send(Done::StatusWritten));
                 });
             }
@@ -109,11 +106,12 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.expect("the journal does not panic")
 }
 
-/// Writes the status; that it cannot be written stops nothing. Whether it was.
-pub(super) async fn write_status(deps: &Deps, status: &Status) -> bool {
+/// Writes the status; that it cannot be written stops nothing.
+pub(super) async fn write_status(deps: &Deps, status: &Status) {
     let (journal, bytes) = (Arc::clone(&deps.journal), status.to_bytes());
-    let written = blocking(move || journal.write_status(&bytes)).await;
-    written.inspect_err(|error| tracing::warn!(%error, "the status could not be written")).is_ok()
+    if let Err(error) = blocking(move || journal.write_status(&bytes)).await {
+        tracing::warn!(%error, "the status could not be written");
+    }
 }
 
 /// Keeps an inventory. Where there is no room for it, the one before it is forgotten instead: what is written carries

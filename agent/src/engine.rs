@@ -117,8 +117,8 @@ pub enum Done {
     ControlKept,
     /// Everything that carries our marks was searched for.
     Surveyed(Result<BTreeMap<String, Vec<ObjectId>>, shared_sync::Failure>),
-    /// The status is written.
-    StatusWritten,
+    /// The status is written, or there was no room for it.
+    StatusWritten { kept: bool },
     /// The hub has the bundle that it asked for by this command, or why it has not.
     Given { command: String, error: Option<String> },
 }
@@ -303,7 +303,7 @@ impl Engine {
             Done::Ordered { application, wish, result } => self.ordered(&application, wish, result, now),
             Done::ControlKept => self.control_kept(),
             Done::Surveyed(found) => self.take_survey(found, now),
-            Done::StatusWritten => self.told.written(now),
+            Done::StatusWritten { kept } => self.told.written(kept, now),
             // That it has it the hub knows by the upload itself.
             Done::Given { command, error } => {
                 if let Some(error) = error {

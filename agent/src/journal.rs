@@ -127,6 +127,8 @@ pub enum Error {
 pub struct Journal {
     records: Records,
     index: Mutex<Option<Index>>,
+    /// A pause by annotation for which there was no room: it holds until a restart.
+    unkept: Mutex<Option<annotation::Seen>>,
 }
 
 /// Records with their digests.
@@ -149,7 +151,7 @@ impl Error {
 impl Journal {
     /// Makes the place if need be, and holds it.
     pub fn open(place: &Place) -> Result<Self, Error> {
-        Ok(Self { records: Records(place.hold()?), index: Mutex::default() })
+        Ok(Self { records: Records(place.hold()?), index: Mutex::default(), unkept: Mutex::default() })
     }
 
     /// Keeps hold of the place, for as long as it runs; stops the tasks when it is lost to another agent.

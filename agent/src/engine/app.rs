@@ -32,6 +32,8 @@ pub(super) struct App {
     pub(super) retry: Option<Timestamp>,
     /// Why the wish failed, for the report.
     pub(super) trouble: Option<String>,
+    /// The trouble passes when there is room for the journal: nothing failed that the release is to blame for.
+    pub(super) for_room: bool,
     /// The machine is to be made again.
     pub(super) panicked: bool,
     /// An action is on its way to being started.
@@ -72,6 +74,7 @@ impl App {
             tries: 0,
             retry: None,
             trouble: None,
+            for_room: false,
             panicked: false,
             starting: false,
             timer: None,
@@ -107,6 +110,7 @@ impl App {
                 tracing::error!(%application, text, "this application failed inside the agent; it is started again, others go on");
                 self.machine = None;
                 self.trouble = Some(format!("internal error: {text}"));
+                self.for_room = false;
                 self.starting = false;
                 if self.wish.is_none() {
                     self.wish = self.current.clone();
@@ -132,7 +136,8 @@ impl App {
             let wish = self.wish.as_ref();
             let position = wish.map_or(self.held, Wish::position);
             let release = wish.or(self.current.as_ref()).and_then(Wish::release);
-            return Some(bare(application, position, release, SyncPhase::Failed, trouble));
+            let phase = if self.for_room { SyncPhase::Pending } else { SyncPhase::Failed };
+            return Some(bare(application, position, release, phase, trouble));
         }
         if self.gone.is_some() {
             let done = bare(application, self.held, None, SyncPhase::Succeeded, String::new());

@@ -171,6 +171,7 @@ impl Engine {
             | Failure::Journal(_) => {
                 tracing::error!(%application, %position, %failure, "the order cannot be carried out; what ran before goes on");
                 app.trouble = Some(failure.to_string());
+                app.for_room = matches!(failure, Failure::Journal(_));
                 self.look_at_report(application, now);
             }
         }

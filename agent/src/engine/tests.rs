@@ -155,7 +155,7 @@ impl Bench {
                     continue;
                 }
                 Work::Give { command, .. } => Done::Given { command, error: Some("no".to_owned()) },
-                Work::WriteStatus(_) => Done::StatusWritten,
+                Work::WriteStatus(_) => Done::StatusWritten { kept: true },
             };
             self.engine.handle(Event::Done(done), self.now);
         }
@@ -334,6 +334,23 @@ fn an_order_without_its_bundle_is_tried_again_politely() {
     bench.linked = true;
     bench.tell(Event::Said(Message::Welcome(v1::Welcome::default())));
     assert_eq!((bench.prepared, bench.runs()), (tries + 1, vec!["one"]));
+}
+
+#[test]
+fn an_order_for_which_there_is_no_room_waits() {
+    let memory = Memory::new();
+    let mut bench = Bench::on(&memory, Local::default(), BTreeMap::new());
+    bench.assign(1, "one");
+    memory.set_full(true);
+    bench.assign(2, "two");
+    let told = bench.told();
+    assert_eq!((told.position, told.phase), (position(2), shared_model::SyncPhase::Pending));
+    assert!(told.message.contains("cannot be written"), "{}", told.message);
+    assert_eq!(bench.runs(), ["one"]);
+    memory.set_full(false);
+    bench.pass(2);
+    assert_eq!(bench.runs(), ["two"]);
+    assert_eq!(bench.told().phase, shared_model::SyncPhase::Succeeded);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The status is written at most so often.
 const CALM: SignedDuration = SignedDuration::from_secs(1);
+/// How long after it could not be written it is tried again.
+const AGAIN: SignedDuration = SignedDuration::from_secs(15);
 
 /// Whether the status that was written is behind.
 #[derive(Debug, Default)]
@@ -20,9 +22,10 @@ impl Told {
         self.changed = true;
     }
 
-    pub(super) fn written(&mut self, now: Timestamp) {
+    pub(super) fn written(&mut self, kept: bool, now: Timestamp) {
         self.writing = false;
-        self.next = now.checked_add(CALM).ok();
+        self.changed |= !kept;
+        self.next = now.checked_add(if kept { CALM } else { AGAIN }).ok();
     }
 
     /// When it is to be written.

@@ -21,7 +21,7 @@ const PAUSE_FOR: &str = "flotilla.dev/pause-for";
 
 /// The annotations as they were first seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Seen {
+pub(super) struct Seen {
     namespace: String,
     reason: String,
     /// `1h`, as it was written.
@@ -37,7 +37,7 @@ impl Seen {
         Some(Self { namespace: namespace.to_owned(), reason, length, at: now })
     }
 
-    fn pause(&self) -> LocalPause {
+    pub(super) fn pause(&self) -> LocalPause {
         let by = format!("annotation on Namespace {}", self.namespace);
         let reason = self.reason.clone();
         match self.length.as_deref().map(shared_model::parse_duration) {
@@ -63,9 +63,10 @@ pub(super) fn pause(content: &[u8]) -> LocalPause {
 }
 
 impl Journal {
-    /// Keeps what the Namespace says; its time is not counted anew.
+    /// Keeps what the Namespace says; its time is not counted anew. It holds also where there is no room for it.
     fn note_annotation(&self, namespace: &str, object: &Value, now: Timestamp) -> Result<(), Error> {
         let Some(seen) = Seen::of(namespace, object, now) else {
+            *self.unkept.lock() = None;
             return match self.records.0.read(NAME)? {
                 Some(_) => self.records.0.remove(NAME),
                 None => Ok(()),
@@ -73,9 +74,15 @@ impl Journal {
         };
         let kept = self.records.get::<Seen>(NAME, REMEDY).ok().flatten();
         if kept.is_some_and(|kept| Seen { at: now, ..kept } == seen) {
+            *self.unkept.lock() = None;
             return Ok(());
         }
-        self.records.0.write(NAME, &packed(&seen))
+        let mut unkept = self.unkept.lock();
+        let before = unkept.take().filter(|before| Seen { at: now, ..before.clone() } == seen);
+        let seen = before.unwrap_or(seen);
+        let written = self.records.0.write(NAME, &packed(&seen));
+        *unkept = written.is_err().then_some(seen);
+        written
     }
 
     /// Follows the annotations of a Namespace, for ever. One that does not exist says nothing.
@@ -154,5 +161,24 @@ mod tests {
         crate::set_local_pause(&place, Some(&command)).unwrap();
         let both = journal.local().pause.unwrap();
         assert!(both.until.is_none() && both.reason.starts_with("mine; INC-9"), "{both:?}");
+    }
+
+    #[test]
+    fn it_holds_where_there_is_no_room_for_it() {
+        let memory = Memory::new();
+        let journal = Journal::open(&Place::Memory(memory.clone())).unwrap();
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let object = json!({"metadata": {"annotations": {PAUSE: "INC-7", PAUSE_FOR: "1h"}}});
+        memory.set_full(true);
+        for now in [100, 200] {
+            assert!(journal.note_annotation("flotilla-agent", &object, at(now)).is_err());
+            assert_eq!(journal.local().pause.unwrap().until, Some(at(3700)));
+        }
+        memory.set_full(false);
+        journal.note_annotation("flotilla-agent", &object, at(300)).unwrap();
+        assert_eq!(journal.local().pause.unwrap().until, Some(at(3700)));
+        memory.set_full(true);
+        journal.note_annotation("flotilla-agent", &Value::Null, at(400)).unwrap();
+        assert_eq!(journal.local().pause, None);
     }
 }

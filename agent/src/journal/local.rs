@@ -134,7 +134,14 @@ impl Local {
 impl Journal {
     /// What is decided in the cluster itself. What cannot be read holds: it is a pause that says so.
     pub fn local(&self) -> Local {
-        self.records.local().unwrap_or_else(|error| Local::unknown(&error, BTreeMap::new()))
+        self.decided().unwrap_or_else(|error| Local::unknown(&error, BTreeMap::new()))
+    }
+
+    fn decided(&self) -> Result<Local, Error> {
+        let mut local = self.records.local()?;
+        let unkept = self.unkept.lock().as_ref().map(annotation::Seen::pause);
+        local.pause = both(local.pause, unkept);
+        Ok(local)
     }
 
     /// Tells what is decided in the cluster itself: now, and whenever it has changed. Ends when nobody listens.
@@ -142,7 +149,7 @@ impl Journal {
         let mut last = None;
         loop {
             let reading = Arc::clone(&self);
-            let read = tokio::task::spawn_blocking(move || reading.records.local()).await;
+            let read = tokio::task::spawn_blocking(move || reading.decided()).await;
             let local = match (read.expect("the journal does not panic"), &last) {
                 (Ok(local), _) => local,
                 // What was read last holds while the API server is away.

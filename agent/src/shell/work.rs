@@ -92,8 +92,8 @@ impl Shell {
             Work::WriteStatus(status) => {
                 let deps = self.deps.clone();
                 tasks.spawn("status", async move {
-                    write_status(&deps, &status).await;
-                    drop(done.send(Done::StatusWritten));
+                    let kept = write_status(&deps, &status).await;
+                    drop(done.send(Done::StatusWritten { kept }));
                 });
             }
         }
@@ -106,12 +106,14 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.expect("the journal does not panic")
 }
 
-/// Writes the status; that it cannot be written stops nothing.
-pub(super) async fn write_status(deps: &Deps, status: &Status) {
+/// Writes the status, or not: that stops nothing.
+pub(super) async fn write_status(deps: &Deps, status: &Status) -> bool {
     let (journal, bytes) = (Arc::clone(&deps.journal), status.to_bytes());
-    if let Err(error) = blocking(move || journal.write_status(&bytes)).await {
+    let written = blocking(move || journal.write_status(&bytes)).await;
+    if let Err(error) = &written {
         tracing::warn!(%error, "the status could not be written");
     }
+    written.is_ok()
 }
 
 /// Keeps an inventory. Where there is no room for it, the one before it is forgotten instead: what is written carries

@@ -63,8 +63,12 @@ async fn a_full_disk_delays_orders_and_stops_no_healing() -> Result<()> {
     runs_maps(fleet.cluster("eu-1"), "v2").await;
     fleet.rollout("shop-2", "Done").await;
     println!("{:?} after there was room again the new commit was there", room.elapsed());
-    let status = fleet.agent_status("eu-1").await?;
-    ensure!(status.split_whitespace().any(|word| word == "1.2"), "{status}");
+    eventually(SOON, "the agent's status is written again", async || {
+        let status = fleet.agent_status("eu-1").await?;
+        ensure!(status.split_whitespace().any(|word| word == "1.2"), "{status}");
+        Ok(())
+    })
+    .await;
     Ok(())
 }
 

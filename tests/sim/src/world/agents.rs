@@ -218,7 +218,9 @@ impl World {
             }
             // A hub that lost nothing asks for nothing.
             Work::Give { .. } => {}
-            Work::WriteStatus(_) => self.later(agent, quick, Incoming::Done(Done::StatusWritten)),
+            Work::WriteStatus(_) => {
+                self.later(agent, quick, Incoming::Done(Done::StatusWritten { kept: true }))
+            }
         }
     }
 

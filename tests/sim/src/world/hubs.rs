@@ -5,7 +5,7 @@ use crate::{agent::Incoming, hub::Seat};
 use hub_gateway::parts::{Action, Input, Session, Standing};
 use jiff::SignedDuration;
 use proto::v1::{self, agent_message::Message};
-use shared_model::{AppKey, Cluster, ClusterName, SyncPhase};
+use shared_model::{AppKey, Cluster, ClusterName, Observation, SyncPhase};
 use shared_rollout::Assigned;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -116,8 +116,9 @@ impl World {
             };
             let Some(seat) = self.hub.seats.get_mut(name) else { continue };
             let application = observation.application.clone();
-            // An order that could not be kept is reported as failed, and is nothing after a restart.
-            let previous = seat.observed.get(&application).filter(|seen| seen.phase != SyncPhase::Failed);
+            // An order that could not be kept waits or failed, and is nothing after a restart.
+            let begun = |seen: &&Observation| !matches!(seen.phase, SyncPhase::Pending | SyncPhase::Failed);
+            let previous = seat.observed.get(&application).filter(begun);
             if previous.is_some_and(|previous| previous.position > observation.position) {
                 self.verdicts.problem(format!("{name}: {application} went back to {}", observation.position));
             }

@@ -3,7 +3,6 @@
 //! ```text
 //! identity, identity-copy  key, certificate, authorities, the cluster's name and UID; twice, since nothing else is lost for good
 //! control                  the hub's pause with its deadline, and the mode
-//! survey                   everything that carried our marks when it was searched for
 //! apps/<hash>/order        the release to run, or the removal, and the orders before it: the commit point
 //! apps/<hash>/inventory    what is, or may be, in the cluster because of us
 //! apps/<hash>/synced       the position whose sync succeeded
@@ -59,10 +58,9 @@ pub(crate) use secrets::tests as secrets_tests;
 use apps::Index;
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
-use shared_manifest::ObjectId;
 use shared_model::Digest;
 use shared_runtime::Tasks;
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{io, sync::Arc};
 use store::Store;
 
 /// How many orders of an application are kept with their bundles, the present one included.
@@ -169,23 +167,6 @@ impl Journal {
     /// Lets go of the place when the agent ends: nothing is written after that.
     pub(crate) async fn close(&self) {
         self.records.0.close().await;
-    }
-
-    /// Everything that carried our marks when it was searched for; `None` when it is to be searched for (again).
-    pub fn survey(&self) -> Option<BTreeMap<String, Vec<ObjectId>>> {
-        let survey = self.records.get::<BTreeMap<String, Vec<[String; 4]>>>("survey", "it is made again");
-        let survey = survey.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the survey was lost");
-            None
-        });
-        let ids = |parts: Vec<_>| parts.into_iter().map(apps::from_parts).collect();
-        survey.map(|survey| survey.into_iter().map(|(owner, parts)| (owner, ids(parts))).collect())
-    }
-
-    /// Keeps what a search found.
-    pub fn save_survey(&self, survey: &BTreeMap<String, Vec<ObjectId>>) -> Result<(), Error> {
-        let parts: BTreeMap<_, _> = survey.iter().map(|(owner, ids)| (owner, apps::to_parts(ids))).collect();
-        self.records.put("survey", &parts)
     }
 
     /// Writes how applications stand, for people.

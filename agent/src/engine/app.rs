@@ -31,9 +31,7 @@ pub(super) struct App {
     /// When it is due again.
     pub(super) retry: Option<Timestamp>,
     /// Why the wish failed, for the report.
-    pub(super) trouble: Option<String>,
-    /// The trouble passes when there is room for the journal: nothing failed that the release is to blame for.
-    pub(super) for_room: bool,
+    pub(super) trouble: Option<Trouble>,
     /// The machine is to be made again.
     pub(super) panicked: bool,
     /// An action is on its way to being started.
@@ -52,6 +50,14 @@ pub(super) struct App {
     pub(super) pin: Option<Pin>,
     /// The pin that the machine brings about; `None` while it follows the hub.
     pub(super) follows: Option<Pin>,
+}
+
+/// Why what is wished is not being done.
+#[derive(Debug, Clone)]
+pub(super) enum Trouble {
+    /// The journal does not take it, for want of room or of its API server: it waits, and the release is not to blame.
+    Journal(String),
+    Failed(String),
 }
 
 /// A removal that is done, and whether the hub knows.
@@ -74,7 +80,6 @@ impl App {
             tries: 0,
             retry: None,
             trouble: None,
-            for_room: false,
             panicked: false,
             starting: false,
             timer: None,
@@ -109,8 +114,7 @@ impl App {
                     .unwrap_or_default();
                 tracing::error!(%application, text, "this application failed inside the agent; it is started again, others go on");
                 self.machine = None;
-                self.trouble = Some(format!("internal error: {text}"));
-                self.for_room = false;
+                self.trouble = Some(Trouble::Failed(format!("internal error: {text}")));
                 self.starting = false;
                 if self.wish.is_none() {
                     self.wish = self.current.clone();
@@ -136,8 +140,11 @@ impl App {
             let wish = self.wish.as_ref();
             let position = wish.map_or(self.held, Wish::position);
             let release = wish.or(self.current.as_ref()).and_then(Wish::release);
-            let phase = if self.for_room { SyncPhase::Pending } else { SyncPhase::Failed };
-            return Some(bare(application, position, release, phase, trouble));
+            let (phase, message) = match trouble {
+                Trouble::Journal(message) => (SyncPhase::Pending, message),
+                Trouble::Failed(message) => (SyncPhase::Failed, message),
+            };
+            return Some(bare(application, position, release, phase, message));
         }
         if self.gone.is_some() {
             let done = bare(application, self.held, None, SyncPhase::Succeeded, String::new());

@@ -5,7 +5,7 @@
 
 use super::{
     Engine, Work,
-    app::{App, Gone},
+    app::{App, Gone, Trouble},
     preparing::{Aim, Order, Prepared},
 };
 use crate::{
@@ -160,21 +160,20 @@ impl Engine {
     fn wait_with(&mut self, application: &AppKey, position: Position, failure: &Failure, now: Timestamp) {
         let Some(app) = self.apps.get_mut(application) else { return };
         app.retry = now.checked_add(app.next_wait(application)).ok();
-        match failure {
+        let trouble = match failure {
             // Nobody's fault: it is fetched when the link is back.
             Failure::NoLink | Failure::Fetch(FetchError::Link(_)) => {
                 tracing::info!(%application, %position, %failure, "the order waits");
+                return self.set_timer(application, now);
             }
+            Failure::Journal(error) => Trouble::Journal(error.to_string()),
             Failure::Fetch(FetchError::Refused(_) | FetchError::TooLarge(_))
             | Failure::Bundle(_)
-            | Failure::NotKept(_)
-            | Failure::Journal(_) => {
-                tracing::error!(%application, %position, %failure, "the order cannot be carried out; what ran before goes on");
-                app.trouble = Some(failure.to_string());
-                app.for_room = matches!(failure, Failure::Journal(_));
-                self.look_at_report(application, now);
-            }
-        }
+            | Failure::NotKept(_) => Trouble::Failed(failure.to_string()),
+        };
+        tracing::error!(%application, %position, %failure, "the order cannot be carried out; what ran before goes on");
+        app.trouble = Some(trouble);
+        self.look_at_report(application, now);
         self.set_timer(application, now);
     }
 

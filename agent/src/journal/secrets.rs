@@ -1,7 +1,7 @@
 //! Records as Secrets of the agent's own namespace: needs no volume, and outlives pod and node.
 //!
 //! ```text
-//! flotilla-journal-identity, -identity-copy, -control, -survey, -status    one record each
+//! flotilla-journal-identity, -identity-copy, -control, -status             one record each
 //! flotilla-journal-local                                   all below local/: read, and watched, at once
 //! flotilla-journal-app-<hash>                              order, inventory and synced of one application
 //! flotilla-journal-bundle-<digest>-<n>                     immutable; at most 700 KiB of a bundle each

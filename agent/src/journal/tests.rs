@@ -6,9 +6,10 @@ mod rollback;
 
 use super::*;
 use apps::What;
-use shared_manifest::{Bundle, Manifest};
+
+use shared_manifest::{Bundle, Manifest, ObjectId};
 use shared_model::{AppKey, Position, ReleaseSpec, SyncPolicy};
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 pub(super) fn app() -> AppKey {
     AppKey::new("argocd", "orders")
@@ -142,22 +143,21 @@ fn the_budget_keeps_present_bundles_and_the_newest_of_the_others() {
 }
 
 #[test]
-fn inventory_success_and_survey_survive() {
+fn inventory_and_success_survive() {
     let memory = Memory::new();
     let journal = Journal::open(&Place::Memory(memory.clone())).unwrap();
     run(&journal, 1, "x").unwrap();
     journal.save_inventory(&app(), &[id("web")]).unwrap();
     journal.save_synced(&app(), position(1)).unwrap();
-    let survey = BTreeMap::from([("owner".to_owned(), vec![id("old")])]);
-    journal.save_survey(&survey).unwrap();
     drop(journal);
     let journal = Journal::open(&Place::Memory(memory.clone())).unwrap();
     let (apps, _) = journal.apps().unwrap();
     assert_eq!(apps[0].inventory, Some(vec![id("web")]));
     assert_eq!(apps[0].synced, Some(position(1)));
-    assert_eq!(journal.survey(), Some(survey));
-    memory.damage("survey");
-    assert_eq!(journal.survey(), None);
+    journal.forget_inventory(&app()).unwrap();
+    drop(journal);
+    let journal = Journal::open(&Place::Memory(memory)).unwrap();
+    assert_eq!(journal.apps().unwrap().0[0].inventory, None);
 }
 
 /// Damages records and says what the journal makes of it.

@@ -355,14 +355,14 @@ fn large_records_are_compressed_and_too_large_ones_are_told() {
     let _inside = runtime.enter();
     let store = Api::default().secrets().hold().unwrap();
     let inventory = "apps/Deployment shop/web\n".repeat(100_000).into_bytes();
-    store.write("survey", &inventory).unwrap();
-    assert_eq!(store.read("survey").unwrap().unwrap(), inventory);
-    let error = store.write("survey", &random(1_200_000)).unwrap_err().to_string();
+    store.write("control", &inventory).unwrap();
+    assert_eq!(store.read("control").unwrap().unwrap(), inventory);
+    let error = store.write("control", &random(1_200_000)).unwrap_err().to_string();
     assert!(
-        error.contains("secret agents/flotilla-journal-survey: cannot be written: refused: data: Too long"),
+        error.contains("secret agents/flotilla-journal-control: cannot be written: refused: data: Too long"),
         "{error}"
     );
-    assert_eq!(store.read("survey").unwrap().unwrap(), inventory);
+    assert_eq!(store.read("control").unwrap().unwrap(), inventory);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::{
     *,
 };
 use std::{
+    collections::BTreeMap,
     env,
     io::{BufRead as _, BufReader, Write as _, stdout},
     process::{Child, Command, Stdio},

@@ -2,6 +2,7 @@
 
 use super::*;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use tokio::sync::mpsc;
 
 /// Six orders of one application (the fifth is the fourth's release again), one order of another.

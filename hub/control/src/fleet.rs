@@ -49,6 +49,7 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet
             .map(|(seat, (assigned, _))| (seat.clone(), assigned.clone()))
             .collect(),
         observed: index.observed.clone(),
+        windows: Vec::new(),
         max_per_cluster: None,
         incarnation: index.incarnation(),
     }
@@ -109,7 +110,10 @@ fn line(index: &Index, owner: &Owner, evaluation: &Evaluation) -> Option<Line> {
 }
 
 const fn is_live(head: &Head) -> bool {
-    matches!(head.phase, Phase::Queued | Phase::Progressing | Phase::Halted)
+    matches!(
+        head.phase,
+        Phase::Queued | Phase::Progressing | Phase::Halted | Phase::RollingBack | Phase::RolledBack
+    )
 }
 
 fn rollout(
@@ -136,6 +140,8 @@ fn rollout(
                 release: member.release,
                 automated: member.automated,
                 sync_requested: asked.then_some(member.release),
+                pauses: Vec::new(),
+                windows: None,
                 record,
             };
             (app.clone(), member)

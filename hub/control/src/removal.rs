@@ -126,7 +126,14 @@ fn of_rollouts(index: &Index) -> Vec<Removal> {
             let (namespace, name) = (rollout.metadata.namespace.clone(), rollout.metadata.name.clone());
             let key = (namespace.clone(), shared_model::RolloutName::new(name.clone()));
             let live = index.heads.get(&key).is_some_and(|(head, _)| {
-                matches!(head.phase, Phase::Queued | Phase::Progressing | Phase::Halted)
+                matches!(
+                    head.phase,
+                    Phase::Queued
+                        | Phase::Progressing
+                        | Phase::Halted
+                        | Phase::RollingBack
+                        | Phase::RolledBack
+                )
             });
             let runs = index.assigned.values().any(
                 |(assigned, _)| matches!(&assigned.order, Order::Run { rollout, .. } if *rollout == key.1),

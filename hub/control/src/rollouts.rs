@@ -55,7 +55,14 @@ pub(crate) fn retained(
                 finished += 1;
             }
             *age == 0
-                || matches!(phase, Phase::Queued | Phase::Progressing | Phase::Halted)
+                || matches!(
+                    phase,
+                    Phase::Queued
+                        | Phase::Progressing
+                        | Phase::Halted
+                        | Phase::RollingBack
+                        | Phase::RolledBack
+                )
                 || (phase == Phase::Done && finished <= BASELINES)
                 || runs(&RolloutName::new(rollout.metadata.name.clone()))
         })

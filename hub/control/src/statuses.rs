@@ -205,6 +205,8 @@ const fn state_word(state: &shared_rollout::MemberState) -> &'static str {
         shared_rollout::MemberState::Released { .. } => "Released",
         shared_rollout::MemberState::Proven { .. } => "Proven",
         shared_rollout::MemberState::Failed { .. } => "Failed",
+        shared_rollout::MemberState::Returning { .. } => "Returning",
+        shared_rollout::MemberState::Returned { .. } => "Returned",
     }
 }
 

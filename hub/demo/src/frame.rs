@@ -31,7 +31,7 @@ pub(crate) fn frame(rollout: &Rollout, title: &str, style: Style) -> Vec<String>
 
 fn heading(rollout: &Rollout, title: &str, style: Style) -> String {
     let ink = match rollout.phase {
-        Phase::Halted => Ink::Red,
+        Phase::Halted | Phase::RollingBack | Phase::RolledBack => Ink::Red,
         Phase::Done => Ink::Green,
         Phase::Queued | Phase::Progressing | Phase::Superseded => Ink::Yellow,
     };

@@ -7,6 +7,7 @@ pub(crate) mod enrollment;
 pub mod fleet_rollout;
 pub mod policy;
 pub(crate) mod selector;
+pub(crate) mod window;
 
 /// A kind of object that the hub serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

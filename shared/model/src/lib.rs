@@ -27,8 +27,11 @@ pub use kinds::application_set::{self, ApplicationSet, ApplicationSetSpec, Rolli
 pub use kinds::cluster::{self, AdoptRequest, Cluster, ClusterSpec, Mode, PauseRequest};
 pub use kinds::enrollment::{EnrollmentToken, EnrollmentTokenSpec};
 pub use kinds::fleet_rollout::{self, FleetRollout, FleetRolloutSpec, PinnedCommit};
-pub use kinds::policy::{self, Amount, OnFailure, RolloutPolicy, RolloutPolicySpec, Unreachable, Wave};
+pub use kinds::policy::{
+    self, Amount, Approval, OnFailure, RolloutPolicy, RolloutPolicySpec, Unreachable, Wave,
+};
 pub use kinds::selector::{LabelSelector, Requirement};
+pub use kinds::window::SyncWindow;
 pub use kinds::{Gvk, Kind, gvk};
 pub use meta::{Meta, Object, OwnerReference};
 pub use observation::{Health, HealthStatus, LocalPin, Observation, ResourceState, SyncPhase, SyncState};
@@ -46,6 +49,10 @@ pub const IN_CLUSTER_NAME: &str = "in-cluster";
 pub const RESOURCES_FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
 /// Names the RolloutPolicy of an ApplicationSet or Application.
 pub const POLICY_ANNOTATION: &str = "flotilla.dev/rollout-policy";
+/// Pauses one Application: `{"reason": "...", "by": "...", "from": "2026-...", "until": "2026-..."}` as [`cluster::PauseRequest`] has it.
+pub const PAUSE_ANNOTATION: &str = "flotilla.dev/pause";
+/// Argo CD's own switch: `"true"` on an Application or a Cluster leaves it alone (`common.AnnotationKeyAppSkipReconcile`).
+pub const SKIP_RECONCILE_ANNOTATION: &str = "argocd.argoproj.io/skip-reconcile";
 /// Approves the deletions that a set holds; its value is the hash that the set's condition shows.
 pub const APPROVE_DELETIONS_ANNOTATION: &str = "flotilla.dev/approve-deletions";
 

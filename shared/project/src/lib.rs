@@ -18,12 +18,14 @@
 mod glob;
 mod place;
 mod resource;
+mod windows;
 
 use serde_json::{Value, json};
 use shared_model::ApplicationSpec;
 use shared_model::unsupported::Unsupported;
 
 pub use resource::allow_resource;
+pub use windows::{Gate, Windows};
 
 /// The project that Applications without limits name. It exists even when no object of that name does.
 pub const DEFAULT_PROJECT: &str = "default";

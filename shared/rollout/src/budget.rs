@@ -61,6 +61,8 @@ impl<'a> Budget<'a> {
                 MemberState::Waiting
                 | MemberState::Released { .. }
                 | MemberState::Proven { .. }
+                | MemberState::Returning { .. }
+                | MemberState::Returned { .. }
                 | MemberState::Failed { .. } => {
                     if unproven {
                         slots.inherited += 1;

@@ -25,6 +25,9 @@ pub struct Fleet {
     pub assigned: BTreeMap<Seat, Assigned>,
     /// What each agent reported (`obs/` records), as [`crate::observe`] keeps it.
     pub observed: BTreeMap<Seat, Observation>,
+    /// The sync windows in force, each entry the ones that concern some members together
+    /// ([`Member::windows`]).
+    pub windows: Vec<shared_project::Windows>,
     /// How many applications of one cluster may be released and not proven, across all rollouts.
     pub max_per_cluster: Option<usize>,
     /// The incarnation of new positions; raised by `hub restore --adopt` only.
@@ -164,7 +167,7 @@ impl Line {
 impl Phase {
     /// Whether a rollout in this phase decides for its line until a newer one starts.
     pub const fn leads(self) -> bool {
-        matches!(self, Self::Progressing | Self::Halted | Self::Done)
+        matches!(self, Self::Progressing | Self::Halted | Self::Done | Self::RollingBack | Self::RolledBack)
     }
 }
 
@@ -199,6 +202,10 @@ pub struct Member {
     pub automated: bool,
     /// The release that a person asked to sync.
     pub sync_requested: Option<ReleaseId>,
+    /// The pauses of this application alone, beside those of its cluster.
+    pub pauses: Vec<Pause>,
+    /// Which of [`Fleet::windows`] concern it.
+    pub windows: Option<usize>,
     /// How far it is; durable. `None` until the planner placed it.
     pub record: Option<MemberRecord>,
 }
@@ -212,6 +219,8 @@ impl Member {
             release,
             automated: true,
             sync_requested: None,
+            pauses: Vec::new(),
+            windows: None,
             record: None,
         }
     }

@@ -42,13 +42,21 @@ pub(crate) fn tally<'a>(draft: &Draft<'a>, index: usize) -> Vec<Tally<'a>> {
                 let soaks = (!record.late).then_some(*at);
                 tally.last_proven = tally.last_proven.max(soaks);
             }
-            MemberState::Waiting | MemberState::Released { .. } | MemberState::Failed { .. }
+            MemberState::Waiting
+            | MemberState::Released { .. }
+            | MemberState::Failed { .. }
+            | MemberState::Returning { .. }
+            | MemberState::Returned { .. }
                 if record.excused.is_some() =>
             {
                 tally.excused += 1;
             }
             MemberState::Failed { .. } if tolerated => {}
-            MemberState::Waiting | MemberState::Released { .. } | MemberState::Failed { .. } => {
+            MemberState::Waiting
+            | MemberState::Released { .. }
+            | MemberState::Failed { .. }
+            | MemberState::Returning { .. }
+            | MemberState::Returned { .. } => {
                 if !record.late {
                     tally.missing.insert(&member.cluster);
                 }

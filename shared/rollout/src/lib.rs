@@ -15,6 +15,7 @@
 
 mod budget;
 mod check;
+mod decide;
 mod draft;
 mod excuse;
 mod fleet;
@@ -33,11 +34,13 @@ mod wait;
 mod waves;
 
 pub use check::{Rule, Violation, check};
+pub use decide::{Refused, decide};
 pub use fleet::{ClusterState, Fleet, Hold, Line, Link, Member, Pause, Rollout, Seat};
 pub use observe::observe;
 pub use plan::plan;
 pub use record::{
-    Adopted, Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, WaveHead,
+    Adopted, Approved, Assigned, DECISIONS, Decided, Decision, Evidence, Excuse, Expedited, Halted, Head,
+    HeldUp, MemberRecord, MemberState, Order, Phase, Proof, Rollback, Side, WaveHead,
 };
 pub use report::{Report, RolloutReport, WaveReport};
 pub use status::{application_status, status, waits_for};

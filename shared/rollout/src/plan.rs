@@ -137,13 +137,19 @@ fn failed(draft: &Draft<'_>, index: usize) -> Option<Change> {
     let failed = draft.placed(index).filter(|(_, _, record, its)| *its == wave && record.failures > 0);
     let (app, _, record, _) = failed.max_by_key(|(_, _, record, _)| match record.state {
         MemberState::Failed { at, .. } => Some(at),
-        MemberState::Waiting | MemberState::Released { .. } | MemberState::Proven { .. } => None,
+        MemberState::Waiting
+        | MemberState::Released { .. }
+        | MemberState::Proven { .. }
+        | MemberState::Returning { .. }
+        | MemberState::Returned { .. } => None,
     })?;
     let reason = match &record.state {
         MemberState::Failed { reason, .. } => reason.clone(),
-        MemberState::Waiting | MemberState::Released { .. } | MemberState::Proven { .. } => {
-            "failed earlier".to_owned()
-        }
+        MemberState::Waiting
+        | MemberState::Released { .. }
+        | MemberState::Proven { .. }
+        | MemberState::Returning { .. }
+        | MemberState::Returned { .. } => "failed earlier".to_owned(),
     };
     Some(Change::Halt { wave, reason, member: app.clone() })
 }

@@ -59,7 +59,7 @@ fn change<'a>(
     }
     let fail = |reason| Change::Fail { app: app.clone(), reason };
     match &record.state {
-        MemberState::Waiting => None,
+        MemberState::Waiting | MemberState::Returning { .. } | MemberState::Returned { .. } => None,
         MemberState::Proven { .. } => {
             let reason = breaks(draft, &record.cluster, app)?;
             (draft.head(index).phase == Phase::Progressing).then(|| fail(reason))
@@ -167,6 +167,8 @@ pub(crate) fn deadline(record: &MemberRecord, limit: Option<Duration>) -> Option
         MemberState::Released { .. }
         | MemberState::Waiting
         | MemberState::Proven { .. }
+        | MemberState::Returning { .. }
+        | MemberState::Returned { .. }
         | MemberState::Failed { .. } => None,
     }
 }

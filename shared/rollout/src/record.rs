@@ -19,6 +19,11 @@ pub enum Phase {
     Halted,
     /// Every wave has passed. Joiners and those who were excused still get its releases.
     Done,
+    /// Its members go back to what was proven on each before it, newest wave first.
+    RollingBack,
+    /// Every member that can be told has gone back. Nothing of it is tried again until its inputs change
+    /// or a person says so.
+    RolledBack,
     /// A newer rollout took its place.
     Superseded,
 }
@@ -47,6 +52,168 @@ pub struct Head {
     /// Why it halted; kept when a newer rollout takes its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub halted: Option<Halted>,
+    /// How many rollouts in a row were given up for the next before wave one was proven, up to this one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub replaced: u32,
+    /// How often a person let it try again after it halted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub attempt: u32,
+    /// Present while a person holds it: it releases nothing and opens nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<HeldUp>,
+    /// The approvals given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approved>,
+    /// Members that a person let go ahead of their wave.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expedited: Vec<Expedited>,
+    /// Present once it is to be taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Rollback>,
+    /// What people decided about it, oldest first, at most [`DECISIONS`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Decided>,
+}
+
+/// How many decisions of people a head keeps.
+pub const DECISIONS: usize = 50;
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A person's hold on a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldUp {
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// When it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+impl HeldUp {
+    /// Whether it is in force at `now`.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// On which side of a wave an approval is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Side {
+    /// Before its first release.
+    Before,
+    /// When everything else that it waits for is there.
+    After,
+}
+
+/// A person's approval of a wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    /// The wave, from 0.
+    pub wave: usize,
+    /// On which side of it.
+    pub side: Side,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// Members that go ahead of their wave because a person said so. They count as unproven like any other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expedited {
+    /// On which clusters; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterName>,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// That a rollout is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// When.
+    pub at: Timestamp,
+    /// Who; `None` when the policy did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why, as a fragment.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Whether newer commits wait until a person resumes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pins: bool,
+}
+
+/// What a person decided about a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// What, with its arguments.
+    #[serde(flatten)]
+    pub what: Decision,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// A decision about a rollout, as `POST .../fleetrollouts/NAME/decisions` takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Decision {
+    /// The wave may open, or pass.
+    Approve {
+        /// Its name; absent means the one that waits for approval.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wave: Option<String>,
+    },
+    /// Nothing is released and no wave opens until somebody resumes.
+    Pause {
+        /// When it ends by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Ends a pause, or lets newer commits follow a rollout that a person took back.
+    Resume,
+    /// Halts it for good: members keep what they run.
+    Abort,
+    /// A halted or rolled back rollout tries again; what failed counts anew.
+    Retry,
+    /// Members go back to what was proven on each before.
+    Undo {
+        /// Whether newer commits wait until somebody resumes.
+        #[serde(default = "yes")]
+        pin: bool,
+    },
+    /// Members are released ahead of their wave.
+    Expedite {
+        /// On which clusters; empty for all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        clusters: Vec<ClusterName>,
+    },
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// How far a wave is.
@@ -59,9 +226,25 @@ pub struct WaveHead {
     /// When its gate was met; what joins it later never closes the gate again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passed: Option<Timestamp>,
+    /// What its gate was met with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
     /// Whether its `take` was used up once; it takes no further cluster.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub filled: bool,
+}
+
+/// What a gate was met with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The members of the wave.
+    pub total: usize,
+    /// How many were proven.
+    pub proven: usize,
+    /// How many were excused.
+    pub excused: usize,
+    /// How many had failed and were tolerated.
+    pub failed: usize,
 }
 
 /// Why a rollout halted.
@@ -76,6 +259,9 @@ pub struct Halted {
     /// The member whose failure was one too many; `None` when a person halted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<AppKey>,
+    /// Who aborted it; `None` when a failure halted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// The durable part of a member (`rel/…`).
@@ -106,6 +292,12 @@ pub struct MemberRecord {
     /// How often it failed in this rollout.
     #[serde(default)]
     pub failures: u32,
+    /// The attempt of its rollout (see [`Head::attempt`]) that it takes part in.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempt: u32,
+    /// Whether its agent must be told again although it was told this very release before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// When this rollout wrote its assignment; `None` while it did not, or need not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub released: Option<Timestamp>,
@@ -142,6 +334,24 @@ pub enum MemberState {
         /// Why, as a fragment: "the sync failed: …".
         reason: String,
     },
+    /// Its agent is told to run what was proven there before; not proven again yet.
+    Returning {
+        /// The assignment's.
+        position: Position,
+        /// When; deadlines count from here.
+        at: Timestamp,
+        /// What it goes back to.
+        release: ReleaseId,
+    },
+    /// It went back, and that is proven.
+    Returned {
+        /// The assignment's.
+        position: Position,
+        /// When.
+        at: Timestamp,
+        /// What it went back to.
+        release: ReleaseId,
+    },
 }
 
 impl MemberState {
@@ -151,7 +361,9 @@ impl MemberState {
             Self::Waiting => None,
             Self::Released { position, .. }
             | Self::Proven { position, .. }
-            | Self::Failed { position, .. } => Some(*position),
+            | Self::Failed { position, .. }
+            | Self::Returning { position, .. }
+            | Self::Returned { position, .. } => Some(*position),
         }
     }
 

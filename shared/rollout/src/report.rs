@@ -72,10 +72,17 @@ pub(crate) fn report(draft: &Draft<'_>, wake: &mut Wake) -> Report {
         for index in line.clone() {
             let listed = match draft.head(index).phase {
                 Phase::Queued => queued(draft, index, lead),
-                Phase::Progressing | Phase::Halted | Phase::Done if lead == Some(index) => {
+                Phase::Progressing | Phase::Halted | Phase::Done | Phase::RollingBack | Phase::RolledBack
+                    if lead == Some(index) =>
+                {
                     one(draft, index, wake)
                 }
-                Phase::Superseded | Phase::Progressing | Phase::Halted | Phase::Done => {
+                Phase::Superseded
+                | Phase::Progressing
+                | Phase::Halted
+                | Phase::Done
+                | Phase::RollingBack
+                | Phase::RolledBack => {
                     note_settling(draft, index, wake);
                     continue;
                 }
@@ -102,7 +109,7 @@ fn one(draft: &Draft<'_>, index: usize, wake: &mut Wake) -> RolloutReport {
     let waits_for = match head.phase {
         Phase::Halted => Some(halted(draft, index, head)),
         Phase::Progressing => next,
-        Phase::Queued | Phase::Done | Phase::Superseded => None,
+        Phase::Queued | Phase::Done | Phase::Superseded | Phase::RollingBack | Phase::RolledBack => None,
     };
     if let Some(Wait::Soak { until, .. }) = &waits_for {
         wake.at(*until, "a wave has soaked");
@@ -164,7 +171,9 @@ fn waves(draft: &Draft<'_>, index: usize) -> Vec<WaveReport> {
             MemberState::Proven { .. } => &mut wave.proven,
             _ if record.excused.is_some() => &mut wave.excused,
             MemberState::Waiting => &mut wave.waiting,
-            MemberState::Released { .. } => &mut wave.released,
+            MemberState::Released { .. } | MemberState::Returning { .. } | MemberState::Returned { .. } => {
+                &mut wave.released
+            }
             MemberState::Failed { .. } => &mut wave.failed,
         } += 1;
     }
@@ -186,7 +195,7 @@ fn waits<'a>(
     };
     let Some(wave) = record.wave else { return Some(Wait::NoWave { cluster: member.cluster.clone() }) };
     match &record.state {
-        MemberState::Proven { .. } => None,
+        MemberState::Proven { .. } | MemberState::Returning { .. } | MemberState::Returned { .. } => None,
         MemberState::Waiting => Some(waiting(draft, index, app, member, record, wave, rollout)),
         MemberState::Released { .. } | MemberState::Failed { .. } => {
             if let Some(pin) = draft.pin(&member.cluster, app) {

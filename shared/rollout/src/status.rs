@@ -91,9 +91,12 @@ pub fn application_status(
             Some(MemberState::Released { at, .. }) if matches!(wait, Some(Wait::Unreported { .. })) => {
                 ("Pending", Some(*at))
             }
-            Some(MemberState::Released { at, .. } | MemberState::Failed { at, .. }) => {
-                ("Progressing", Some(*at))
-            }
+            Some(
+                MemberState::Released { at, .. }
+                | MemberState::Failed { at, .. }
+                | MemberState::Returning { at, .. }
+                | MemberState::Returned { at, .. },
+            ) => ("Progressing", Some(*at)),
             Some(MemberState::Proven { at, .. }) => ("Healthy", Some(*at)),
         };
         let step =
@@ -129,6 +132,8 @@ fn state(record: Option<&MemberRecord>) -> &'static str {
         Some(MemberState::Released { .. }) => "Released",
         Some(MemberState::Proven { .. }) => "Proven",
         Some(MemberState::Failed { .. }) => "Failed",
+        Some(MemberState::Returning { .. }) => "Returning",
+        Some(MemberState::Returned { .. }) => "Returned",
     }
 }
 

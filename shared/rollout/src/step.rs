@@ -232,8 +232,13 @@ pub(crate) fn head_after(head: &Head, change: &Change, at: Timestamp) -> Option<
         Change::Pass { wave } => head.waves.get_mut(*wave)?.passed = Some(at),
         Change::Halt { wave, reason, member } => {
             head.phase = Phase::Halted;
-            head.halted =
-                Some(Halted { at, wave: *wave, reason: reason.clone(), member: Some(member.clone()) });
+            head.halted = Some(Halted {
+                at,
+                wave: *wave,
+                reason: reason.clone(),
+                member: Some(member.clone()),
+                by: None,
+            });
         }
         Change::Finish => {
             head.phase = Phase::Done;
@@ -367,6 +372,8 @@ impl Before<'_> {
             may_run: false,
             stopped: false,
             failures: self.record.map_or(0, |record| record.failures),
+            attempt: self.head.attempt,
+            again: false,
             released: None,
             before: None,
         }

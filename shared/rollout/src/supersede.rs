@@ -28,8 +28,7 @@ pub(crate) fn take_turns(draft: &mut Draft<'_>, line: &Range<usize>) {
         let gives_way = match draft.head(lead).phase {
             Phase::Progressing => draft.terms[latest].at_once || !has_shown_itself(draft, lead),
             Phase::Halted => true,
-            Phase::Done => false,
-            Phase::Queued | Phase::Superseded => false,
+            Phase::Queued | Phase::Superseded | Phase::Done | Phase::RollingBack | Phase::RolledBack => false,
         };
         if gives_way {
             let by = draft.rollout(latest).name.clone();

@@ -49,7 +49,7 @@ pub(crate) struct WaveTerms<'a> {
     pub(crate) take: Option<usize>,
     max_update: Option<Amount>,
     /// How many must be proven; `None` for all there are, so that an empty wave passes.
-    min_proven: Option<usize>,
+    min_proven: Option<Amount>,
     pub(crate) settle: Duration,
     pub(crate) soak: Duration,
     pub(crate) deadline: Option<Duration>,
@@ -133,7 +133,7 @@ impl<'a> WaveTerms<'a> {
             take: wave.take.map(|take| take as usize),
             max_update: wave.max_update,
             // A wave that needs nobody proven would ship what nobody ran: 0 means 1.
-            min_proven: Some(wave.min_proven.unwrap_or(1).max(1) as usize),
+            min_proven: Some(wave.min_proven.unwrap_or(Amount::Count(1))),
             settle: wave.settle.unwrap_or(SETTLE),
             soak: wave.soak.unwrap_or_default(),
             deadline: wave.deadline,
@@ -165,7 +165,7 @@ impl<'a> WaveTerms<'a> {
 
     /// How many of its `total` members must be proven.
     pub(crate) fn min_proven(&self, total: usize) -> usize {
-        self.min_proven.unwrap_or(usize::from(total > 0))
+        self.min_proven.map_or(usize::from(total > 0), |least| least.quorum_of(total).max(1))
     }
 }
 

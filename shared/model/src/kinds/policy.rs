@@ -1,6 +1,6 @@
 //! RolloutPolicy (flotilla.dev/v1alpha1): how a change reaches a fleet.
 
-use crate::{LabelSelector, Object, meta::nullable};
+use crate::{LabelSelector, Object, SyncWindow, meta::nullable};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -25,6 +25,13 @@ pub struct RolloutPolicySpec {
     /// Whether each release waits for a person's sync.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub manual: bool,
+    /// When changes may go out, beside the windows of the AppProject and of the hub's settings.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<SyncWindow>,
+    /// ApplicationSets of the same namespace that go first on each cluster: a cluster's members wait until what
+    /// these sets have there is proven.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<String>,
 }
 
 /// One wave.
@@ -42,9 +49,10 @@ pub struct Wave {
     /// How many members may be released and not proven at once; absent means all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_update: Option<Amount>,
-    /// How many members must be proven, whatever is excused; 1 when absent.
+    /// How many members must be proven, whatever is excused: a count, or a share of the wave (a quorum,
+    /// rounded up); 1 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub min_proven: Option<u32>,
+    pub min_proven: Option<Amount>,
     /// How long a member must be Healthy without a break to be proven; 5 s when absent.
     #[serde(with = "crate::text::optional", skip_serializing_if = "Option::is_none")]
     pub settle: Option<Duration>,
@@ -57,6 +65,32 @@ pub struct Wave {
     /// How many members may fail before the rollout halts; 0 when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_failures: Option<u32>,
+    /// Whether a person must approve the wave before its first release, after it is proven, or both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
+}
+
+/// When a wave needs a person's approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Approval {
+    /// Before its first release.
+    Before,
+    /// When everything else that it waits for is there, before the next wave opens.
+    After,
+    /// Both.
+    Both,
+}
+
+impl Approval {
+    /// Whether the wave needs one before its first release.
+    pub const fn before(self) -> bool {
+        matches!(self, Self::Before | Self::Both)
+    }
+
+    /// Whether the wave needs one after it is proven.
+    pub const fn after(self) -> bool {
+        matches!(self, Self::After | Self::Both)
+    }
 }
 
 /// What happens when a wave fails.
@@ -120,6 +154,14 @@ pub enum Amount {
 }
 
 impl Amount {
+    /// How many of `total` a quorum is: percentages round up, so that 50 % of 3 are 2.
+    pub fn quorum_of(self, total: usize) -> usize {
+        match self {
+            Self::Percent(percent) => (total * percent as usize).div_ceil(100),
+            Self::Count(_) | Self::Unparsable => self.of(total),
+        }
+    }
+
     /// How many of `total`: percentages round down, but a share above 0 is at least 1
     /// (Argo CD `progressive_sync.go`); 0 and 0 % are none.
     pub fn of(self, total: usize) -> usize {
@@ -197,6 +239,9 @@ impl RolloutPolicySpec {
             if wave.max_update == Some(Amount::Unparsable) {
                 problems.push(format!("{at}.maxUpdate: expected a count such as 3 or a share such as 20%"));
             }
+            if wave.min_proven == Some(Amount::Unparsable) {
+                problems.push(format!("{at}.minProven: expected a count such as 1 or a share such as 80%"));
+            }
             if wave.take == Some(0) {
                 problems.push(format!("{at}.take: a wave that takes no cluster can never be proven"));
             }
@@ -205,6 +250,11 @@ impl RolloutPolicySpec {
             problems.push(
                 "spec.unreachable.atMost: expected a count such as 3 or a share such as 10%".to_owned(),
             );
+        }
+        for (index, set) in self.depends_on.iter().enumerate() {
+            if set.is_empty() {
+                problems.push(format!("spec.dependsOn[{index}]: expected the name of an ApplicationSet"));
+            }
         }
         problems
     }

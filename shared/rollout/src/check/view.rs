@@ -98,7 +98,11 @@ impl<'a> View<'a> {
                     }
                 }
                 MemberState::Failed { .. } if is_policy => {}
-                MemberState::Waiting | MemberState::Released { .. } | MemberState::Failed { .. } => {
+                MemberState::Waiting
+                | MemberState::Released { .. }
+                | MemberState::Failed { .. }
+                | MemberState::Returning { .. }
+                | MemberState::Returned { .. } => {
                     if !record.late && record.excused.is_none() {
                         return Some(format!("{app} in wave {wave} is not proven"));
                     }
@@ -106,7 +110,7 @@ impl<'a> View<'a> {
             }
         }
         let least = if is_policy {
-            policy.and_then(|wave| wave.min_proven).map_or(1, |least| least.max(1) as usize)
+            policy.and_then(|wave| wave.min_proven).map_or(1, |least| least.quorum_of(members.len()).max(1))
         } else {
             members.len().min(1)
         };

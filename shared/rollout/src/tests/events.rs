@@ -403,7 +403,7 @@ fn seconds(choices: &'static [u64]) -> impl Strategy<Value = Option<Duration>> {
 fn wave(name: &'static str, ring: Option<&'static str>, take: Option<u32>) -> BoxedStrategy<Wave> {
     (
         amount(),
-        option::weighted(0.3, 0..3_u32),
+        option::weighted(0.3, (0..3_u32).prop_map(Amount::Count)),
         seconds(&[0, 10]),
         seconds(&[30]),
         seconds(&[60, 300]),
@@ -422,6 +422,7 @@ fn wave(name: &'static str, ring: Option<&'static str>, take: Option<u32>) -> Bo
             soak,
             deadline,
             max_failures,
+            approval: None,
         })
         .boxed()
 }
@@ -445,6 +446,8 @@ fn policy() -> BoxedStrategy<RolloutPolicySpec> {
             paused,
             supersede,
             manual,
+            windows: Vec::new(),
+            depends_on: Vec::new(),
         })
         .boxed()
 }

@@ -101,7 +101,7 @@ fn end_well(mut stage: Stage, mut oracle: Oracle, onlooker: &mut impl Onlooker) 
             Phase::Done => {}
             Phase::Halted => assert!(rollout.waits_for.is_some()),
             Phase::Queued => assert!(matches!(rollout.waits_for, Some(Wait::Queued { .. }))),
-            Phase::Progressing | Phase::Superseded => {
+            Phase::Progressing | Phase::Superseded | Phase::RollingBack | Phase::RolledBack => {
                 let stuck = rollout.waits.values().any(|wait| {
                     matches!(wait, Wait::AwaitingSync { .. } | Wait::Adopted { .. })
                         || matches!(wait, Wait::Budget { max_update: 0, .. })

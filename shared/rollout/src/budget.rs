@@ -10,7 +10,7 @@
 use crate::{
     draft::Draft,
     gate::NAMED,
-    record::{Excuse, MemberState},
+    record::{Excuse, MemberState, Phase},
     wait::Wait,
 };
 use shared_model::{AppKey, ClusterName};
@@ -20,6 +20,8 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub(crate) struct Budget<'a> {
     waves: Vec<Slots<'a>>,
+    /// Whether the rollout is taken back: then what it told to go back counts as its own.
+    backwards: bool,
 }
 
 /// How a release takes its slot.
@@ -45,6 +47,7 @@ impl<'a> Budget<'a> {
     pub(crate) fn of(draft: &Draft<'a>, index: usize) -> Self {
         let mut waves = vec![Slots::default(); draft.head(index).waves.len()];
         let leads = draft.acts(index);
+        let backwards = matches!(draft.head(index).phase, Phase::RollingBack | Phase::RolledBack);
         for (app, member, record, wave) in draft.placed(index) {
             let slots = &mut waves[wave];
             slots.total += 1;
@@ -52,6 +55,14 @@ impl<'a> Budget<'a> {
                 continue;
             }
             let unproven = draft.runs_unproven(&record.cluster, app);
+            if backwards {
+                let own = matches!(record.state, MemberState::Returning { .. });
+                *(if own { &mut slots.own } else { &mut slots.inherited }) += usize::from(unproven);
+                if unproven {
+                    slots.holding.insert(&member.cluster);
+                }
+                continue;
+            }
             match record.state {
                 // The newest rollout's own terms decide whether its release is proven.
                 MemberState::Released { .. } | MemberState::Failed { .. } if unproven || leads => {
@@ -71,7 +82,7 @@ impl<'a> Budget<'a> {
                 }
             }
         }
-        Self { waves }
+        Self { waves, backwards }
     }
 
     /// Why the wave has no slot for the member; `None` when it has one.
@@ -85,6 +96,8 @@ impl<'a> Budget<'a> {
     ) -> Option<Wait> {
         let slots = &self.waves[wave];
         let max_update = draft.wave(index, wave).max_update(slots.total);
+        // `maxUpdate: 0` holds back what is new; what goes back was let through once.
+        let max_update = if self.backwards { max_update.max(1) } else { max_update };
         let replaces = draft.runs_unproven(cluster, app);
         let after = slots.own + 1 + if replaces { 0 } else { slots.inherited };
         if after <= max_update {

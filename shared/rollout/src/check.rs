@@ -6,7 +6,10 @@
 //!
 //! What it does not judge: whether a plan does enough, or in the best order.
 
+mod back;
+mod closed;
 mod releases;
+mod turns;
 mod view;
 
 use crate::{Change, Excuse, Fleet, MemberState, Phase, Plan, Report, Rollout, Step, Wait, apply_step};
@@ -33,6 +36,8 @@ pub enum Rule {
     NeverBackwards,
     /// 7. What is recorded as released is what the agent is told to heal to.
     HealAlways,
+    /// 8. What goes is staged too; judged by [`crate::removal`], never by [`check`].
+    DeletesStaged,
     /// 9. A plan changes something with every step, and nothing twice.
     Stable,
     /// 10. Everything that waits says why.
@@ -119,12 +124,18 @@ impl Walk {
         let app = step.change.app()?;
         let member = rollout.members.get(app)?;
         let record = member.record.as_ref()?;
-        let position = record.state.position()?;
+        let should = record.told()?;
         let seat = (member.cluster.clone(), app.clone());
         let told = self.fleet.assigned.get(&seat).and_then(crate::Assigned::running);
-        let touches =
-            matches!(step.change, Change::Release { .. } | Change::Adopt { .. } | Change::Prove { .. });
-        (touches && told != Some((position, member.release))).then(|| {
+        let touches = matches!(
+            step.change,
+            Change::Release { .. }
+                | Change::Adopt { .. }
+                | Change::Prove { .. }
+                | Change::Return { .. }
+                | Change::Back { .. }
+        );
+        (touches && told != Some(should)).then(|| {
             let message = format!("{app} counts as released on {} but its agent is told otherwise", seat.0);
             (Rule::HealAlways, message)
         })
@@ -150,7 +161,7 @@ impl Walk {
             let lead = line.lead().map(|rollout| &rollout.name);
             for rollout in &line.rollouts {
                 let view = View { fleet: &self.fleet, owner, rollout, now: self.now };
-                let open = matches!(rollout.head.phase, Phase::Queued | Phase::Progressing | Phase::Halted);
+                let open = !matches!(rollout.head.phase, Phase::Done | Phase::Superseded);
                 let moves = matches!(rollout.head.phase, Phase::Progressing | Phase::Done);
                 if moves
                     && lead == Some(&rollout.name)
@@ -198,14 +209,16 @@ fn judge(view: &View<'_>, change: &Change, counts: &mut Counts, broken: &mut Vec
         Change::Release { app, cluster, release, position, baseline } => {
             releases::judge(view, app, (cluster, *release, *position), *baseline, counts, broken);
         }
-        Change::Open { wave } | Change::Pass { wave } => {
-            let earlier = if matches!(change, Change::Open { .. }) { 0..*wave } else { *wave..*wave + 1 };
-            if head.phase == Phase::Halted {
+        Change::Open { wave } | Change::Pass { wave, .. } => {
+            let opens = matches!(change, Change::Open { .. });
+            let earlier = if opens { 0..*wave } else { *wave..*wave + 1 };
+            if head.phase != Phase::Progressing {
                 broken.push((Rule::Halt, format!("wave {wave} moves on although the rollout halted")));
             }
-            if let Some(missing) = gate(earlier) {
+            if let Some(missing) = gate(earlier).or_else(|| view.unapproved(*wave, opens)) {
                 broken.push((Rule::ProvenFirst, format!("wave {wave} moves on although {missing}")));
             }
+            broken.extend(view.held("wave moves on"));
         }
         Change::Finish => {
             if let Some(missing) = gate(0..head.waves.len()) {
@@ -227,6 +240,7 @@ fn judge(view: &View<'_>, change: &Change, counts: &mut Counts, broken: &mut Vec
             }
         }
         Change::Start { .. } => {
+            broken.extend(turns::held(view, &view.rollout.name));
             let line = &view.fleet.lines[view.owner];
             let busy = line
                 .rollouts
@@ -241,6 +255,10 @@ fn judge(view: &View<'_>, change: &Change, counts: &mut Counts, broken: &mut Vec
             if newer.is_none_or(|newer| newer.sequence <= view.rollout.sequence) {
                 broken.push((Rule::Pinned, format!("{by} is not newer and cannot take its place")));
             }
+            if view.rollout.head.phase != Phase::Queued {
+                broken.extend(turns::held(view, by));
+                broken.extend(turns::starves(view, by));
+            }
         }
         Change::Fail { app, .. } => {
             if view.record(app).is_some_and(|record| view.is_pinned(app, &record.cluster)) {
@@ -248,6 +266,26 @@ fn judge(view: &View<'_>, change: &Change, counts: &mut Counts, broken: &mut Vec
                     .push((Rule::Pause, format!("{app} would fail for what a person chose in its cluster")));
             }
         }
+        Change::Again { app, late } => {
+            let wave = view.record(app).and_then(|record| record.wave);
+            let passed = wave.and_then(|wave| head.waves.get(wave)).is_some_and(|wave| wave.passed.is_some());
+            if *late && !passed {
+                broken.push((Rule::ProvenFirst, format!("{app} would slip past a gate that is not met")));
+            }
+            if head.phase != Phase::Progressing || head.attempt == 0 {
+                broken.push((Rule::Halt, format!("{app} tries again and nobody said so")));
+            }
+        }
+        Change::RollBack { .. } => back::judge_start(view, broken),
+        Change::Return { app, cluster, release, position } => {
+            back::judge(view, app, (cluster, *release, *position), broken);
+        }
+        Change::Back { app, position } => {
+            if let Some(doubt) = view.doubt(app, *position) {
+                broken.push((Rule::ProvenFirst, format!("{app} would count as back although {doubt}")));
+            }
+        }
+        Change::EndRollback => back::judge_end(view, broken),
         Change::Adopt { .. } | Change::Stop { .. } | Change::Resume { .. } | Change::Halt { .. } => {}
     }
 }

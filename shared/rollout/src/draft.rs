@@ -85,13 +85,21 @@ impl<'a> Draft<'a> {
     pub(crate) fn acting(&self, line: &Range<usize>) -> Option<usize> {
         let lead = self.lead(line)?;
         let due = self.heads[lead].phase == Phase::Done
-            && self.heads[lead..line.end].iter().any(|head| head.phase == Phase::Queued);
+            && (lead..line.end)
+                .rfind(|index| self.heads[*index].phase == Phase::Queued)
+                .is_some_and(|latest| !crate::supersede::holds(self, Some(lead), latest));
         (!due).then_some(lead)
     }
 
     /// The line's lead while it goes from wave to wave.
     pub(crate) fn progressing(&self, line: &Range<usize>) -> Option<usize> {
         self.lead(line).filter(|lead| self.heads[*lead].phase == Phase::Progressing)
+    }
+
+    /// The line of an owner.
+    pub(crate) fn line_named(&self, owner: &Owner) -> Option<usize> {
+        let mut lines = self.fleet.lines.keys();
+        lines.position(|named| named == owner)
     }
 
     /// The line of a rollout.

@@ -10,7 +10,7 @@
 
 use crate::{
     draft::Draft,
-    fleet::ClusterState,
+    fleet::{ClusterState, Member},
     proof::later,
     record::{Excuse, MemberRecord},
     step::Change,
@@ -21,9 +21,16 @@ use shared_model::{AppKey, Mode, policy::WaitOrSkip};
 
 /// Readmits whom nothing excuses any more.
 pub(crate) fn readmit(draft: &mut Draft<'_>, index: usize) {
+    // Of what halted nobody is readmitted before it went back.
+    let rejected = draft.head(index).is_rejected();
     let back: Vec<(AppKey, usize)> = draft
         .placed(index)
-        .filter(|(app, _, record, _)| record.excused.is_some_and(|excuse| !lasts(draft, excuse, app, record)))
+        .filter(|(app, member, record, _)| {
+            record.excused.is_some_and(|excuse| !lasts(draft, excuse, (app, member), record))
+        })
+        .filter(|(app, _, record, _)| {
+            !(rejected && record.may_run && draft.runs_unproven(&record.cluster, app))
+        })
         .map(|(app, _, _, wave)| (app.clone(), wave))
         .collect();
     for (app, wave) in back {
@@ -54,7 +61,7 @@ pub(crate) fn pins(draft: &mut Draft<'_>, index: usize) {
 pub(crate) fn excuse(draft: &mut Draft<'_>, index: usize, wave: usize) {
     let (mut total, mut unreachable, mut may_run) = (0, 0, 0);
     let mut wanted = Vec::new();
-    for (app, _, record, its) in draft.placed(index) {
+    for (app, member, record, its) in draft.placed(index) {
         if its != wave {
             continue;
         }
@@ -69,7 +76,8 @@ pub(crate) fn excuse(draft: &mut Draft<'_>, index: usize, wave: usize) {
         } else if record.state.is_proven() {
             None
         } else {
-            draft.cluster(&record.cluster).and_then(|cluster| reason(&draft.terms[index], cluster, draft.now))
+            let cluster = draft.cluster(&record.cluster);
+            cluster.and_then(|cluster| reason(&draft.terms[index], cluster, member, draft.now))
         };
         if let Some(reason) = reason {
             wanted.push((app.clone(), reason, draft.runs_unproven(&record.cluster, app)));
@@ -89,11 +97,11 @@ pub(crate) fn excuse(draft: &mut Draft<'_>, index: usize, wave: usize) {
 }
 
 /// Why the policy lets a wave go on without members on the cluster.
-fn reason(terms: &Terms<'_>, cluster: &ClusterState, now: Timestamp) -> Option<Excuse> {
+fn reason(terms: &Terms<'_>, cluster: &ClusterState, member: &Member, now: Timestamp) -> Option<Excuse> {
     let away = cluster.link.lost_since();
     let gone = away.is_some_and(|since| later(since, terms.unreachable.after) <= now);
     let skip_paused = terms.paused == WaitOrSkip::Skip;
-    if skip_paused && cluster.pauses.iter().any(|pause| pause.is_active(now)) {
+    if skip_paused && cluster.pauses.iter().chain(&member.pauses).any(|pause| pause.is_active(now)) {
         Some(Excuse::Paused)
     } else if skip_paused && cluster.mode == Mode::Observe {
         Some(Excuse::Observing)
@@ -105,11 +113,16 @@ fn reason(terms: &Terms<'_>, cluster: &ClusterState, now: Timestamp) -> Option<E
 }
 
 /// Whether the reason is still there. Of a cluster that is gone nothing is known to be over.
-fn lasts(draft: &Draft<'_>, excuse: Excuse, app: &AppKey, record: &MemberRecord) -> bool {
+fn lasts(
+    draft: &Draft<'_>,
+    excuse: Excuse,
+    (app, member): (&AppKey, &Member),
+    record: &MemberRecord,
+) -> bool {
     let Some(cluster) = draft.cluster(&record.cluster) else { return true };
     match excuse {
         Excuse::Unreachable => cluster.link.lost_since().is_some(),
-        Excuse::Paused => cluster.pauses.iter().any(|pause| pause.is_active(draft.now)),
+        Excuse::Paused => cluster.pauses.iter().chain(&member.pauses).any(|pause| pause.is_active(draft.now)),
         Excuse::Observing => cluster.mode == Mode::Observe,
         Excuse::Pinned => draft.pin(&record.cluster, app).is_some(),
     }

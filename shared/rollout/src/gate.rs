@@ -4,9 +4,14 @@
 //! proven, and the wave has soaked since the last of them was. A failed member within `maxFailures`
 //! is excused by the policy as far as the gate goes; it keeps its slot. An empty wave of a policy is
 //! never met; an empty rollingSync step is, as in Argo CD. Members that joined or came back after
-//! the wave had passed never close its gate again.
+//! the wave had passed never close its gate again. Last comes the approval of a person, where the wave asks for one.
 
-use crate::{draft::Draft, proof::later, record::MemberState, wait::Wait};
+use crate::{
+    draft::Draft,
+    proof::later,
+    record::{Evidence, MemberState, Side},
+    wait::Wait,
+};
 use jiff::Timestamp;
 use shared_model::ClusterName;
 use std::collections::BTreeSet;
@@ -26,6 +31,14 @@ pub(crate) struct Tally<'a> {
     pub(crate) last_proven: Option<Timestamp>,
     /// How many failed at least once.
     pub(crate) failures: usize,
+}
+
+impl Tally<'_> {
+    /// What a gate is met with.
+    pub(crate) const fn evidence(&self) -> Evidence {
+        let Self { total, proven, excused, failures, .. } = *self;
+        Evidence { total, proven, excused, failed: failures }
+    }
 }
 
 /// Counts every wave of a rollout.
@@ -80,8 +93,23 @@ pub(crate) fn unmet(draft: &Draft<'_>, index: usize, wave: usize, tally: &Tally<
         let (proven, excused) = (tally.proven, tally.excused);
         return Some(Wait::NothingProven { wave: name, proven, needed, excused });
     }
-    let until = later(tally.last_proven?, terms.soak);
-    (until > draft.now).then_some(Wait::Soak { wave: name, until })
+    let soaked = tally.last_proven.map(|last| later(last, terms.soak)).filter(|until| *until > draft.now);
+    soaked
+        .map(|until| Wait::Soak { wave: name, until })
+        .or_else(|| unapproved(draft, index, wave, Side::After))
+}
+
+/// The approval that one side of a wave waits for.
+pub(crate) fn unapproved(draft: &Draft<'_>, index: usize, wave: usize, side: Side) -> Option<Wait> {
+    let terms = draft.wave(index, wave);
+    let asked = terms.approval.is_some_and(|approval| match side {
+        Side::Before => approval.before(),
+        Side::After => approval.after(),
+    });
+    // A gate that was met once is never closed again.
+    let head = draft.head(index);
+    let due = asked && head.waves[wave].passed.is_none() && head.approval(wave, side).is_none();
+    due.then(|| Wait::Approval { rollout: draft.rollout(index).name.clone(), wave: terms.name.clone(), side })
 }
 
 /// What the waves before `wave` still wait for; `None` when it may open.
@@ -98,6 +126,8 @@ pub(crate) fn unmet_before(
 pub(crate) fn unmet_next(draft: &Draft<'_>, index: usize, tallies: &[Tally<'_>]) -> Option<Wait> {
     let waves = &draft.head(index).waves;
     let next = waves.iter().position(|wave| wave.passed.is_none()).unwrap_or(waves.len());
+    let closed = waves.get(next).is_some_and(|wave| wave.opened.is_none());
     unmet_before(draft, index, next, tallies)
+        .or_else(|| if closed { unapproved(draft, index, next, Side::Before) } else { None })
         .or_else(|| (next < waves.len()).then(|| unmet(draft, index, next, &tallies[next]))?)
 }

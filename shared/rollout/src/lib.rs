@@ -13,8 +13,10 @@
 //! What it refuses to know: storage, transport, Git, rendering and clocks. Times that decide are
 //! the hub's, at receipt; an agent's clock never counts.
 
+mod back;
 mod budget;
 mod check;
+mod closed;
 mod decide;
 mod draft;
 mod excuse;

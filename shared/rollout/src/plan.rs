@@ -8,11 +8,12 @@
 //! any step plans the rest of the same steps.
 
 use crate::{
+    back,
     draft::{Draft, Wake},
     excuse,
     fleet::Fleet,
     gate, proof,
-    record::{MemberState, Phase},
+    record::{MemberState, Phase, Side},
     release,
     report::{self, Report},
     step::{Change, Plan},
@@ -32,7 +33,8 @@ pub fn plan(fleet: &Fleet, now: Timestamp) -> (Plan, Report) {
 }
 
 /// Each is taken only when those before it have nothing more to add.
-const DECISIONS: [fn(&mut Draft<'_>); 7] = [place, settle_in, take_in, halt, take_turns, advance, release];
+const DECISIONS: [fn(&mut Draft<'_>); 10] =
+    [place, settle_in, again, take_in, halt, roll_back, withdraw, take_turns, advance, release];
 
 /// Whether the decision adds steps.
 fn grows(draft: &mut Draft<'_>, decide: &fn(&mut Draft<'_>)) -> bool {
@@ -61,6 +63,15 @@ fn settle_in(draft: &mut Draft<'_>) {
     }
 }
 
+/// Members of a rollout that a person let try again.
+fn again(draft: &mut Draft<'_>) {
+    for line in draft.lines.clone() {
+        if let Some(lead) = draft.progressing(&line) {
+            proof::again(draft, lead);
+        }
+    }
+}
+
 fn take_in(draft: &mut Draft<'_>) {
     for line in draft.lines.clone() {
         for index in line {
@@ -82,6 +93,22 @@ fn halt(draft: &mut Draft<'_>) {
     }
 }
 
+fn roll_back(draft: &mut Draft<'_>) {
+    for line in draft.lines.clone() {
+        if let Some(lead) = draft.acting(&line) {
+            back::start(draft, lead);
+        }
+    }
+}
+
+fn withdraw(draft: &mut Draft<'_>) {
+    for line in draft.lines.clone() {
+        for index in line {
+            back::withdraw(draft, index);
+        }
+    }
+}
+
 fn take_turns(draft: &mut Draft<'_>) {
     for line in draft.lines.clone() {
         supersede::take_turns(draft, &line);
@@ -94,6 +121,7 @@ fn release(draft: &mut Draft<'_>) {
         if let Some(lead) = draft.acting(&line) {
             release::release(draft, lead);
             release::baselines(draft, lead);
+            back::go_back(draft, lead);
         }
     }
 }
@@ -108,18 +136,26 @@ fn advance(draft: &mut Draft<'_>) {
 
 /// Opens and passes waves as far as their gates are met.
 fn gates(draft: &mut Draft<'_>, index: usize) {
+    if draft.head(index).holder(draft.now).is_some() {
+        return;
+    }
     while let Some(wave) = draft.head(index).waves.iter().position(|wave| wave.passed.is_none()) {
         if draft.head(index).waves[wave].opened.is_none() {
             if gate::unmet_before(draft, index, wave, &gate::tally(draft, index)).is_some() {
                 return;
             }
+            if gate::unapproved(draft, index, wave, Side::Before).is_some() {
+                return;
+            }
             draft.step(index, Change::Open { wave });
         }
         excuse::excuse(draft, index, wave);
-        if gate::unmet_before(draft, index, wave + 1, &gate::tally(draft, index)).is_some() {
+        let tallies = gate::tally(draft, index);
+        if gate::unmet_before(draft, index, wave + 1, &tallies).is_some() {
             return;
         }
-        draft.step(index, Change::Pass { wave });
+        let evidence = tallies[wave].evidence();
+        draft.step(index, Change::Pass { wave, evidence });
     }
     if gate::unmet_next(draft, index, &gate::tally(draft, index)).is_none() {
         draft.step(index, Change::Finish);

@@ -30,6 +30,22 @@ pub(crate) enum Verdict {
     Waits(Wait),
 }
 
+/// Members of a rollout that tries again forget what happened to them in its earlier attempts.
+pub(crate) fn again(draft: &mut Draft<'_>, index: usize) {
+    let attempt = draft.head(index).attempt;
+    let due: Vec<_> = draft
+        .placed(index)
+        .filter(|(_, _, record, _)| {
+            let calm = matches!(record.state, MemberState::Waiting | MemberState::Proven { .. });
+            record.attempt < attempt && !(calm && record.failures == 0)
+        })
+        .map(|(app, _, _, wave)| (app.clone(), draft.head(index).waves[wave].passed.is_some()))
+        .collect();
+    for (app, late) in due {
+        draft.step(index, Change::Again { app, late });
+    }
+}
+
 /// Takes in what was observed, for every member of a rollout. Of one that no longer leads its line,
 /// only proof matters, where nothing is proven yet: it frees slots.
 pub(crate) fn take_in(draft: &mut Draft<'_>, index: usize) {
@@ -38,7 +54,7 @@ pub(crate) fn take_in(draft: &mut Draft<'_>, index: usize) {
         .placed(index)
         .filter(|(app, _, record, _)| leads || draft.runs_unproven(&record.cluster, app))
         .filter_map(|(app, _, record, wave)| change(draft, index, app, record, wave))
-        .filter(|change| leads || matches!(change, Change::Prove { .. }))
+        .filter(|change| leads || matches!(change, Change::Prove { .. } | Change::Back { .. }))
         .collect();
     for change in changes {
         draft.step(index, change);
@@ -52,20 +68,24 @@ fn change<'a>(
     record: &MemberRecord,
     wave: usize,
 ) -> Option<Change> {
-    let position = record.state.position()?;
+    let (position, _) = record.told()?;
     let assigned = draft.assigned(&record.cluster, app)?;
-    if assigned.running() != Some((position, record.release)) {
+    if assigned.running() != record.told() {
         return None;
     }
     let fail = |reason| Change::Fail { app: app.clone(), reason };
     match &record.state {
-        MemberState::Waiting | MemberState::Returning { .. } | MemberState::Returned { .. } => None,
+        MemberState::Waiting | MemberState::Returned { .. } => None,
+        MemberState::Returning { .. } => match verdict(draft, index, app, record, wave) {
+            Verdict::Proven => Some(Change::Back { app: app.clone(), position }),
+            Verdict::Failed(_) | Verdict::Waits(_) => None,
+        },
         MemberState::Proven { .. } => {
             let reason = breaks(draft, &record.cluster, app)?;
             (draft.head(index).phase == Phase::Progressing).then(|| fail(reason))
         }
         MemberState::Released { .. } | MemberState::Failed { .. } => {
-            let stands = is_stopped(draft, &record.cluster, app);
+            let stands = is_stopped(draft, index, &record.cluster, app);
             let timed = matches!(record.state, MemberState::Released { .. });
             let counts = draft.acts(index) && draft.wave(index, wave).deadline.is_some();
             if timed && counts && record.stopped != stands {
@@ -82,9 +102,11 @@ fn change<'a>(
 }
 
 /// Whether deadlines of the cluster stand still: nothing may be done there, or nothing is.
-fn is_stopped(draft: &Draft<'_>, cluster: &ClusterName, app: &AppKey) -> bool {
+fn is_stopped(draft: &Draft<'_>, index: usize, cluster: &ClusterName, app: &AppKey) -> bool {
     let pinned = draft.pin(cluster, app).is_some();
+    let member = draft.rollout(index).members.get(app);
     pinned
+        || member.is_some_and(|member| member.pauses.iter().any(|pause| pause.is_active(draft.now)))
         || draft.cluster(cluster).is_none_or(|cluster| {
             cluster.hold.is_some()
                 || cluster.mode == Mode::Observe
@@ -163,7 +185,9 @@ pub(crate) fn verdict<'a>(
 /// When the member's time is up, and how much it had.
 pub(crate) fn deadline(record: &MemberRecord, limit: Option<Duration>) -> Option<(Timestamp, Duration)> {
     match record.state {
-        MemberState::Released { at, .. } if !record.stopped => limit.map(|limit| (later(at, limit), limit)),
+        MemberState::Released { at, .. } | MemberState::Returning { at, .. } if !record.stopped => {
+            limit.map(|limit| (later(at, limit), limit))
+        }
         MemberState::Released { .. }
         | MemberState::Waiting
         | MemberState::Proven { .. }

@@ -52,7 +52,7 @@ pub struct Head {
     /// Why it halted; kept when a newer rollout takes its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub halted: Option<Halted>,
-    /// How many rollouts in a row were given up for the next before wave one was proven, up to this one.
+    /// How many rollouts in a row were given up unfinished for the next, up to this one.
     #[serde(skip_serializing_if = "is_zero")]
     pub replaced: u32,
     /// How often a person let it try again after it halted.
@@ -96,6 +96,28 @@ pub struct HeldUp {
     /// When it ends by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+}
+
+impl Head {
+    /// The approval of one side of a wave.
+    pub fn approval(&self, wave: usize, side: Side) -> Option<&Approved> {
+        self.approvals.iter().find(|given| given.wave == wave && given.side == side)
+    }
+
+    /// The person who holds it at `now`.
+    pub fn holder(&self, now: Timestamp) -> Option<&HeldUp> {
+        self.paused.as_ref().filter(|paused| paused.is_active(now))
+    }
+
+    /// Whether a person let the cluster's members go ahead of their wave.
+    pub fn expedites(&self, cluster: &ClusterName) -> bool {
+        self.expedited.iter().any(|given| given.clusters.is_empty() || given.clusters.contains(cluster))
+    }
+
+    /// Whether what it ships is rejected: it halted, or was taken back.
+    pub const fn is_rejected(&self) -> bool {
+        self.halted.is_some() || self.rollback.is_some()
+    }
 }
 
 impl HeldUp {
@@ -352,6 +374,21 @@ pub enum MemberState {
         /// What it went back to.
         release: ReleaseId,
     },
+}
+
+impl MemberRecord {
+    /// What the member's agent was told by its rollout, and at which position.
+    pub fn told(&self) -> Option<(Position, ReleaseId)> {
+        let position = self.state.position()?;
+        let release = match self.state {
+            MemberState::Returning { release, .. } | MemberState::Returned { release, .. } => release,
+            MemberState::Waiting
+            | MemberState::Released { .. }
+            | MemberState::Proven { .. }
+            | MemberState::Failed { .. } => self.release,
+        };
+        Some((position, release))
+    }
 }
 
 impl MemberState {

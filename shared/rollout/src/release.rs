@@ -1,20 +1,24 @@
 //! Telling agents to run a release: who may have it now, and why the others may not.
 //!
 //! A member may be released by the line's newest rollout when its wave is open, or when what it
-//! gets is what was last proven on that very seat (a `git revert`). A joiner with nothing to run
-//! whose wave is not open gets its *baseline*: the newest earlier rollout in which its wave passed.
-//! A rollout that halted is nobody's baseline and releases nothing.
+//! gets is what was last proven on that very seat (a `git revert`), or when a person expedites it. A
+//! joiner with nothing to run whose wave is not open gets its *baseline*: the newest earlier rollout in
+//! which its wave passed. So does a member that was away while that went by and runs something older: it
+//! catches up with what was proven, never with what is not. A rollout that halted is nobody's baseline
+//! and releases nothing.
 //!
 //! Never released to: clusters that are unknown, paused, held or not connected (an order left
 //! behind for them could be carried out long after the rollout halted), agents ahead of the store,
+//! applications that are paused, members in a closed sync window or behind a set that goes first,
 //! members that are pinned in their cluster, members that wait for a person's sync, and members whose
 //! release was adopted from their agent, unless it is plain that this is newer.
 
 use crate::{
     budget::{Budget, Slot, cluster_refuses},
+    closed::Closed,
     draft::Draft,
     fleet::{Link, Member},
-    record::{Excuse, MemberRecord, MemberState, Phase},
+    record::{Excuse, MemberRecord, MemberState, Order, Phase},
     step::Change,
     wait::Wait,
     waves,
@@ -23,7 +27,9 @@ use shared_model::{AppKey, ClusterName};
 
 /// Releases whatever may be released by the line's newest rollout.
 pub(crate) fn release(draft: &mut Draft<'_>, index: usize) {
-    if !matches!(draft.head(index).phase, Phase::Progressing | Phase::Done) {
+    if !matches!(draft.head(index).phase, Phase::Progressing | Phase::Done)
+        || draft.head(index).holder(draft.now).is_some()
+    {
         return;
     }
     let candidates: Vec<_> = draft
@@ -31,9 +37,14 @@ pub(crate) fn release(draft: &mut Draft<'_>, index: usize) {
         .filter(|(app, member, record, wave)| is_candidate(draft, index, app, member, record, *wave))
         .map(|(app, member, _, wave)| (app, member, wave))
         .collect();
+    if candidates.is_empty() {
+        return;
+    }
     let mut budget = Budget::of(draft, index);
+    let mut closed = Closed::of(draft, index);
     for (app, member, wave) in candidates {
         let refused = blocked(draft, index, app, member)
+            .or_else(|| closed.refuses(draft, app, member, Some(wave)))
             .or_else(|| budget.refuses(draft, index, wave, &member.cluster, app))
             .or_else(|| cluster_refuses(draft, &member.cluster, app));
         if let Some(wait) = refused {
@@ -58,19 +69,23 @@ fn is_candidate(
     let skipped = record.excused == Some(Excuse::Observing) && head.phase == Phase::Progressing;
     let proof = draft.assigned(&member.cluster, app).and_then(|assigned| assigned.proof);
     let returns = proof.is_some_and(|proof| proof.release == member.release);
-    record.state == MemberState::Waiting && !skipped && (head.waves[wave].opened.is_some() || returns)
+    let may = head.waves[wave].opened.is_some() || returns || head.expedites(&member.cluster);
+    record.state == MemberState::Waiting && !skipped && may
 }
 
-/// Gives joiners with nothing to run what an earlier rollout shipped to their wave.
+/// Gives members whose wave is not open what an earlier rollout shipped to their wave: joiners with nothing
+/// to run, and those that were away when it did.
 pub(crate) fn baselines(draft: &mut Draft<'_>, lead: usize) {
     let head = draft.head(lead);
+    if head.holder(draft.now).is_some() {
+        return;
+    }
+    let moves = matches!(head.phase, Phase::Progressing | Phase::Done);
     let joiners: Vec<_> = draft
         .placed(lead)
         .filter(|(app, member, record, wave)| {
-            let closed = head.waves[*wave].opened.is_none() || head.phase == Phase::Halted;
-            let idle =
-                draft.assigned(&member.cluster, app).is_none_or(|assigned| assigned.running().is_none());
-            closed && idle && record.state == MemberState::Waiting
+            let closed = head.waves[*wave].opened.is_none() || !moves;
+            closed && record.state == MemberState::Waiting && is_behind(draft, lead, app, &member.cluster)
         })
         .map(|(app, member, _, wave)| (app, &member.cluster, wave))
         .collect();
@@ -78,8 +93,9 @@ pub(crate) fn baselines(draft: &mut Draft<'_>, lead: usize) {
         return;
     }
     let mut leading = Budget::of(draft, lead);
+    let mut closed = Closed::of(draft, lead);
     for (app, cluster, wave) in joiners {
-        if let Some(wait) = baseline(draft, lead, &mut leading, app, cluster, wave) {
+        if let Some(wait) = baseline(draft, lead, (&mut leading, &mut closed), app, cluster, wave) {
             draft.waits.insert((lead, app), wait);
         }
     }
@@ -89,7 +105,7 @@ pub(crate) fn baselines(draft: &mut Draft<'_>, lead: usize) {
 fn baseline<'a>(
     draft: &mut Draft<'a>,
     lead: usize,
-    leading: &mut Budget<'a>,
+    (leading, closed): (&mut Budget<'a>, &mut Closed<'a>),
     app: &'a AppKey,
     cluster: &'a ClusterName,
     wave: usize,
@@ -100,6 +116,7 @@ fn baseline<'a>(
     };
     let member = draft.rollout(older).members.get(app)?;
     let refused = blocked(draft, older, app, member)
+        .or_else(|| closed.refuses(draft, app, member, None))
         .or_else(|| leading.refuses(draft, lead, wave, cluster, app))
         .or_else(|| cluster_refuses(draft, cluster, app));
     if refused.is_some() {
@@ -117,6 +134,20 @@ fn baseline<'a>(
     refused
 }
 
+/// Whether the seat runs nothing, or something older than what an earlier rollout proved in its wave.
+pub(crate) fn is_behind<'a>(draft: &Draft<'a>, lead: usize, app: &'a AppKey, cluster: &ClusterName) -> bool {
+    let Some(assigned) = draft.assigned(cluster, app) else { return true };
+    let Order::Run { release, rollout, .. } = &assigned.order else { return true };
+    if assigned.adopted.is_some() {
+        return false;
+    }
+    let Some((older, _)) = stand_in(draft, lead, app, cluster) else { return false };
+    let mut line = draft.line_of(lead).clone();
+    let ran = line.find(|index| draft.rollout(*index).name == *rollout);
+    let differs = draft.rollout(older).members.get(app).is_some_and(|member| member.release != *release);
+    differs && ran.is_some_and(|ran| ran < older)
+}
+
 /// The newest earlier rollout in which the joiner's wave passed, and that wave there.
 pub(crate) fn stand_in(
     draft: &Draft<'_>,
@@ -126,7 +157,7 @@ pub(crate) fn stand_in(
 ) -> Option<(usize, usize)> {
     (draft.line_of(lead).start..lead).rev().find_map(|older| {
         let head = draft.head(older);
-        let ended = matches!(head.phase, Phase::Done | Phase::Superseded) && head.halted.is_none();
+        let ended = matches!(head.phase, Phase::Done | Phase::Superseded) && !head.is_rejected();
         let member = draft.rollout(older).members.get(app).filter(|member| member.cluster == *cluster)?;
         let wave = waves::wave_of(draft, older, app, member)?;
         let passed = head.waves.get(wave).is_some_and(|wave| wave.passed.is_some());
@@ -152,12 +183,25 @@ pub(crate) fn blocked(draft: &Draft<'_>, index: usize, app: &AppKey, member: &Me
         if let Some(pin) = draft.pin(name, app) {
             return Some(Wait::pinned(name, app, pin));
         }
-        if let Some(wait) = adopted(draft, index, app, member) {
+        if let Some(wait) = paused(draft, app, member).or_else(|| adopted(draft, index, app, member)) {
             return Some(wait);
         }
         draft.terms[index]
             .awaits_sync(member)
             .then(|| Wait::AwaitingSync { app: app.clone(), release: member.release })
+    })
+}
+
+/// The pause of this application alone.
+pub(crate) fn paused(draft: &Draft<'_>, app: &AppKey, member: &Member) -> Option<Wait> {
+    let pause = member.pauses.iter().find(|pause| pause.is_active(draft.now))?;
+    Some(Wait::ApplicationPaused {
+        app: app.clone(),
+        cluster: member.cluster.clone(),
+        reason: pause.reason.clone(),
+        by: pause.by.clone(),
+        until: pause.until,
+        acknowledged: pause.acknowledged,
     })
 }
 

@@ -1,18 +1,16 @@
 //! What a plan leaves waiting, and for what.
 
 use crate::{
+    back,
     draft::{Draft, Wake},
     fleet::{Member, Seat},
     gate,
     proof::{self, Verdict, later},
-    record::{Head, MemberRecord, MemberState, Phase},
+    record::{Head, HeldUp, MemberRecord, MemberState, Phase},
     release,
     wait::Wait,
 };
-use shared_model::{
-    AppKey, Owner, RolloutName,
-    policy::{OnFailure, WaitOrSkip},
-};
+use shared_model::{AppKey, Owner, RolloutName, policy::WaitOrSkip};
 use std::{collections::BTreeMap, ops::Range};
 
 /// What waits for what, after the plan's steps.
@@ -41,7 +39,7 @@ pub struct RolloutReport {
     pub notes: Vec<String>,
 }
 
-/// How one wave stands. `total` is the sum of the five counts below it.
+/// How one wave stands. `total` is the sum of the six counts below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WaveReport {
     /// Its name.
@@ -62,6 +60,8 @@ pub struct WaveReport {
     pub failed: usize,
     /// Excused and not proven.
     pub excused: usize,
+    /// Told to go back, or back.
+    pub back: usize,
 }
 
 /// Reports on every rollout that is not superseded, and finds when time alone changes something.
@@ -71,7 +71,7 @@ pub(crate) fn report(draft: &Draft<'_>, wake: &mut Wake) -> Report {
         let lead = draft.lead(line);
         for index in line.clone() {
             let listed = match draft.head(index).phase {
-                Phase::Queued => queued(draft, index, lead),
+                Phase::Queued => queued(draft, index, lead, wake),
                 Phase::Progressing | Phase::Halted | Phase::Done | Phase::RollingBack | Phase::RolledBack
                     if lead == Some(index) =>
                 {
@@ -94,10 +94,21 @@ pub(crate) fn report(draft: &Draft<'_>, wake: &mut Wake) -> Report {
     report
 }
 
-fn queued(draft: &Draft<'_>, index: usize, lead: Option<usize>) -> RolloutReport {
+fn queued(draft: &Draft<'_>, index: usize, lead: Option<usize>, wake: &mut Wake) -> RolloutReport {
     let behind =
         lead.map_or_else(|| draft.rollout(index).name.clone(), |lead| draft.rollout(lead).name.clone());
-    let wait = Wait::Queued { behind };
+    // What holds the line holds whoever waits in it.
+    let held = lead.into_iter().chain([index]).find_map(|index| {
+        let held = draft.head(index).holder(draft.now)?;
+        if let Some(until) = held.until {
+            wake.at(until, "a person's hold on the rollout ends");
+        }
+        Some(held_up(draft, index, held))
+    });
+    let pinned = lead.and_then(|lead| draft.head(lead).rollback.clone()).filter(|rollback| rollback.pins);
+    let pinned =
+        pinned.map(|rollback| Wait::RolledBack { by: rollback.by, reason: rollback.reason, pins: true });
+    let wait = held.or(pinned).unwrap_or(Wait::Queued { behind });
     let waits = draft.rollout(index).members.keys().map(|app| (app.clone(), wait.clone())).collect();
     RolloutReport { waits_for: Some(wait), waits, ..RolloutReport::default() }
 }
@@ -106,13 +117,23 @@ fn one(draft: &Draft<'_>, index: usize, wake: &mut Wake) -> RolloutReport {
     let head = draft.head(index);
     let tallies = gate::tally(draft, index);
     let next = gate::unmet_next(draft, index, &tallies);
-    let waits_for = match head.phase {
-        Phase::Halted => Some(halted(draft, index, head)),
-        Phase::Progressing => next,
-        Phase::Queued | Phase::Done | Phase::Superseded | Phase::RollingBack | Phase::RolledBack => None,
+    let waits_for = match (head.phase, head.holder(draft.now)) {
+        (Phase::Progressing | Phase::RollingBack, Some(held)) => Some(held_up(draft, index, held)),
+        (Phase::Halted, _) => Some(halted(draft, index, head)),
+        (Phase::Progressing, None) => next,
+        (Phase::RollingBack, None) => Some(rolling_back(draft, index)),
+        (Phase::RolledBack, _) => head.rollback.as_ref().map(|rollback| Wait::RolledBack {
+            by: rollback.by.clone(),
+            reason: rollback.reason.clone(),
+            pins: rollback.pins,
+        }),
+        (Phase::Queued | Phase::Done | Phase::Superseded, _) => None,
     };
     if let Some(Wait::Soak { until, .. }) = &waits_for {
         wake.at(*until, "a wave has soaked");
+    }
+    if let Some(until) = head.holder(draft.now).and_then(|held| held.until) {
+        wake.at(until, "a person's hold on the rollout ends");
     }
     let mut report = RolloutReport {
         phase: head.phase,
@@ -123,6 +144,9 @@ fn one(draft: &Draft<'_>, index: usize, wake: &mut Wake) -> RolloutReport {
     for (app, member) in &draft.rollout(index).members {
         let record = draft.record(index, app);
         if let Some(wait) = waits(draft, index, app, member, record, waits_for.as_ref(), wake) {
+            if let Wait::Window { until: Some(until), .. } = &wait {
+                wake.at(*until, "a sync window changes");
+            }
             report.waits.insert(app.clone(), wait);
         }
         if record.is_some_and(|record| record.may_run) {
@@ -130,12 +154,31 @@ fn one(draft: &Draft<'_>, index: usize, wake: &mut Wake) -> RolloutReport {
         }
     }
     report.notes = pins(draft, index);
-    report.waits_for = waits_for;
-    if head.phase == Phase::Halted && draft.terms[index].on_failure == OnFailure::Rollback {
-        let note = "onFailure: Rollback acts as Halt for now; revert the commit to go back";
-        report.notes.push(note.to_owned());
+    if let (Some(held), Phase::Done) = (head.holder(draft.now), head.phase) {
+        report.notes.push(held_up(draft, index, held).to_string());
     }
+    report.waits_for = waits_for;
     report
+}
+
+fn held_up(draft: &Draft<'_>, index: usize, held: &HeldUp) -> Wait {
+    Wait::RolloutPaused {
+        rollout: draft.rollout(index).name.clone(),
+        reason: held.reason.clone(),
+        by: held.by.clone(),
+        until: held.until,
+    }
+}
+
+fn rolling_back(draft: &Draft<'_>, index: usize) -> Wait {
+    let (wave, clusters) = back::unfinished(draft, index).unwrap_or_default();
+    let rollback = draft.head(index).rollback.as_ref();
+    Wait::RollingBack {
+        wave: draft.wave(index, wave).name.clone(),
+        count: clusters.len(),
+        clusters: clusters.into_iter().take(gate::NAMED).cloned().collect(),
+        reason: rollback.map(|rollback| rollback.reason.clone()).unwrap_or_default(),
+    }
 }
 
 /// Members that count as proven and run another release, because a person chose it in their cluster.
@@ -169,11 +212,10 @@ fn waves(draft: &Draft<'_>, index: usize) -> Vec<WaveReport> {
         wave.total += 1;
         *match record.state {
             MemberState::Proven { .. } => &mut wave.proven,
+            MemberState::Returning { .. } | MemberState::Returned { .. } => &mut wave.back,
             _ if record.excused.is_some() => &mut wave.excused,
             MemberState::Waiting => &mut wave.waiting,
-            MemberState::Released { .. } | MemberState::Returning { .. } | MemberState::Returned { .. } => {
-                &mut wave.released
-            }
+            MemberState::Released { .. } => &mut wave.released,
             MemberState::Failed { .. } => &mut wave.failed,
         } += 1;
     }
@@ -194,8 +236,21 @@ fn waits<'a>(
         return Some(Wait::UnknownCluster { cluster: member.cluster.clone() });
     };
     let Some(wave) = record.wave else { return Some(Wait::NoWave { cluster: member.cluster.clone() }) };
+    let leaving = matches!(draft.head(index).phase, Phase::RollingBack | Phase::RolledBack);
+    if (leaving || matches!(record.state, MemberState::Returning { .. } | MemberState::Returned { .. }))
+        && let Some(wait) = back::waits(draft, index, app, member, record, wave)
+    {
+        if matches!(record.state, MemberState::Returning { .. }) {
+            let verdict = proof::verdict(draft, index, app, record, wave);
+            note_member(draft, index, record, wave, &verdict, wake);
+        }
+        return Some(wait);
+    }
     match &record.state {
-        MemberState::Proven { .. } | MemberState::Returning { .. } | MemberState::Returned { .. } => None,
+        MemberState::Proven { .. } => None,
+        MemberState::Returning { .. } | MemberState::Returned { .. } => {
+            Some(rollout.cloned().unwrap_or(Wait::Unreported { cluster: member.cluster.clone() }))
+        }
         MemberState::Waiting => Some(waiting(draft, index, app, member, record, wave, rollout)),
         MemberState::Released { .. } | MemberState::Failed { .. } => {
             if let Some(pin) = draft.pin(&member.cluster, app) {
@@ -234,6 +289,13 @@ fn waiting<'a>(
     let cluster = member.cluster.clone();
     if head.phase == Phase::Halted {
         return halted(draft, index, head);
+    }
+    if let Some(held) = head.holder(draft.now) {
+        return held_up(draft, index, held);
+    }
+    if matches!(head.phase, Phase::RollingBack | Phase::RolledBack) {
+        let cluster = member.cluster.clone();
+        return rollout.cloned().unwrap_or(Wait::NothingBefore { cluster });
     }
     if head.waves[wave].opened.is_some() {
         let away = release::blocked(draft, index, app, member);
@@ -319,7 +381,8 @@ fn note_clusters(draft: &Draft<'_>, line: &Range<usize>, wake: &mut Wake) {
     for member in draft.rollout(lead).members.values() {
         let Some(cluster) = draft.cluster(&member.cluster) else { continue };
         let ends = cluster.pauses.iter().filter(|pause| !pause.local).filter_map(|pause| pause.until);
-        for until in ends.filter(|until| *until > draft.now) {
+        let own = member.pauses.iter().filter_map(|pause| pause.until);
+        for until in ends.chain(own).filter(|until| *until > draft.now) {
             wake.at(until, "a pause ends");
         }
         if terms.unreachable.action == WaitOrSkip::Skip

@@ -23,6 +23,7 @@ pub fn status(rollout: &Rollout, report: &RolloutReport) -> Value {
             let counts = json!({
                 "name": wave.name, "total": wave.total, "waiting": wave.waiting, "released": wave.released,
                 "proven": wave.proven, "failed": wave.failed, "excused": wave.excused,
+                "back": wave.back,
             });
             if let Value::Object(head) = head {
                 head.extend(fields(counts));
@@ -141,8 +142,18 @@ fn state(record: Option<&MemberRecord>) -> &'static str {
 const fn urgency(wait: &Wait) -> u8 {
     match wait {
         Wait::Failed { .. } => 0,
-        Wait::Held { .. } | Wait::UnknownCluster { .. } | Wait::NoWave { .. } => 1,
-        Wait::Unreachable { .. } | Wait::Paused { .. } | Wait::Observing { .. } | Wait::Pinned { .. } => 2,
+        Wait::Held { .. }
+        | Wait::UnknownCluster { .. }
+        | Wait::NoWave { .. }
+        | Wait::NothingBefore { .. }
+        | Wait::GoesBack { .. } => 1,
+        Wait::Unreachable { .. }
+        | Wait::Paused { .. }
+        | Wait::ApplicationPaused { .. }
+        | Wait::Observing { .. }
+        | Wait::Pinned { .. }
+        | Wait::DependsOn { .. }
+        | Wait::Window { .. } => 2,
         Wait::AwaitingSync { .. } | Wait::NoBaseline { .. } | Wait::Adopted { .. } => 3,
         Wait::Progressing { .. } | Wait::Syncing { .. } | Wait::Unreported { .. } | Wait::Settle { .. } => 4,
         Wait::Queued { .. }
@@ -152,6 +163,11 @@ const fn urgency(wait: &Wait) -> u8 {
         | Wait::ClusterLimit { .. }
         | Wait::NothingProven { .. }
         | Wait::Unproven { .. }
+        | Wait::RolloutPaused { .. }
+        | Wait::Approval { .. }
+        | Wait::RollingBack { .. }
+        | Wait::RolledBack { .. }
+        | Wait::BackOn { .. }
         | Wait::Soak { .. } => 5,
     }
 }

@@ -5,7 +5,10 @@
 
 use crate::{
     fleet::{Fleet, Member, Seat},
-    record::{Assigned, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, WaveHead},
+    record::{
+        Assigned, Evidence, Excuse, Halted, Head, MemberRecord, MemberState, Order, Phase, Proof, Rollback,
+        WaveHead,
+    },
 };
 use jiff::Timestamp;
 use shared_model::{AppKey, ClusterName, Owner, Position, ReleaseId, RolloutName};
@@ -39,6 +42,8 @@ pub enum Change {
     Start {
         /// How many waves its plan has.
         waves: usize,
+        /// How many rollouts in a row were given up unfinished for the next, up to this one.
+        replaced: u32,
     },
     /// A newer rollout takes its place.
     Supersede {
@@ -125,6 +130,8 @@ pub enum Change {
     Pass {
         /// The wave.
         wave: usize,
+        /// With what.
+        evidence: Evidence,
     },
     /// Nothing more is released.
     Halt {
@@ -135,6 +142,38 @@ pub enum Change {
         /// The member whose failure was one too many.
         member: AppKey,
     },
+    /// A member of a rollout that tries again forgets what happened to it before.
+    Again {
+        /// The member.
+        app: AppKey,
+        /// Whether its wave has passed.
+        late: bool,
+    },
+    /// The policy takes the halted rollout back.
+    RollBack {
+        /// Why, as a fragment.
+        reason: String,
+    },
+    /// A member's agent is told to run what was proven there before.
+    Return {
+        /// The member.
+        app: AppKey,
+        /// Its cluster.
+        cluster: ClusterName,
+        /// What was last proven there before the rollout.
+        release: ReleaseId,
+        /// The new position.
+        position: Position,
+    },
+    /// A member went back, and that is proven.
+    Back {
+        /// The member.
+        app: AppKey,
+        /// The position it was proven at.
+        position: Position,
+    },
+    /// Everybody who could be told went back.
+    EndRollback,
     /// Every wave has passed.
     Finish,
 }
@@ -151,12 +190,17 @@ impl Change {
             | Self::Excuse { app, .. }
             | Self::Readmit { app, .. }
             | Self::Stop { app }
-            | Self::Resume { app } => Some(app),
+            | Self::Resume { app }
+            | Self::Again { app, .. }
+            | Self::Return { app, .. }
+            | Self::Back { app, .. } => Some(app),
             Self::Start { .. }
             | Self::Supersede { .. }
             | Self::Open { .. }
             | Self::Pass { .. }
             | Self::Halt { .. }
+            | Self::RollBack { .. }
+            | Self::EndRollback
             | Self::Finish => None,
         }
     }
@@ -218,8 +262,9 @@ pub fn apply_step(fleet: &mut Fleet, step: &Step, at: Timestamp) -> Option<()> {
 pub(crate) fn head_after(head: &Head, change: &Change, at: Timestamp) -> Option<Head> {
     let mut head = head.clone();
     match change {
-        Change::Start { waves } => {
+        Change::Start { waves, replaced } => {
             head.phase = Phase::Progressing;
+            head.replaced = *replaced;
             head.started = Some(at);
             head.waves = vec![WaveHead::default(); *waves];
         }
@@ -229,7 +274,18 @@ pub(crate) fn head_after(head: &Head, change: &Change, at: Timestamp) -> Option<
         }
         Change::Place { wave: Some(wave), fills: true, .. } => head.waves.get_mut(*wave)?.filled = true,
         Change::Open { wave } => head.waves.get_mut(*wave)?.opened = Some(at),
-        Change::Pass { wave } => head.waves.get_mut(*wave)?.passed = Some(at),
+        Change::Pass { wave, evidence } => {
+            let wave = head.waves.get_mut(*wave)?;
+            (wave.passed, wave.evidence) = (Some(at), Some(*evidence));
+        }
+        Change::RollBack { reason } => {
+            head.phase = Phase::RollingBack;
+            head.rollback = Some(Rollback { at, by: None, reason: reason.clone(), pins: false });
+        }
+        Change::EndRollback => {
+            head.phase = Phase::RolledBack;
+            head.finished = Some(at);
+        }
         Change::Halt { wave, reason, member } => {
             head.phase = Phase::Halted;
             head.halted = Some(Halted {
@@ -252,7 +308,10 @@ pub(crate) fn head_after(head: &Head, change: &Change, at: Timestamp) -> Option<
         | Change::Excuse { .. }
         | Change::Readmit { .. }
         | Change::Stop { .. }
-        | Change::Resume { .. } => return None,
+        | Change::Resume { .. }
+        | Change::Again { .. }
+        | Change::Return { .. }
+        | Change::Back { .. } => return None,
     }
     Some(head)
 }
@@ -291,7 +350,26 @@ impl Before<'_> {
                 record.released = Some(at);
                 record.before = proof;
                 record.stopped = false;
+                record.again = false;
+                record.attempt = self.head.attempt;
             }
+            Change::Return { release, position, .. } => {
+                let proof = self.assigned.and_then(|assigned| assigned.proof);
+                let order = Order::Run { release: *release, rollout: rollout.clone(), at };
+                assigned = Some(Assigned { position: *position, order, proof, adopted: None });
+                record.state = MemberState::Returning { position: *position, at, release: *release };
+                record.stopped = false;
+            }
+            Change::Back { position, .. } => {
+                let release =
+                    self.assigned.and_then(Assigned::running).map_or(record.release, |(_, runs)| runs);
+                record.state = MemberState::Returned { position: *position, at, release };
+                record.may_run = false;
+                if let Some(assigned) = &mut assigned {
+                    assigned.proof = Some(Proof { release, position: *position, at });
+                }
+            }
+            Change::Again { late, .. } => self.try_again(&mut record, *late, at),
             Change::Adopt { position, .. } => {
                 record.state = MemberState::Released { position: *position, at };
                 self.take_over(&mut assigned);
@@ -334,7 +412,9 @@ impl Before<'_> {
             Change::Stop { .. } => record.stopped = true,
             Change::Resume { .. } => {
                 record.stopped = false;
-                if let MemberState::Released { at: since, .. } = &mut record.state {
+                if let MemberState::Released { at: since, .. } | MemberState::Returning { at: since, .. } =
+                    &mut record.state
+                {
                     *since = at;
                 }
             }
@@ -344,6 +424,8 @@ impl Before<'_> {
             | Change::Open { .. }
             | Change::Pass { .. }
             | Change::Halt { .. }
+            | Change::RollBack { .. }
+            | Change::EndRollback
             | Change::Finish => {}
         }
         writes.assigned = assigned.filter(|after| self.assigned != Some(after)).map(|after| (seat, after));
@@ -357,6 +439,26 @@ impl Before<'_> {
             && assigned.running().is_some_and(|(_, release)| release == self.member.release)
         {
             assigned.adopted = None;
+        }
+    }
+
+    /// What failed or went back is told again; what runs has its time anew.
+    fn try_again(&self, record: &mut MemberRecord, late: bool, at: Timestamp) {
+        record.attempt = self.head.attempt;
+        record.failures = 0;
+        record.late = late;
+        match &mut record.state {
+            MemberState::Failed { .. } => {
+                record.state = MemberState::Waiting;
+                record.again = true;
+            }
+            MemberState::Returning { .. } | MemberState::Returned { .. } => {
+                record.state = MemberState::Waiting;
+                record.excused = None;
+                record.may_run = false;
+            }
+            MemberState::Released { at: since, .. } => *since = at,
+            MemberState::Waiting | MemberState::Proven { .. } => {}
         }
     }
 

@@ -1,15 +1,26 @@
 //! Whose turn it is in a line: which rollout starts, and which gives way to it.
 //!
-//! Of those that wait only the latest counts. It starts when none is under way, when the one under
-//! way halted, at once when its plan says so (rollingSync as in Argo CD, no policy, `Restart`), and
-//! otherwise only while nobody in wave one has proven what the one under way ships.
+//! Of those that wait only the latest counts. It starts when none is under way, when the one under way
+//! halted or everybody who could be told went back, when a person expedites it, at once when its plan
+//! says so (rollingSync as in Argo CD, no policy, `Restart`), and otherwise only while nobody in wave one
+//! has proven what the one under way ships. A person's pause, and a person's undo until it is resumed,
+//! hold the line.
+//!
+//! So that a busy repository starves nobody, a rollout that took the place of an unfinished one is not
+//! given up in turn: under `Queue` it goes to its end (done, halted or taken back), under `Restart` after
+//! [`RESTARTS`] in a row.
 
 use crate::{
+    back,
     draft::Draft,
     record::{MemberState, Phase},
     step::Change,
+    terms::TakesOver,
 };
 use std::ops::Range;
+
+/// How many rollouts in a row `Restart` gives up unfinished.
+pub(crate) const RESTARTS: u32 = 3;
 
 /// Starts the latest waiting rollout if it is its turn.
 pub(crate) fn take_turns(draft: &mut Draft<'_>, line: &Range<usize>) {
@@ -21,24 +32,58 @@ pub(crate) fn take_turns(draft: &mut Draft<'_>, line: &Range<usize>) {
         let by = draft.rollout(newest).name.clone();
         draft.step(old, Change::Supersede { by });
     }
-    if newest != latest {
+    if newest != latest || holds(draft, lead, latest) {
         return;
     }
     if let Some(lead) = lead {
-        let gives_way = match draft.head(lead).phase {
-            Phase::Progressing => draft.terms[latest].at_once || !has_shown_itself(draft, lead),
-            Phase::Halted => true,
-            Phase::Queued | Phase::Superseded | Phase::Done | Phase::RollingBack | Phase::RolledBack => false,
-        };
-        if gives_way {
+        if gives_way(draft, lead, latest) {
             let by = draft.rollout(latest).name.clone();
             draft.step(lead, Change::Supersede { by });
-        } else if draft.head(lead).phase != Phase::Done {
+        } else if !matches!(draft.head(lead).phase, Phase::Done | Phase::RolledBack) {
             return;
         }
     }
     let waves = draft.terms[latest].waves.len();
-    draft.step(latest, Change::Start { waves });
+    let replaced = given_up(draft, line, latest);
+    draft.step(latest, Change::Start { waves, replaced });
+}
+
+/// How many in a row were given up unfinished before this one starts. Read from what is durable, so that
+/// a crash between giving way and starting changes nothing.
+fn given_up(draft: &Draft<'_>, line: &Range<usize>, latest: usize) -> u32 {
+    let before = (line.start..latest).rfind(|index| draft.head(*index).started.is_some());
+    let head = before.map(|index| draft.head(index));
+    let unfinished = head.filter(|head| head.phase == Phase::Superseded && !head.is_rejected());
+    unfinished.map_or(0, |head| head.replaced + 1)
+}
+
+/// Whether a person holds the line.
+pub(crate) fn holds(draft: &Draft<'_>, lead: Option<usize>, latest: usize) -> bool {
+    let paused = |index: usize| draft.head(index).holder(draft.now).is_some();
+    let head = lead.map(|lead| draft.head(lead));
+    let pinned = head.is_some_and(|head| head.rollback.as_ref().is_some_and(|rollback| rollback.pins));
+    paused(latest) || (!is_expedited(draft, latest) && (pinned || lead.is_some_and(paused)))
+}
+
+fn gives_way(draft: &Draft<'_>, lead: usize, latest: usize) -> bool {
+    let replaced = draft.head(lead).replaced;
+    match draft.head(lead).phase {
+        Phase::Progressing => {
+            is_expedited(draft, latest)
+                || match draft.terms[latest].takes_over {
+                    TakesOver::Always => true,
+                    TakesOver::AtOnce => replaced < RESTARTS,
+                    TakesOver::Unproven => replaced == 0 && !has_shown_itself(draft, lead),
+                }
+        }
+        Phase::Halted => true,
+        Phase::RollingBack => is_expedited(draft, latest) || back::all_told(draft, lead),
+        Phase::Queued | Phase::Superseded | Phase::Done | Phase::RolledBack => false,
+    }
+}
+
+fn is_expedited(draft: &Draft<'_>, index: usize) -> bool {
+    !draft.head(index).expedited.is_empty()
 }
 
 /// Whether somebody in wave one has proven what the rollout released, or wave one has passed.

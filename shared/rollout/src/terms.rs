@@ -5,7 +5,7 @@
 
 use crate::fleet::Member;
 use shared_model::{
-    Amount, LabelSelector, Requirement, RollingStep, Unreachable, Wave,
+    Amount, Approval, LabelSelector, Requirement, RollingStep, SyncWindow, Unreachable, Wave,
     fleet_rollout::PlanSpec,
     policy::{OnFailure, Supersede, WaitOrSkip},
 };
@@ -22,11 +22,26 @@ pub(crate) struct Terms<'a> {
     pub(crate) paused: WaitOrSkip,
     /// What becomes of members whose cluster cannot be reached.
     pub(crate) unreachable: Unreachable,
-    /// Whether a newer rollout with this plan takes over whatever the older one does.
-    pub(crate) at_once: bool,
+    /// What a newer rollout with this plan does to the one under way.
+    pub(crate) takes_over: TakesOver,
     /// What the policy asked for when a wave fails.
     pub(crate) on_failure: OnFailure,
+    /// When releases may go out, beside what [`Member::windows`] says.
+    pub(crate) windows: &'a [SyncWindow],
+    /// Sets that go first on each cluster.
+    pub(crate) depends_on: &'a [String],
     sync: Sync,
+}
+
+/// When a newer rollout takes the place of the one under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TakesOver {
+    /// Whatever that one does (Argo CD).
+    Always,
+    /// At once, unless too many in a row were given up unfinished.
+    AtOnce,
+    /// Only while nobody in wave one has proven what it ships, and unless it took that from another already.
+    Unproven,
 }
 
 /// Whether a release waits for a person's sync (design, "Sync modes").
@@ -55,6 +70,8 @@ pub(crate) struct WaveTerms<'a> {
     pub(crate) deadline: Option<Duration>,
     /// How many may fail before the rollout halts; `None` when failures only block.
     pub(crate) max_failures: Option<usize>,
+    /// Whether a person must approve it.
+    pub(crate) approval: Option<Approval>,
 }
 
 #[derive(Debug, Clone)]
@@ -70,8 +87,10 @@ impl<'a> Terms<'a> {
             waves,
             paused: WaitOrSkip::Wait,
             unreachable: Unreachable::default(),
-            at_once: true,
+            takes_over: TakesOver::Always,
             on_failure: OnFailure::Halt,
+            windows: &[],
+            depends_on: &[],
             sync,
         };
         match plan {
@@ -88,8 +107,13 @@ impl<'a> Terms<'a> {
                 waves: policy.waves.iter().map(WaveTerms::wave).collect(),
                 paused: policy.paused,
                 unreachable: policy.unreachable.clone(),
-                at_once: policy.supersede == Supersede::Restart,
+                takes_over: match policy.supersede {
+                    Supersede::Queue => TakesOver::Unproven,
+                    Supersede::Restart => TakesOver::AtOnce,
+                },
                 on_failure: policy.on_failure,
+                windows: &policy.windows,
+                depends_on: &policy.depends_on,
                 sync: if policy.manual { Sync::Manual } else { Sync::Applied },
             },
         }
@@ -118,6 +142,7 @@ impl<'a> WaveTerms<'a> {
             soak: Duration::ZERO,
             deadline: None,
             max_failures: None,
+            approval: None,
         }
     }
 
@@ -138,6 +163,7 @@ impl<'a> WaveTerms<'a> {
             soak: wave.soak.unwrap_or_default(),
             deadline: wave.deadline,
             max_failures: Some(wave.max_failures.unwrap_or(0) as usize),
+            approval: wave.approval,
         }
     }
 

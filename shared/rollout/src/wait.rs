@@ -1,6 +1,6 @@
 //! What something waits for, as one sentence (invariant 10, *Explained*).
 
-use crate::fleet::Hold;
+use crate::{fleet::Hold, record::Side};
 use jiff::Timestamp;
 use shared_model::{AppKey, ClusterName, HealthStatus, LocalPin, ReleaseId, RolloutName};
 use std::fmt;
@@ -68,6 +68,100 @@ pub enum Wait {
         acknowledged: bool,
         /// Whether it was paused in the cluster itself.
         local: bool,
+    },
+    /// The application is paused there.
+    ApplicationPaused {
+        /// The application.
+        app: AppKey,
+        /// Its cluster.
+        cluster: ClusterName,
+        /// Why it is paused.
+        reason: String,
+        /// Who paused it.
+        by: String,
+        /// When the pause ends by itself.
+        until: Option<Timestamp>,
+        /// Whether the agent said that it stopped.
+        acknowledged: bool,
+    },
+    /// A person holds the rollout.
+    RolloutPaused {
+        /// The rollout.
+        rollout: RolloutName,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+        /// When the hold ends by itself.
+        until: Option<Timestamp>,
+    },
+    /// A person must approve a wave.
+    Approval {
+        /// The rollout.
+        rollout: RolloutName,
+        /// The wave.
+        wave: String,
+        /// Before its first release, or after it is proven.
+        side: Side,
+    },
+    /// A sync window is closed.
+    Window {
+        /// The cluster.
+        cluster: ClusterName,
+        /// Which, in words.
+        why: String,
+        /// When releases may go out again.
+        until: Option<Timestamp>,
+    },
+    /// A set that goes first is not proven on the cluster.
+    DependsOn {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The set.
+        set: String,
+        /// What is missing, as a clause.
+        because: String,
+    },
+    /// The rollout is taken back, newest wave first.
+    RollingBack {
+        /// The wave that goes back.
+        wave: String,
+        /// Whose clusters it waits for, at most eight.
+        clusters: Vec<ClusterName>,
+        /// How many.
+        count: usize,
+        /// Why it is taken back.
+        reason: String,
+    },
+    /// The rollout was taken back.
+    RolledBack {
+        /// Who did; `None` when the policy did.
+        by: Option<String>,
+        /// Why.
+        reason: String,
+        /// Whether newer commits wait until somebody resumes.
+        pins: bool,
+    },
+    /// It goes back to what was proven there before.
+    GoesBack {
+        /// Its cluster.
+        cluster: ClusterName,
+        /// What it goes back to.
+        release: ReleaseId,
+        /// What that waits for.
+        waits_for: Option<Box<Self>>,
+    },
+    /// It is back on what was proven there before.
+    BackOn {
+        /// Its cluster.
+        cluster: ClusterName,
+        /// What it runs.
+        release: ReleaseId,
+    },
+    /// It runs what was rejected, and nothing was proven there before.
+    NothingBefore {
+        /// Its cluster.
+        cluster: ClusterName,
     },
     /// A person chose another release for it in the cluster itself.
     Pinned {
@@ -283,6 +377,60 @@ impl fmt::Display for Wait {
                 "{app} was removed from {cluster} before the hub was restored (adopted {}): delete the Application, or have it back with `flotilla app sync`",
                 second(*at)
             ),
+            Self::ApplicationPaused { app, cluster, reason, by, until, acknowledged } => {
+                let by = if by.is_empty() { "a person" } else { by };
+                let until = until.map(|until| format!(" until {}", second(until))).unwrap_or_default();
+                let silent = if *acknowledged { "" } else { " (not acknowledged yet)" };
+                write!(f, "{app} is paused on {cluster} by {by}{until}{}{silent}", Reason(reason))
+            }
+            Self::RolloutPaused { rollout, reason, by, until } => {
+                let until = until.map(|until| format!(" until {}", second(until))).unwrap_or_default();
+                write!(f, "{rollout} is paused by {by}{until}{}", Reason(reason))
+            }
+            Self::Approval { rollout, wave, side: Side::Before } => write!(
+                f,
+                "wave {wave} waits for approval before it begins: `flotilla rollout approve {rollout} --wave {wave}`"
+            ),
+            Self::Approval { rollout, wave, side: Side::After } => write!(
+                f,
+                "wave {wave} is proven and waits for approval: `flotilla rollout approve {rollout} --wave {wave}`"
+            ),
+            Self::Window { cluster, why, until } => {
+                let next = until.map_or_else(
+                    || "it does not open within the next year".to_owned(),
+                    |until| format!("next open {}", second(until)),
+                );
+                write!(f, "{cluster} is outside its sync windows ({why}): {next}")
+            }
+            Self::DependsOn { cluster, set, because } => {
+                write!(f, "{cluster} waits for ApplicationSet {set}, {because}")
+            }
+            Self::RollingBack { wave, clusters, count, reason } => {
+                let clusters = names(clusters, *count);
+                write!(f, "wave {wave} goes back: waits for {clusters}{}", Reason(reason))
+            }
+            Self::RolledBack { by, reason, pins } => {
+                let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+                let next = if *pins {
+                    "newer commits wait until `flotilla rollout resume`"
+                } else {
+                    "a newer commit or `flotilla rollout retry` goes on"
+                };
+                write!(f, "taken back{by}{}; {next}", Reason(reason))
+            }
+            Self::GoesBack { cluster, release, waits_for } => {
+                let release = release.0.short();
+                match waits_for {
+                    Some(wait) => write!(f, "{cluster} goes back to {release}: {wait}"),
+                    None => write!(f, "{cluster} goes back to {release} when the newer waves are back"),
+                }
+            }
+            Self::BackOn { cluster, release } => {
+                write!(f, "{cluster} is back on {}, which was proven there before", release.0.short())
+            }
+            Self::NothingBefore { cluster } => {
+                write!(f, "{cluster} keeps what was rejected: nothing was proven there before")
+            }
             Self::Halted { wave, member, cluster, reason } => {
                 let member = member.as_ref().map(|member| format!(": {member}")).unwrap_or_default();
                 let cluster = cluster.as_ref().map(|cluster| format!(" on {cluster}")).unwrap_or_default();
@@ -312,7 +460,7 @@ impl fmt::Display for Reason<'_> {
 }
 
 /// A time as people read it: to the second, rounded up where something only then holds.
-fn second(at: Timestamp) -> impl fmt::Display {
+pub(crate) fn second(at: Timestamp) -> impl fmt::Display {
     let up = at.subsec_nanosecond() > 0;
     let whole = Timestamp::from_second(at.as_second() + i64::from(up)).unwrap_or(at);
     whole.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

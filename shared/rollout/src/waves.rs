@@ -51,11 +51,9 @@ pub(crate) fn wave_of(draft: &Draft<'_>, index: usize, app: &AppKey, member: &Me
 /// Without a record, with one about something else, in no wave, or with an assignment that is gone.
 fn needs_place<'a>(draft: &Draft<'a>, index: usize, app: &'a AppKey) -> bool {
     let Some(record) = draft.record(index, app) else { return true };
-    let lost = |position| {
-        let running = draft.assigned(&record.cluster, app).and_then(|assigned| assigned.running());
-        running != Some((position, record.release))
-    };
-    record.wave.is_none() || record.state.position().is_some_and(lost)
+    let lost =
+        |told| draft.assigned(&record.cluster, app).and_then(|assigned| assigned.running()) != Some(told);
+    record.wave.is_none() || record.told().is_some_and(lost)
 }
 
 /// The wave it had, when it is still on the same cluster.
@@ -114,7 +112,7 @@ fn occupy<'a>(
 pub(crate) fn settle_in(draft: &mut Draft<'_>, index: usize) {
     let mut changes = Vec::new();
     for (app, member, record, _) in draft.placed(index) {
-        if record.state != MemberState::Waiting || draft.pin(&member.cluster, app).is_some() {
+        if record.state != MemberState::Waiting || record.again || draft.pin(&member.cluster, app).is_some() {
             continue;
         }
         let Some(assigned) = draft.assigned(&member.cluster, app) else { continue };

@@ -1,7 +1,7 @@
 //! What a release would break. Most of what can go wrong, goes wrong here.
 
-use super::{Broken, Rule, view::View};
-use crate::{Hold, Phase, Rollout};
+use super::{Broken, Rule, closed::Closed, view::View};
+use crate::{Hold, Order, Phase, Rollout};
 use shared_model::{AppKey, ClusterName, Position, ReleaseId};
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ pub(super) struct Counts {
     failed: Option<Option<String>>,
     /// Per wave: held by this rollout, held by older ones, and how many may be.
     slots: BTreeMap<usize, (usize, usize, usize)>,
+    closed: Closed,
 }
 
 impl Counts {
@@ -51,7 +52,8 @@ pub(super) fn judge(
     if member.release != release || member.cluster != *cluster {
         say(Rule::Pinned, format!("{app} would get what the rollout did not freeze for {cluster}"));
     }
-    if view.told(app, cluster).is_some_and(|(_, running)| running == release) {
+    let again = view.record(app).is_some_and(|record| record.again);
+    if !again && view.told(app, cluster).is_some_and(|(_, running)| running == release) {
         say(Rule::Stable, format!("{app} on {cluster} runs that release already"));
     }
     for (rule, message) in
@@ -65,8 +67,18 @@ pub(super) fn judge(
     if view.is_pinned(app, cluster) {
         say(Rule::Pause, format!("{app} is pinned in {cluster} and would be released to"));
     }
-    if view.rollout.head.phase == Phase::Halted || view.rollout.head.halted.is_some() {
+    if !matches!(view.rollout.head.phase, Phase::Progressing | Phase::Done | Phase::Superseded)
+        || view.rollout.head.is_rejected()
+    {
         say(Rule::Halt, format!("{app} would be released although the rollout halted"));
+    }
+    let lead = view.fleet.lines[view.owner].lead();
+    let leads = View { rollout: lead.unwrap_or(view.rollout), ..*view };
+    if let Some((rule, message)) = leads.held(&format!("{app} would be released")) {
+        say(rule, message);
+    }
+    if let Some((rule, message)) = counts.closed.judge(&leads, app, cluster) {
+        say(rule, message);
     }
     if !baseline && let Some(failed) = counts.failed(view) {
         say(Rule::Halt, format!("{app} would be released although {failed}"));
@@ -75,7 +87,6 @@ pub(super) fn judge(
         say(Rule::ProvenFirst, format!("{app} would be released although it is in no wave"));
         return;
     };
-    let lead = view.fleet.lines[view.owner].lead();
     if baseline {
         for (rule, message) in stands_in(view, app, wave, lead) {
             say(rule, message);
@@ -87,7 +98,7 @@ pub(super) fn judge(
         let proven = view.fleet.assigned.get(&(cluster.clone(), app.clone())).and_then(|told| told.proof);
         let returns = proven.is_some_and(|proof| proof.release == release);
         let open = view.rollout.head.waves.get(wave).is_some_and(|wave| wave.opened.is_some());
-        if !open && !returns {
+        if !open && !returns && !view.rollout.head.expedites(cluster) {
             say(Rule::ProvenFirst, format!("{app} would be released although wave {wave} has not opened"));
         }
     }
@@ -98,7 +109,12 @@ pub(super) fn judge(
     }
 }
 
-fn backwards(view: &View<'_>, app: &AppKey, cluster: &ClusterName, position: Position) -> Option<Broken> {
+pub(super) fn backwards(
+    view: &View<'_>,
+    app: &AppKey,
+    cluster: &ClusterName,
+    position: Position,
+) -> Option<Broken> {
     let seat = (cluster.clone(), app.clone());
     let told = view.fleet.assigned.get(&seat).map(|told| told.position);
     let seen = view.fleet.observed.get(&seat);
@@ -114,7 +130,7 @@ fn backwards(view: &View<'_>, app: &AppKey, cluster: &ClusterName, position: Pos
     })
 }
 
-fn left_alone(view: &View<'_>, cluster: &ClusterName) -> Option<Broken> {
+pub(super) fn left_alone(view: &View<'_>, cluster: &ClusterName) -> Option<Broken> {
     let Some(state) = view.fleet.clusters.get(cluster) else {
         return Some((Rule::Pause, format!("there is no cluster {cluster}")));
     };
@@ -160,8 +176,14 @@ fn stands_in(view: &View<'_>, app: &AppKey, wave: usize, lead: Option<&Rollout>)
         broken.push((Rule::ProvenFirst, message));
     }
     let member = &rollout.members[app];
-    if view.told(app, &member.cluster).is_some() {
-        broken.push((Rule::Pinned, format!("{app} would go back to a baseline although it runs something")));
+    if let Some(told) = view.fleet.assigned.get(&(member.cluster.clone(), app.clone()))
+        && let Order::Run { rollout: ran, .. } = &told.order
+    {
+        let sequence = view.fleet.lines[view.owner].get(ran).map(|ran| ran.sequence);
+        if sequence.is_none_or(|ran| ran >= rollout.sequence) {
+            let message = format!("{app} would go back to a baseline although it runs something newer");
+            broken.push((Rule::Pinned, message));
+        }
     }
     if lead.is_none_or(|lead| lead.sequence <= rollout.sequence) {
         broken.push((Rule::Pinned, format!("{app} would get a baseline that is not an earlier rollout")));

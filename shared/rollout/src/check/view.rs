@@ -1,9 +1,11 @@
 //! What the linter sees of one rollout, worked out anew from plans, records and observations.
 
-use crate::{Excuse, Fleet, Link, MemberRecord, MemberState, Rollout};
+use super::{Broken, Rule};
+use crate::{Excuse, Fleet, Link, MemberRecord, MemberState, Rollout, Side};
 use jiff::Timestamp;
 use shared_model::{
-    AppKey, ClusterName, HealthStatus, Mode, Owner, Position, ReleaseId, RolloutPolicySpec, SyncPhase,
+    AppKey, Approval, ClusterName, HealthStatus, Mode, Owner, Position, ReleaseId, RolloutPolicySpec,
+    SyncPhase,
     fleet_rollout::PlanSpec,
     policy::{WaitOrSkip, Wave},
 };
@@ -43,6 +45,17 @@ impl<'a> View<'a> {
         let Some(assigned) = self.fleet.assigned.get(&(cluster.clone(), app.clone())) else { return false };
         let proven = assigned.proof.map(|proof| proof.position);
         assigned.running().is_some_and(|(position, _)| proven != Some(position))
+    }
+
+    /// How many of a wave are on their way back, and how many others of it run what is not proven.
+    pub(super) fn returning(&self, wave: usize) -> (usize, usize) {
+        let unproven = self
+            .members_of(wave)
+            .into_iter()
+            .filter(|(app, record)| !record.may_run && self.is_unproven(app, &record.cluster));
+        let (own, others): (Vec<_>, Vec<_>) =
+            unproven.partition(|(_, record)| matches!(record.state, MemberState::Returning { .. }));
+        (own.len(), others.len())
     }
 
     pub(super) fn is_paused(&self, cluster: &ClusterName) -> bool {
@@ -122,6 +135,22 @@ impl<'a> View<'a> {
             .map(|last| format!("wave {wave} soaks for {soak:?} since {last}"))
     }
 
+    /// The approval that the wave lacks to open or to pass.
+    pub(super) fn unapproved(&self, wave: usize, opens: bool) -> Option<String> {
+        let asked = self.policy_wave(wave)?.approval?;
+        let side = if opens { Side::Before } else { Side::After };
+        let needed = asked == Approval::Both || (asked == Approval::Before) == opens;
+        let given = self.rollout.head.approvals.iter().any(|given| given.wave == wave && given.side == side);
+        (needed && !given).then(|| format!("nobody approved wave {wave}"))
+    }
+
+    /// A person's hold on the rollout.
+    pub(super) fn held(&self, what: &str) -> Option<Broken> {
+        let paused = self.rollout.head.paused.as_ref()?;
+        let holds = paused.until.is_none_or(|until| until > self.now);
+        holds.then(|| (Rule::Pause, format!("{what} although {} paused the rollout", paused.by)))
+    }
+
     /// The first wave in which more members failed than the policy allows.
     pub(super) fn failed_wave(&self) -> Option<usize> {
         (0..self.rollout.head.waves.len()).find(|wave| {
@@ -157,20 +186,25 @@ impl<'a> View<'a> {
         let Some(told) = self.fleet.assigned.get(&seat).filter(|told| told.position == position) else {
             return Some(format!("its agent is not at {position}"));
         };
-        if told.running() != Some((position, member.release)) {
+        let record = member.current();
+        let should = match record.map(|record| &record.state) {
+            Some(MemberState::Returning { release, .. }) => *release,
+            _ => member.release,
+        };
+        if told.running() != Some((position, should)) {
             return Some("its agent is told to run something else".to_owned());
         }
         if self.is_pinned(app, &member.cluster) {
             return Some("a person chose another release in its cluster".to_owned());
         }
-        let state = member.current().map(|record| &record.state);
+        let state = record.map(|record| &record.state);
         if state == Some(&MemberState::Waiting) && !self.is_unproven(app, &member.cluster) {
             return None; // Proven there before, and never told anything else since.
         }
         let Some(seen) = self.fleet.observed.get(&seat) else {
             return Some("nothing was observed".to_owned());
         };
-        if (seen.position, seen.release) != (position, Some(member.release)) || seen.removed {
+        if (seen.position, seen.release) != (position, Some(should)) || seen.removed {
             return Some(format!("what was observed is about {}", seen.position));
         }
         let healthy = seen.phase == SyncPhase::Succeeded && seen.health.status == HealthStatus::Healthy;
@@ -183,7 +217,7 @@ impl<'a> View<'a> {
         if cluster.hold.is_some() || cluster.mode == Mode::Observe {
             return Some("what its cluster says counts for nothing".to_owned());
         }
-        let wave = member.current().and_then(|record| record.wave);
+        let wave = record.and_then(|record| record.wave);
         let settle = match (&self.rollout.plan, wave.and_then(|wave| self.policy_wave(wave))) {
             (PlanSpec::Policy(_), wave) => {
                 wave.and_then(|wave| wave.settle).unwrap_or(Duration::from_secs(5))

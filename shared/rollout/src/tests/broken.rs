@@ -175,7 +175,7 @@ fn a_halted_rollout_releases_nothing_more() {
     check(&world, vec![next], Rule::Halt, "although the rollout halted");
     check(
         &world,
-        vec![step("r1", Change::Pass { wave: 0 })],
+        vec![step("r1", Change::Pass { wave: 0, evidence: crate::Evidence::default() })],
         Rule::Halt,
         "moves on although the rollout halted",
     );

@@ -289,7 +289,7 @@ impl Onlooker for Pins {
             Change::Release { app, .. } | Change::Prove { app, .. } | Change::Fail { app, .. } => {
                 assert!(!pinned(app), "{app} is pinned: {:?}", step.change);
             }
-            Change::Pass { wave } => {
+            Change::Pass { wave, .. } => {
                 let was = before.lines[&step.owner].get(&step.rollout).unwrap();
                 for (app, member) in &was.members {
                     let record = member.current().filter(|record| record.wave == Some(*wave));

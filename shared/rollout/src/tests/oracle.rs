@@ -83,8 +83,11 @@ impl Oracle {
         let rollout = fleet.lines[&step.owner].get(&step.rollout).unwrap();
         let seat = |app: &AppKey| (rollout.members[app].cluster.clone(), app.clone());
         match &step.change {
-            Change::Release { app, position, .. } => {
+            Change::Release { app, position, .. } | Change::Return { app, position, .. } => {
                 self.told.insert(seat(app), *position);
+            }
+            Change::Back { app, position } => {
+                self.proven.insert((seat(app), *position));
             }
             Change::Prove { app, position } => {
                 self.proven.insert((seat(app), *position));
@@ -108,6 +111,9 @@ impl Oracle {
             | Change::Readmit { .. }
             | Change::Stop { .. }
             | Change::Resume { .. }
+            | Change::Again { .. }
+            | Change::RollBack { .. }
+            | Change::EndRollback
             | Change::Pass { .. }
             | Change::Finish => {}
         }

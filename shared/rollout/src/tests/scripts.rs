@@ -142,6 +142,18 @@ fn play(world: &mut World, line: &str, out: &mut String) {
             }
             world.refresh();
         }
+        "decide" => {
+            // decide ROLLOUT PERSON JSON
+            let (rollout, rest) = rest.split_once(' ').unwrap();
+            let (by, decision) = rest.split_once(' ').unwrap();
+            let refused = world.decide(rollout, by, decision).err();
+            if let Some(refused) = refused {
+                writeln!(out, "  refused: {refused}").unwrap();
+            }
+        }
+        "window" => world.window(words[0], rest.split_once(' ').unwrap().1),
+        "pause-app" => world.pause_apps(words[0], true),
+        "resume-app" => world.pause_apps(words[0], false),
         "wait" => world.now += parse_duration(words[0]).unwrap(),
         "run" => {
             let (plan, report) = world.run();
@@ -201,7 +213,8 @@ fn show(world: &World, plan: &Plan, report: &Report, out: &mut String) {
 
 fn words(world: &World, change: &Change) -> String {
     match change {
-        Change::Start { waves } => format!("start {waves} waves"),
+        Change::Start { waves, replaced: 0 } => format!("start {waves} waves"),
+        Change::Start { waves, replaced } => format!("start {waves} waves, {replaced} given up"),
         Change::Supersede { by } => format!("superseded by {by}"),
         Change::Place { app, wave, late, fills } => {
             let wave = wave.map_or("no wave".to_owned(), |wave| format!("wave {wave}"));
@@ -223,7 +236,14 @@ fn words(world: &World, change: &Change) -> String {
         Change::Readmit { app, late } => format!("readmit {}{}", app.name, if *late { " late" } else { "" }),
         Change::Stop { app } => format!("stop {}", app.name),
         Change::Resume { app } => format!("resume {}", app.name),
-        Change::Pass { wave } => format!("pass {wave}"),
+        Change::Pass { wave, .. } => format!("pass {wave}"),
+        Change::Again { app, .. } => format!("again {}", app.name),
+        Change::RollBack { reason } => format!("roll back: {reason}"),
+        Change::Return { app, release, position, .. } => {
+            format!("return {} to {} at {position}", app.name, world.releases[release])
+        }
+        Change::Back { app, position } => format!("back {} at {position}", app.name),
+        Change::EndRollback => "rolled back".to_owned(),
         Change::Halt { wave, reason, member } => format!("halt in {wave}: {}: {reason}", member.name),
         Change::Finish => "finish".to_owned(),
     }

@@ -58,6 +58,7 @@ fn a_status_shows_the_waves_the_halt_and_who_is_affected() {
           "waitsFor": "halted in wave canary: argocd/web-c1 on c1: the sync failed: apply refused; a person or a newer commit must decide",
           "waves": [
             {
+              "back": 0,
               "excused": 0,
               "failed": 1,
               "name": "canary",
@@ -68,6 +69,7 @@ fn a_status_shows_the_waves_the_halt_and_who_is_affected() {
               "waiting": 0
             },
             {
+              "back": 0,
               "excused": 0,
               "failed": 0,
               "name": "rest",

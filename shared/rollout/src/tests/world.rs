@@ -2,14 +2,15 @@
 //! between (membership recomputed from frozen inputs, plans applied step by step).
 
 use crate::{
-    Adopted, Assigned, ClusterState, Fleet, Link, Member, Order, Pause, Plan, Report, Rollout, Seat,
-    apply_step, check, observe, plan,
+    Adopted, Assigned, ClusterState, Decided, Decision, Fleet, Link, Member, Order, Pause, Plan, Refused,
+    Report, Rollout, Seat, apply_step, check, decide, observe, plan,
 };
 use jiff::Timestamp;
 use shared_model::{
     AppKey, ClusterName, Digest, Health, HealthStatus, LocalPin, Observation, Owner, OwnerKind, Position,
-    ReleaseId, RolloutName, SyncPhase, SyncState, fleet_rollout::PlanSpec,
+    ReleaseId, RolloutName, SyncPhase, SyncState, SyncWindow, fleet_rollout::PlanSpec,
 };
+use shared_project::Windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a rollout was made from: a commit, and a later one that changes some clusters only.
@@ -48,6 +49,10 @@ pub(crate) struct World {
     pub(crate) sync_requests: BTreeMap<AppKey, ReleaseId>,
     /// What people chose in the clusters themselves.
     pub(crate) pins: BTreeMap<Seat, ReleaseId>,
+    /// The pauses of single applications.
+    pub(crate) paused: BTreeMap<AppKey, Vec<Pause>>,
+    /// Which windows concern which cluster.
+    pub(crate) windows: BTreeMap<ClusterName, usize>,
 }
 
 pub(crate) fn start() -> Timestamp {
@@ -78,6 +83,8 @@ impl World {
             agents: BTreeMap::new(),
             sync_requests: BTreeMap::new(),
             pins: BTreeMap::new(),
+            paused: BTreeMap::new(),
+            windows: BTreeMap::new(),
         }
     }
 
@@ -241,6 +248,8 @@ impl World {
             labels,
             automated: self.automated,
             sync_requested: self.sync_requests.get(key).copied(),
+            pauses: self.paused.get(key).cloned().unwrap_or_default(),
+            windows: self.windows.get(cluster).copied(),
             ..Member::new(cluster.clone(), release)
         }
     }
@@ -305,6 +314,41 @@ impl World {
                 self.receive(report);
             }
         }
+    }
+
+    /// A person decides about a rollout, as the API does it.
+    pub(crate) fn decide(&mut self, rollout: &str, by: &str, decision: &str) -> Result<(), Refused> {
+        let what: Decision = serde_json::from_str(decision).unwrap();
+        self.decide_on(rollout, Decided { what, by: by.into(), at: self.now, reason: String::new() })
+    }
+
+    pub(crate) fn decide_on(&mut self, rollout: &str, decided: Decided) -> Result<(), Refused> {
+        let name = RolloutName::new(rollout);
+        let line = self.fleet.lines.values_mut().find(|line| line.get(&name).is_some()).expect("it is there");
+        let leads = line.lead().is_some_and(|lead| lead.name == name);
+        let rollout = line.get_mut(&name).expect("it is there");
+        rollout.head = decide(&rollout.plan, &rollout.head, leads, &decided)?;
+        Ok(())
+    }
+
+    /// From now on a window concerns a cluster.
+    pub(crate) fn window(&mut self, cluster: &str, window: &str) {
+        let window: SyncWindow = serde_json::from_str(window).unwrap();
+        self.fleet.windows.push(Windows::new([&window]));
+        self.windows.insert(ClusterName::new(cluster), self.fleet.windows.len() - 1);
+        self.refresh();
+    }
+
+    /// Applications of a cluster are paused, or no longer.
+    pub(crate) fn pause_apps(&mut self, cluster: &str, paused: bool) {
+        for (_, app) in self.seats(&ClusterName::new(cluster)) {
+            let pause = Pause { reason: "INC-8".into(), by: "ann".into(), ..Pause::default() };
+            self.paused.remove(&app);
+            if paused {
+                self.paused.insert(app, vec![pause]);
+            }
+        }
+        self.refresh();
     }
 
     /// Plans, checks the plan, and commits it.

@@ -1,0 +1,45 @@
+//! What taking turns in a line would break.
+
+use super::{Broken, Rule, view::View};
+use crate::Phase;
+use shared_model::{RolloutName, fleet_rollout::PlanSpec, policy::Supersede};
+
+/// A person's hold on the line that the rollout `by` would slip past.
+pub(super) fn held(view: &View<'_>, by: &RolloutName) -> Option<Broken> {
+    let line = &view.fleet.lines[view.owner];
+    let newer = line.get(by)?;
+    let lead = line.lead().filter(|lead| lead.name != *by);
+    let holds = |paused: &Option<crate::HeldUp>| {
+        paused.as_ref().is_some_and(|paused| paused.until.is_none_or(|until| until > view.now))
+    };
+    if holds(&newer.head.paused) {
+        return Some((Rule::Pause, format!("{by} would start although a person paused it")));
+    }
+    if !newer.head.expedited.is_empty() {
+        return None;
+    }
+    let lead = lead?;
+    if holds(&lead.head.paused) {
+        return Some((Rule::Pause, format!("{by} would start although a person paused {}", lead.name)));
+    }
+    let pins = lead.head.rollback.as_ref().is_some_and(|rollback| rollback.pins);
+    pins.then(|| (Rule::Halt, format!("{by} would start although a person took {} back", lead.name)))
+}
+
+/// A rollout that would be given up once too often, so that a busy repository starves it.
+pub(super) fn starves(view: &View<'_>, by: &RolloutName) -> Option<Broken> {
+    let line = &view.fleet.lines[view.owner];
+    let newer = line.get(by)?;
+    let head = &view.rollout.head;
+    if head.phase != Phase::Progressing || !newer.head.expedited.is_empty() {
+        return None;
+    }
+    let PlanSpec::Policy(policy) = &newer.plan else { return None };
+    let most = if policy.supersede == Supersede::Restart { 3 } else { 1 };
+    (head.replaced >= most).then(|| {
+        (
+            Rule::Halt,
+            format!("{} would be given up although {} were before it", view.rollout.name, head.replaced),
+        )
+    })
+}

@@ -23,7 +23,7 @@ mod concern;
 mod cron;
 mod window;
 
-use crate::{Place, list};
+use crate::list;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -63,12 +63,14 @@ pub enum Gate {
     },
 }
 
-/// Where windows are written, which decides what one that names nothing concerns.
+/// Where windows are written, which decides what they may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// In an AppProject: nothing, as in Argo CD.
+    /// In an AppProject.
     Project,
-    /// In a RolloutPolicy, where it concerns all that the policy rolls out, or in the hub's settings, where it concerns everything.
+    /// In a RolloutPolicy.
+    Policy,
+    /// In the hub's settings.
     Fleet,
 }
 
@@ -86,16 +88,18 @@ impl Windows {
     }
 
     /// Whether a window concerns an Application. Of the lists `applications`, `namespaces` and `clusters` that are given, one must hold, or all
-    /// with `andOperator`; patterns are globs without separator, and a cluster goes by its name and its address. `clusterSelector` must hold
-    /// besides. `labels` are the cluster's.
+    /// with `andOperator`; patterns are globs without separator, and a cluster goes by its name and its address. `clusterSelector`, on the
+    /// cluster's labels, must hold besides. A window of a RolloutPolicy or of the hub's settings that names nothing concerns everything; those of an
+    /// AppProject concern nothing then, as in Argo CD, and [`of_project`] leaves them out.
     pub fn applies(
         window: &SyncWindow,
-        scope: Scope,
         application: &str,
-        place: Place<'_>,
+        namespace: &str,
+        cluster: &str,
+        server: &str,
         labels: &BTreeMap<String, String>,
     ) -> bool {
-        concern::applies(window, scope, application, place, labels)
+        concern::applies(window, application, namespace, cluster, server, labels)
     }
 
     /// Whether changes may go out at `now`.
@@ -209,9 +213,12 @@ pub fn problems(windows: &[SyncWindow], scope: Scope, path: &str) -> Vec<String>
     windows.iter().enumerate().flat_map(of).collect()
 }
 
-/// The windows of an AppProject, and what is wrong with them as [`problems`] says it.
+/// The windows of an AppProject that concern anything, and what is wrong with them as [`problems`] says it.
 pub fn of_project(project: &Value) -> (Vec<SyncWindow>, Vec<String>) {
-    from_values(list(project, "syncWindows"), Scope::Project, "spec.syncWindows")
+    let entries = list(project, "syncWindows");
+    let (mut windows, problems) = from_values(entries, Scope::Project, "spec.syncWindows");
+    windows.retain(|window| !concern::is_silent(window));
+    (windows, problems)
 }
 
 /// Windows from the entries of a list written at `path`, and what is wrong with them as [`problems`] says it. An entry that is

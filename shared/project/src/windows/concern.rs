@@ -1,16 +1,17 @@
 //! Which Applications a window concerns.
 
 use super::Scope;
-use crate::{Place, glob};
+use crate::glob;
 use shared_model::{LabelSelector, SyncWindow};
 use std::collections::BTreeMap;
 
 /// As [`super::Windows::applies`].
 pub(super) fn applies(
     window: &SyncWindow,
-    scope: Scope,
     application: &str,
-    place: Place<'_>,
+    namespace: &str,
+    cluster: &str,
+    server: &str,
     labels: &BTreeMap<String, String>,
 ) -> bool {
     let any = |patterns: &[String], texts: &[&str]| {
@@ -19,16 +20,22 @@ pub(super) fn applies(
     };
     let lists = [
         any(&window.applications, &[application]),
-        any(&window.namespaces, &[place.namespace]),
-        any(&window.clusters, &[place.cluster, place.server]),
+        any(&window.namespaces, &[namespace]),
+        any(&window.clusters, &[cluster, server]),
     ];
     let mut given = lists.into_iter().flatten().peekable();
     let listed = match given.peek() {
-        None => window.cluster_selector.is_some() || scope == Scope::Fleet,
+        None => true,
         Some(_) if window.and_operator => given.all(|holds| holds),
         Some(_) => given.any(|holds| holds),
     };
     listed && window.cluster_selector.as_ref().is_none_or(|selector| selects(selector, labels))
+}
+
+/// Whether a window says nothing about what it concerns.
+pub(super) fn is_silent(window: &SyncWindow) -> bool {
+    let lists = [&window.applications, &window.namespaces, &window.clusters];
+    lists.iter().all(|patterns| patterns.is_empty()) && window.cluster_selector.is_none()
 }
 
 /// What is wrong with the names of a window, each with the name of the field below it.
@@ -49,8 +56,13 @@ pub(super) fn problems(window: &SyncWindow, scope: Scope) -> Vec<String> {
     if let Some(problem) = window.cluster_selector.as_ref().and_then(LabelSelector::problem) {
         problems.push(format!("clusterSelector.{problem}"));
     }
-    let silent = lists.iter().all(|(_, patterns)| patterns.is_empty()) && window.cluster_selector.is_none();
-    if silent && scope == Scope::Project {
+    if scope == Scope::Policy && !window.namespaces.is_empty() {
+        problems.push(
+            "namespaces: a policy does not know them; name applications, clusters or a clusterSelector"
+                .to_owned(),
+        );
+    }
+    if scope == Scope::Project && is_silent(window) {
         problems.push(
             "applications: the window concerns nothing; name applications, namespaces or clusters, e.g. '*'"
                 .to_owned(),

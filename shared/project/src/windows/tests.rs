@@ -319,6 +319,13 @@ fn problems_say_where_and_how_to_mend_it() {
         ],
     );
     check(
+        Scope::Policy,
+        with("namespaces", json!(["shop"])),
+        &[
+            "spec.windows[0].namespaces: a policy does not know them; name applications, clusters or a clusterSelector",
+        ],
+    );
+    check(
         Scope::Fleet,
         with("clusterSelector", json!({"matchExpressions": [{"key": "env", "operator": "Is"}]})),
         &[
@@ -371,31 +378,30 @@ fn entries_that_are_no_windows_close_everything() {
 #[test]
 fn a_window_concerns_what_its_lists_name() {
     let labels = BTreeMap::from([("env".to_owned(), "prod".to_owned())]);
-    let place = Place { cluster: "eu-1", server: "https://eu-1:6443", namespace: "shop" };
-    let check = |value: Value, project: bool, fleet: bool| {
-        let applies = |scope| Windows::applies(&window(value.clone()), scope, "web", place, &labels);
-        assert_eq!((applies(Scope::Project), applies(Scope::Fleet)), (project, fleet), "{value}");
+    let check = |value: Value, expect: bool| {
+        let found =
+            Windows::applies(&window(value.clone()), "web", "shop", "eu-1", "https://eu-1:6443", &labels);
+        assert_eq!(found, expect, "{value}");
     };
-    check(json!({}), false, true);
-    check(json!({"applications": ["w*"]}), true, true);
-    check(json!({"applications": ["api", "db"]}), false, false);
-    check(json!({"applications": ["api"], "namespaces": ["sh?p"]}), true, true);
-    check(json!({"applications": ["api"], "namespaces": ["shop"], "andOperator": true}), false, false);
-    check(json!({"applications": ["web"], "namespaces": ["shop"], "andOperator": true}), true, true);
-    check(json!({"clusters": ["eu-*"]}), true, true);
-    check(json!({"clusters": ["https://eu-*"]}), true, true);
-    check(json!({"clusters": ["us-*"]}), false, false);
-    check(json!({"clusters": ["[x"]}), true, true);
-    check(json!({"clusterSelector": {"matchLabels": {"env": "prod"}}}), true, true);
-    check(json!({"clusterSelector": {"matchLabels": {"env": "test"}}}), false, false);
-    check(
-        json!({"applications": ["web"], "clusterSelector": {"matchLabels": {"env": "test"}}}),
-        false,
-        false,
-    );
-    check(
-        json!({"applications": ["api"], "clusterSelector": {"matchLabels": {"env": "prod"}}}),
-        false,
-        false,
-    );
+    check(json!({}), true);
+    check(json!({"applications": ["w*"]}), true);
+    check(json!({"applications": ["api", "db"]}), false);
+    check(json!({"applications": ["api"], "namespaces": ["sh?p"]}), true);
+    check(json!({"applications": ["api"], "namespaces": ["shop"], "andOperator": true}), false);
+    check(json!({"applications": ["web"], "namespaces": ["shop"], "andOperator": true}), true);
+    check(json!({"clusters": ["eu-*"]}), true);
+    check(json!({"clusters": ["https://eu-*"]}), true);
+    check(json!({"clusters": ["us-*"]}), false);
+    check(json!({"clusters": ["[x"]}), true);
+    check(json!({"clusterSelector": {"matchLabels": {"env": "prod"}}}), true);
+    check(json!({"clusterSelector": {"matchLabels": {"env": "test"}}}), false);
+    check(json!({"applications": ["web"], "clusterSelector": {"matchLabels": {"env": "test"}}}), false);
+    check(json!({"applications": ["api"], "clusterSelector": {"matchLabels": {"env": "prod"}}}), false);
+}
+
+#[test]
+fn a_window_of_a_project_that_names_nothing_concerns_nothing() {
+    let silent = json!({"kind": "deny", "schedule": "0 1 * * *", "duration": "1h"});
+    let (read, wrong) = of_project(&json!({"spec": {"syncWindows": [silent]}}));
+    assert_eq!((read.len(), wrong.len()), (0, 1));
 }

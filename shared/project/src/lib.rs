@@ -1,7 +1,8 @@
 //! The limits of an AppProject.
 //!
 //! Decides, from the AppProject object and one Application or one Kubernetes object, whether the project permits it: sources and destination
-//! ([`allow`]), a namespace ([`allow_namespace`]), a kind of object ([`allow_resource`]), and when changes may go out ([`windows`]). The rules are
+//! ([`allow`]), a namespace ([`allow_namespace`]), a kind of object ([`allow_resource`]), and when changes may go out ([`windows`]; those
+//! of the whole fleet are the hub's [`settings`]). The rules are
 //! those of Argo CD's `pkg/apis/application/v1alpha1/app_project_types.go`.
 //!
 //! Invariants:
@@ -18,6 +19,7 @@
 mod glob;
 mod place;
 mod resource;
+pub mod settings;
 pub mod windows;
 
 use serde_json::{Value, json};
@@ -25,6 +27,7 @@ use shared_model::ApplicationSpec;
 use shared_model::unsupported::Unsupported;
 
 pub use resource::allow_resource;
+pub use settings::Settings;
 pub use windows::{Gate, Scope, Windows};
 
 /// The project that Applications without limits name. It exists even when no object of that name does.
@@ -94,7 +97,7 @@ pub fn default_project() -> Value {
     })
 }
 
-const WITHOUT_EFFECT: [(&str, &str); 8] = [
+const WITHOUT_EFFECT: [(&str, &str); 7] = [
     ("destinationServiceAccounts", "the agent acts as itself; limit it by Kubernetes RBAC"),
     ("orphanedResources", "objects outside Applications are not looked at"),
     ("permitOnlyProjectScopedClusters", "name the clusters in spec.destinations"),
@@ -102,7 +105,6 @@ const WITHOUT_EFFECT: [(&str, &str); 8] = [
     ("signatureKeys", "commit signatures are not checked; protect the branch"),
     ("sourceIntegrity", "commit signatures are not checked; protect the branch"),
     ("sourceNamespaces", "Applications live in the hub's namespace"),
-    ("syncWindows", "syncs are not held by windows; pause the clusters instead"),
 ];
 
 /// The fields of `project` that have no effect yet, in path order.

@@ -1,15 +1,16 @@
 //! The limits of an AppProject.
 //!
 //! Decides, from the AppProject object and one Application or one Kubernetes object, whether the project permits it: sources and destination
-//! ([`allow`]), a namespace ([`allow_namespace`]), a kind of object ([`allow_resource`]). The rules are those of Argo CD's
-//! `pkg/apis/application/v1alpha1/app_project_types.go`.
+//! ([`allow`]), a namespace ([`allow_namespace`]), a kind of object ([`allow_resource`]), and when changes may go out ([`windows`]; those
+//! of the whole fleet are the hub's [`settings`]). The rules are
+//! those of Argo CD's `pkg/apis/application/v1alpha1/app_project_types.go`.
 //!
 //! Invariants:
 //! - deny wins: a pattern with `!` that holds refuses, whatever else permits;
 //! - a deny pattern that cannot be read refuses everything in its list, with a message that says so; an allow pattern like that permits nothing;
 //! - no pattern makes matching slow: the time is pattern length times text length.
 //!
-//! Refuses to know: whether the project, cluster or repository exists, sync windows, roles. Fields without effect yet: [`unsupported`].
+//! Refuses to know: whether the project, cluster or repository exists, roles. Fields without effect yet: [`unsupported`].
 //!
 //! # Why
 //! A field of the wrong type counts as absent here, which permits nothing for sources, destinations and cluster objects; the API refuses
@@ -18,14 +19,16 @@
 mod glob;
 mod place;
 mod resource;
-mod windows;
+pub mod settings;
+pub mod windows;
 
 use serde_json::{Value, json};
 use shared_model::ApplicationSpec;
 use shared_model::unsupported::Unsupported;
 
 pub use resource::allow_resource;
-pub use windows::{Gate, Windows};
+pub use settings::Settings;
+pub use windows::{Gate, Scope, Windows};
 
 /// The project that Applications without limits name. It exists even when no object of that name does.
 pub const DEFAULT_PROJECT: &str = "default";
@@ -94,7 +97,7 @@ pub fn default_project() -> Value {
     })
 }
 
-const WITHOUT_EFFECT: [(&str, &str); 8] = [
+const WITHOUT_EFFECT: [(&str, &str); 7] = [
     ("destinationServiceAccounts", "the agent acts as itself; limit it by Kubernetes RBAC"),
     ("orphanedResources", "objects outside Applications are not looked at"),
     ("permitOnlyProjectScopedClusters", "name the clusters in spec.destinations"),
@@ -102,7 +105,6 @@ const WITHOUT_EFFECT: [(&str, &str); 8] = [
     ("signatureKeys", "commit signatures are not checked; protect the branch"),
     ("sourceIntegrity", "commit signatures are not checked; protect the branch"),
     ("sourceNamespaces", "Applications live in the hub's namespace"),
-    ("syncWindows", "syncs are not held by windows; pause the clusters instead"),
 ];
 
 /// The fields of `project` that have no effect yet, in path order.

@@ -151,11 +151,11 @@ fn the_default_project_permits_everything() {
 #[test]
 fn fields_without_effect_are_named() {
     let project = project(
-        json!({"roles": [{}], "syncWindows": [{}], "signatureKeys": [], "permitOnlyProjectScopedClusters": false}),
+        json!({"roles": [{}], "orphanedResources": {}, "signatureKeys": [], "permitOnlyProjectScopedClusters": false}),
     );
     assert_eq!(
         unsupported(&project).into_iter().map(|field| field.path).collect::<Vec<_>>(),
-        ["spec.roles", "spec.syncWindows"]
+        ["spec.orphanedResources", "spec.roles"]
     );
 }
 

@@ -1,7 +1,8 @@
 //! Sync windows as AppProjects, RolloutPolicies and the hub's settings write them.
 //!
-//! Argo CD's `SyncWindow` (`pkg/apis/application/v1alpha1/types.go`), word for word, and a cluster
-//! selector for freezes by label. Values are kept as written; `shared/project` reads them.
+//! Argo CD's `SyncWindow` (`pkg/apis/application/v1alpha1/types.go`), word for word, and what freezes need besides:
+//! a name, clusters by label, and one span of time instead of a schedule. Values are kept as written;
+//! `shared/project` reads them.
 
 use crate::{LabelSelector, meta::nullable};
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,18 @@ pub struct SyncWindow {
     /// Whether what began while changes were allowed may be ended after that.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sync_overrun: bool,
-    /// Flotilla's own: clusters by label, for freezes in the hub's settings and in a RolloutPolicy.
+    /// Flotilla's own: clusters by label, for freezes in the hub's settings and in a RolloutPolicy. It narrows
+    /// whatever the lists above take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_selector: Option<LabelSelector>,
+    /// Flotilla's own: what `flotilla freeze lift` calls it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Flotilla's own: the start of a window that opens once (RFC 3339), instead of `schedule` and `duration`;
+    /// with only `until`, it has always been open.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// Flotilla's own: the end of a window that opens once (RFC 3339); with only `from`, it stays open.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub until: String,
 }

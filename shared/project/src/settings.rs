@@ -1,0 +1,119 @@
+//! What people set for the whole fleet: the ConfigMap `argocd/flotilla-cm`.
+//!
+//! Decides, from that object, when nothing goes out anywhere (freezes) and how much may be unproven on one cluster at once.
+//!
+//! Invariants:
+//! - what cannot be read is as careful as it could have been: a list of freezes that cannot be read closes everything, a limit that cannot be read is 1;
+//! - whatever is wrong is named, with its key and how to mend it.
+//!
+//! Refuses to know: who may change the settings, and whether they are in force.
+
+use crate::windows::{Scope, from_values};
+use serde_json::{Value, json};
+use shared_manifest::yaml;
+use shared_model::{DEFAULT_NAMESPACE, Kind, SyncWindow};
+
+/// The ConfigMap's name.
+pub const NAME: &str = "flotilla-cm";
+/// Its namespace.
+pub const NAMESPACE: &str = DEFAULT_NAMESPACE;
+/// The key of the freezes: a YAML list of windows.
+pub const WINDOWS: &str = "windows.yaml";
+/// The key of how many applications of one cluster may be released and not proven at once, across all rollouts.
+pub const MAX_PER_CLUSTER: &str = "rollout.maxUnprovenPerCluster";
+
+const KEYS: [&str; 2] = [WINDOWS, MAX_PER_CLUSTER];
+
+/// The settings, as far as they can be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The freezes; [`crate::Windows::applies`] says whom they concern.
+    pub windows: Vec<SyncWindow>,
+    /// How many applications of one cluster may be released and not proven at once.
+    pub max_per_cluster: Option<usize>,
+    /// What cannot be read, each with its path and remedy.
+    pub problems: Vec<String>,
+}
+
+impl Settings {
+    /// Whether an object is the one that holds the settings.
+    pub fn are_in(kind: Kind, namespace: &str, name: &str) -> bool {
+        kind == Kind::ConfigMap && namespace == NAMESPACE && name == NAME
+    }
+
+    /// Reads the ConfigMap; without one nothing is set.
+    pub fn read(config_map: &Value) -> Self {
+        let mut settings = Self::default();
+        for (key, value) in config_map["data"].as_object().into_iter().flatten() {
+            let text = value.as_str().unwrap_or_default();
+            match key.as_str() {
+                WINDOWS => settings.read_windows(text),
+                MAX_PER_CLUSTER => settings.read_limit(text),
+                other => settings.problems.push(format!(
+                    "data[{other}]: there is no such setting; there are {}",
+                    KEYS.join(" and ")
+                )),
+            }
+        }
+        settings
+    }
+
+    fn read_windows(&mut self, text: &str) {
+        let path = format!("data[{WINDOWS}]");
+        match freezes(text) {
+            Ok(entries) => {
+                let (windows, problems) = from_values(&entries, Scope::Fleet, &path);
+                self.windows = windows;
+                self.problems.extend(problems);
+            }
+            Err(problem) => {
+                self.problems.push(format!("{path}: {problem}"));
+                // Whatever it froze stays frozen.
+                let description = format!("{WINDOWS} of the hub's settings is not a list of windows");
+                self.windows = vec![SyncWindow { description, ..SyncWindow::default() }];
+            }
+        }
+    }
+
+    fn read_limit(&mut self, text: &str) {
+        let limit = text.trim().parse().ok().filter(|limit| *limit > 0);
+        if limit.is_none() {
+            self.problems.push(format!(
+                "data[{MAX_PER_CLUSTER}]: `{text}` is not a count; write \"1\" or more, or take the key away for no limit"
+            ));
+        }
+        self.max_per_cluster = Some(limit.unwrap_or(1));
+    }
+}
+
+/// The entries of a list of windows.
+///
+/// # Errors
+/// Why it is none.
+pub fn freezes(text: &str) -> Result<Vec<Value>, String> {
+    match yaml::parse(text).map_err(|error| error.to_string())? {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(entries) => Ok(entries),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            Err("write a list of windows: - kind: deny".to_owned())
+        }
+    }
+}
+
+/// The ConfigMap as one that has only these freezes.
+pub fn config_map(freezes: &[Value]) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": NAME, "namespace": NAMESPACE},
+        "data": {WINDOWS: written(freezes)},
+    })
+}
+
+/// A list of windows as text that [`freezes`] reads.
+pub fn written(freezes: &[Value]) -> String {
+    yaml::to_string(&Value::Array(freezes.to_vec()))
+}
+
+#[cfg(test)]
+mod tests;

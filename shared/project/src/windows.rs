@@ -116,18 +116,6 @@ impl Windows {
         }
     }
 
-    /// Whether a window concerns an Application.
-    pub fn applies(
-        _window: &SyncWindow,
-        _application: &str,
-        _namespace: &str,
-        _cluster: &str,
-        _server: &str,
-        _labels: &std::collections::BTreeMap<String, String>,
-    ) -> bool {
-        true
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()

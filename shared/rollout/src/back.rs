@@ -69,7 +69,12 @@ pub(crate) fn start(draft: &mut Draft<'_>, index: usize) {
     let Some(halted) = head.halted.as_ref().filter(|halted| halted.by.is_none()) else { return };
     let due = head.phase == Phase::Halted && head.finished.is_none() && head.rollback.is_none();
     if asks && due && head.holder(draft.now).is_none() {
-        let reason = halted.reason.clone();
+        let app = halted.member.as_ref();
+        let member = app.and_then(|app| Some((app, draft.rollout(index).members.get(app)?)));
+        let reason = match member {
+            Some((app, member)) => format!("{app} on {}: {}", member.cluster, halted.reason),
+            None => halted.reason.clone(),
+        };
         draft.step(index, Change::RollBack { reason });
     }
 }

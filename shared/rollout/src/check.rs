@@ -15,7 +15,7 @@ mod view;
 use crate::{Change, Excuse, Fleet, MemberState, Phase, Plan, Report, Rollout, Step, Wait, apply_step};
 use jiff::Timestamp;
 use releases::Counts;
-use shared_model::{AppKey, RolloutName, fleet_rollout::PlanSpec};
+use shared_model::{AppKey, RolloutName, fleet_rollout::PlanSpec, policy::WaitOrSkip};
 use std::{collections::BTreeMap, fmt};
 use view::View;
 
@@ -161,7 +161,9 @@ impl Walk {
             let lead = line.lead().map(|rollout| &rollout.name);
             for rollout in &line.rollouts {
                 let view = View { fleet: &self.fleet, owner, rollout, now: self.now };
-                let open = !matches!(rollout.head.phase, Phase::Done | Phase::Superseded);
+                let ended = matches!(rollout.head.phase, Phase::Done | Phase::Superseded)
+                    || (rollout.head.phase == Phase::RolledBack && lead != Some(&rollout.name));
+                let open = !ended;
                 let moves = matches!(rollout.head.phase, Phase::Progressing | Phase::Done);
                 if moves
                     && lead == Some(&rollout.name)
@@ -306,7 +308,8 @@ fn excuse(view: &View<'_>, app: &AppKey, reason: Excuse, may_run: bool, broken: 
         broken.push((Rule::ProvenFirst, format!("{app} is excused without a policy that would")));
         return;
     };
-    if !view.excusable(policy, &record.cluster, reason) {
+    let alone = reason == Excuse::Paused && policy.paused == WaitOrSkip::Skip && back::is_paused(view, app);
+    if !alone && !view.excusable(policy, &record.cluster, reason) {
         let message = format!("{app} is excused as {reason:?}, which the policy or its cluster denies");
         broken.push((Rule::ProvenFirst, message));
     }

@@ -7,7 +7,7 @@ use crate::{
     gate,
     proof::{self, Verdict, later},
     record::{Head, HeldUp, MemberRecord, MemberState, Phase},
-    release,
+    release, supersede,
     wait::Wait,
 };
 use shared_model::{AppKey, Owner, RolloutName, policy::WaitOrSkip};
@@ -98,6 +98,13 @@ fn queued(draft: &Draft<'_>, index: usize, lead: Option<usize>, wake: &mut Wake)
     let behind =
         lead.map_or_else(|| draft.rollout(index).name.clone(), |lead| draft.rollout(lead).name.clone());
     // What holds the line holds whoever waits in it.
+    if let Some(until) = lead
+        .filter(|lead| draft.head(*lead).phase == Phase::Progressing)
+        .and_then(|lead| supersede::protected_until(draft, lead, index))
+        && until > draft.now
+    {
+        wake.at(until, "a newer commit may take over");
+    }
     let held = lead.into_iter().chain([index]).find_map(|index| {
         let held = draft.head(index).holder(draft.now)?;
         if let Some(until) = held.until {

@@ -6,21 +6,27 @@
 //! has proven what the one under way ships. A person's pause, and a person's undo until it is resumed,
 //! hold the line.
 //!
-//! So that a busy repository starves nobody, a rollout that took the place of an unfinished one is not
-//! given up in turn: under `Queue` it goes to its end (done, halted or taken back), under `Restart` after
-//! [`RESTARTS`] in a row.
+//! So that a busy repository starves nobody, a rollout that took the place of an unfinished one is left its
+//! time: under `Queue` from the first, under `Restart` after [`RESTARTS`] in a row. The time doubles with
+//! every one that was given up, so a canary that takes however long is proven in the end; and it ends, so a
+//! fix is not stuck for ever behind a canary that neither fails nor becomes Healthy.
 
 use crate::{
     back,
     draft::Draft,
+    proof::later,
     record::{MemberState, Phase},
     step::Change,
     terms::TakesOver,
 };
-use std::ops::Range;
+use jiff::Timestamp;
+use std::{ops::Range, time::Duration};
 
 /// How many rollouts in a row `Restart` gives up unfinished.
 pub(crate) const RESTARTS: u32 = 3;
+
+/// How long a rollout that took the place of an unfinished one is left alone at first.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Starts the latest waiting rollout if it is its turn.
 pub(crate) fn take_turns(draft: &mut Draft<'_>, line: &Range<usize>) {
@@ -66,20 +72,33 @@ pub(crate) fn holds(draft: &Draft<'_>, lead: Option<usize>, latest: usize) -> bo
 }
 
 fn gives_way(draft: &Draft<'_>, lead: usize, latest: usize) -> bool {
-    let replaced = draft.head(lead).replaced;
     match draft.head(lead).phase {
         Phase::Progressing => {
             is_expedited(draft, latest)
                 || match draft.terms[latest].takes_over {
                     TakesOver::Always => true,
-                    TakesOver::AtOnce => replaced < RESTARTS,
-                    TakesOver::Unproven => replaced == 0 && !has_shown_itself(draft, lead),
+                    TakesOver::AtOnce | TakesOver::Unproven => {
+                        protected_until(draft, lead, latest).is_some_and(|until| until <= draft.now)
+                    }
                 }
         }
         Phase::Halted => true,
         Phase::RollingBack => is_expedited(draft, latest) || back::all_told(draft, lead),
         Phase::Queued | Phase::Superseded | Phase::Done | Phase::RolledBack => false,
     }
+}
+
+/// Until when the one under way goes on whatever waits behind it; `None` until it ends.
+pub(crate) fn protected_until(draft: &Draft<'_>, lead: usize, latest: usize) -> Option<Timestamp> {
+    let head = draft.head(lead);
+    let free = match draft.terms[latest].takes_over {
+        TakesOver::Always => return Some(Timestamp::MIN),
+        TakesOver::AtOnce => RESTARTS,
+        TakesOver::Unproven if has_shown_itself(draft, lead) => return None,
+        TakesOver::Unproven => 1,
+    };
+    let Some(more) = head.replaced.checked_sub(free) else { return Some(Timestamp::MIN) };
+    Some(later(head.started?, PATIENCE * 2_u32.pow(more.min(10))))
 }
 
 fn is_expedited(draft: &Draft<'_>, index: usize) -> bool {

@@ -99,7 +99,7 @@ pub(super) fn judge(
     }
 }
 
-fn is_paused(view: &View<'_>, app: &AppKey) -> bool {
+pub(super) fn is_paused(view: &View<'_>, app: &AppKey) -> bool {
     let over = |pause: &crate::Pause| pause.until.is_some_and(|until| until <= view.now);
     view.rollout.members.get(app).is_some_and(|member| member.pauses.iter().any(|pause| !over(pause)))
 }

@@ -36,7 +36,9 @@ pub(super) fn starves(view: &View<'_>, by: &RolloutName) -> Option<Broken> {
     }
     let PlanSpec::Policy(policy) = &newer.plan else { return None };
     let most = if policy.supersede == Supersede::Restart { 3 } else { 1 };
-    (head.replaced >= most).then(|| {
+    let patience = 15 * 60 * 2_i64.pow(head.replaced.saturating_sub(most).min(10));
+    let had = head.started.map_or(0, |started| view.now.duration_since(started).as_secs());
+    (head.replaced >= most && had < patience).then(|| {
         (
             Rule::Halt,
             format!("{} would be given up although {} were before it", view.rollout.name, head.replaced),

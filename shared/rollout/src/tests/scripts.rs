@@ -71,6 +71,21 @@ scripts! {
     a_pinned_member_is_excused_by_name_and_holds_no_slot
     a_pinned_canary_proves_nothing
     what_was_adopted_is_moved_by_what_came_after_only
+    a_busy_repository_starves_nobody
+    a_cluster_that_was_away_catches_up_with_what_was_proven
+    a_halted_rollout_tries_again_when_a_person_says_so
+    a_paused_application_is_left_alone
+    a_person_pauses_a_rollout
+    a_person_undoes_what_was_done_and_the_line_waits
+    a_quorum_is_a_share_of_the_wave
+    a_rollback_goes_newest_wave_first_to_what_was_proven
+    a_set_waits_for_another_on_each_cluster
+    approvals_before_and_after
+    expedite_lets_a_fix_go_ahead
+    sync_windows_hold_releases_and_say_when_they_open
+    what_is_away_is_withdrawn_first_when_a_rollout_halts
+    what_went_back_starts_again_at_wave_one
+    who_has_nothing_to_go_back_to_is_named
 }
 
 fn play(world: &mut World, line: &str, out: &mut String) {

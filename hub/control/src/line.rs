@@ -18,6 +18,7 @@ use shared_model::{
     AppKey, Application, ApplicationSet, ClusterName, CommitId, Digest, FleetRollout, Kind, Owner, OwnerKind,
     POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy, fleet_rollout::PlanSpec, unsupported,
 };
+use shared_project::Scope;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -448,7 +449,9 @@ fn plan(index: &Index, owner: &Owner, object: &Value) -> Result<PlanSpec, String
         };
         let policy = RolloutPolicy::from_value(&stored.value)
             .map_err(|error| format!("RolloutPolicy {name}: {error}"))?;
-        let problems = policy.spec.problems();
+        let mut problems = policy.spec.problems();
+        let windows = &policy.spec.windows;
+        problems.extend(shared_project::windows::problems(windows, Scope::Policy, "spec.windows"));
         return if problems.is_empty() {
             Ok(PlanSpec::Policy(policy.spec))
         } else {

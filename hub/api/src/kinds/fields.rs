@@ -280,7 +280,7 @@ const APP_PROJECT: [&str; 17] = [
     "spec.sourceIntegrity",
 ];
 
-const POLICY: [&str; 19] = [
+const POLICY: [&str; 23] = [
     "spec.waves[].name",
     "spec.waves[].match.matchLabels.*",
     "spec.waves[].match.matchExpressions[].key",
@@ -293,6 +293,10 @@ const POLICY: [&str; 19] = [
     "spec.waves[].soak",
     "spec.waves[].deadline",
     "spec.waves[].maxFailures",
+    "spec.waves[].approval",
+    "spec.waves[].analysis[]",
+    "spec.windows[]",
+    "spec.dependsOn[]",
     "spec.onFailure",
     "spec.unreachable.after",
     "spec.unreachable.action",

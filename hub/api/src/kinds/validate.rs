@@ -7,6 +7,7 @@ use hub_records::resource;
 use serde_json::Value;
 use shared_model::{Kind, RolloutPolicySpec, parse_duration};
 use shared_objects::{FieldError, Status, meta};
+use shared_project::Scope;
 
 /// Refuses an object whose content may not be stored.
 pub(crate) fn validate(kind: Kind, object: &Value) -> Result<(), Status> {
@@ -139,7 +140,8 @@ fn policy(object: &Value) -> Vec<FieldError> {
         Some((path, detail)) => FieldError::forbidden(path, detail),
         None => FieldError::forbidden("spec", problem),
     };
-    spec.problems().into_iter().map(split).collect()
+    let windows = shared_project::windows::problems(&spec.windows, Scope::Policy, "spec.windows");
+    spec.problems().into_iter().chain(windows).map(split).collect()
 }
 
 fn token(object: &Value) -> Vec<FieldError> {

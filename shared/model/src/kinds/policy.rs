@@ -68,6 +68,9 @@ pub struct Wave {
     /// Whether a person must approve the wave before its first release, after it is proven, or both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<Approval>,
+    /// Analyses that must succeed. Not run yet, and refused: a gate that is not kept is worse than none.
+    #[serde(deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub analysis: Vec<serde_json::Value>,
 }
 
 /// When a wave needs a person's approval.
@@ -241,6 +244,11 @@ impl RolloutPolicySpec {
             }
             if wave.min_proven == Some(Amount::Unparsable) {
                 problems.push(format!("{at}.minProven: expected a count such as 1 or a share such as 80%"));
+            }
+            if !wave.analysis.is_empty() {
+                problems.push(format!(
+                    "{at}.analysis: analyses are not run yet: remove them, and guard the wave with soak, deadline and approval: After"
+                ));
             }
             if wave.take == Some(0) {
                 problems.push(format!("{at}.take: a wave that takes no cluster can never be proven"));

@@ -423,6 +423,7 @@ fn wave(name: &'static str, ring: Option<&'static str>, take: Option<u32>) -> Bo
             deadline,
             max_failures,
             approval: None,
+            analysis: Vec::new(),
         })
         .boxed()
 }

@@ -280,7 +280,7 @@ const APP_PROJECT: [&str; 17] = [
     "spec.sourceIntegrity",
 ];
 
-const POLICY: [&str; 19] = [
+const POLICY: [&str; 36] = [
     "spec.waves[].name",
     "spec.waves[].match.matchLabels.*",
     "spec.waves[].match.matchExpressions[].key",
@@ -293,6 +293,7 @@ const POLICY: [&str; 19] = [
     "spec.waves[].soak",
     "spec.waves[].deadline",
     "spec.waves[].maxFailures",
+    "spec.waves[].approval",
     "spec.onFailure",
     "spec.unreachable.after",
     "spec.unreachable.action",
@@ -300,6 +301,22 @@ const POLICY: [&str; 19] = [
     "spec.paused",
     "spec.supersede",
     "spec.manual",
+    "spec.windows[].kind",
+    "spec.windows[].schedule",
+    "spec.windows[].duration",
+    "spec.windows[].applications[]",
+    "spec.windows[].clusters[]",
+    "spec.windows[].namespaces[]",
+    "spec.windows[].manualSync",
+    "spec.windows[].timeZone",
+    "spec.windows[].andOperator",
+    "spec.windows[].description",
+    "spec.windows[].syncOverrun",
+    "spec.windows[].clusterSelector",
+    "spec.windows[].name",
+    "spec.windows[].from",
+    "spec.windows[].until",
+    "spec.dependsOn[]",
 ];
 
 const EVENT: [&str; 15] = [

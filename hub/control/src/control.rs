@@ -11,7 +11,9 @@ use crate::{
     operations,
     releases::Releases,
     removal,
+    settings::Told,
     statuses::{Now, Statuses},
+    windows::Calendar,
 };
 use hub_gateway::Links;
 use hub_records::{Bundles, Records, keys};
@@ -23,7 +25,8 @@ use hub_store::{Change, Page, Revision, lease};
 use jiff::Timestamp;
 use parking_lot::RwLock;
 use serde_json::Value;
-use shared_model::{ClusterName, Owner};
+use shared_model::{ClusterName, Kind, Owner};
+use shared_project::settings;
 use shared_rollout::Report;
 use shared_runtime::Tasks;
 use std::{
@@ -101,6 +104,8 @@ struct Loop {
     running: BTreeSet<Owner>,
     retries: BTreeMap<Owner, Timestamp>,
     statuses: Statuses,
+    calendar: Calendar,
+    told: Told,
     followed: BTreeSet<Key>,
     lease: Option<lease::Lease>,
     holder: String,
@@ -151,6 +156,8 @@ impl Control {
             running: BTreeSet::new(),
             retries: BTreeMap::new(),
             statuses,
+            calendar: Calendar::default(),
+            told: Told::default(),
             followed: BTreeSet::new(),
             lease: None,
             holder: format!("hub-{}", uuid::Uuid::new_v4()),
@@ -399,7 +406,8 @@ impl Loop {
         let view = self.index.read().clone();
         let links = self.links.snapshot();
         let around = Around { evaluations: &self.evaluations, links: &links, started: self.started };
-        let mut fleet = fleet::build(&view, &around, now);
+        self.calendar.refresh(&view);
+        let mut fleet = fleet::build(&view, &around, &mut self.calendar, now);
         let held: BTreeSet<ClusterName> = fleet
             .clusters
             .iter()
@@ -425,6 +433,8 @@ impl Loop {
                 tracing::error!(%violation, "the plan breaks an invariant and was refused: this is a defect, please report it");
             }
         }
+        let source = view.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
+        self.told.tell(&self.records, self.calendar.settings(), source.map(AsRef::as_ref), now).await;
         removal::perform(&self.records, lease, &view, &removals, now).await;
         adopt::perform(&self.records, &self.links, lease, &view, self.started, now).await;
         operations::perform(&self.records, &self.links, &view, &self.evaluations, &held).await;

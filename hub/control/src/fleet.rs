@@ -3,6 +3,7 @@
 use crate::{
     index::Index,
     line::{Evaluation, MemberInput},
+    windows::Calendar,
 };
 use hub_gateway::{LinkState, pause_id};
 use hub_records::is_deleted;
@@ -20,7 +21,7 @@ pub(crate) struct Around<'a> {
 }
 
 /// The fleet now. Lines that are not fully known are left out (invariant 2 of this package).
-pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet {
+pub(crate) fn build(index: &Index, around: &Around<'_>, calendar: &mut Calendar, now: Timestamp) -> Fleet {
     let clusters = index
         .clusters
         .iter()
@@ -38,7 +39,7 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet
     let lines = around
         .evaluations
         .iter()
-        .filter_map(|(owner, evaluation)| Some((owner.clone(), line(index, owner, evaluation)?)))
+        .filter_map(|(owner, evaluation)| Some((owner.clone(), line(index, calendar, owner, evaluation)?)))
         .collect();
     Fleet {
         clusters,
@@ -49,8 +50,8 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, now: Timestamp) -> Fleet
             .map(|(seat, (assigned, _))| (seat.clone(), assigned.clone()))
             .collect(),
         observed: index.observed.clone(),
-        windows: Vec::new(),
-        max_per_cluster: None,
+        windows: calendar.sets(),
+        max_per_cluster: calendar.settings().max_per_cluster,
         incarnation: index.incarnation(),
     }
 }
@@ -92,7 +93,7 @@ fn state(
     }
 }
 
-fn line(index: &Index, owner: &Owner, evaluation: &Evaluation) -> Option<Line> {
+fn line(index: &Index, calendar: &mut Calendar, owner: &Owner, evaluation: &Evaluation) -> Option<Line> {
     let line = index.line(owner);
     let newest = line.last().map(|rollout| rollout.spec.sequence);
     let mut rollouts = Vec::new();
@@ -101,7 +102,7 @@ fn line(index: &Index, owner: &Owner, evaluation: &Evaluation) -> Option<Line> {
         let key = (owner.namespace.clone(), name.clone());
         let head = index.heads.get(&key).map(|(head, _)| head.clone()).unwrap_or_default();
         match evaluation.rollouts.get(&name) {
-            Some(members) => rollouts.push(self::rollout(index, &rollout, name, head, members)),
+            Some(members) => rollouts.push(self::rollout(index, calendar, &rollout, name, head, members)),
             None if Some(rollout.spec.sequence) == newest || is_live(&head) => return None,
             None => {}
         }
@@ -118,6 +119,7 @@ const fn is_live(head: &Head) -> bool {
 
 fn rollout(
     index: &Index,
+    calendar: &mut Calendar,
     object: &FleetRollout,
     name: RolloutName,
     head: Head,
@@ -126,8 +128,9 @@ fn rollout(
     let records = index.records.get(&(object.metadata.namespace.clone(), name.clone()));
     let members = members
         .iter()
-        .filter(|(app, member)| is_there(index, app) && index.clusters.contains_key(&member.cluster))
-        .map(|(app, member)| {
+        .filter(|(app, _)| is_there(index, app))
+        .filter_map(|(app, member)| {
+            let cluster = index.clusters.get(&member.cluster)?;
             let application = index.applications.get(app);
             let stored = index.object(Kind::Application, &app.namespace, &app.name);
             let asked = stored.is_some_and(|stored| !stored.value["operation"]["sync"].is_null());
@@ -141,10 +144,10 @@ fn rollout(
                 automated: member.automated,
                 sync_requested: asked.then_some(member.release),
                 pauses: Vec::new(),
-                windows: None,
+                windows: calendar.of(app, application.map(AsRef::as_ref), cluster),
                 record,
             };
-            (app.clone(), member)
+            Some((app.clone(), member))
         })
         .collect();
     Rollout {

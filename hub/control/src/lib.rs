@@ -38,7 +38,9 @@ mod operations;
 mod releases;
 mod removal;
 mod rollouts;
+mod settings;
 mod statuses;
+mod windows;
 
 pub use control::{Config, Control, Deps, Error};
 

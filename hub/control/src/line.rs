@@ -18,7 +18,7 @@ use shared_model::{
     AppKey, Application, ApplicationSet, ClusterName, CommitId, Digest, FleetRollout, Kind, Owner, OwnerKind,
     POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy, fleet_rollout::PlanSpec, unsupported,
 };
-use shared_project::Scope;
+use shared_project::{Scope, windows};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -318,10 +318,17 @@ impl Lines {
         let kinds = kinds.map(|field| {
             format!("spec.{field} is not enforced yet: limit the agent's own rights in the cluster instead")
         });
+        let windows = windows::of_project(&project.value).1;
+        let windows = windows.iter().map(|problem| {
+            let message =
+                format!("AppProject {name}: {problem}; what it closes stays closed until it is mended");
+            conditions::of_application("InvalidSyncWindow", &message)
+        });
         fields
             .chain(kinds)
             .map(|message| format!("AppProject {name}: {message}"))
             .map(|message| conditions::of_application("UnsupportedFields", &message))
+            .chain(windows)
             .collect()
     }
 
@@ -450,8 +457,7 @@ fn plan(index: &Index, owner: &Owner, object: &Value) -> Result<PlanSpec, String
         let policy = RolloutPolicy::from_value(&stored.value)
             .map_err(|error| format!("RolloutPolicy {name}: {error}"))?;
         let mut problems = policy.spec.problems();
-        let windows = &policy.spec.windows;
-        problems.extend(shared_project::windows::problems(windows, Scope::Policy, "spec.windows"));
+        problems.extend(windows::problems(&policy.spec.windows, Scope::Policy, "spec.windows"));
         return if problems.is_empty() {
             Ok(PlanSpec::Policy(policy.spec))
         } else {

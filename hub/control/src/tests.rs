@@ -1,6 +1,7 @@
 //! Rules over an index, and the loops on a real repository with a store in memory.
 
 mod restore;
+mod windows;
 
 use crate::{
     Config, Control, Deps, conditions, credentials,

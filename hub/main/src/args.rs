@@ -41,6 +41,12 @@ pub(crate) enum Command {
     /// Approve what an ApplicationSet holds
     #[command(subcommand)]
     Appset(AppsetCommand),
+    /// Let nothing new go out for a while, or at certain times
+    #[command(
+        after_help = "A freeze holds new releases; what went out before it goes on, and so do rollbacks. Without --for and \
+                      --schedule it lasts until it is lifted. Freezes are windows in the ConfigMap flotilla-cm, key windows.yaml."
+    )]
+    Freeze(Box<FreezeArgs>),
     /// List rollouts and what they wait for
     #[command(subcommand)]
     Rollout(RolloutCommand),
@@ -290,6 +296,55 @@ pub(crate) enum AppsetCommand {
     },
 }
 
+#[derive(Debug, Group)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct FreezeArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<FreezeCommand>,
+    #[command(flatten)]
+    pub(crate) options: Option<FreezeOptions>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FreezeCommand {
+    /// List freezes: whether each is closed now, and until when
+    #[command(visible_alias = "ls")]
+    List,
+    /// End a freeze
+    Lift {
+        /// Its name, or its place in the list, e.g. '#2'
+        name: String,
+    },
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct FreezeOptions {
+    /// What to call it, e.g. black-friday; freeze-1 and so on when left out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// How long from now on, e.g. 48h
+    #[arg(long = "for", value_name = "TIME", value_parser = freeze_duration, conflicts_with_all = ["schedule", "duration", "zone"])]
+    pub(crate) length: Option<Duration>,
+    /// When it begins, again and again, as cron writes it, e.g. '0 22 * * *'
+    #[arg(long, value_name = "CRON", requires = "duration")]
+    pub(crate) schedule: Option<String>,
+    /// How long it lasts each time, e.g. 9h
+    #[arg(long, value_name = "TIME", value_parser = freeze_duration, requires = "schedule")]
+    pub(crate) duration: Option<Duration>,
+    /// The zone of the schedule, e.g. Europe/Berlin; UTC when left out
+    #[arg(long, value_name = "ZONE", requires = "schedule")]
+    pub(crate) zone: Option<String>,
+    /// Only clusters with these labels, e.g. env=prod,region=eu
+    #[arg(long, short = 'l', value_name = "K=V,...")]
+    pub(crate) selector: Option<String>,
+    /// Let what a person syncs through
+    #[arg(long)]
+    pub(crate) manual_sync: bool,
+    /// Why, for the people who meet it, e.g. INC-7
+    #[arg(long, value_name = "TEXT", required = true)]
+    pub(crate) reason: String,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum RolloutCommand {
     /// List rollouts with phase, progress and what they wait for
@@ -320,6 +375,13 @@ fn keepalive(text: &str) -> Result<Duration, String> {
 fn some_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("it would be over at once; `flotilla cluster resume` lifts a pause".to_owned()),
+        some => Ok(some),
+    }
+}
+
+fn freeze_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        some if some < Duration::from_secs(1) => Err("it would be over at once".to_owned()),
         some => Ok(some),
     }
 }

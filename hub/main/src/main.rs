@@ -45,6 +45,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Authority(command) => cli::authority::run(args.connection, command).await,
         Command::App(command) => cli::app::run(args.connection, command).await,
         Command::Appset(command) => cli::appset::run(args.connection, command).await,
+        Command::Freeze(freeze) => cli::freeze::run(args.connection, *freeze).await,
         Command::Rollout(command) => cli::rollout::run(args.connection, command).await,
     }
 }

@@ -280,7 +280,7 @@ const APP_PROJECT: [&str; 17] = [
     "spec.sourceIntegrity",
 ];
 
-const POLICY: [&str; 23] = [
+const POLICY: [&str; 37] = [
     "spec.waves[].name",
     "spec.waves[].match.matchLabels.*",
     "spec.waves[].match.matchExpressions[].key",
@@ -295,8 +295,6 @@ const POLICY: [&str; 23] = [
     "spec.waves[].maxFailures",
     "spec.waves[].approval",
     "spec.waves[].analysis[]",
-    "spec.windows[]",
-    "spec.dependsOn[]",
     "spec.onFailure",
     "spec.unreachable.after",
     "spec.unreachable.action",
@@ -304,6 +302,22 @@ const POLICY: [&str; 23] = [
     "spec.paused",
     "spec.supersede",
     "spec.manual",
+    "spec.windows[].kind",
+    "spec.windows[].schedule",
+    "spec.windows[].duration",
+    "spec.windows[].applications[]",
+    "spec.windows[].clusters[]",
+    "spec.windows[].namespaces[]",
+    "spec.windows[].manualSync",
+    "spec.windows[].timeZone",
+    "spec.windows[].andOperator",
+    "spec.windows[].description",
+    "spec.windows[].syncOverrun",
+    "spec.windows[].clusterSelector",
+    "spec.windows[].name",
+    "spec.windows[].from",
+    "spec.windows[].until",
+    "spec.dependsOn[]",
 ];
 
 const EVENT: [&str; 15] = [

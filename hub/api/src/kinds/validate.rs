@@ -7,7 +7,7 @@ use hub_records::resource;
 use serde_json::Value;
 use shared_model::{Kind, RolloutPolicySpec, parse_duration};
 use shared_objects::{FieldError, Status, meta};
-use shared_project::Scope;
+use shared_project::{Scope, Settings, windows};
 
 /// Refuses an object whose content may not be stored.
 pub(crate) fn validate(kind: Kind, object: &Value) -> Result<(), Status> {
@@ -136,12 +136,16 @@ fn policy(object: &Value) -> Vec<FieldError> {
         Ok(spec) => spec,
         Err(error) => return vec![FieldError::invalid("spec", name_of(spec), error.to_string())],
     };
-    let split = |problem: String| match problem.split_once(": ") {
+    let windows = windows::problems(&spec.windows, Scope::Policy, "spec.windows");
+    spec.problems().into_iter().chain(windows).map(forbidden).collect()
+}
+
+/// A problem with its path in front.
+fn forbidden(problem: String) -> FieldError {
+    match problem.split_once(": ") {
         Some((path, detail)) => FieldError::forbidden(path, detail),
         None => FieldError::forbidden("spec", problem),
-    };
-    let windows = shared_project::windows::problems(&spec.windows, Scope::Policy, "spec.windows");
-    spec.problems().into_iter().chain(windows).map(split).collect()
+    }
 }
 
 fn token(object: &Value) -> Vec<FieldError> {
@@ -174,6 +178,9 @@ fn token(object: &Value) -> Vec<FieldError> {
 fn config(object: &Value) -> Vec<FieldError> {
     let mut errors = texts(object, "data");
     errors.extend(texts(object, "binaryData"));
+    if errors.is_empty() && Settings::are_in(Kind::ConfigMap, meta::namespace(object), meta::name(object)) {
+        errors.extend(Settings::read(object).problems.into_iter().map(forbidden));
+    }
     errors
 }
 

@@ -8,6 +8,7 @@ use crate::{
     line::{Evaluation, MemberInput, Members},
     removal::{Removal, removals},
     rollouts,
+    windows::Calendar,
 };
 use hub_gateway::{LinkState, Links};
 use hub_records::{Adoption, AdoptionState, Records, Restored, Truth, keys};
@@ -100,7 +101,7 @@ impl Hub {
         let (index, now) = (index(&self.records).await, at(seconds));
         let links = links();
         let around = Around { evaluations: &self.evaluations, links: &links, started: at(self.started) };
-        let mut fleet = fleet::build(&index, &around, now);
+        let mut fleet = fleet::build(&index, &around, &mut Calendar::default(), now);
         let (plan, report) = shared_rollout::plan(&fleet, now);
         let violations = shared_rollout::check(&fleet, &plan, &report, now);
         assert!(violations.is_empty(), "{violations:#?}");
@@ -189,7 +190,8 @@ impl Hub {
         let (index, now) = (self.index().await, at(seconds));
         let links = links();
         let around = Around { evaluations: &self.evaluations, links: &links, started: at(self.started) };
-        let (_, report) = shared_rollout::plan(&fleet::build(&index, &around, now), now);
+        let (_, report) =
+            shared_rollout::plan(&fleet::build(&index, &around, &mut Calendar::default(), now), now);
         let waits = report.rollouts.values().find_map(|rollout| rollout.waits.get(&app(name)));
         waits.map(ToString::to_string).unwrap_or_default()
     }

@@ -27,7 +27,7 @@ pub(crate) async fn run(connection: Connection, command: ClusterCommand) -> anyh
     let hub = Hub::connect(connection)?;
     match command {
         ClusterCommand::Token { name, labels, expires, reenrol } => {
-            let labels = parse_labels(&labels)?;
+            let labels = parse_labels("--labels", &labels)?;
             token(&hub, &name, &labels, expires, reenrol).await?;
         }
         ClusterCommand::Status { name } => status::show(&hub, &name).await?,
@@ -40,18 +40,19 @@ pub(crate) async fn run(connection: Connection, command: ClusterCommand) -> anyh
     Ok(ExitCode::SUCCESS)
 }
 
-fn parse_labels(text: &str) -> anyhow::Result<BTreeMap<String, String>> {
+/// Labels as a flag has them: `env=prod,region=eu`.
+pub(crate) fn parse_labels(flag: &str, text: &str) -> anyhow::Result<BTreeMap<String, String>> {
     let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
             let (key, value) = pair
                 .split_once('=')
-                .with_context(|| format!("--labels: `{pair}` is not KEY=VALUE, e.g. env=prod,region=eu"))?;
+                .with_context(|| format!("{flag}: `{pair}` is not KEY=VALUE, e.g. env=prod,region=eu"))?;
             let problems =
                 [shared_objects::names::qualified_name(key), shared_objects::names::label_value(value)]
                     .concat();
             match problems.first() {
-                Some(problem) => anyhow::bail!("--labels: `{pair}`: {problem}"),
+                Some(problem) => anyhow::bail!("{flag}: `{pair}`: {problem}"),
                 None => Ok((key.to_owned(), value.to_owned())),
             }
         })

@@ -75,3 +75,35 @@ fn own_kinds() {
         &["data[password]: Invalid value: \"number\": must be a text: put it in quotes"],
     );
 }
+
+#[test]
+fn windows_and_settings_that_the_hub_could_not_read() {
+    let policy = |windows: Value| json!({"spec": {"waves": [{"name": "a"}], "windows": windows}});
+    check(
+        Kind::RolloutPolicy,
+        policy(json!([{"kind": "deny", "schedule": "0 22 * * *", "duration": "9h"}])),
+        &[],
+    );
+    check(
+        Kind::RolloutPolicy,
+        policy(json!([{"kind": "deny", "schedule": "0 25 * * *", "duration": "9h"}])),
+        &["spec.windows[0].schedule: Forbidden: `0 25 * * *`: the hour `25` is not within 0 to 23"],
+    );
+    let config = |name: &str, windows: &str| {
+        json!({
+            "metadata": {"name": name, "namespace": "argocd"},
+            "data": {"windows.yaml": windows, "rollout.maxUnprovenPerCluster": "2"},
+        })
+    };
+    let good = "- {kind: deny, from: 2026-11-26T00:00:00Z}";
+    check(Kind::ConfigMap, config("flotilla-cm", good), &[]);
+    let bad = "- {kind: never, from: 2026-11-26T00:00:00Z}";
+    check(
+        Kind::ConfigMap,
+        config("flotilla-cm", bad),
+        &["data[windows.yaml][0].kind: Forbidden: `never` is not a kind of window: use allow or deny"],
+    );
+    check(Kind::ConfigMap, config("another", bad), &[]);
+    // As in Argo CD, whose projects take any window: the hub says so in a condition.
+    check(Kind::AppProject, json!({"spec": {"syncWindows": [{"kind": "never"}]}}), &[]);
+}

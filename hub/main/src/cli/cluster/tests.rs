@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 #[test]
 fn labels_are_pairs_or_an_error_that_shows_one() {
-    let labels = parse_labels("env=prod, region=eu").unwrap();
+    let labels = parse_labels("--labels", "env=prod, region=eu").unwrap();
     assert_eq!(
         labels.into_iter().collect::<Vec<_>>(),
         [("env".into(), "prod".into()), ("region".into(), "eu".into())]
     );
     for (text, part) in [("env", "`env` is not KEY=VALUE"), ("env=a b", "`env=a b`"), ("-x=y", "`-x=y`")] {
-        let error = parse_labels(text).unwrap_err().to_string();
+        let error = parse_labels("--labels", text).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
 }

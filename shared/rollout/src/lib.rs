@@ -8,7 +8,8 @@
 //!
 //! Invariants (design, "Rollout invariants"), each a [`Rule`]: *Proven first*, *Blast radius*,
 //! *Pinned*, *Halt*, *Pause means no action*, *Never backwards by accident*, *Heal always*,
-//! *Stable*, *Explained*. *Deletes are staged too* is not here: no step can remove anything.
+//! *Stable*, *Explained*. No step of a plan removes anything: *Deletes are staged too* is [`removals`], with
+//! [`check_removals`] as its linter.
 //!
 //! What it refuses to know: storage, transport, Git, rendering and clocks. Times that decide are
 //! the hub's, at receipt; an agent's clock never counts.
@@ -27,6 +28,7 @@ mod plan;
 mod proof;
 mod record;
 mod release;
+mod removal;
 mod report;
 mod status;
 mod step;
@@ -43,6 +45,10 @@ pub use plan::plan;
 pub use record::{
     Adopted, Approved, Assigned, DECISIONS, Decided, Decision, Evidence, Excuse, Expedited, Halted, Head,
     HeldUp, MemberRecord, MemberState, Order, Phase, Proof, Rollback, Side, WaveHead,
+};
+pub use removal::{
+    DeletionOrder, Family, Going, Leaving, Removable, RemovalViolation, RemovalWait, Removals, Tell, Told,
+    at_once, check_removals, removals,
 };
 pub use report::{Report, RolloutReport, WaveReport};
 pub use status::{application_status, status, waits_for};

@@ -1,4 +1,4 @@
-//! Who asks: bearer tokens, known by their SHA-256 only.
+//! Who asks, and what they may: bearer tokens, known by their SHA-256 only.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
@@ -30,6 +30,21 @@ impl fmt::Debug for Token {
 pub(crate) struct Subject {
     pub(crate) user: String,
     pub(crate) groups: Vec<String>,
+}
+
+/// What a subject may or may not do. Everything that is not here, every subject may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// To release members of a rollout ahead of their wave, unproven (design §4).
+    Expedite,
+}
+
+/// Whether a subject may do something: the one place that decides it.
+pub(crate) fn allowed(subject: &Subject, verb: Verb) -> bool {
+    let groups: &[&str] = match verb {
+        Verb::Expedite => &["system:masters", "flotilla:expedite"],
+    };
+    subject.groups.iter().any(|group| groups.contains(&group.as_str()))
 }
 
 /// Who the request's token belongs to.

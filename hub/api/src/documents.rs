@@ -1,6 +1,9 @@
 //! What the API says of itself: discovery, OpenAPI, version, reviews.
 
-use crate::{access::Subject, query::Query};
+use crate::{
+    access::{self, Subject, Verb},
+    query::Query,
+};
 use serde_json::{Map, Value, json};
 use shared_model::{Kind, gvk};
 use shared_objects::discovery::ApiResource;
@@ -140,13 +143,10 @@ pub(crate) fn openapi_v2_protobuf() -> Vec<u8> {
     [field(1, b"2.0"), field(2, &info)].concat()
 }
 
-/// Answers a review: every subject may do everything, for now; `None` when there is no such review.
+/// Answers a review; `None` when there is no such one.
 pub(crate) fn review(plural: &str, mut asked: Value, subject: &Subject) -> Option<Value> {
     let (kind, status) = match plural {
-        "selfsubjectaccessreviews" => (
-            "SelfSubjectAccessReview",
-            json!({"allowed": true, "reason": "every subject of the hub may do everything"}),
-        ),
+        "selfsubjectaccessreviews" => ("SelfSubjectAccessReview", access_review(&asked, subject)),
         "selfsubjectrulesreviews" => (
             "SelfSubjectRulesReview",
             json!({
@@ -166,6 +166,15 @@ pub(crate) fn review(plural: &str, mut asked: Value, subject: &Subject) -> Optio
     asked["kind"] = json!(kind);
     asked["status"] = status;
     Some(asked)
+}
+
+fn access_review(asked: &Value, subject: &Subject) -> Value {
+    let attributes = &asked["spec"]["resourceAttributes"];
+    let expedites = attributes["verb"] == "expedite" && attributes["resource"] == "fleetrollouts";
+    if expedites && !access::allowed(subject, Verb::Expedite) {
+        return json!({"allowed": false, "reason": "admins and the group flotilla:expedite may"});
+    }
+    json!({"allowed": true, "reason": "every subject of the hub may do this"})
 }
 
 /// The answer of `/healthz` and the like, with `?verbose` a line per check.

@@ -66,6 +66,31 @@ pub(crate) fn resources() -> Vec<ApiResource> {
     Kind::ALL.into_iter().map(resource).chain(reviews).collect()
 }
 
+/// What is served below the objects of a kind, beside their status.
+fn below(kind: Kind) -> Vec<Subresource> {
+    let one = |name: &str, kind: &str, verb: &str| Subresource {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        verbs: vec![verb.to_owned()],
+    };
+    match kind {
+        Kind::FleetRollout => vec![
+            one("decisions", "FleetRolloutDecision", "create"),
+            one("members", "FleetRolloutMemberList", "get"),
+        ],
+        Kind::Application
+        | Kind::ApplicationSet
+        | Kind::AppProject
+        | Kind::Cluster
+        | Kind::RolloutPolicy
+        | Kind::EnrollmentToken
+        | Kind::Namespace
+        | Kind::Secret
+        | Kind::ConfigMap
+        | Kind::Event => Vec::new(),
+    }
+}
+
 fn resource(kind: Kind) -> ApiResource {
     let gvk = gvk(kind);
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
@@ -89,6 +114,9 @@ fn resource(kind: Kind) -> ApiResource {
         namespaced: gvk.namespaced,
         verbs: owned(&VERBS),
         categories: owned(categories),
-        subresources: if has_status(kind) { vec![status] } else { Vec::new() },
+        subresources: if has_status(kind) { vec![status] } else { Vec::new() }
+            .into_iter()
+            .chain(below(kind))
+            .collect(),
     }
 }

@@ -6,12 +6,13 @@
 //! | module | what |
 //! |---|---|
 //! | `server` | the listener: TLS, HTTP/1.1 and HTTP/2, limits, draining |
-//! | `access` | who asks: bearer tokens |
+//! | `access` | who asks, and what they may: bearer tokens |
 //! | `route` | which object, kind or document a URL names |
 //! | `kinds` | what is served of each kind: verbs, columns, known fields, validation |
 //! | `view` | what a reader sees: the object, its status, and what its cluster reports |
 //! | `read`, `write`, `watch` | the verbs |
 //! | `feed` | the changes, resolved once for all watchers |
+//! | `decisions`, `members` | what people decide about a rollout, and all of its members |
 //! | `identities` | revoking a cluster's identity, replacing the hub's authority |
 //! | `documents` | discovery, OpenAPI, version |
 //!
@@ -28,11 +29,13 @@
 mod access;
 mod answer;
 mod body;
+mod decisions;
 mod documents;
 mod feed;
 mod identities;
 mod kinds;
 mod list;
+mod members;
 mod namespaces;
 mod options;
 mod query;

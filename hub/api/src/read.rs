@@ -53,15 +53,15 @@ pub(crate) async fn find(
 
 /// Where the next page starts. Its revision is that of the first page: a watch from it misses nothing.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Continue {
+pub(crate) struct Continue {
     #[serde(rename = "rv")]
-    revision: u64,
+    pub(crate) revision: u64,
     /// The last key that was read, below that of the kind.
-    after: String,
+    pub(crate) after: String,
 }
 
 impl Continue {
-    fn parse(text: &str, prefix: &str) -> Result<Option<Self>, Status> {
+    pub(crate) fn parse(text: &str, prefix: &str) -> Result<Option<Self>, Status> {
         if text.is_empty() {
             return Ok(None);
         }
@@ -72,7 +72,7 @@ impl Continue {
         Ok(Some(Self { after: format!("{prefix}{}", token.after), ..token }))
     }
 
-    fn encode(revision: Revision, key: &str, prefix: &str) -> String {
+    pub(crate) fn encode(revision: Revision, key: &str, prefix: &str) -> String {
         let after = key.strip_prefix(prefix).unwrap_or(key).to_owned();
         URL_SAFE_NO_PAD.encode(json!(Self { revision: revision.0, after }).to_string())
     }
@@ -147,7 +147,7 @@ fn document(kind: Kind, objects: &[Value], metadata: Value, form: Form, now: Tim
     }
 }
 
-fn limit(query: &Query) -> Result<Option<usize>, Status> {
+pub(crate) fn limit(query: &Query) -> Result<Option<usize>, Status> {
     match query.get("limit") {
         "" | "0" => Ok(None),
         text => text

@@ -3,10 +3,10 @@
 use crate::{
     access::{self, Subject, Token},
     answer::{self, Answer},
-    body, documents,
+    body, decisions, documents,
     feed::Feed,
     identities::{self, Keeper, Wish},
-    kinds,
+    kinds, members,
     options::{Selector, failed},
     query::Query,
     read,
@@ -93,14 +93,7 @@ impl Service {
                 self.object(&asked, incoming, kind, (&namespace, &name), Part::Main).await
             }
             Route::Below { kind, namespace, name, subresource } => {
-                if kind == Kind::Cluster && subresource == "events" {
-                    only(&asked, &Method::GET)?;
-                    return self.events(&name).await;
-                }
-                if subresource != "status" || !kinds::has_status(kind) {
-                    return Err(Status::no_such_path());
-                }
-                self.object(&asked, incoming, kind, (&namespace, &name), Part::Status).await
+                self.below(&asked, incoming, kind, (&namespace, &name), &subresource).await
             }
             Route::Review(plural) => {
                 only(&asked, &Method::POST)?;
@@ -119,6 +112,38 @@ impl Service {
             | Route::OpenApi { .. }
             | Route::OpenApiV2
             | Route::Info => self.document(&asked, &route),
+        }
+    }
+
+    /// Something below an object.
+    async fn below(
+        &self,
+        asked: &Asked<'_>,
+        incoming: Incoming,
+        kind: Kind,
+        (namespace, name): (&str, &str),
+        subresource: &str,
+    ) -> Result<Answer, Status> {
+        match (kind, subresource) {
+            (Kind::Cluster, "events") => {
+                only(asked, &Method::GET)?;
+                self.events(name).await
+            }
+            (Kind::FleetRollout, "members") => {
+                only(asked, &Method::GET)?;
+                let members = members::list(&self.records, namespace, name, asked.query).await?;
+                Ok(answer::ok(&members))
+            }
+            (Kind::FleetRollout, "decisions") => {
+                only(asked, &Method::POST)?;
+                let body = body::object(asked.headers, &body::read(incoming).await?)?;
+                let change = self.change(asked, kind, (namespace, name), Part::Main);
+                Ok(answer::json(StatusCode::CREATED, &decisions::post(&change, body).await?))
+            }
+            (_, "status") if kinds::has_status(kind) => {
+                self.object(asked, incoming, kind, (namespace, name), Part::Status).await
+            }
+            _ => Err(Status::no_such_path()),
         }
     }
 

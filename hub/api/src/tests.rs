@@ -1,5 +1,6 @@
 //! The whole API in one process: a real TLS listener, and a client that speaks HTTP to it.
 
+mod decisions;
 mod documents;
 mod identities;
 mod limits;
@@ -16,6 +17,7 @@ use shared_runtime::Tasks;
 use std::{sync::Arc, time::Duration};
 
 const TOKEN: &str = "let-me-in";
+const ADMIN: &str = "let-the-admin-in";
 const WITHIN: Duration = Duration::from_secs(20);
 const APPS: &str = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications";
 const CLUSTERS: &str = "/apis/flotilla.dev/v1alpha1/clusters";
@@ -45,16 +47,16 @@ async fn on(store: hub_store::Config) -> Server {
     let records = Records::new(Arc::new(Memory::new(store)));
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let token = Token {
-        hash: hex::encode(Sha256::digest(TOKEN.as_bytes())),
-        user: "ada".to_owned(),
-        groups: vec!["admins".to_owned()],
+    let token = |secret: &str, user: &str, group: &str| Token {
+        hash: hex::encode(Sha256::digest(secret.as_bytes())),
+        user: user.to_owned(),
+        groups: vec![group.to_owned()],
     };
     let key = made.signing_key.serialize_der().try_into().unwrap();
     let config = Config {
         certificate: crate::fixed(vec![made.cert.der().clone()], &key).unwrap(),
         keeper: None,
-        tokens: vec![token],
+        tokens: vec![token(TOKEN, "ada", "admins"), token(ADMIN, "root", "system:masters")],
         info: tokio::sync::watch::channel(HubInfo {
             agent_address: "hub:8444".to_owned(),
             ca_pem: made.cert.pem(),

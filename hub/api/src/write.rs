@@ -52,7 +52,7 @@ pub(crate) struct Changed {
 }
 
 impl Change<'_> {
-    fn dry_run(&self) -> Result<bool, Status> {
+    pub(crate) fn dry_run(&self) -> Result<bool, Status> {
         match self.query.get("dryRun") {
             "" => Ok(false),
             "All" => Ok(true),

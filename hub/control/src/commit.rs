@@ -1,6 +1,6 @@
 //! Plans become transactions: fenced by the planning lease, the rollouts' heads and the seats' assignments.
 
-use crate::index::Index;
+use crate::{index::Index, notices};
 use hub_records::{Records, keys};
 use hub_store::{Compare, Op, Outcome, Revision, Txn, lease::Lease};
 use serde::Serialize;
@@ -42,7 +42,7 @@ pub(crate) async fn commit(
             tracing::error!(?step, "a plan names what its fleet does not have");
             return Ok(Progress::Overtaken(last));
         };
-        if batch.ops.len() + 3 > LARGEST {
+        if batch.ops.len() + 3 + notices::MOST > LARGEST {
             match flush(records, lease, std::mem::take(&mut batch), &mut written).await? {
                 Some(revision) => last = revision,
                 None => return Ok(Progress::Overtaken(last)),
@@ -55,6 +55,9 @@ pub(crate) async fn commit(
         // Whoever wants to stop the rollout changes its head: then this batch does not go through.
         batch.expect(&head_key, head_revision, &written);
         if let Some(head) = &writes.head {
+            if let Some(rollout) = fleet.lines.get(&step.owner).and_then(|line| line.get(&step.rollout)) {
+                batch.tell(notices::of_step(index, step, rollout, head, plan.at));
+            }
             batch.put(head_key, head);
         }
         if let Some((app, record)) = &writes.record {
@@ -82,6 +85,10 @@ impl Batch {
             None => Compare::Absent { key: key.to_owned() },
         };
         self.compares.entry(key.to_owned()).or_insert(compare);
+    }
+
+    fn tell(&mut self, events: Vec<Op>) {
+        self.ops.extend(events.into_iter().map(|op| (op.key().to_owned(), op)));
     }
 
     fn put<T: Serialize>(&mut self, key: String, record: &T) {

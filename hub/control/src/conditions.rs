@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use shared_model::fleet_rollout::PlanSpec;
+use shared_rollout::{Phase, Rollout};
 
 /// A condition of an Application: Argo CD's form has no status.
 pub(crate) fn of_application(kind: &str, message: &str) -> Value {
@@ -11,6 +13,44 @@ pub(crate) fn of_application(kind: &str, message: &str) -> Value {
 /// A condition with a status, as ApplicationSets and Flotilla's own kinds have.
 pub(crate) fn of_set(kind: &str, holds: bool, reason: &str, message: &str) -> Value {
     json!({"type": kind, "status": if holds { "True" } else { "False" }, "reason": reason, "message": message})
+}
+
+/// Argo CD's `RolloutProgressing` (`applicationset_types.go`), with its reasons; `None` without a policy or
+/// rollingSync. Its message names the wave and not what that waits for, so that the time is since when.
+pub(crate) fn rollout_progressing(rollout: &Rollout, phase: Phase) -> Option<Value> {
+    if rollout.plan == PlanSpec::Immediate {
+        return None;
+    }
+    let wave = rollout.head.waves.iter().position(|wave| wave.passed.is_none());
+    let wave = wave.map(|wave| format!(" in wave {}", rollout.plan.wave_name(wave))).unwrap_or_default();
+    let (holds, reason, is) = match phase {
+        Phase::Queued => (true, "ApplicationSetModified", "waits for its turn".to_owned()),
+        Phase::Progressing => (true, "ApplicationSetModified", format!("is{wave}")),
+        Phase::Halted => (false, "ApplicationSetRolloutError", format!("halted{wave}")),
+        Phase::RollingBack => (true, "ApplicationSetRolloutError", "goes back".to_owned()),
+        Phase::RolledBack => (false, "ApplicationSetRolloutError", "was taken back".to_owned()),
+        Phase::Done | Phase::Superseded => (false, "ApplicationSetRolloutComplete", "is done".to_owned()),
+    };
+    Some(of_set("RolloutProgressing", holds, reason, &format!("rollout {} {is}", rollout.name)))
+}
+
+/// A set's health, from its conditions as Argo CD takes it (`applicationset_types.go`, since 3.1).
+pub(crate) fn health(conditions: &[Value]) -> Value {
+    let of = |kind: &str| conditions.iter().find(|condition| condition["type"] == kind);
+    let holds = |kind: &str| of(kind).filter(|condition| condition["status"] == "True");
+    let failed =
+        of("RolloutProgressing").filter(|condition| condition["reason"] == "ApplicationSetRolloutError");
+    let (status, because) = match (holds("ErrorOccurred").or(failed), holds("RolloutProgressing")) {
+        (Some(wrong), _) => ("Degraded", Some(wrong)),
+        (None, Some(under_way)) => ("Progressing", Some(under_way)),
+        (None, None) if holds("ResourcesUpToDate").is_some() => ("Healthy", None),
+        (None, None) => ("Unknown", None),
+    };
+    let mut health = json!({"status": status});
+    if let Some(because) = because {
+        health["message"] = because["message"].clone();
+    }
+    health
 }
 
 /// `new`, each with the time since when it says so: kept from `before` where nothing but the time differs.
@@ -34,4 +74,53 @@ pub(crate) fn since(before: &Value, new: Vec<Value>, now: Timestamp) -> Value {
         condition
     });
     Value::Array(timed.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared_model::RolloutName;
+    use shared_rollout::{Head, WaveHead};
+    use std::collections::BTreeMap;
+
+    fn rollout(plan: &Value, passed: usize) -> Rollout {
+        let wave = |wave: usize| WaveHead {
+            passed: (wave < passed).then_some(Timestamp::UNIX_EPOCH),
+            ..WaveHead::default()
+        };
+        Rollout {
+            name: RolloutName::new("shop-2"),
+            sequence: 2,
+            created: Timestamp::UNIX_EPOCH,
+            plan: serde_json::from_value(plan.clone()).unwrap(),
+            head: Head { waves: (0..2).map(wave).collect(), ..Head::default() },
+            members: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_rollouts_progress_is_told_in_argo_cds_reasons() {
+        let policy = json!({"policy": {"waves": [{"name": "canary"}, {"name": "rest"}]}});
+        let steps = json!({"rollingSync": {"steps": [{}, {}]}});
+        let check = |plan: &Value, passed, phase, expect: &str, health: &str| {
+            let told = rollout_progressing(&rollout(plan, passed), phase).unwrap();
+            let part = |field: &str| told[field].as_str().unwrap().to_owned();
+            assert_eq!(format!("{} {}: {}", part("status"), part("reason"), part("message")), expect);
+            let fine = of_set("ResourcesUpToDate", true, "ApplicationSetUpToDate", "");
+            assert_eq!(super::health(&[fine, told])["status"], health);
+        };
+        let modified = "True ApplicationSetModified: rollout shop-2 is in wave";
+        check(&policy, 0, Phase::Progressing, &format!("{modified} canary"), "Progressing");
+        check(&steps, 1, Phase::Progressing, &format!("{modified} 2"), "Progressing");
+        let done = "False ApplicationSetRolloutComplete: rollout shop-2 is done";
+        check(&policy, 2, Phase::Done, done, "Healthy");
+        let halted = "False ApplicationSetRolloutError: rollout shop-2 halted in wave rest";
+        check(&policy, 1, Phase::Halted, halted, "Degraded");
+        let back = "False ApplicationSetRolloutError: rollout shop-2 was taken back";
+        check(&policy, 1, Phase::RolledBack, back, "Degraded");
+        assert_eq!(rollout_progressing(&rollout(&json!("immediate"), 0), Phase::Progressing), None);
+        let wrong = of_set("ErrorOccurred", true, "RenderTemplateParamsError", "no such key");
+        assert_eq!(super::health(&[wrong]), json!({"status": "Degraded", "message": "no such key"}));
+        assert_eq!(super::health(&[]), json!({"status": "Unknown"}));
+    }
 }

@@ -34,6 +34,7 @@ mod fleet;
 mod git;
 mod index;
 mod line;
+mod notices;
 mod operations;
 mod releases;
 mod removal;

@@ -220,9 +220,14 @@ fn of_set(
     let mut status = Map::new();
     let made = now.index.owner(owner).map(|set| now.index.made_by(set).len()).unwrap_or_default();
     status.insert("resourcesCount".into(), json!(made));
-    if !evaluation.set.is_empty() {
-        let conditions = conditions::since(&before["conditions"], evaluation.set.clone(), now.at);
-        status.insert("conditions".into(), conditions);
+    let mut said = evaluation.set.clone();
+    if let Some((rollout, report)) = lead(now, owner, line) {
+        let phase = report.map_or(rollout.head.phase, |report| report.phase);
+        said.extend(conditions::rollout_progressing(rollout, phase));
+    }
+    if !said.is_empty() {
+        status.insert("health".into(), conditions::health(&said));
+        status.insert("conditions".into(), conditions::since(&before["conditions"], said, now.at));
     }
     if let Some((rollout, report)) = lead(now, owner, line) {
         let message =

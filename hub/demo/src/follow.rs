@@ -1,13 +1,8 @@
 //! Watching a rollout, and showing it.
 
-use crate::{
-    changes::{FEW, changes},
-    frame::frame,
-    mirror::{Mirror, short},
-    rollout::Rollout,
-    screen::Screen,
-};
+use crate::mirror::Mirror;
 use anyhow::bail;
+use hub_show::{FEW, Rollout, Screen, changes, frame, short};
 use shared_rollout::Phase;
 use std::time::Duration;
 use tokio::time::Instant;

@@ -6,25 +6,19 @@
 //!
 //! Why simulated clusters: a newcomer needs only Rust and git. Real control planes are in `tests/e2e`.
 
-mod changes;
 mod fleet;
 mod folder;
 mod follow;
-mod frame;
 mod guide;
 mod mirror;
 mod repository;
-mod rollout;
 mod sample;
-mod screen;
 mod simulated;
 mod story;
-mod style;
-mod summary;
 mod verdict;
 
 use folder::Folder;
-use screen::Screen;
+use hub_show::Screen;
 use shared_runtime::Tasks;
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 

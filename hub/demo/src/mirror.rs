@@ -2,12 +2,10 @@
 //!
 //! Invariant: only what changed is read again, so that watching thousands of clusters stays cheap.
 
-use crate::{
-    rollout::{Cluster, Halt, Rollout, State, Wave},
-    sample::SET,
-};
+use crate::sample::SET;
 use anyhow::Context as _;
 use hub_records::{Records, keys};
+use hub_show::{Cluster, Halt, Rollout, State, Wave, natural, short};
 use hub_store::{ChangeKind, Page, Revision, Watch};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -240,6 +238,7 @@ fn wave(wave: &Value) -> Wave {
         proven: count("proven"),
         failed: count("failed"),
         excused: count("excused"),
+        back: count("back"),
     }
 }
 
@@ -253,15 +252,4 @@ fn problems(status: &Value) -> Vec<String> {
 
 fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-/// A commit as people write it.
-pub(crate) fn short(commit: &str) -> String {
-    commit.chars().take(7).collect()
-}
-
-/// `eu-2` before `eu-10`.
-fn natural(name: &str) -> (String, u64) {
-    let (base, number) = name.rsplit_once('-').unwrap_or((name, ""));
-    (base.to_owned(), number.parse().unwrap_or(0))
 }

@@ -2,15 +2,14 @@
 
 use crate::{
     Config, fleet, follow, guide,
-    mirror::{Mirror, short},
+    mirror::Mirror,
     repository::Repository,
-    rollout::Rollout,
     sample::{self, Version},
-    screen::Screen,
-    summary, verdict,
+    verdict,
 };
 use anyhow::{Context as _, bail};
 use hub_serve::Hub;
+use hub_show::{Rollout, Screen, short, summary};
 use hub_source::poll::Settings;
 use jiff::Timestamp;
 use shared_model::Kind;

@@ -2,11 +2,11 @@
 
 use crate::{
     fleet::Member,
-    rollout::Rollout,
     sample::{CANARY, Version},
     simulated::Workload,
 };
 use anyhow::{bail, ensure};
+use hub_show::Rollout;
 
 /// The Deployments of a fleet, cluster by cluster.
 pub(crate) type Workloads = Vec<Vec<Workload>>;

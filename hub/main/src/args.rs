@@ -1,6 +1,9 @@
 //! The command line: the only reader of flags and environment.
 
+mod decisions;
+
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
 use shared_model::parse_duration;
 use shared_runtime::telemetry;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -47,7 +50,7 @@ pub(crate) enum Command {
                       --schedule it lasts until it is lifted. Freezes are windows in the ConfigMap flotilla-cm, key windows.yaml."
     )]
     Freeze(Box<FreezeArgs>),
-    /// List rollouts and what they wait for
+    /// See rollouts and what they wait for; approve, pause, take back, and watch them
     #[command(subcommand)]
     Rollout(RolloutCommand),
 }
@@ -347,6 +350,43 @@ pub(crate) struct FreezeOptions {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RolloutCommand {
+    /// Show one rollout: waves, gates with who and why, what it waits for, decisions
+    #[command(display_order = 21)]
+    Status(Status),
+    /// Say of each member that waits what it waits for, a sentence each
+    #[command(display_order = 22)]
+    Why(Why),
+    /// Draw the waves of a rollout as they go, until it ends
+    ///
+    /// Where the output is no terminal, a line for each change.
+    #[command(
+        display_order = 23,
+        after_help = "Exit codes: 0 done, 3 halted or aborted, 4 rolled back, 5 superseded, 130 interrupted."
+    )]
+    Watch(Which),
+    /// Approve a wave that waits for a person
+    #[command(display_order = 24)]
+    Approve(Approve),
+    /// Hold a rollout: nothing is released, no wave opens, newer commits wait
+    #[command(display_order = 25)]
+    Pause(Pause),
+    /// End a pause, or let newer commits follow a rollout that was taken back
+    #[command(display_order = 26)]
+    Resume(Plain),
+    /// Stop a rollout for good: members keep what they run
+    #[command(display_order = 27)]
+    Abort(Plain),
+    /// Let a rollout that halted or was taken back try again
+    #[command(display_order = 28)]
+    Retry(Plain),
+    /// Take a rollout back: members return to what was proven on each before, newest wave first
+    ///
+    /// Newer commits wait until `rollout resume`, unless --no-pin.
+    #[command(display_order = 29)]
+    Undo(Undo),
+    /// Release clusters ahead of their wave, unproven: a permission of its own
+    #[command(display_order = 30)]
+    Expedite(Expedite),
     /// List rollouts with phase, progress and what they wait for
     #[command(visible_alias = "ls")]
     List {

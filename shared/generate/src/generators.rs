@@ -11,12 +11,12 @@ mod merge;
 mod values;
 
 use crate::fields;
-use crate::near::nearest;
 use crate::params::Params;
 use crate::run::{Run, Stop, failed};
 use crate::selector::Selector;
 use crate::{Problem, Repository};
 use serde_json::{Map, Value};
+use shared_model::nearest;
 use std::collections::BTreeSet;
 use std::time::Duration;
 

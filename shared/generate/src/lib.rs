@@ -27,7 +27,6 @@ mod fields;
 mod generators;
 mod glob;
 mod input;
-mod near;
 mod outcome;
 mod params;
 mod reconcile;

@@ -3,7 +3,7 @@
 //! The two template languages look alike: `{{path.basename}}` (flat) and `{{ .path.basename }}` (Go). Tutorials show both, so nearly every
 //! mistake is one in place of the other, or a mistyped parameter.
 
-use crate::near::nearest;
+use shared_model::nearest;
 use shared_template::Error;
 
 /// How many parameter names a message lists.

@@ -1,9 +1,9 @@
 //! One expansion on its way: what it reads, and what it has found out beside parameters.
 
 use crate::engine::Engine;
-use crate::near::nearest;
 use crate::{GitAnswer, GitRequest, Inputs, Problem, Reason, Unsupported};
 use serde_json::{Map, Value};
+use shared_model::nearest;
 use std::collections::BTreeSet;
 
 /// The state that generators share.

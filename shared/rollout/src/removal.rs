@@ -29,7 +29,7 @@ use shared_model::{ClusterName, LocalPin, Mode};
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
 /// How long a cluster that went away keeps the place of what it was told to give up.
-pub const GRACE: SignedDuration = SignedDuration::from_mins(2);
+pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(2);
 
 /// The applications that share one deletion budget.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -286,7 +286,7 @@ impl Words {
     /// The kind of a change; about whom is said where its cluster is.
     fn change(&mut self, change: &Change) {
         self.hash(&std::mem::discriminant(change));
-        if let Change::Open { wave } | Change::Pass { wave } = change {
+        if let Change::Open { wave } | Change::Pass { wave, .. } = change {
             self.number(i64::try_from(*wave).unwrap_or_default());
         }
     }

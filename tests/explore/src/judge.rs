@@ -126,7 +126,7 @@ fn known(setup: &Setup, state: &State, step: &Step) -> Result<(), Broken> {
             stopped(setup, state, step, &format!("wave {wave} opens"))?;
             gates(setup, ghost, &step.rollout, *wave)
         }
-        Change::Pass { wave } => gates(setup, ghost, &step.rollout, wave + 1),
+        Change::Pass { wave, .. } => gates(setup, ghost, &step.rollout, wave + 1),
         Change::Finish => gates(setup, ghost, &step.rollout, setup.policy.waves.len()),
         Change::Prove { app, position } => {
             let cluster = &rollout.members[app].cluster;

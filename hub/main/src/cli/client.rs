@@ -7,6 +7,21 @@ use serde_json::Value;
 use shared_model::{Kind, gvk};
 use std::time::Duration;
 
+/// The hub said no.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: StatusCode,
+    said: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.said)
+    }
+}
+
+impl std::error::Error for Refused {}
+
 /// A signed-in client.
 pub(crate) struct Hub {
     client: Client,
@@ -41,6 +56,22 @@ impl Hub {
     /// One object.
     pub(crate) async fn read(&self, kind: Kind, namespace: &str, name: &str) -> anyhow::Result<Value> {
         self.get(&format!("{}/{name}", collection(kind, namespace))).await
+    }
+
+    /// One object, if there is one.
+    pub(crate) async fn find(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+    ) -> anyhow::Result<Option<Value>> {
+        match self.read(kind, namespace, name).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) => match error.downcast_ref::<Refused>() {
+                Some(refused) if refused.code == StatusCode::NOT_FOUND => Ok(None),
+                Some(_) | None => Err(error),
+            },
+        }
     }
 
     pub(crate) async fn create(&self, kind: Kind, namespace: &str, object: &Value) -> anyhow::Result<Value> {
@@ -96,11 +127,11 @@ impl Hub {
                 "the hub does not know the kubeconfig's token ({said}); take the admin.kubeconfig of this hub's data folder"
             );
         }
-        bail!("{said}");
+        Err(Refused { code: status, said }.into())
     }
 }
 
-fn collection(kind: Kind, namespace: &str) -> String {
+pub(crate) fn collection(kind: Kind, namespace: &str) -> String {
     let gvk = gvk(kind);
     let root = if gvk.group.is_empty() {
         format!("/api/{}", gvk.version)

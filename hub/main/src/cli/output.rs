@@ -33,17 +33,20 @@ pub(crate) fn error(error: &anyhow::Error) {
 
 /// Rows under a heading, in columns.
 pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
+    columns(heading, rows).iter().for_each(|row| line(row));
+}
+
+/// The lines of a table.
+pub(crate) fn columns(heading: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([heading[column].len()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..heading.len()).map(width).collect();
-    let print = |cells: Vec<&str>| {
+    let aligned = |cells: Vec<&str>| {
         let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        line(padded.collect::<Vec<_>>().join("   ").trim_end());
+        padded.collect::<Vec<_>>().join("   ").trim_end().to_owned()
     };
-    print(heading.to_vec());
-    for row in rows {
-        print(row.iter().map(String::as_str).collect());
-    }
+    let rows = rows.iter().map(|row| aligned(row.iter().map(String::as_str).collect()));
+    std::iter::once(aligned(heading.to_vec())).chain(rows).collect()
 }

@@ -1,4 +1,12 @@
-//! `flotilla rollout`.
+//! `flotilla rollout`: what rollouts wait for, and what people decide about them.
+
+mod decide;
+mod members;
+mod name;
+mod status;
+mod undo;
+mod watch;
+mod why;
 
 use crate::{
     args::{Connection, RolloutCommand},
@@ -9,23 +17,50 @@ use shared_model::Kind;
 use std::process::ExitCode;
 
 pub(crate) async fn run(connection: Connection, command: RolloutCommand) -> anyhow::Result<ExitCode> {
-    let RolloutCommand::List { namespace } = command;
     let hub = Hub::connect(connection)?;
-    let rollouts = hub.list(Kind::FleetRollout, &namespace.namespace, None).await?;
+    match command {
+        RolloutCommand::List { namespace } => list(&hub, &namespace.namespace).await?,
+        RolloutCommand::Status(asked) => status::show(&hub, &asked).await?,
+        RolloutCommand::Why(asked) => why::tell(&hub, &asked).await?,
+        RolloutCommand::Watch(which) => return watch::run(&hub, &which).await,
+        RolloutCommand::Approve(approve) => decide::approve(&hub, &approve).await?,
+        RolloutCommand::Pause(pause) => decide::pause(&hub, &pause).await?,
+        RolloutCommand::Resume(plain) => decide::plain(&hub, &plain, "resume").await?,
+        RolloutCommand::Abort(plain) => decide::plain(&hub, &plain, "abort").await?,
+        RolloutCommand::Retry(plain) => decide::plain(&hub, &plain, "retry").await?,
+        RolloutCommand::Undo(undo) => undo::undo(&hub, &undo).await?,
+        RolloutCommand::Expedite(expedite) => undo::expedite(&hub, &expedite).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(hub: &Hub, namespace: &str) -> anyhow::Result<()> {
+    let rollouts = hub.list(Kind::FleetRollout, namespace, None).await?;
     let rows: Vec<Vec<String>> = rollouts.iter().map(row).collect();
     if rows.is_empty() {
         output::note("No rollouts yet: the first follows the first Application.");
     } else {
         output::table(&["NAME", "PHASE", "PROVEN", "WAITS FOR"], &rows);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn row(rollout: &Value) -> Vec<String> {
-    let text =
-        |pointer: &str| rollout.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let waves = rollout.pointer("/status/waves").and_then(Value::as_array);
     let sum = |field: &str| waves.into_iter().flatten().filter_map(|wave| wave[field].as_u64()).sum::<u64>();
     let progress = format!("{}/{}", sum("proven"), sum("total"));
-    vec![text("/metadata/name"), text("/status/phase"), progress, text("/status/waitsFor")]
+    vec![
+        text(rollout, "/metadata/name"),
+        text(rollout, "/status/phase"),
+        progress,
+        text(rollout, "/status/waitsFor"),
+    ]
 }
+
+/// A text in an object; empty when there is none.
+fn text(object: &Value, pointer: &str) -> String {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests;

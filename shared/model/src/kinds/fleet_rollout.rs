@@ -57,3 +57,15 @@ pub enum PlanSpec {
     /// A RolloutPolicy: waves match cluster labels.
     Policy(RolloutPolicySpec),
 }
+
+impl PlanSpec {
+    /// What people call the wave, from 0: the name that a policy gives it, the number of a rollingSync step
+    /// from 1 as Argo CD shows it, `all` without either. Empty when the plan has no such wave.
+    pub fn wave_name(&self, wave: usize) -> String {
+        match self {
+            Self::Immediate => "all".to_owned(),
+            Self::RollingSync(_) => (wave + 1).to_string(),
+            Self::Policy(policy) => policy.waves.get(wave).map(|wave| wave.name.clone()).unwrap_or_default(),
+        }
+    }
+}

@@ -5,12 +5,13 @@ use shared_model::HealthStatus;
 
 /// What a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Style {
-    pub(crate) color: bool,
+pub struct Style {
+    /// Whether it shows colours.
+    pub color: bool,
     /// In columns.
-    pub(crate) width: usize,
+    pub width: usize,
     /// In lines.
-    pub(crate) height: usize,
+    pub height: usize,
 }
 
 /// A colour of the terminal's own palette (ECMA-48 SGR).
@@ -39,8 +40,8 @@ impl Ink {
     pub(crate) const fn of_state(state: State) -> Self {
         match state {
             State::Failed => Self::Red,
-            State::Released => Self::Yellow,
-            State::Waiting => Self::Dim,
+            State::Released | State::Returning => Self::Yellow,
+            State::Waiting | State::Returned => Self::Dim,
             State::Proven => Self::Green,
         }
     }
@@ -96,7 +97,7 @@ impl Line {
 }
 
 /// How much of a whole is done.
-pub(crate) fn bar(done: usize, total: usize, width: usize) -> String {
+pub fn bar(done: usize, total: usize, width: usize) -> String {
     let filled = (done * width).checked_div(total).unwrap_or(0);
     format!("{}{}", "█".repeat(filled), "░".repeat(width - filled))
 }

@@ -1,10 +1,10 @@
 //! What a rollout came to.
 
-use crate::rollout::Rollout;
+use crate::Rollout;
 use jiff::Timestamp;
 
 /// From the push to the last healthy cluster of each wave.
-pub(crate) fn lines(rollout: &Rollout, pushed: Timestamp) -> Vec<String> {
+pub fn lines(rollout: &Rollout, pushed: Timestamp) -> Vec<String> {
     let seconds = |at: Option<Timestamp>| {
         at.map_or_else(
             || "not healthy".to_owned(),
@@ -29,7 +29,7 @@ pub(crate) fn lines(rollout: &Rollout, pushed: Timestamp) -> Vec<String> {
 }
 
 /// How a bad commit was stopped.
-pub(crate) fn of_halt(rollout: &Rollout, clusters: usize) -> Vec<String> {
+pub fn of_halt(rollout: &Rollout, clusters: usize) -> Vec<String> {
     let halt = rollout.halted.clone().unwrap_or_default();
     vec![
         format!("commit {} halted at {}: {}", rollout.commit, halt.cluster, halt.reason),

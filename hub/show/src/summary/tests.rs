@@ -1,5 +1,5 @@
 use super::{lines, of_halt};
-use crate::{rollout::Halt, tests::halfway};
+use crate::{Halt, tests::halfway};
 use expect_test::expect;
 use jiff::Timestamp;
 

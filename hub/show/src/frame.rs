@@ -14,7 +14,7 @@ const BAR: usize = 20;
 const BESIDE: usize = 5;
 
 /// The lines of the block.
-pub(crate) fn frame(rollout: &Rollout, title: &str, style: Style) -> Vec<String> {
+pub fn frame(rollout: &Rollout, title: &str, style: Style) -> Vec<String> {
     let mut lines = vec![heading(rollout, title, style)];
     let name = width(rollout.waves.iter().map(|wave| wave.name.as_str()));
     lines.extend(rollout.waves.iter().map(|wave| of_wave(wave, name, style)));
@@ -63,9 +63,11 @@ fn of_wave(wave: &Wave, name: usize, style: Style) -> String {
 }
 
 /// `3/8 proven, 4 updating, 1 failed`.
-pub(crate) fn counts(wave: &Wave) -> String {
+pub fn counts(wave: &Wave) -> String {
     let mut text = format!("{}/{} proven", wave.proven, wave.total);
-    for (count, word) in [(wave.released, "updating"), (wave.failed, "failed"), (wave.excused, "excused")] {
+    for (count, word) in
+        [(wave.released, "updating"), (wave.failed, "failed"), (wave.excused, "excused"), (wave.back, "back")]
+    {
         if count > 0 {
             text.push_str(&format!(", {count} {word}"));
         }
@@ -80,7 +82,7 @@ fn listed(rollout: &Rollout, room: usize) -> (Vec<&Cluster>, Option<String>) {
         return (all, None);
     }
     let mut exceptional: Vec<&Cluster> =
-        all.into_iter().filter(|cluster| cluster.state <= State::Released).collect();
+        all.into_iter().filter(|cluster| cluster.state <= State::Returning).collect();
     exceptional.sort_by_key(|cluster| cluster.state);
     exceptional.truncate(room);
     let others = rollout.clusters.len() - exceptional.len();
@@ -96,6 +98,7 @@ fn of_clusters(clusters: &[&Cluster], style: Style) -> Vec<String> {
     let name = width(clusters.iter().map(|cluster| cluster.name.as_str()));
     let wave = width(clusters.iter().map(|cluster| cluster.wave.as_str()));
     let commit = width(runs.iter().map(String::as_str));
+    let word = width(clusters.iter().map(|cluster| cluster.state.word())).max("updating".len());
     let line = |(cluster, runs): (&&Cluster, &String)| {
         let health = cluster.health.to_string();
         Line::new(style)
@@ -104,7 +107,7 @@ fn of_clusters(clusters: &[&Cluster], style: Style) -> Vec<String> {
             .column(Ink::Plain, &cluster.wave, wave)
             .column(Ink::Plain, runs, commit)
             .column(Ink::of_health(cluster.health), &health, "Progressing".len())
-            .column(Ink::of_state(cluster.state), cluster.state.word(), "updating".len())
+            .column(Ink::of_state(cluster.state), cluster.state.word(), word)
             .ink(Ink::Dim, &cluster.message)
             .end()
     };

@@ -5,19 +5,24 @@ use crate::{
     rollout::{Cluster, Rollout, State},
 };
 use shared_model::HealthStatus;
+use shared_rollout::Phase;
 
 /// Up to so many clusters each change is told; beyond, only failures and the waves.
-pub(crate) const FEW: usize = 24;
+pub const FEW: usize = 24;
 
 /// The lines between two looks at a rollout; `before` is `None` at the first.
-pub(crate) fn changes(before: Option<&Rollout>, now: &Rollout) -> Vec<String> {
+pub fn changes(before: Option<&Rollout>, now: &Rollout) -> Vec<String> {
     let before = before.filter(|before| before.name == now.name);
     let mut lines = Vec::new();
     if before.map(|before| before.phase) != Some(now.phase) {
         let halted = now
             .halted
             .as_ref()
-            .map(|halt| format!(": {} in wave {}: {}", halt.cluster, halt.wave, halt.reason));
+            .filter(|_| matches!(now.phase, Phase::Halted | Phase::RollingBack | Phase::RolledBack))
+            .map(|halt| match halt.cluster.as_str() {
+                "" => format!(": in wave {}: {}", halt.wave, halt.reason),
+                cluster => format!(": {cluster} in wave {}: {}", halt.wave, halt.reason),
+            });
         lines.push(format!(
             "rollout {} of commit {}: {}{}",
             now.name,

@@ -1,7 +1,7 @@
 //! "Did you mean": the known word that a mistyped one stands for.
 
 /// The known word nearest to `word`, if one is near enough to be meant: at most a third of it differs (swapped neighbours count once).
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let fold =
         |text: &str| text.trim_start_matches('.').to_lowercase().chars().take(64).collect::<Vec<char>>();
     let word = fold(word);

@@ -1,4 +1,4 @@
-//! Everything that the demo prints: lines that stay, and on a terminal a block below them that is drawn anew
+//! Everything that is printed: lines that stay, and on a terminal a block below them that is drawn anew
 //! in its place.
 //!
 //! Writes that fail (a reader that went away, as with `| head`) are no error of the demo.
@@ -11,8 +11,8 @@ use std::{
 
 const FALLBACK: (u16, u16) = (100, 30);
 
-/// Where the demo prints.
-pub(crate) struct Screen {
+/// Where rollouts are shown.
+pub struct Screen {
     out: Box<dyn Write + Send>,
     live: bool,
     color: bool,
@@ -29,38 +29,37 @@ impl fmt::Debug for Screen {
 impl Screen {
     /// Standard output: live on a terminal that can move its cursor, in colour unless `NO_COLOR` is set
     /// (no-color.org).
-    pub(crate) fn detect() -> Self {
+    pub fn detect() -> Self {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let live = stdout().is_terminal() && set("TERM").is_some_and(|term| term != "dumb");
         Self { out: Box::new(stdout()), live, color: live && set("NO_COLOR").is_none(), drawn: 0 }
     }
 
     /// Plain lines into `out`.
-    #[cfg(test)]
-    pub(crate) fn plain(out: impl Write + Send + 'static) -> Self {
+    pub fn plain(out: impl Write + Send + 'static) -> Self {
         Self { out: Box::new(out), live: false, color: false, drawn: 0 }
     }
 
     /// Whether blocks are drawn; without, changes are to be told in lines.
-    pub(crate) const fn is_live(&self) -> bool {
+    pub const fn is_live(&self) -> bool {
         self.live
     }
 
     /// How blocks look now: the terminal may have been resized.
-    pub(crate) fn style(&self) -> Style {
+    pub fn style(&self) -> Style {
         let size = terminal_size::terminal_size().map(|(width, height)| (width.0, height.0));
         let (width, height) = size.filter(|_| self.live).unwrap_or(FALLBACK);
         Style { color: self.color, width: usize::from(width), height: usize::from(height) }
     }
 
     /// A line that stays.
-    pub(crate) fn line(&mut self, text: &str) {
+    pub fn line(&mut self, text: &str) {
         self.erase();
         self.write(&format!("{text}\n"));
     }
 
     /// Draws the block anew. Nothing without a terminal.
-    pub(crate) fn block(&mut self, lines: &[String]) {
+    pub fn block(&mut self, lines: &[String]) {
         if !self.live {
             return;
         }
@@ -74,7 +73,7 @@ impl Screen {
     }
 
     /// Leaves the block where it is; the next one is drawn below it.
-    pub(crate) fn keep(&mut self) {
+    pub fn keep(&mut self) {
         self.drawn = 0;
     }
 

@@ -1,0 +1,136 @@
+//! What people are told of a rollout's course: Kubernetes Events on the FleetRollout and on what it rolls out.
+//!
+//! They follow from how a committed step changes the rollout's head, and are part of the step's transaction:
+//! one Event per transition, none that did not happen, after a restart too. Members raise none: a large
+//! fleet would flood its readers, and statuses name them.
+
+use crate::index::{Index, kind_of};
+use hub_records::{About, Notice};
+use hub_store::Op;
+use jiff::Timestamp;
+use shared_model::{Kind, fleet_rollout::PlanSpec};
+use shared_rollout::{Change, Head, MemberRecord, Phase, Rollout, Step};
+
+/// The most writes that [`of_step`] answers: a change of the phase and of a wave, each told twice.
+pub(crate) const MOST: usize = 4;
+
+/// The Events of a step that changes the rollout's head to `after`.
+pub(crate) fn of_step(index: &Index, step: &Step, rollout: &Rollout, after: &Head, at: Timestamp) -> Vec<Op> {
+    let owner = &step.owner;
+    let object = index.object(Kind::FleetRollout, &owner.namespace, step.rollout.as_str());
+    let mut ops = Vec::new();
+    for notice in transitions(rollout, after, &step.change) {
+        let own = object.and_then(|object| notice.put(About::of(Kind::FleetRollout, object), at));
+        let message = format!("{}: {}", step.rollout, notice.message);
+        // Two rollouts of one owner tell of different things in the same words.
+        let told = Notice { message, key: format!("{}/{}", step.rollout, notice.key), ..notice };
+        let owned = index.owner(owner);
+        let owners = owned.and_then(|owned| told.put(About::of(kind_of(owner.kind), owned), at));
+        ops.extend(own.into_iter().chain(owners));
+    }
+    ops
+}
+
+/// What a change of the head means to people.
+fn transitions(rollout: &Rollout, after: &Head, change: &Change) -> Vec<Notice> {
+    let before = &rollout.head;
+    let mut notices = Vec::new();
+    let notice = |reason, warning, message, key| Notice { reason, warning, message, key };
+    let attempt = after.attempt;
+    // Without policy and steps there is one wave, and nothing to tell of it.
+    let waves = if rollout.plan == PlanSpec::Immediate { &[][..] } else { &after.waves };
+    for (wave, now) in waves.iter().enumerate() {
+        let then = before.waves.get(wave).copied().unwrap_or_default();
+        let (name, key) = (rollout.plan.wave_name(wave), format!("{attempt}/{wave}"));
+        if then.opened.is_none() && now.opened.is_some() {
+            let message = format!("wave {name} has opened: {}", members(of_wave(rollout, wave).count()));
+            notices.push(notice("WaveOpened", false, message, key.clone()));
+        }
+        if then.passed.is_none() && now.passed.is_some() {
+            notices.push(notice(
+                "WavePassed",
+                false,
+                format!("wave {name} has passed{}", with(rollout, after, wave)),
+                key,
+            ));
+        }
+    }
+    if before.phase != after.phase {
+        let (reason, warning, message) = phase(rollout, after, change);
+        notices.push(notice(reason, warning, message, attempt.to_string()));
+    }
+    notices
+}
+
+fn phase(rollout: &Rollout, after: &Head, change: &Change) -> (&'static str, bool, String) {
+    let count = members(rollout.members.len());
+    match after.phase {
+        Phase::Queued => ("RolloutQueued", false, "it waits for its turn".to_owned()),
+        Phase::Progressing => {
+            let waves: Vec<String> =
+                (0..after.waves.len()).map(|wave| rollout.plan.wave_name(wave)).collect();
+            let waves = match rollout.plan {
+                PlanSpec::Immediate => "at once".to_owned(),
+                PlanSpec::RollingSync(_) => format!("in {} steps", waves.len()),
+                PlanSpec::Policy(_) => format!("in waves {}", waves.join(", ")),
+            };
+            ("RolloutStarted", false, format!("{count} {waves}"))
+        }
+        Phase::Halted => ("RolloutHalted", true, halted(rollout, after)),
+        Phase::RollingBack => (
+            "RollbackStarted",
+            true,
+            format!("members go back to what was proven before: {}", halted(rollout, after)),
+        ),
+        Phase::RolledBack => ("RolledBack", true, "every member that can be told has gone back".to_owned()),
+        Phase::Done => ("RolloutDone", false, format!("every wave has passed, {count}")),
+        Phase::Superseded => {
+            let by =
+                if let Change::Supersede { by } = change { by.to_string() } else { "a newer one".to_owned() };
+            ("RolloutSuperseded", false, format!("{by} took its place"))
+        }
+    }
+}
+
+fn halted(rollout: &Rollout, after: &Head) -> String {
+    let Some(halted) = &after.halted else {
+        return after.rollback.as_ref().map(|rollback| rollback.reason.clone()).unwrap_or_default();
+    };
+    let member = halted.member.as_ref().map(|app| match rollout.members.get(app) {
+        Some(member) => format!(", {app} on {}", member.cluster),
+        None => format!(", {app}"),
+    });
+    format!(
+        "in wave {}{}: {}",
+        rollout.plan.wave_name(halted.wave),
+        member.unwrap_or_default(),
+        halted.reason
+    )
+}
+
+/// As in `: 2 of 3 proven, 1 excused`.
+fn with(rollout: &Rollout, after: &Head, wave: usize) -> String {
+    let evidence = after.waves.get(wave).and_then(|wave| wave.evidence);
+    let (total, proven, excused) = match evidence {
+        Some(evidence) => (evidence.total, evidence.proven, evidence.excused),
+        None => {
+            let proven = of_wave(rollout, wave).filter(|record| record.state.is_proven()).count();
+            let excused = |record: &&MemberRecord| record.excused.is_some() && !record.state.is_proven();
+            (of_wave(rollout, wave).count(), proven, of_wave(rollout, wave).filter(excused).count())
+        }
+    };
+    let excused = if excused > 0 { format!(", {excused} excused") } else { String::new() };
+    format!(": {proven} of {total} proven{excused}")
+}
+
+fn of_wave(rollout: &Rollout, wave: usize) -> impl Iterator<Item = &MemberRecord> {
+    let records = rollout.members.values().filter_map(|member| member.record.as_ref());
+    records.filter(move |record| record.wave == Some(wave))
+}
+
+fn members(count: usize) -> String {
+    format!("{count} member{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests;

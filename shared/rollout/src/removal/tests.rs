@@ -104,7 +104,7 @@ fn a_tenth_goes_at_once_canaries_first_and_each_that_is_done_lets_the_next_go() 
     assert_eq!(pass(&mut fleet, 1), [""; 0]);
     gone(&mut fleet, "web-01");
     assert_eq!(pass(&mut fleet, 2), ["web-04"]);
-    let mut small = super::tests::fleet(3, 3);
+    let mut small = fleet(3, 3);
     assert_eq!(pass(&mut small, 0), ["web-00"]);
 }
 
@@ -164,7 +164,7 @@ fn in_reverse_one_goes_at_a_time_from_the_last_step_and_who_cannot_keeps_the_oth
     let expect = [10, 11, 5, 6, 7, 8, 9, 0, 1, 2, 4, 3].map(|number| format!("web-{number:02}"));
     assert_eq!(order, expect);
 
-    let mut fleet = super::tests::fleet(60, 12);
+    let mut fleet = fleet(60, 12);
     leaving(&mut fleet).order = DeletionOrder::Reverse;
     cluster(&mut fleet, "c10").link = Link::LostSince(at(0));
     assert_eq!(pass(&mut fleet, 1000), [""; 0]);

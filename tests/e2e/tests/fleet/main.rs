@@ -3,8 +3,10 @@
 
 #![allow(clippy::print_stdout, reason = "the tests print their timings")]
 
+mod back;
 mod bad_input;
 mod deployed;
+mod gates;
 mod identity;
 mod journal;
 mod membership;

@@ -9,7 +9,7 @@ use crate::{
 use hub_gateway::LinkState;
 use hub_store::Revision;
 use jiff::ToSpan as _;
-use shared_model::{Owner, OwnerKind};
+use shared_model::{Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_project::Gate;
 use shared_rollout::{Fleet, Link};
 use std::collections::BTreeMap;
@@ -151,7 +151,7 @@ async fn a_member_waits_for_its_window_and_goes_when_time_passes() {
         "metadata": {"name": "set-1", "namespace": "argocd"},
         "spec": {
             "owner": {"kind": "ApplicationSet", "namespace": "argocd", "name": "set"}, "sequence": 1, "object": {},
-            "plan": "Immediate",
+            "plan": PlanSpec::Immediate,
         },
     });
     create(&records, Kind::FleetRollout, rollout).await;
@@ -177,4 +177,44 @@ async fn a_member_waits_for_its_window_and_goes_when_time_passes() {
     );
     let (told, _) = released(now + 30.minutes());
     assert_eq!(told, BTreeSet::from(["api".to_owned(), "db".to_owned(), "web".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_said_on_the_applications_and_on_the_settings() {
+    let loops = Loops::start().await;
+    let records = &loops.records;
+    create(records, Kind::Cluster, cluster("eu-1", &json!({}))).await;
+    let mut application = application("web", "eu-1", &[]);
+    application["spec"]["project"] = json!("shop");
+    create(records, Kind::Application, application).await;
+    create(
+        records,
+        Kind::AppProject,
+        project("shop", &json!([deny("0 25 * * *", json!({"applications": ["*"]}))])),
+    )
+    .await;
+    create(records, Kind::ConfigMap, settings_of(&json!({"windows.yaml": "kind: deny"}))).await;
+    let said = async |_: &Records| {
+        let condition = loops.condition(Kind::Application, "web").await;
+        [
+            "InvalidSyncWindow",
+            "AppProject shop: spec.syncWindows[0].schedule",
+            "the hour `25` is not within 0 to 23",
+        ]
+        .iter()
+        .all(|part| condition.contains(part))
+    };
+    loops.until("a condition", said).await;
+    let told = async |records: &Records| {
+        let (events, _) = records.list(Kind::Event, Some("argocd")).await.unwrap();
+        events.iter().any(|event| {
+            event.value["type"] == "Warning"
+                && event.value["involvedObject"]["name"] == "flotilla-cm"
+                && event.value["message"]
+                    .as_str()
+                    .is_some_and(|said| said.contains("data[windows.yaml]: write a list"))
+        })
+    };
+    loops.until("an event", told).await;
+    assert!(loops.tasks.drain(Duration::from_secs(5)).await);
 }

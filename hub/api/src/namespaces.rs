@@ -1,8 +1,7 @@
 //! Namespaces: those that are there from the start, and what they hold together.
 
 use crate::options::failed;
-use hub_records::{Error, Records, keys, resource};
-use hub_store::Page;
+use hub_records::{Error, Records, resource};
 use jiff::Timestamp;
 use serde_json::json;
 use shared_model::{DEFAULT_NAMESPACE, Kind, gvk};
@@ -39,21 +38,14 @@ pub(crate) async fn check(records: &Records, kind: Kind, namespace: &str) -> Res
     }
 }
 
-/// Refuses to delete a namespace that still holds objects.
-pub(crate) async fn check_empty(records: &Records, namespace: &str) -> Result<(), Status> {
-    let mut held = Vec::new();
-    for kind in Kind::ALL.into_iter().filter(|kind| gvk(*kind).namespaced && *kind != Kind::Event) {
-        let page = Page { after: None, limit: Some(1000) };
-        let listing = records.store().list(&keys::objects_in(kind, namespace), page).await;
-        let listing = listing.map_err(|error| failed(error.into()))?;
-        let count = listing.entries.len();
-        if count > 0 {
-            held.push(format!("{count}{} {}", if listing.more { " or more" } else { "" }, gvk(kind).plural));
-        }
+/// Refuses to delete a namespace that every hub has.
+pub(crate) fn check_deletable(namespace: &str) -> Result<(), Status> {
+    if FROM_THE_START.contains(&namespace) {
+        return Err(Status::forbidden(
+            resource(Kind::Namespace),
+            namespace,
+            "this namespace may not be deleted",
+        ));
     }
-    if held.is_empty() {
-        return Ok(());
-    }
-    let why = format!("it still holds {}: delete them first", held.join(", "));
-    Err(Status::conflict(resource(Kind::Namespace), namespace, &why))
+    Ok(())
 }

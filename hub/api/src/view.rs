@@ -43,7 +43,7 @@ pub(crate) fn view_at(kind: Kind, parts: Parts, revision: Revision) -> Value {
     let status = status.map(|(status, _)| status);
     let status = match kind {
         Kind::Application => Some(application(status, observation.map(|(observation, _)| observation))),
-        Kind::Namespace => Some(json!({"phase": "Active"})),
+        Kind::Namespace => Some(namespace(&value, status)),
         Kind::ApplicationSet
         | Kind::AppProject
         | Kind::Cluster
@@ -59,6 +59,13 @@ pub(crate) fn view_at(kind: Kind, parts: Parts, revision: Revision) -> Value {
     }
     meta::set_version(&mut value, revision.0);
     value
+}
+
+/// A Namespace's status: its phase, and why its deletion waits.
+fn namespace(object: &Value, status: Option<Value>) -> Value {
+    let mut status = status.filter(Value::is_object).unwrap_or_else(|| json!({}));
+    status["phase"] = json!(if meta::is_deleting(object) { "Terminating" } else { "Active" });
+    status
 }
 
 /// An Application's status: what the hub decided, and what the cluster reports of it.

@@ -414,7 +414,7 @@ impl Loop {
             .filter(|(_, cluster)| cluster.hold.is_some())
             .map(|(name, _)| name.clone())
             .collect();
-        let removals = removal::removals(&view, &held, now);
+        let removals = removal::plan(&view, &fleet.clusters, now);
         let (plan, report) = shared_rollout::plan(&fleet, now);
         self.wake = plan.wake.map(|(at, _)| at);
         let violations = shared_rollout::check(&fleet, &plan, &report, now);
@@ -435,11 +435,17 @@ impl Loop {
         }
         let source = view.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
         self.told.tell(&self.records, self.calendar.settings(), source.map(AsRef::as_ref), now).await;
-        removal::perform(&self.records, lease, &view, &removals, now).await;
+        removal::perform(&self.records, lease, &view, &removals.removals, now).await;
         adopt::perform(&self.records, &self.links, lease, &view, self.started, now).await;
         operations::perform(&self.records, &self.links, &view, &self.evaluations, &held).await;
-        let now =
-            Now { index: &view, evaluations: &self.evaluations, fleet: &fleet, report: &report, at: now };
+        let now = Now {
+            index: &view,
+            evaluations: &self.evaluations,
+            fleet: &fleet,
+            report: &report,
+            leaving: &removals,
+            at: now,
+        };
         self.statuses.update(&self.records, &now).await;
         Ok(())
     }

@@ -30,6 +30,16 @@ pub(crate) fn find<'a>(secrets: impl Iterator<Item = &'a Arc<Stored>>, url: &Rep
     ranked.into_iter().find_map(|(_, secret)| of_secret(secret))
 }
 
+/// Whether the Secret is one that `url` may be read with.
+pub(crate) fn serves(secret: &Stored, url: &RepoUrl) -> bool {
+    let Some(given) = field(secret, "url").map(RepoUrl::new) else { return false };
+    match secret.value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str()) {
+        Some("repository") => given.normalized() == url.normalized(),
+        Some("repo-creds") => url.normalized().starts_with(&given.normalized()),
+        _ => false,
+    }
+}
+
 fn of_secret(secret: &Stored) -> Option<Credentials> {
     if let Some(token) = field(secret, "bearerToken") {
         return Some(Credentials::bearer(token));

@@ -130,7 +130,7 @@ fn rollout(
         .iter()
         .filter(|(app, _)| is_there(index, app))
         .filter_map(|(app, member)| {
-            let cluster = index.clusters.get(&member.cluster)?;
+            let cluster = index.clusters.get(&member.cluster).filter(|cluster| !cluster.is_leaving())?;
             let application = index.applications.get(app);
             let stored = index.object(Kind::Application, &app.namespace, &app.name);
             let asked = stored.is_some_and(|stored| !stored.value["operation"]["sync"].is_null());

@@ -282,7 +282,7 @@ impl Touched {
 }
 
 /// The part of a Cluster that generators, waves and destinations depend on.
-fn seen_by_generators(cluster: Option<&Stored>) -> Option<[&serde_json::Value; 5]> {
+fn seen_by_generators(cluster: Option<&Stored>) -> Option<[&serde_json::Value; 7]> {
     let value = &cluster?.value;
     let metadata = &value["metadata"];
     Some([
@@ -291,5 +291,8 @@ fn seen_by_generators(cluster: Option<&Stored>) -> Option<[&serde_json::Value; 5
         &metadata["uid"],
         &value["spec"]["server"],
         &value["spec"]["project"],
+        // One that leaves is not seen any more.
+        &value["spec"]["retire"],
+        &metadata["deletionTimestamp"],
     ])
 }

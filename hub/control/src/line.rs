@@ -7,7 +7,7 @@ use crate::{
     git::{Git, chain},
     index::Index,
     releases::{Releases, Unrendered},
-    rollouts,
+    removal, rollouts,
 };
 use hub_records::{Records, Stored, is_deleted};
 use jiff::Timestamp;
@@ -122,7 +122,8 @@ impl Lines {
     fn snapshot(&self, owner: &Owner) -> Option<Snapshot> {
         let index = self.index.read();
         let object = Arc::clone(index.owner(owner)?);
-        let clusters: Vec<ClusterInput> = index.clusters.values().map(|cluster| seen(cluster)).collect();
+        let staying = index.clusters.values().filter(|cluster| !cluster.is_leaving());
+        let clusters: Vec<ClusterInput> = staying.map(|cluster| seen(cluster)).collect();
         let existing = match owner.kind {
             OwnerKind::ApplicationSet => index.made_by(&object),
             OwnerKind::Application => Vec::new(),
@@ -162,8 +163,7 @@ impl Lines {
         let Expanded { expansion, commits, references } =
             expand(&self.git, set, &snapshot.clusters, &Pins::Head).await;
         evaluation.references.extend(references);
-        let existing: Vec<Value> = snapshot.existing.iter().map(|stored| stored.value.clone()).collect();
-        let changes = shared_generate::reconcile(set, &existing, &expansion);
+        let changes = self.changes(snapshot, &expansion);
         let failure = self.write(snapshot, &changes, now).await.err();
         evaluation.set =
             shared_generate::conditions(set, &expansion, changes.held.as_ref(), failure.as_deref(), &[], now);
@@ -176,6 +176,31 @@ impl Lines {
         let mut resolved = self.resolve(objects, &Pins::Head).await;
         resolved.commits.extend(commits);
         Some(resolved)
+    }
+
+    /// What writing an expansion changes. What a retired cluster takes with it is not the set's to hold back.
+    fn changes(&self, snapshot: &Snapshot, expansion: &shared_generate::Expansion) -> Changes {
+        let set = &snapshot.object.value;
+        let generated = expansion.applications.iter().map(|generated| generated.name.as_str());
+        let wanted: BTreeSet<&str> =
+            generated.chain(expansion.rejected.iter().map(|rejected| rejected.name.as_str())).collect();
+        let mut apart = removal::apart(&self.index.read(), snapshot.existing.iter().map(|stored| &**stored));
+        let sure = expansion.problems.is_empty()
+            && !expansion.unsupported.iter().any(|unsupported| unsupported.hides_applications);
+        apart.homeless.retain(|name| sure && !wanted.contains(name.as_str()));
+        let mine = |name: &&Arc<Stored>| {
+            !apart.leaving.contains(name.name()) && !apart.homeless.contains(name.name())
+        };
+        let existing: Vec<Value> =
+            snapshot.existing.iter().filter(mine).map(|stored| stored.value.clone()).collect();
+        let mut changes = shared_generate::reconcile(set, &existing, expansion);
+        let stays = |object: &Value| {
+            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            !apart.leaving.contains(name)
+        };
+        changes.create.retain(stays);
+        changes.delete.extend(apart.homeless);
+        changes
     }
 
     /// Takes what the inputs give now; freezes it in a new rollout when it is anything new.
@@ -340,7 +365,13 @@ impl Lines {
             return Err("spec.project: project is required, e.g. default".to_owned());
         }
         let cluster = index.destination(&spec.destination)?;
-        let server = index.clusters.get(&cluster).map(|cluster| cluster.server()).unwrap_or_default();
+        let object = index.clusters.get(&cluster);
+        if object.is_some_and(|object| object.is_leaving()) {
+            return Err(format!(
+                "spec.destination: Cluster {cluster} is being retired; send the Application elsewhere"
+            ));
+        }
+        let server = object.map(|cluster| cluster.server()).unwrap_or_default();
         let project = project(&index, &application.metadata.namespace, &spec.project);
         let problems = match project {
             Some(project) => shared_project::allow(&project.value, spec, cluster.as_str(), &server),

@@ -31,6 +31,7 @@ pub(crate) struct Now<'a> {
     pub(crate) evaluations: &'a BTreeMap<Owner, Evaluation>,
     pub(crate) fleet: &'a Fleet,
     pub(crate) report: &'a Report,
+    pub(crate) leaving: &'a removal::Planned,
     pub(crate) at: Timestamp,
 }
 
@@ -186,11 +187,7 @@ fn of_application(
         .index
         .object(Kind::Application, &app.namespace, &app.name)
         .is_some_and(|stored| is_deleted(&stored.value));
-    if deleted && let Some(cluster) = removal::waits_for(now.index, app) {
-        let message = match removal::held_up(now.index, app, &cluster) {
-            None => format!("Terminating, waits for {cluster}"),
-            Some(why) => format!("Terminating, waits for {cluster}: {why}"),
-        };
+    if deleted && let Some(message) = removal::waits_for(now.index, &now.leaving.waits, app) {
         conditions.push(conditions::of_application("DeletionPending", &message));
     }
     if !conditions.is_empty() {
@@ -225,6 +222,8 @@ fn of_set(
         let phase = report.map_or(rollout.head.phase, |report| report.phase);
         said.extend(conditions::rollout_progressing(rollout, phase));
     }
+    let going = now.leaving.held(Kind::ApplicationSet, &owner.namespace, &owner.name);
+    said.extend(going.map(|message| conditions::of_set("DeletionHeld", true, "InUse", message)));
     if !said.is_empty() {
         status.insert("health".into(), conditions::health(&said));
         status.insert("conditions".into(), conditions::since(&before["conditions"], said, now.at));

@@ -1,12 +1,13 @@
 //! Rules over an index, and the loops on a real repository with a store in memory.
 
+mod deletions;
 mod restore;
 mod windows;
 
 use crate::{
     Config, Control, Deps, conditions, credentials,
     index::{Index, Touched},
-    removal::{Removal, removals},
+    removal::{self, Removal},
 };
 use hub_gateway::Links;
 use hub_records::{Bundles, Records, keys};
@@ -17,9 +18,9 @@ use serde_json::{Value, json};
 use shared_model::{
     AppKey, ClusterName, Digest, Kind, Position, RESOURCES_FINALIZER, ReleaseId, RepoUrl, RolloutName,
 };
-use shared_rollout::{Assigned, Order};
+use shared_rollout::{Assigned, ClusterState, Hold, Order, Pause};
 use shared_runtime::Tasks;
-use std::{collections::BTreeSet, path::Path, process::Command, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, process::Command, sync::Arc, time::Duration};
 
 fn records() -> Records {
     Records::new(Arc::new(Memory::default()))
@@ -59,6 +60,16 @@ async fn assign(records: &Records, cluster: &str, app: &str, assigned: &Assigned
     records.write(&key, assigned).await.unwrap();
 }
 
+/// Every cluster as one that is connected, but for what `change` makes of them.
+fn states(index: &Index, change: impl Fn(&str, &mut ClusterState)) -> BTreeMap<ClusterName, ClusterState> {
+    let state = |name: &ClusterName| {
+        let mut state = ClusterState::default();
+        change(name.as_str(), &mut state);
+        (name.clone(), state)
+    };
+    index.clusters.keys().map(state).collect()
+}
+
 #[tokio::test]
 async fn what_goes_follows_from_the_index_alone() {
     let (records, now) = (records(), Timestamp::UNIX_EPOCH);
@@ -76,33 +87,33 @@ async fn what_goes_follows_from_the_index_alone() {
     records.delete(Kind::Application, "argocd", "going", now).await.unwrap();
 
     let seat = |cluster: &str, app: &str| (ClusterName::new(cluster), AppKey::new("argocd", app));
-    let found = removals(&index(&records).await, &BTreeSet::new(), now);
+    let index = index(&records).await;
+    let told =
+        |change: fn(&str, &mut ClusterState)| removal::plan(&index, &states(&index, change), now).removals;
+    // One of the four at a time, and what a person deleted comes no sooner than the others.
     assert_eq!(
-        found,
+        told(|_, _| {}),
         [
             Removal::Tell { seat: seat("eu-1", "going"), cascade: true },
-            Removal::Tell { seat: seat("eu-1", "gone"), cascade: false },
-            Removal::Tell { seat: seat("eu-1", "moved"), cascade: false },
             Removal::Forget { seat: seat("lost", "stays") },
         ]
     );
-
-    // Neither is one that is held, as on a store that was restored.
-    let held = BTreeSet::from([ClusterName::new("eu-1")]);
+    // A cluster that is held, as on a store that was restored, or paused is told nothing.
     let forget = [Removal::Forget { seat: seat("lost", "stays") }];
-    assert_eq!(removals(&index(&records).await, &held, now), forget);
-
-    // A paused cluster is told nothing, not even to give something up.
-    let pause = |object: &Value| {
-        let mut object = object.clone();
-        object["spec"]["pause"] = json!({"reason": "INC-7"});
-        Some(object)
+    assert_eq!(told(|_, state| state.hold = Some(Hold::HubRestored)), forget);
+    assert_eq!(told(|_, state| state.pauses.push(Pause::default())), forget);
+    let goes = |first: &str| {
+        let done = ["going", "gone", "moved"].into_iter().take_while(|name| *name != first);
+        done.map(str::to_owned).collect::<Vec<_>>()
     };
-    records.modify(Kind::Cluster, "", "eu-1", pause).await.unwrap();
-    assert_eq!(
-        removals(&index(&records).await, &BTreeSet::new(), now),
-        [Removal::Forget { seat: seat("lost", "stays") }]
-    );
+    for (first, cascade) in [("gone", false), ("moved", false)] {
+        let mut later = index.clone();
+        for app in goes(first) {
+            later.assigned.remove(&seat("eu-1", &app));
+        }
+        let found = removal::plan(&later, &states(&later, |_, _| {}), now).removals;
+        assert_eq!(found[0], Removal::Tell { seat: seat("eu-1", first), cascade });
+    }
 }
 
 #[tokio::test]

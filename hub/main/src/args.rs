@@ -32,16 +32,16 @@ pub(crate) enum Command {
     Hub(Box<HubArgs>),
     /// See it work: a hub, a Git repository and twelve simulated clusters in one process
     Demo(DemoOptions),
-    /// Join, list, pause, resume and revoke clusters
+    /// Join, list, pause, resume, revoke and retire clusters
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// See and replace the hub's certificate authority
     #[command(subcommand)]
     Authority(AuthorityCommand),
-    /// List and sync Applications
+    /// List, sync and forget Applications
     #[command(subcommand)]
     App(AppCommand),
-    /// Approve what an ApplicationSet holds
+    /// List ApplicationSets and approve the deletions that they hold
     #[command(subcommand)]
     Appset(AppsetCommand),
     /// Let nothing new go out for a while, or at certain times
@@ -254,6 +254,21 @@ pub(crate) enum ClusterCommand {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Take a cluster out of the fleet: its identity ends, its Applications go, what runs there stays
+    ///
+    /// With --drain, everything that the hub put there is removed first, bit by bit; this shows how far that is,
+    /// and the hub goes on without it. A drain that waits for a cluster is given up by asking again without
+    /// --drain.
+    Retire {
+        /// The cluster
+        name: String,
+        /// Remove what the hub put there first
+        #[arg(long)]
+        drain: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -286,11 +301,31 @@ pub(crate) enum AppCommand {
         #[command(flatten)]
         namespace: Namespace,
     },
+    /// Delete an Application although its cluster cannot be reached
+    ///
+    /// What it put there stays. When the cluster returns, its agent is told to give the application up without
+    /// its objects; an Application of the same name made until then takes them over.
+    Forget {
+        /// The Application
+        name: String,
+        #[command(flatten)]
+        namespace: Namespace,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppsetCommand {
+    /// List ApplicationSets with the deletions that they hold
+    #[command(visible_alias = "ls")]
+    List {
+        #[command(flatten)]
+        namespace: Namespace,
+    },
     /// Let the deletions happen that an ApplicationSet holds
+    #[command(visible_alias = "approve-deletions")]
     Approve {
         /// The ApplicationSet
         name: String,

@@ -5,6 +5,7 @@ pub(crate) mod appset;
 pub(crate) mod authority;
 mod client;
 pub(crate) mod cluster;
+mod confirm;
 pub(crate) mod freeze;
 mod kubeconfig;
 pub(crate) mod output;

@@ -55,6 +55,9 @@ pub const POLICY_ANNOTATION: &str = "flotilla.dev/rollout-policy";
 pub const PAUSE_ANNOTATION: &str = "flotilla.dev/pause";
 /// Argo CD's own switch: `"true"` on an Application or a Cluster leaves it alone (`common.AnnotationKeyAppSkipReconcile`).
 pub const SKIP_RECONCILE_ANNOTATION: &str = "argocd.argoproj.io/skip-reconcile";
+/// Keeps an object whose deletion was asked for until nothing on the hub needs it any more; the hub sets and
+/// lifts it.
+pub const HOLD_FINALIZER: &str = "flotilla.dev/deletion";
 /// Approves the deletions that a set holds; its value is the hash that the set's condition shows.
 pub const APPROVE_DELETIONS_ANNOTATION: &str = "flotilla.dev/approve-deletions";
 

@@ -30,9 +30,6 @@ const SOURCE: &[(&str, &str)] = &[
     ("directory.jsonnet", "Jsonnet is not evaluated; commit the rendered manifests"),
 ];
 
-const APPLICATION_SET: &[(&str, &str)] =
-    &[("spec.strategy.deletionOrder", "Applications are deleted in name order")];
-
 /// The unsupported fields that an Application sets, in path order.
 pub fn application(object: &Value) -> Vec<Unsupported> {
     let mut found = present(object, "", APPLICATION);
@@ -49,7 +46,7 @@ pub fn application(object: &Value) -> Vec<Unsupported> {
 
 /// The unsupported fields that an ApplicationSet sets, in path order; generators are reported by generation.
 pub fn application_set(object: &Value) -> Vec<Unsupported> {
-    let mut found = present(object, "", APPLICATION_SET);
+    let mut found = Vec::new();
     if let Some(template) = object.pointer("/spec/template") {
         let inner = application(template).into_iter();
         found.extend(

@@ -9,7 +9,7 @@
 //!    up, for whatever reasons they go; a drained cluster has such a budget of its own beside that.
 //! 2. Nothing is told to a cluster that is paused, held or away, nor of an application that is pinned there. It
 //!    waits by name and uses nothing up. One that was told and whose cluster goes away holds its place for
-//!    [`GRACE`], so that a hub's start or a cut link does not open the budget twice.
+//!    two minutes, so that a hub's start or a cut link does not open the budget twice.
 //! 3. Waves go in their order, canaries first. A set that is itself deleted with `deletionOrder: Reverse` goes
 //!    step by step from the last, one application at a time (Argo CD, `progressivesync/progressive_sync.go`);
 //!    there one that cannot go keeps the others waiting. What is in no step goes after all steps.

@@ -134,6 +134,9 @@ fn fields(kind: Kind) -> Fields {
             "spec.adopt.request",
             "spec.adopt.by",
             "spec.adopt.at",
+            "spec.retire.drain",
+            "spec.retire.by",
+            "spec.retire.at",
         ],
         Kind::FleetRollout => &[
             "spec.owner",

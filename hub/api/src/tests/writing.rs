@@ -214,13 +214,57 @@ async fn collections_go_by_selector_and_namespaces_when_empty() {
     for (name, keep) in [("a", "yes"), ("b", "no"), ("c", "no")] {
         server.post(MAPS, json!({"metadata": {"name": name, "labels": {"keep": keep}}})).await.ok(201);
     }
-    let said = server.delete("/api/v1/namespaces/argocd").await.refused(409, "Conflict");
-    assert!(said.contains("still holds 3 configmaps"), "{said}");
+    let said = server.delete("/api/v1/namespaces/argocd").await.refused(403, "Forbidden");
+    assert!(said.contains("this namespace may not be deleted"), "{said}");
     let gone = server.delete(&format!("{MAPS}?labelSelector=keep%3Dno")).await.ok(200);
     assert_eq!(gone["items"].as_array().unwrap().len(), 2);
     server.delete(MAPS).await.ok(200);
-    server.delete("/api/v1/namespaces/argocd").await.ok(200);
-    server.post(MAPS, map("x")).await.refused(404, "NotFound");
+    assert_eq!(server.get(MAPS).await.ok(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_others_may_need_is_marked_and_kept_until_the_hub_lets_go_of_it() {
+    let server = server().await;
+    let projects = "/apis/argoproj.io/v1alpha1/namespaces/argocd/appprojects";
+    let secret = |kind: &str| json!({"metadata": {"name": kind, "labels": {"argocd.argoproj.io/secret-type": kind}}, "stringData": {"url": "https://x"}});
+    server.post("/api/v1/namespaces", json!({"metadata": {"name": "team"}})).await.ok(201);
+    server.post(projects, json!({"metadata": {"name": "p"}, "spec": {}})).await.ok(201);
+    server.post(SECRETS, secret("repo-creds")).await.ok(201);
+    server.post(SECRETS, secret("cluster")).await.ok(201);
+    for path in
+        ["/api/v1/namespaces/team".to_owned(), format!("{projects}/p"), format!("{SECRETS}/repo-creds")]
+    {
+        let marked = server.delete(&path).await.ok(200);
+        assert_eq!(marked["metadata"]["finalizers"], json!(["flotilla.dev/deletion"]), "{path}");
+        assert!(marked["metadata"]["deletionTimestamp"].is_string(), "{path}");
+        let again = server.delete(&path).await.ok(200);
+        assert_eq!(again["metadata"]["resourceVersion"], marked["metadata"]["resourceVersion"]);
+    }
+    assert_eq!(server.get("/api/v1/namespaces/team").await.ok(200)["status"]["phase"], "Terminating");
+    let inside = json!({"metadata": {"name": "x"}});
+    let said = server.post("/api/v1/namespaces/team/configmaps", inside).await.refused(403, "Forbidden");
+    assert!(said.contains("being terminated"), "{said}");
+    server.delete(&format!("{SECRETS}/cluster")).await.ok(200);
+    server.get(&format!("{SECRETS}/cluster")).await.refused(404, "NotFound");
+}
+
+#[tokio::test]
+async fn deleting_a_cluster_is_retiring_it_and_says_who_asked() {
+    let server = server().await;
+    let path = format!("{CLUSTERS}/eu-1");
+    server.post(CLUSTERS, json!({"metadata": {"name": "eu-1"}, "spec": {}})).await.ok(201);
+    let drain = json!({"spec": {"retire": {"drain": true, "by": "somebody else"}}});
+    let drained = server.patch("merge", &path, drain.clone()).await.ok(200);
+    let by = drained["spec"]["retire"]["by"].clone();
+    assert!(
+        by.is_string() && by != "somebody else" && drained["spec"]["retire"]["at"].is_string(),
+        "{drained}"
+    );
+    let again = server.patch("merge", &path, drain).await.ok(200);
+    assert_eq!(again["spec"]["retire"], drained["spec"]["retire"]);
+    let marked = server.delete(&path).await.ok(200);
+    assert!(marked["metadata"]["deletionTimestamp"].is_string(), "{marked}");
+    assert_eq!((&marked["spec"]["retire"]["by"], &marked["spec"]["retire"]["drain"]), (&by, &Value::Null));
 }
 
 #[tokio::test]

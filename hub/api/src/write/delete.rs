@@ -1,6 +1,6 @@
 //! delete and deletecollection.
 
-use super::{Change, Changed};
+use super::{Change, Changed, prepare};
 use crate::{
     list, namespaces,
     options::{Selector, failed},
@@ -30,7 +30,7 @@ pub(crate) async fn delete(change: &Change<'_>, options: &Value) -> Result<Chang
     let propagation = asked.propagation.take().or(named);
     let dry_run = change.dry_run()? || options.pointer("/dryRun/0").is_some_and(|value| value == "All");
     if change.kind == Kind::Namespace {
-        namespaces::check_empty(change.records, change.name).await?;
+        namespaces::check_deletable(change.name)?;
     }
     for _ in 0..TRIES {
         match once(change, &asked, propagation, dry_run).await {
@@ -55,8 +55,8 @@ async fn once(
     check_version(asked, &parts, kind).map_err(Error::Invalid)?;
     // The version was compared above, as readers see it.
     let asked = Deletion { version: None, ..asked.clone() };
-    let deleted =
-        meta::delete(stored.value.clone(), &asked, resource(kind), change.now).map_err(Error::Invalid)?;
+    let going = prepare::going(change, stored.value.clone(), propagation);
+    let deleted = meta::delete(going, &asked, resource(kind), change.now).map_err(Error::Invalid)?;
     let marked = |stored| {
         let document = view::view(kind, Parts { object: stored, ..parts.clone() });
         Changed { created: false, document, warnings: Vec::new() }

@@ -4,8 +4,14 @@ use super::Change;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hub_records::resource;
 use serde_json::{Value, json};
-use shared_model::{Kind, gvk};
-use shared_objects::{Status, meta};
+use shared_model::{HOLD_FINALIZER, Kind, gvk};
+use shared_objects::{
+    Status,
+    meta::{self, Propagation},
+};
+
+/// What a Secret is for, by Argo CD's label.
+const SECRET_TYPE: &str = "argocd.argoproj.io/secret-type";
 
 /// Refuses an object of another kind than the URL's, and one for another namespace; fills in both.
 pub(crate) fn identify(change: &Change<'_>, object: &mut Value) -> Result<(), Status> {
@@ -42,6 +48,7 @@ pub(crate) fn own(change: &Change<'_>, old: Option<&Value>, object: &mut Value) 
         Kind::Cluster => {
             signed(change, old, object, "pause");
             signed(change, old, object, "adopt");
+            signed(change, old, object, "retire");
         }
         Kind::Secret => secret(object),
         Kind::Namespace => {
@@ -62,7 +69,7 @@ pub(crate) fn own(change: &Change<'_>, old: Option<&Value>, object: &mut Value) 
     }
 }
 
-/// A pause, and a request to adopt, says who asked and when, and no client can say otherwise (invariant 5,
+/// A pause, a request to adopt or to retire says who asked and when, and no client can say otherwise (invariant 5,
 /// *Pause means no action*; invariant 6, *Never backwards by accident*).
 fn signed(change: &Change<'_>, old: Option<&Value>, object: &mut Value, field: &str) {
     let asked = |object: &Value| {
@@ -84,6 +91,37 @@ fn signed(change: &Change<'_>, old: Option<&Value>, object: &mut Value, field: &
             request["at"] = json!(at.expect("a time cut to its millisecond is in range"));
         }
     }
+}
+
+/// The object whose deletion is asked for, as it is marked: what others may still need is kept until the hub
+/// lets go of it (design §4, deletion table).
+pub(crate) fn going(change: &Change<'_>, mut object: Value, propagation: Option<Propagation>) -> Value {
+    let held = match change.kind {
+        Kind::AppProject | Kind::RolloutPolicy | Kind::Namespace | Kind::Cluster => true,
+        Kind::ApplicationSet => propagation != Some(Propagation::Orphan),
+        Kind::Secret => {
+            let kind = object.pointer("/metadata/labels").map(|labels| &labels[SECRET_TYPE]);
+            kind.and_then(Value::as_str).is_some_and(|kind| ["repository", "repo-creds"].contains(&kind))
+        }
+        Kind::Application | Kind::FleetRollout | Kind::EnrollmentToken | Kind::ConfigMap | Kind::Event => {
+            false
+        }
+    };
+    if !held || meta::is_deleting(&object) {
+        return object;
+    }
+    let mut finalizers: Vec<String> = meta::finalizers(&object).into_iter().map(str::to_owned).collect();
+    if !finalizers.iter().any(|finalizer| finalizer == HOLD_FINALIZER) {
+        finalizers.push(HOLD_FINALIZER.to_owned());
+    }
+    object["metadata"]["finalizers"] = json!(finalizers);
+    if change.kind == Kind::Cluster {
+        // Deleting a Cluster is retiring it without a drain: what runs there stays.
+        let at = jiff::Timestamp::from_millisecond(change.now.as_millisecond());
+        let at = at.expect("a time cut to its millisecond is in range");
+        object["spec"]["retire"] = json!({"by": change.subject.user, "at": at});
+    }
+    object
 }
 
 /// `stringData` is for writing only: it ends up in `data`.

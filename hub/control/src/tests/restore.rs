@@ -6,7 +6,7 @@ use crate::{
     fleet::{self, Around},
     index::Index,
     line::{Evaluation, MemberInput, Members},
-    removal::{Removal, removals},
+    removal::{self, Removal},
     rollouts,
     windows::Calendar,
 };
@@ -105,12 +105,10 @@ impl Hub {
         let (plan, report) = shared_rollout::plan(&fleet, now);
         let violations = shared_rollout::check(&fleet, &plan, &report, now);
         assert!(violations.is_empty(), "{violations:#?}");
-        let held = fleet.clusters.iter().filter(|(_, cluster)| cluster.hold.is_some());
-        let held = held.map(|(name, _)| name.clone()).collect();
-        let removals = removals(&index, &held, now);
+        let removals = removal::plan(&index, &fleet.clusters, now).removals;
         let lease = self.lease(now).await;
         commit::commit(&self.records, &lease, &index, &mut fleet, &plan).await.unwrap();
-        crate::removal::perform(&self.records, &lease, &index, &removals, now).await;
+        removal::perform(&self.records, &lease, &index, &removals, now).await;
         adopt::perform(&self.records, &Links::new(), &lease, &index, at(self.started), now).await;
         self.orders().await
     }
@@ -311,7 +309,8 @@ async fn what_was_removed_and_what_nobody_asks_for_is_left_alone() {
     let (extra, _) = &index.assigned[&(ClusterName::new("eu-1"), app("extra"))];
     assert!(extra.adopted.is_some_and(|adopted| adopted.orphan));
     assert!(
-        !removals(&index, &Default::default(), at(1_020))
+        !removal::plan(&index, &super::states(&index, |_, _| {}), at(1_020))
+            .removals
             .iter()
             .any(|removal| { matches!(removal, Removal::Tell { seat, .. } if seat.1 == app("extra")) })
     );

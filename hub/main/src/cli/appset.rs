@@ -10,8 +10,20 @@ use shared_model::{APPROVE_DELETIONS_ANNOTATION, Kind};
 use std::process::ExitCode;
 
 pub(crate) async fn run(connection: Connection, command: AppsetCommand) -> anyhow::Result<ExitCode> {
-    let AppsetCommand::Approve { name, namespace } = command;
     let hub = Hub::connect(connection)?;
+    let (name, namespace) = match command {
+        AppsetCommand::Approve { name, namespace } => (name, namespace),
+        AppsetCommand::List { namespace } => {
+            let sets = hub.list(Kind::ApplicationSet, &namespace.namespace, None).await?;
+            let rows: Vec<Vec<String>> = sets.iter().map(row).collect();
+            if rows.is_empty() {
+                output::note("No ApplicationSets yet. `kubectl apply -f` one.");
+            } else {
+                output::table(&["NAME", "APPLICATIONS", "ROLLOUT", "HOLDS"], &rows);
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
     let sets = hub.list(Kind::ApplicationSet, &namespace.namespace, None).await?;
     let Some(set) = sets.iter().find(|set| set["metadata"]["name"] == name) else {
         bail!("there is no ApplicationSet `{name}` in namespace {}", namespace.namespace);
@@ -31,4 +43,39 @@ pub(crate) async fn run(connection: Connection, command: AppsetCommand) -> anyho
     hub.merge(Kind::ApplicationSet, &namespace.namespace, &name, &patch).await?;
     output::line(&format!("approved: {message}"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A set with what it holds back, or what its own deletion waits for.
+fn row(set: &Value) -> Vec<String> {
+    let text = |pointer: &str| set.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let conditions = set.pointer("/status/conditions").and_then(Value::as_array);
+    let holds = |kind: &str| {
+        let held = |condition: &&Value| condition["type"] == kind && condition["status"] == "True";
+        let condition = conditions.into_iter().flatten().find(held)?;
+        Some(condition["message"].as_str().unwrap_or_default().to_owned())
+    };
+    vec![
+        text("/metadata/name"),
+        set.pointer("/status/resourcesCount").and_then(Value::as_u64).unwrap_or_default().to_string(),
+        text("/status/rollout/name"),
+        holds("DeletionHeld").or_else(|| holds("DeletionsHeld")).unwrap_or_default(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_shows_the_deletions_that_it_holds() {
+        let set = json!({
+            "metadata": {"name": "fleet"},
+            "status": {
+                "resourcesCount": 12, "rollout": {"name": "fleet-3"},
+                "conditions": [{"type": "DeletionsHeld", "status": "True", "message": "3 of 12 Applications would be deleted"}],
+            },
+        });
+        assert_eq!(row(&set), ["fleet", "12", "fleet-3", "3 of 12 Applications would be deleted"]);
+        assert_eq!(row(&json!({"metadata": {"name": "new"}})), ["new", "0", "", ""]);
+    }
 }

@@ -74,6 +74,11 @@ impl Hub {
         }
     }
 
+    /// Asks for an object's deletion; it may wait for others.
+    pub(crate) async fn delete(&self, kind: Kind, namespace: &str, name: &str) -> anyhow::Result<Value> {
+        self.send(Method::DELETE, &format!("{}/{name}", collection(kind, namespace)), None).await
+    }
+
     pub(crate) async fn create(&self, kind: Kind, namespace: &str, object: &Value) -> anyhow::Result<Value> {
         self.send(Method::POST, &collection(kind, namespace), Some(("application/json", object))).await
     }

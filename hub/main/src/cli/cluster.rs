@@ -16,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod retire;
 mod status;
 
 /// How long after its end a certificate can be renewed (design §6).
@@ -35,6 +36,7 @@ pub(crate) async fn run(connection: Connection, command: ClusterCommand) -> anyh
         ClusterCommand::List { selector } => list(&hub, selector.as_deref()).await?,
         ClusterCommand::Pause { name, duration, reason } => pause(&hub, &name, duration, &reason).await?,
         ClusterCommand::Resume { name } => resume(&hub, &name).await?,
+        ClusterCommand::Retire { name, drain, yes } => retire::retire(&hub, &name, drain, yes).await?,
         ClusterCommand::Revoke { name, reason } => revoke(&hub, &name, &reason).await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -165,6 +167,11 @@ fn row(cluster: &Value, now: Timestamp) -> Vec<String> {
             Some(reason) => format!("{state}, held ({reason})"),
             None => state,
         },
+    };
+    let state = match cluster.pointer("/spec/retire/drain") {
+        Some(Value::Bool(true)) => format!("{state}, drained"),
+        _ if cluster.pointer("/spec/retire").is_some() => format!("{state}, retired"),
+        _ => state,
     };
     let state = if text("/spec/mode") == "Observe" { format!("{state}, observes only") } else { state };
     let labels = cluster["metadata"]["labels"].as_object().into_iter().flatten();

@@ -26,6 +26,25 @@ pub struct ClusterSpec {
     /// Present once a person took what the agent holds as truth, because the hub's store lost it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adopt: Option<AdoptRequest>,
+    /// Present once a person wants the cluster to leave the fleet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retire: Option<RetireRequest>,
+}
+
+/// A request to take a cluster out of the fleet (`flotilla cluster retire`, or deleting the Cluster): its
+/// identity ends, its Applications go, and what runs in it stays, but for what a drain removes first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RetireRequest {
+    /// Whether everything that the hub put there is removed first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub drain: bool,
+    /// Who asked; set by the hub from the request's subject.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// When the hub stored the request; set by the hub.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<jiff::Timestamp>,
 }
 
 /// A request to take what a cluster's agent holds as truth (`flotilla hub restore --adopt`). It waits for
@@ -100,6 +119,16 @@ impl Cluster {
     /// The cluster's name.
     pub fn name(&self) -> ClusterName {
         ClusterName::new(self.metadata.name.clone())
+    }
+
+    /// Whether it is on its way out of the fleet: nothing new goes there.
+    pub const fn is_leaving(&self) -> bool {
+        self.spec.retire.is_some() || self.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Whether what the hub put there is removed before it leaves.
+    pub fn is_drained(&self) -> bool {
+        self.spec.retire.as_ref().is_some_and(|retire| retire.drain)
     }
 
     /// The address by which Applications may name it.

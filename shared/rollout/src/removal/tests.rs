@@ -23,7 +23,7 @@ fn pause(by: &str) -> Pause {
 }
 
 /// A set of `of` applications on clusters c0, c1, ... of which the first `going` are to go.
-fn fleet(of: usize, going: usize) -> Removable {
+fn fleet_of(of: usize, going: usize) -> Removable {
     let mut fleet = Removable::default();
     let mut leaving = Leaving { of, ..Leaving::default() };
     for number in 0..of {
@@ -89,7 +89,7 @@ fn wait(fleet: &Removable, app: &str, seconds: i64) -> String {
 
 #[test]
 fn a_tenth_goes_at_once_canaries_first_and_each_that_is_done_lets_the_next_go() {
-    let mut fleet = fleet(30, 8);
+    let mut fleet = fleet_of(30, 8);
     for (app, wave) in [("web-06", 0), ("web-00", 2)] {
         going(&mut fleet, app).wave = Some(wave);
     }
@@ -104,13 +104,13 @@ fn a_tenth_goes_at_once_canaries_first_and_each_that_is_done_lets_the_next_go() 
     assert_eq!(pass(&mut fleet, 1), [""; 0]);
     gone(&mut fleet, "web-01");
     assert_eq!(pass(&mut fleet, 2), ["web-04"]);
-    let mut small = fleet(3, 3);
+    let mut small = fleet_of(3, 3);
     assert_eq!(pass(&mut small, 0), ["web-00"]);
 }
 
 #[test]
 fn who_cannot_go_waits_by_name_and_keeps_nobody_else_waiting() {
-    let mut fleet = fleet(9, 9);
+    let mut fleet = fleet_of(9, 9);
     cluster(&mut fleet, "c00").pauses.push(pause("ann"));
     cluster(&mut fleet, "c01").hold = Some(Hold::HubRestored);
     cluster(&mut fleet, "c02").link = Link::LostSince(at(0));
@@ -150,7 +150,7 @@ fn who_cannot_go_waits_by_name_and_keeps_nobody_else_waiting() {
 
 #[test]
 fn in_reverse_one_goes_at_a_time_from_the_last_step_and_who_cannot_keeps_the_others_waiting() {
-    let mut fleet = fleet(60, 12);
+    let mut fleet = fleet_of(60, 12);
     leaving(&mut fleet).order = DeletionOrder::Reverse;
     going(&mut fleet, "web-03").wave = None;
     let mut order = Vec::new();
@@ -164,7 +164,7 @@ fn in_reverse_one_goes_at_a_time_from_the_last_step_and_who_cannot_keeps_the_oth
     let expect = [10, 11, 5, 6, 7, 8, 9, 0, 1, 2, 4, 3].map(|number| format!("web-{number:02}"));
     assert_eq!(order, expect);
 
-    let mut fleet = fleet(60, 12);
+    let mut fleet = fleet_of(60, 12);
     leaving(&mut fleet).order = DeletionOrder::Reverse;
     cluster(&mut fleet, "c10").link = Link::LostSince(at(0));
     assert_eq!(pass(&mut fleet, 1000), [""; 0]);
@@ -176,7 +176,7 @@ fn in_reverse_one_goes_at_a_time_from_the_last_step_and_who_cannot_keeps_the_oth
 
 #[test]
 fn a_drained_cluster_goes_bit_by_bit_under_its_own_and_its_families_budgets() {
-    let mut fleet = fleet(1, 0);
+    let mut fleet = fleet_of(1, 0);
     for number in 0..25 {
         let family = Family::Set { namespace: "argocd".into(), name: format!("set-{number:02}") };
         let one = Going { cascade: true, ..Going::default() };
@@ -193,7 +193,7 @@ fn a_drained_cluster_goes_bit_by_bit_under_its_own_and_its_families_budgets() {
 
 #[test]
 fn less_is_told_at_once_and_more_only_where_it_may_be() {
-    let mut fleet = fleet(9, 2);
+    let mut fleet = fleet_of(9, 2);
     going(&mut fleet, "web-00").told = Some(Told { cascade: true });
     going(&mut fleet, "web-01").told = Some(Told { cascade: false });
     going(&mut fleet, "web-00").cascade = false;
@@ -220,7 +220,7 @@ fn refused(fleet: &Removable, tell: &[(&str, &str, bool)], sentence: &str) {
 #[test]
 fn what_the_linter_prevents() {
     let one = ("web-00", "c00", true);
-    let fine = fleet(9, 5);
+    let fine = fleet_of(9, 5);
     refused(&fine, &[one, ("web-01", "c01", true)], "one more than the 1 of 9 that may go at once");
     refused(&fine, &[("web-07", "c07", true)], "it would be removed although it is not to go");
     refused(&fine, &[("web-00", "c00", false)], "its objects would stay, which nobody asked for");
@@ -231,28 +231,28 @@ fn what_the_linter_prevents() {
         ("its agent is away", |state| state.link = Link::LostSince(at(0))),
         ("its agent only looks", |state| state.mode = Mode::Observe),
     ] {
-        let mut fleet = fleet(9, 5);
+        let mut fleet = fleet_of(9, 5);
         change(cluster(&mut fleet, "c00"));
         refused(&fleet, &[one], sentence);
     }
-    let mut pinned = fleet(9, 5);
+    let mut pinned = fleet_of(9, 5);
     going(&mut pinned, "web-00").pin = Some(LocalPin { by: String::new(), reason: String::new(), at: at(0) });
     refused(&pinned, &[one], "a person pinned it");
-    let mut keeps = fleet(9, 5);
+    let mut keeps = fleet_of(9, 5);
     going(&mut keeps, "web-00").cascade = false;
     refused(&keeps, &[one], "its objects would go, which nobody asked for");
-    let mut reverse = fleet(90, 10);
+    let mut reverse = fleet_of(90, 10);
     leaving(&mut reverse).order = DeletionOrder::Reverse;
     refused(&reverse, &[one], "goes before it and has not gone");
     refused(&reverse, &[("web-05", "c05", true), ("web-06", "c06", true)], "goes before it and has not gone");
-    let mut drained = fleet(90, 10);
+    let mut drained = fleet_of(90, 10);
     drained.drained.insert(ClusterName::new("c00"), 9);
     let second = Going { cascade: true, ..Going::default() };
     leaving(&mut drained).going.insert(seat("api", "c00"), second.clone());
     refused(&drained, &[one, ("api", "c00", true)], "one more than the 1 of 9 that a drain takes from c00");
     let twice =
         Leaving { of: 9, going: BTreeMap::from([(seat("web-00", "c00"), second)]), ..Leaving::default() };
-    let mut twofold = fleet(9, 5);
+    let mut twofold = fleet_of(9, 5);
     twofold.families.insert(Family::Alone { namespace: "argocd".into() }, twice);
     refused(&twofold, &[one], "it would use two budgets");
     let mut silent = removals(&fine, at(0));

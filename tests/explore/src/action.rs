@@ -4,12 +4,15 @@ use crate::{
     canon,
     judge::{self, Broken, Landing},
     setup::Setup,
-    state::{Batch, Condition, State},
+    state::{Batch, Condition, State, seat, shipped},
 };
 use jiff::Timestamp;
 use shared_model::ClusterName;
-use shared_rollout::{Decided, Decision, Link, Pause, Plan, decide};
+use shared_rollout::{Decided, Decision, Link, Pause, Phase, Plan, decide};
 use std::fmt;
+
+/// Who decides.
+const PERSON: &str = "ann";
 
 /// One thing that happens.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +78,8 @@ fn explained(state: &State, plan: &Plan, report: &shared_rollout::Report) -> Res
             let names = clusters.any(|cluster| sentence.contains(cluster.as_str()))
                 || listed.waves.iter().any(|wave| sentence.contains(&wave.name))
                 || state.line().rollouts.iter().any(|rollout| sentence.contains(rollout.name.as_str()))
-                || sentence.contains("a person");
+                || sentence.contains("a person")
+                || sentence.contains(PERSON);
             if !names {
                 return Err(("Explained", format!("{name} waits for nobody: {sentence}")));
             }
@@ -201,7 +205,7 @@ pub(crate) fn apply(
             }
         }
         Action::Tick(at) => next.now = *at,
-        Action::Decide(decision) => return decided(setup, next, decision),
+        Action::Decide(decision) => return Ok(decided(next, decision)),
         Action::Take(cluster)
         | Action::Report(cluster, _)
         | Action::Lose(cluster)
@@ -241,14 +245,26 @@ fn in_cluster(mut next: State, cluster: &ClusterName, action: &Action) -> Option
 
 /// A person's decision about the lead, or about the newest that waits where it is about starting; refused
 /// ones change nothing.
-fn decided(_setup: &Setup, mut next: State, decision: &Decision) -> Result<Option<State>, Broken> {
+fn decided(mut next: State, decision: &Decision) -> Option<State> {
     next.left.decisions -= 1;
-    let Some(lead) = next.line().lead() else { return Ok(None) };
-    let (name, head, plan) = (lead.name.clone(), lead.head.clone(), lead.plan.clone());
-    let what = Decided { what: decision.clone(), by: "ann".into(), at: next.now, reason: "she knows".into() };
-    let Ok(after) = decide(&plan, &head, true, &what) else { return Ok(None) };
+    let line = next.line();
+    // A fix that waits is what people expedite.
+    let queued = line.rollouts.last().filter(|newest| newest.head.phase == Phase::Queued);
+    let queued = queued.filter(|_| matches!(decision, Decision::Expedite { .. }));
+    let Some(target) = queued.or(line.lead()) else { return None };
+    let leads = line.lead().is_some_and(|lead| lead.name == target.name);
+    let (name, head, plan) = (target.name.clone(), target.head.clone(), target.plan.clone());
+    let what =
+        Decided { what: decision.clone(), by: PERSON.into(), at: next.now, reason: "she knows".into() };
+    let Ok(after) = decide(&plan, &head, leads, &what) else { return None };
     match decision {
-        Decision::Retry => next.ghost.retry(&name),
+        Decision::Retry => {
+            let State { fleet, ghost, .. } = &mut next;
+            ghost.retry(&name, |cluster| {
+                let told = fleet.assigned.get(&seat(cluster)).and_then(|told| told.running());
+                told.is_some_and(|(_, release)| release == shipped(&name, cluster))
+            });
+        }
         Decision::Expedite { .. } => {
             next.ghost.expedited.insert(name.clone());
         }
@@ -258,7 +274,7 @@ fn decided(_setup: &Setup, mut next: State, decision: &Decision) -> Result<Optio
         Decision::Approve { .. } | Decision::Pause { .. } | Decision::Resume => {}
     }
     next.write_head(&name, after);
-    Ok(Some(next))
+    Some(next)
 }
 
 /// Writes the first steps of a batch, each judged.

@@ -13,7 +13,8 @@ use crate::{
 use jiff::Timestamp;
 use shared_model::{ClusterName, HealthStatus, Observation, Position, ReleaseId, RolloutName, SyncPhase};
 use shared_rollout::{
-    Assigned, Change, ClusterState, Head, HeldUp, MemberRecord, MemberState, Order, Proof, Rollout, WaveHead,
+    Assigned, Change, ClusterState, Head, HeldUp, MemberRecord, MemberState, Order, Phase, Proof, Rollout,
+    WaveHead,
 };
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -27,8 +28,10 @@ pub(crate) fn key(setup: &Setup, state: &State) -> u128 {
     let mut words = Words { out: Vec::with_capacity(256), now: state.now };
     let State { batch, left, .. } = state;
     words.hash(left);
+    let queued = |rollout: &Rollout| rollout.head.phase == Phase::Queued;
+    let commits = left.commits > 0 || state.line().rollouts.iter().any(queued);
     for rollout in &state.line().rollouts {
-        words.head(&rollout.head);
+        words.head(&rollout.head, commits);
         let ghost = &state.ghost;
         words.flag(ghost.stopped.contains(&rollout.name));
         words.flag(ghost.expedited.contains(&rollout.name));
@@ -97,11 +100,11 @@ impl Words {
         }
     }
 
-    fn head(&mut self, head: &Head) {
+    fn head(&mut self, head: &Head, commits: bool) {
         let Head {
             phase,
-            started: _,
-            finished: _,
+            started,
+            finished,
             waves,
             halted,
             replaced,
@@ -113,6 +116,14 @@ impl Words {
             decisions: _,
         } = head;
         self.number(*phase as i64);
+        self.flag(finished.is_some());
+        // One that took another's place is left its time, which matters to the next.
+        self.maybe(
+            started.filter(|_| *replaced > 0 && commits && *phase == Phase::Progressing),
+            |words, at| {
+                words.number(words.now.duration_since(at).as_secs());
+            },
+        );
         for WaveHead { opened, passed, evidence: _, filled } in waves {
             self.flag(opened.is_some());
             self.flag(passed.is_some());
@@ -153,17 +164,12 @@ impl Words {
             let of = rollouts.iter().position(|rollout| shipped(&rollout.name, name) == release);
             of.map_or(-1, |of| i64::try_from(of).unwrap_or(-1))
         };
-        let proof = |words: &mut Self, proof: Proof| {
-            let Proof { release, position, at: _ } = proof;
-            words.number(which(release));
-            words.number(near(position));
-        };
         self.maybe(told, |words, Assigned { position: _, order, proof: proven, adopted: _ }| {
             if let Order::Run { release, rollout, at: _ } = order {
                 words.number(which(*release));
                 words.hash(&rollout.as_str());
             }
-            words.maybe(*proven, proof);
+            words.maybe(*proven, |words, proof| words.proof(proof, &near, &which));
         });
         self.maybe(state.agents.get(name), |words, (position, release)| {
             words.number(near(*position));
@@ -176,6 +182,14 @@ impl Words {
             words.number(*condition as i64);
             words.maybe(*since, Self::age);
         });
+        for (cluster, position) in &state.ghost.forgiven {
+            self.flag(cluster == name && *position == base);
+        }
+        for (index, rollout) in rollouts.iter().enumerate() {
+            if state.ghost.good.contains(&(name.clone(), shipped(&rollout.name, name))) {
+                self.number(i64::try_from(index).unwrap_or_default());
+            }
+        }
         for (cluster, position) in &state.ghost.proven {
             // Older ones are of no use to anybody.
             if cluster == name && near(*position) < FAR {
@@ -187,7 +201,7 @@ impl Words {
             for set in [&ghost.shown, &ghost.excused, &ghost.listed, &ghost.failed] {
                 self.flag(set.get(&rollout.name).is_some_and(|set| set.contains(name)));
             }
-            self.member(rollout, name, &near, &proof);
+            self.member(rollout, name, &near, &which);
         }
     }
 
@@ -213,7 +227,7 @@ impl Words {
         rollout: &Rollout,
         cluster: &ClusterName,
         near: &impl Fn(Position) -> i64,
-        proof: &impl Fn(&mut Self, Proof),
+        which: &impl Fn(ReleaseId) -> i64,
     ) {
         let app = crate::state::app(cluster);
         let halts = rollout.head.halted.as_ref().and_then(|halted| halted.member.as_ref());
@@ -243,12 +257,23 @@ impl Words {
             words.number(excused.map_or(-1, |excuse| excuse as i64));
             words.number(i64::from(*failures));
             words.number(i64::from(*attempt));
-            words.state(state, near);
-            words.maybe(*before, proof);
+            words.state(state, near, which);
+            words.maybe(*before, |words, proof| words.proof(proof, near, which));
         });
     }
 
-    fn state(&mut self, state: &MemberState, near: &impl Fn(Position) -> i64) {
+    fn proof(&mut self, proof: Proof, near: &impl Fn(Position) -> i64, which: &impl Fn(ReleaseId) -> i64) {
+        let Proof { release, position, at: _ } = proof;
+        self.number(which(release));
+        self.number(near(position));
+    }
+
+    fn state(
+        &mut self,
+        state: &MemberState,
+        near: &impl Fn(Position) -> i64,
+        which: &impl Fn(ReleaseId) -> i64,
+    ) {
         let (kind, at) = match state {
             MemberState::Waiting => (0, None),
             MemberState::Released { position, at } => (1, Some((position, at))),
@@ -257,8 +282,12 @@ impl Words {
                 self.number(near(*position));
                 (3, None)
             }
-            MemberState::Returning { position, at, release: _ } => (4, Some((position, at))),
-            MemberState::Returned { position, at: _, release: _ } => {
+            MemberState::Returning { position, at, release } => {
+                self.number(which(*release));
+                (4, Some((position, at)))
+            }
+            MemberState::Returned { position, at: _, release } => {
+                self.number(which(*release));
                 self.number(near(*position));
                 (5, None)
             }

@@ -80,7 +80,7 @@ fn at_rest(state: &State) -> Result<(), Broken> {
     let Some(lead) = line.lead() else { return Ok(()) };
     let listed = report.rollouts.values().find(|listed| listed.phase == lead.head.phase);
     let says = listed.and_then(|listed| listed.waits_for.as_ref()).map(ToString::to_string);
-    let by_person = says.as_ref().is_some_and(|says| says.contains("person") || says.contains("ann"));
+    let by_person = says.as_ref().is_some_and(|says| says.contains("person") || says.contains("approve"));
     let newest = line.rollouts.last().is_some_and(|newest| newest.name == lead.name);
     let pinned = lead.head.rollback.as_ref().is_some_and(|rollback| rollback.pins);
     let held = lead.head.paused.as_ref().is_some_and(|held| held.is_active(state.now));
@@ -89,10 +89,10 @@ fn at_rest(state: &State) -> Result<(), Broken> {
             let proven = |member: &shared_rollout::Member| {
                 member.current().is_some_and(|record| record.state.is_proven())
             };
-            newest && lead.members.values().all(proven)
+            held || newest && lead.members.values().all(proven)
         }
-        Phase::Halted => newest && by_person,
-        Phase::RolledBack => newest || pinned,
+        Phase::Halted => held || (newest && by_person),
+        Phase::RolledBack => newest || pinned || held,
         Phase::Progressing => held || by_person,
         Phase::RollingBack => held,
         Phase::Queued | Phase::Superseded => false,

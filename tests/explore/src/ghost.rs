@@ -3,7 +3,7 @@
 
 use crate::state::Condition;
 use jiff::{SignedDuration, Timestamp};
-use shared_model::{ClusterName, Position, RolloutName};
+use shared_model::{ClusterName, Position, ReleaseId, RolloutName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The last report of a cluster.
@@ -21,6 +21,10 @@ pub(crate) struct Ghost {
     pub(crate) heard: BTreeMap<ClusterName, Heard>,
     /// The positions that were rightly counted as proven, and did not fail since.
     pub(crate) proven: BTreeSet<(ClusterName, Position)>,
+    /// What was proven where, and did not fail there since.
+    pub(crate) good: BTreeSet<(ClusterName, ReleaseId)>,
+    /// Bad reports from before a person let the rollout try again.
+    pub(crate) forgiven: BTreeSet<(ClusterName, Position)>,
     /// Where a rollout was ever proven.
     pub(crate) shown: BTreeMap<RolloutName, BTreeSet<ClusterName>>,
     /// Where a rollout was rightly excused.
@@ -83,9 +87,16 @@ impl Ghost {
         of.get(rollout).cloned().unwrap_or_default()
     }
 
-    /// A person lets the rollout try again: what failed counts anew.
-    pub(crate) fn retry(&mut self, rollout: &RolloutName) {
+    /// A person lets the rollout try again: what failed counts anew, and only where it still `runs` is it
+    /// proven.
+    pub(crate) fn retry(&mut self, rollout: &RolloutName, runs: impl Fn(&ClusterName) -> bool) {
+        let heard = self.heard.iter();
+        let bad = heard.filter(|(_, heard)| heard.condition != Condition::Healthy);
+        self.forgiven.extend(bad.map(|(cluster, heard)| (cluster.clone(), heard.position)));
         self.failed.remove(rollout);
         self.stopped.remove(rollout);
+        if let Some(shown) = self.shown.get_mut(rollout) {
+            shown.retain(runs);
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use jiff::SignedDuration;
 use shared_model::{ClusterName, Position, RolloutName, policy::Supersede, policy::WaitOrSkip};
-use shared_rollout::{Assigned, Change, Excuse, Fleet, Phase, Step, Writes};
+use shared_rollout::{Assigned, Change, Excuse, Fleet, Order, Phase, Step, Writes};
 use std::collections::BTreeSet;
 
 /// A broken invariant: its name and a sentence.
@@ -71,6 +71,11 @@ fn told(
     };
     let frozen = after.line().rollouts.iter().any(|rollout| shipped(&rollout.name, cluster) == release);
     let own = !matches!(step.change, Change::Release { .. }) || release == shipped(&step.rollout, cluster);
+    if let Change::Return { release: back, .. } = &step.change
+        && (*back == shipped(&step.rollout, cluster) || !after.ghost.good.contains(&(cluster.clone(), *back)))
+    {
+        return Err(("Pinned", format!("{cluster} goes back to what was never proven there")));
+    }
     if !frozen || !own {
         return Err(("Pinned", format!("{cluster} is told what {} did not freeze", step.rollout)));
     }
@@ -112,7 +117,10 @@ fn known(setup: &Setup, state: &State, step: &Step) -> Result<(), Broken> {
     let rollout = state.line().get(&step.rollout).expect("a step is of a rollout that is there");
     let ghost = &state.ghost;
     match &step.change {
-        Change::Release { cluster, release, .. } => {
+        Change::Release { cluster, baseline: true, .. } => {
+            gates(setup, ghost, &step.rollout, setup.wave_of(cluster.as_str()) + 1)
+        }
+        Change::Release { cluster, release, baseline: false, .. } => {
             let proof = state.fleet.assigned.get(&seat(cluster)).and_then(|told| told.proof);
             let reverts = proof.is_some_and(|proof| proof.release == *release);
             let wave = setup.wave_of(cluster.as_str());
@@ -128,7 +136,9 @@ fn known(setup: &Setup, state: &State, step: &Step) -> Result<(), Broken> {
         }
         Change::Pass { wave, .. } => gates(setup, ghost, &step.rollout, wave + 1),
         Change::Finish => gates(setup, ghost, &step.rollout, setup.policy.waves.len()),
-        Change::Prove { app, position } => {
+        Change::Start { .. } => starts(state, step),
+        Change::Return { cluster, .. } => goes_back(setup, state, step, cluster),
+        Change::Prove { app, position } | Change::Back { app, position } => {
             let cluster = &rollout.members[app].cluster;
             let settle = setup.policy.waves[setup.wave_of(cluster.as_str())].settle;
             let settle =
@@ -208,6 +218,48 @@ fn stopped(setup: &Setup, after: &State, step: &Step, what: &str) -> Result<(), 
     Ok(())
 }
 
+/// Nothing starts while a person holds the line, unless a person lets it go ahead.
+fn starts(state: &State, step: &Step) -> Result<(), Broken> {
+    let Some(lead) = state.line().lead() else { return Ok(()) };
+    let pinned = lead.head.rollback.as_ref().is_some_and(|rollback| rollback.pins);
+    let paused = lead.head.paused.as_ref().is_some_and(|held| held.is_active(state.now));
+    let holds = (pinned || paused) && !state.ghost.expedited.contains(&step.rollout);
+    (!holds).then_some(()).ok_or_else(|| {
+        ("Halt", format!("{} starts although a person holds the line at {}", step.rollout, lead.name))
+    })
+}
+
+/// Only what was stopped goes back, newest wave first; who is away, or was excused while it ran, at once.
+fn goes_back(setup: &Setup, state: &State, step: &Step, cluster: &ClusterName) -> Result<(), Broken> {
+    let ghost = &state.ghost;
+    if !ghost.stopped.contains(&step.rollout) {
+        return Err(("Halt", format!("{cluster} goes back although nothing stopped {}", step.rollout)));
+    }
+    let leads = state.line().lead().is_some_and(|lead| lead.name == step.rollout);
+    let away = |name: &ClusterName| state.fleet.clusters[name].link.lost_since().is_some();
+    if !leads || away(cluster) || Ghost::at(&ghost.listed, &step.rollout).contains(cluster) {
+        return Ok(());
+    }
+    let wave = setup.wave_of(cluster.as_str());
+    let newer = setup.clusters.iter().filter(|(name, _)| setup.wave_of(name) > wave);
+    for name in newer.map(|(name, _)| ClusterName::new(*name)) {
+        let Some(told) = state.fleet.assigned.get(&seat(&name)) else { continue };
+        let Order::Run { release, rollout, .. } = &told.order else { continue };
+        if away(&name) || !state.fleet.clusters[&name].pauses.is_empty() || *rollout != step.rollout {
+            continue;
+        }
+        let has_before = ghost.good.iter().any(|(known, good)| *known == name && *good != *release);
+        let due = *release == shipped(&step.rollout, &name) && has_before;
+        let going = *release != shipped(&step.rollout, &name)
+            && !ghost.proven.contains(&(name.clone(), told.position))
+            && !ghost.is_bad(&name, told.position);
+        if due || going {
+            return Err(("Halt", format!("{cluster} goes back before {name} of a newer wave")));
+        }
+    }
+    Ok(())
+}
+
 /// Every wave before `wave` is proven or excused, and somebody in each is proven.
 fn gates(setup: &Setup, ghost: &Ghost, rollout: &RolloutName, wave: usize) -> Result<(), Broken> {
     let shown = Ghost::at(&ghost.shown, rollout);
@@ -249,9 +301,14 @@ fn remember(after: &mut State, step: &Step) {
     match (&step.change, cluster) {
         (Change::Prove { position, .. }, Some(cluster)) => {
             ghost.proven.insert((cluster.clone(), *position));
+            ghost.good.insert((cluster.clone(), shipped(&step.rollout, &cluster)));
             ghost.shown.entry(step.rollout.clone()).or_default().insert(cluster);
         }
+        (Change::Back { position, .. }, Some(cluster)) => {
+            ghost.proven.insert((cluster, *position));
+        }
         (Change::Fail { .. }, Some(cluster)) => {
+            ghost.good.remove(&(cluster.clone(), shipped(&step.rollout, &cluster)));
             ghost.proven.retain(|(known, _)| *known != cluster);
             ghost.failed.entry(step.rollout.clone()).or_default().insert(cluster);
         }
@@ -283,7 +340,8 @@ pub(crate) fn take_in(setup: &Setup, state: &mut State) {
         let cluster = ClusterName::new(*name);
         let Some(told) = fleet.assigned.get(&seat(&cluster)) else { continue };
         let of_lead = told.running().is_some_and(|(_, release)| release == shipped(&lead.name, &cluster));
-        if of_lead && ghost.is_bad(&cluster, told.position) {
+        let forgiven = ghost.forgiven.contains(&(cluster.clone(), told.position));
+        if of_lead && !forgiven && ghost.is_bad(&cluster, told.position) {
             ghost.failed.entry(lead.name.clone()).or_default().insert(cluster);
         }
     }
@@ -293,9 +351,9 @@ pub(crate) fn take_in(setup: &Setup, state: &mut State) {
 pub(crate) fn rest(setup: &Setup, state: &State) -> Result<(), Broken> {
     let Some(lead) = state.line().lead() else { return Ok(()) };
     for member in lead.members.values() {
-        let Some(position) = member.current().and_then(|record| record.state.position()) else { continue };
-        let told = state.fleet.assigned.get(&seat(&member.cluster)).map(|told| told.position);
-        if told != Some(position) {
+        let Some(record) = member.current().and_then(|record| record.told()) else { continue };
+        let told = state.fleet.assigned.get(&seat(&member.cluster)).and_then(|told| told.running());
+        if told != Some(record) {
             return Err((
                 "HealAlways",
                 format!("{} counts as released and is told otherwise", member.cluster),

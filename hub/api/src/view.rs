@@ -93,7 +93,8 @@ fn application(decided: Option<Value>, seen: Option<Observation>) -> Value {
     sync.insert("status".to_owned(), json!(state));
     status.insert("sync".to_owned(), sync.into());
     status.insert("health".to_owned(), json!(seen.health));
-    status.insert("operationState".to_owned(), operation(&seen));
+    let applied = current && seen.pin.is_none() && seen.phase == SyncPhase::Succeeded;
+    status.insert("operationState".to_owned(), operation(&seen, applied.then(|| revisions(&target))));
     report_conditions(&mut status, &seen);
     status.insert(
         "reconciledAt".to_owned(),
@@ -161,7 +162,8 @@ fn revisions(target: &Value) -> Map<String, Value> {
     sync
 }
 
-fn operation(seen: &Observation) -> Value {
+/// The last sync; `revisions` are what it applied, where that is what the hub targets now.
+fn operation(seen: &Observation, revisions: Option<Map<String, Value>>) -> Value {
     let phase = match seen.phase {
         SyncPhase::Pending | SyncPhase::Running => "Running",
         SyncPhase::Succeeded => "Succeeded",
@@ -172,7 +174,11 @@ fn operation(seen: &Observation) -> Value {
         Some(pin) if seen.message.is_empty() => pinned(pin, seen),
         Some(pin) => format!("{}; {}", seen.message, pinned(pin, seen)),
     };
-    json!({"phase": phase, "message": message})
+    let mut operation = json!({"phase": phase, "message": message});
+    if let Some(revisions) = revisions.filter(|revisions| !revisions.is_empty()) {
+        operation["syncResult"] = revisions.into();
+    }
+    operation
 }
 
 fn resource(state: &ResourceState) -> Value {

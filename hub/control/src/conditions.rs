@@ -102,12 +102,12 @@ mod tests {
     fn a_rollouts_progress_is_told_in_argo_cds_reasons() {
         let policy = json!({"policy": {"waves": [{"name": "canary"}, {"name": "rest"}]}});
         let steps = json!({"rollingSync": {"steps": [{}, {}]}});
-        let check = |plan: &Value, passed, phase, expect: &str, health: &str| {
+        let check = |plan: &Value, passed, phase, expect: &str, expect_health: &str| {
             let told = rollout_progressing(&rollout(plan, passed), phase).unwrap();
             let part = |field: &str| told[field].as_str().unwrap().to_owned();
             assert_eq!(format!("{} {}: {}", part("status"), part("reason"), part("message")), expect);
             let fine = of_set("ResourcesUpToDate", true, "ApplicationSetUpToDate", "");
-            assert_eq!(super::health(&[fine, told])["status"], health);
+            assert_eq!(health(&[fine, told])["status"], expect_health);
         };
         let modified = "True ApplicationSetModified: rollout shop-2 is in wave";
         check(&policy, 0, Phase::Progressing, &format!("{modified} canary"), "Progressing");
@@ -120,7 +120,7 @@ mod tests {
         check(&policy, 1, Phase::RolledBack, back, "Degraded");
         assert_eq!(rollout_progressing(&rollout(&json!("immediate"), 0), Phase::Progressing), None);
         let wrong = of_set("ErrorOccurred", true, "RenderTemplateParamsError", "no such key");
-        assert_eq!(super::health(&[wrong]), json!({"status": "Degraded", "message": "no such key"}));
-        assert_eq!(super::health(&[]), json!({"status": "Unknown"}));
+        assert_eq!(health(&[wrong]), json!({"status": "Degraded", "message": "no such key"}));
+        assert_eq!(health(&[]), json!({"status": "Unknown"}));
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     git::{Git, chain},
     index::{Index, Touched, kind_of},
     line::{Evaluation, Lines},
-    operations,
+    notices, operations,
     releases::Releases,
     removal,
     settings::Told,
@@ -438,6 +438,7 @@ impl Loop {
         removal::perform(&self.records, lease, &view, &removals.removals, now).await;
         adopt::perform(&self.records, &self.links, lease, &view, self.started, now).await;
         operations::perform(&self.records, &self.links, &view, &self.evaluations, &held).await;
+        notices::keep_up(&self.records, &view, &fleet, &report, now).await;
         let now = Now {
             index: &view,
             evaluations: &self.evaluations,

@@ -1,34 +1,94 @@
 //! What people are told of a rollout's course: Kubernetes Events on the FleetRollout and on what it rolls out.
 //!
-//! They follow from how a committed step changes the rollout's head, and are part of the step's transaction:
-//! one Event per transition, none that did not happen, after a restart too. Members raise none: a large
-//! fleet would flood its readers, and statuses name them.
+//! Transitions follow from how a committed step changes the rollout's head, and are part of the step's transaction:
+//! one Event per transition, none that did not happen, after a restart too. A wave that waits for a person
+//! has an Event for as long as it waits. Members raise none: a large fleet would flood its readers, and
+//! statuses name them. As in Kubernetes, Events are kept for an hour.
 
 use crate::index::{Index, kind_of};
-use hub_records::{About, Notice};
-use hub_store::Op;
+use hub_records::{About, Notice, Records};
+use hub_store::{Op, Outcome, Txn};
 use jiff::Timestamp;
-use shared_model::{Kind, fleet_rollout::PlanSpec};
-use shared_rollout::{Change, Head, MemberRecord, Phase, Rollout, Step};
+use shared_model::{Kind, Owner, RolloutName, fleet_rollout::PlanSpec};
+use shared_rollout::{Change, Fleet, Head, MemberRecord, Phase, Report, Rollout, Side, Step, Wait};
+use std::{collections::BTreeSet, time::Duration};
+
+/// How long Events are kept, as Kubernetes keeps them (`--event-ttl` of its API server).
+const KEPT: Duration = Duration::from_secs(3600);
+/// How many writes one transaction takes.
+const BATCH: usize = 90;
 
 /// The most writes that [`of_step`] answers: a change of the phase and of a wave, each told twice.
 pub(crate) const MOST: usize = 4;
 
 /// The Events of a step that changes the rollout's head to `after`.
 pub(crate) fn of_step(index: &Index, step: &Step, rollout: &Rollout, after: &Head, at: Timestamp) -> Vec<Op> {
-    let owner = &step.owner;
-    let object = index.object(Kind::FleetRollout, &owner.namespace, step.rollout.as_str());
-    let mut ops = Vec::new();
-    for notice in transitions(rollout, after, &step.change) {
-        let own = object.and_then(|object| notice.put(About::of(Kind::FleetRollout, object), at));
-        let message = format!("{}: {}", step.rollout, notice.message);
-        // Two rollouts of one owner tell of different things in the same words.
-        let told = Notice { message, key: format!("{}/{}", step.rollout, notice.key), ..notice };
-        let owned = index.owner(owner);
-        let owners = owned.and_then(|owned| told.put(About::of(kind_of(owner.kind), owned), at));
-        ops.extend(own.into_iter().chain(owners));
+    let told = transitions(rollout, after, &step.change);
+    told.into_iter().flat_map(|notice| tell(index, &step.owner, &step.rollout, notice, at)).collect()
+}
+
+/// Writes what statuses tell and no transition: who is waited for. Takes away what is too old.
+pub(crate) async fn keep_up(
+    records: &Records,
+    index: &Index,
+    fleet: &Fleet,
+    report: &Report,
+    now: Timestamp,
+) {
+    let waiting: Vec<Op> = report
+        .rollouts
+        .iter()
+        .filter_map(|((owner, name), rollout)| {
+            let attempt = fleet.lines.get(owner)?.get(name)?.head.attempt;
+            let notice = approval(rollout.waits_for.as_ref()?, attempt)?;
+            Some(tell(index, owner, name, notice, now))
+        })
+        .flatten()
+        .collect();
+    let wanted: BTreeSet<&str> = waiting.iter().map(Op::key).collect();
+    let old = index.all(Kind::Event).filter(|(_, event)| Notice::wrote(event) && is_old(&event.value, now));
+    let old = old.map(|((ns, name), _)| hub_records::keys::object(Kind::Event, ns, name));
+    let old: Vec<Op> =
+        old.filter(|key| !wanted.contains(key.as_str())).map(|key| Op::Delete { key }).collect();
+    let is_new = |op: &Op| {
+        let known = hub_records::keys::parse_object(op.key());
+        known.is_some_and(|(kind, ns, name)| index.object(kind, ns, name).is_none())
+    };
+    let ops: Vec<Op> = waiting.iter().filter(|op| is_new(op)).cloned().chain(old).collect();
+    for part in ops.chunks(BATCH) {
+        match records.store().commit(Txn { compares: Vec::new(), ops: part.to_vec() }).await {
+            Ok(Outcome::Committed(_) | Outcome::Conflict { .. }) => {}
+            Err(error) => tracing::warn!(%error, "events could not be written"),
+        }
     }
-    ops
+}
+
+fn is_old(event: &serde_json::Value, now: Timestamp) -> bool {
+    let last = event["lastTimestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let age = last.map(|last| Duration::try_from(now.duration_since(last)).unwrap_or_default());
+    age.is_none_or(|age| age >= KEPT)
+}
+
+/// A wave that waits for a person.
+fn approval(wait: &Wait, attempt: u32) -> Option<Notice> {
+    let Wait::Approval { wave, side, .. } = wait else { return None };
+    let side = match side {
+        Side::Before => "before",
+        Side::After => "after",
+    };
+    let key = format!("{attempt}/{wave}/{side}");
+    Some(Notice { reason: "WaitingForApproval", warning: false, message: wait.to_string(), key })
+}
+
+/// The Events of a notice: on the rollout and on its owner.
+fn tell(index: &Index, owner: &Owner, name: &RolloutName, notice: Notice, at: Timestamp) -> Vec<Op> {
+    let object = index.object(Kind::FleetRollout, &owner.namespace, name.as_str());
+    let own = object.and_then(|object| notice.put(About::of(Kind::FleetRollout, object), at));
+    // Two rollouts of one owner tell of different things in the same words.
+    let key = format!("{name}/{}", notice.key);
+    let told = Notice { message: format!("{name}: {}", notice.message), key, ..notice };
+    let owners = index.owner(owner).and_then(|owned| told.put(About::of(kind_of(owner.kind), owned), at));
+    own.into_iter().chain(owners).collect()
 }
 
 /// What a change of the head means to people.

@@ -296,6 +296,12 @@ async fn a_commit_becomes_applications_and_a_pinned_rollout() {
     let (applications, _) = records.list(Kind::Application, None).await.unwrap();
     assert_eq!(applications.iter().map(|app| app.name()).collect::<Vec<_>>(), ["web-eu-1", "web-us-1"]);
 
+    let started = async |records: &Records| {
+        let head = keys::head("argocd", &RolloutName::new("web-1"));
+        records.read::<shared_rollout::Head>(&head).await.unwrap().is_some()
+    };
+    loops.until("the rollout starts", started).await;
+
     // The same content under another commit is nothing new; other content is the next rollout.
     loops.commit("README.md", "unrelated");
     loops.commit("web/config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {a: b}\n");
@@ -306,6 +312,30 @@ async fn a_commit_becomes_applications_and_a_pinned_rollout() {
         .await;
     let second = records.get(Kind::FleetRollout, "argocd", "web-2").await.unwrap().unwrap();
     assert_eq!(second.value["spec"]["parent"], "web-1");
+
+    // The course of both is told once each, on the rollout and on its set.
+    let told = async |records: &Records| {
+        let (events, _) = records.list(Kind::Event, Some("argocd")).await.unwrap();
+        let about = |event: &Value| {
+            let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+            format!("{} {} {}", text("/involvedObject/name"), text("/reason"), text("/message"))
+        };
+        let mut told: Vec<String> = events.iter().map(|event| about(&event.value)).collect();
+        told.sort();
+        told
+    };
+    let both = async |records: &Records| {
+        told(records).await.iter().any(|line| line.starts_with("web-2 RolloutStarted"))
+    };
+    loops.until("the second rollout starts", both).await;
+    expect_test::expect![[r#"
+        web RolloutStarted web-1: 2 members at once
+        web RolloutStarted web-2: 2 members at once
+        web RolloutSuperseded web-1: web-2 took its place
+        web-1 RolloutStarted 2 members at once
+        web-1 RolloutSuperseded web-2 took its place
+        web-2 RolloutStarted 2 members at once"#]]
+    .assert_eq(&told(records).await.join("\n"));
     assert!(loops.tasks.drain(Duration::from_secs(5)).await);
 }
 

@@ -36,9 +36,9 @@ pub(crate) fn columns(kind: Kind) -> Vec<Column> {
             Column { priority: 1, ..made("Labels", labels) },
         ],
         Kind::FleetRollout => vec![
-            text("Phase", ".status.phase"),
+            made("Phase", phase),
             made("Wave", wave),
-            made("Progress", progress),
+            made("Proven", progress),
             text("Waits For", ".status.waitsFor"),
         ],
         Kind::RolloutPolicy => vec![
@@ -171,13 +171,25 @@ fn labels(object: &Value, _: Timestamp) -> Value {
     if shown.is_empty() { "<none>".into() } else { shown.join(",").into() }
 }
 
+/// As in `Progressing (paused)`.
+fn phase(rollout: &Value, now: Timestamp) -> Value {
+    let phase = string(rollout, "/status/phase");
+    let until = string(rollout, "/status/paused/until").parse::<Timestamp>();
+    let paused = rollout.pointer("/status/paused").is_some() && until.is_ok_and(|until| now < until)
+        || rollout.pointer("/status/paused").is_some_and(|paused| paused["until"].is_null());
+    match phase {
+        "" => Value::Null,
+        phase if paused => format!("{phase} (paused)").into(),
+        phase => phase.into(),
+    }
+}
+
 /// As in `2/3 (rest)`: the wave that a rollout is in.
 fn wave(rollout: &Value, _: Timestamp) -> Value {
     let waves =
         rollout.pointer("/status/waves").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let field = |wave: &Value, name: &str| wave.get(name).and_then(Value::as_u64).unwrap_or(0);
-    let done = |wave: &Value| field(wave, "proven") + field(wave, "excused") >= field(wave, "total");
-    let Some(at) = waves.iter().position(|wave| !done(wave)).or(waves.len().checked_sub(1)) else {
+    let passed = |wave: &Value| wave["passed"].is_string();
+    let Some(at) = waves.iter().position(|wave| !passed(wave)).or(waves.len().checked_sub(1)) else {
         return Value::Null;
     };
     match string(&waves[at], "/name") {
@@ -186,15 +198,15 @@ fn wave(rollout: &Value, _: Timestamp) -> Value {
     }
 }
 
-/// As in `4/12 proven, 1 failed`.
+/// As in `4/12, 1 failed`.
 fn progress(rollout: &Value, _: Timestamp) -> Value {
     let status = &rollout["status"];
     let number = |name: &str| status.get(name).and_then(Value::as_u64);
     let Some(members) = number("members") else { return Value::Null };
     let proven = number("proven").unwrap_or(0);
     match number("failed").unwrap_or(0) {
-        0 => format!("{proven}/{members} proven").into(),
-        failed => format!("{proven}/{members} proven, {failed} failed").into(),
+        0 => format!("{proven}/{members}").into(),
+        failed => format!("{proven}/{members}, {failed} failed").into(),
     }
 }
 

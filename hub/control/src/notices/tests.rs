@@ -50,25 +50,59 @@ fn check(plan: PlanSpec, before: Head, after: &Head, change: &Change, expect: &E
 fn a_rollouts_course_is_told_once_per_transition() {
     let (none, at) = (WaveHead::default(), Some(Timestamp::UNIX_EPOCH));
     let open = WaveHead { opened: at, ..none };
-    let evidence = Some(Evidence { total: 1, proven: 1, excused: 0, failed: 0 });
-    let passed = WaveHead { passed: at, evidence, ..open };
-    let start = Change::Start { waves: 2 };
+    let evidence = Evidence { total: 1, proven: 1, excused: 0, failed: 0 };
+    let passed = WaveHead { passed: at, evidence: Some(evidence), ..open };
+    let pass = Change::Pass { wave: 0, evidence };
+    let start = Change::Start { waves: 2, replaced: 0 };
     let queued = Head::default();
     let progressing = head(Phase::Progressing, [none; 2]);
-    check(plan(), queued.clone(), &progressing, &start, &expect![[""]]);
+    check(
+        plan(),
+        queued.clone(),
+        &progressing,
+        &start,
+        &expect!["Normal RolloutStarted [0] 3 members in waves canary, rest"],
+    );
     let opened = head(Phase::Progressing, [open, none]);
-    check(plan(), progressing, &opened, &Change::Open { wave: 0 }, &expect![[""]]);
+    check(
+        plan(),
+        progressing,
+        &opened,
+        &Change::Open { wave: 0 },
+        &expect!["Normal WaveOpened [0/0] wave canary has opened: 1 member"],
+    );
     let through = head(Phase::Progressing, [passed, none]);
-    check(plan(), opened.clone(), &through, &Change::Pass { wave: 0 }, &expect![[""]]);
+    check(
+        plan(),
+        opened.clone(),
+        &through,
+        &pass,
+        &expect!["Normal WavePassed [0/0] wave canary has passed: 1 of 1 proven"],
+    );
     // Nothing that a member does.
     check(plan(), opened.clone(), &opened, &Change::Finish, &expect![[""]]);
     let done = head(Phase::Done, [passed; 2]);
-    check(plan(), through.clone(), &done, &Change::Finish, &expect![[""]]);
+    check(
+        plan(),
+        through.clone(),
+        &done,
+        &Change::Finish,
+        &expect![[r#"
+        Normal WaveOpened [0/1] wave rest has opened: 2 members
+        Normal WavePassed [0/1] wave rest has passed: 1 of 1 proven
+        Normal RolloutDone [0] every wave has passed, 3 members"#]],
+    );
     let superseded = Head { phase: Phase::Superseded, ..through.clone() };
     let by = Change::Supersede { by: RolloutName::new("shop-3") };
-    check(plan(), through, &superseded, &by, &expect![[""]]);
+    check(plan(), through, &superseded, &by, &expect!["Normal RolloutSuperseded [0] shop-3 took its place"]);
     // One wave for everything is no news.
-    check(PlanSpec::Immediate, queued, &opened, &start, &expect![[""]]);
+    check(
+        PlanSpec::Immediate,
+        queued,
+        &opened,
+        &start,
+        &expect!["Normal RolloutStarted [0] 3 members at once"],
+    );
 }
 
 #[test]
@@ -82,9 +116,29 @@ fn what_goes_wrong_is_a_warning_and_a_second_attempt_is_told_anew() {
         by: None,
     };
     let after = Head { phase: Phase::Halted, halted: Some(halted), attempt: 2, ..before.clone() };
-    check(plan(), before, &after, &Change::Finish, &expect![[""]]);
+    check(
+        plan(),
+        before,
+        &after,
+        &Change::Finish,
+        &expect!["Warning RolloutHalted [2] in wave rest, argocd/b on on-b: missed its deadline"],
+    );
     let back = Head { phase: Phase::RollingBack, ..after.clone() };
-    check(plan(), after, &back, &Change::Finish, &expect![[""]]);
+    check(
+        plan(),
+        after,
+        &back,
+        &Change::Finish,
+        &expect![
+            "Warning RollbackStarted [2] members go back to what was proven before: in wave rest, argocd/b on on-b: missed its deadline"
+        ],
+    );
     let returned = Head { phase: Phase::RolledBack, ..back.clone() };
-    check(plan(), back, &returned, &Change::Finish, &expect![[""]]);
+    check(
+        plan(),
+        back,
+        &returned,
+        &Change::Finish,
+        &expect!["Warning RolledBack [2] every member that can be told has gone back"],
+    );
 }

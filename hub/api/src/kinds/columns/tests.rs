@@ -25,12 +25,18 @@ fn pauses_say_where_they_stand() {
 #[test]
 fn rollouts_say_how_far_they_are() {
     let waves = json!([
-        {"name": "canary", "total": 1, "proven": 1},
+        {"name": "canary", "total": 1, "proven": 1, "passed": NOW},
         {"name": "rest", "total": 3, "proven": 1, "excused": 1},
     ]);
     check(wave, json!({"status": {"waves": waves}}), "2/2 (rest)");
     check(wave, json!({}), "");
-    check(progress, json!({"status": {"members": 4, "proven": 2, "failed": 1}}), "2/4 proven, 1 failed");
+    check(progress, json!({"status": {"members": 4, "proven": 2, "failed": 1}}), "2/4, 1 failed");
+    check(phase, json!({"status": {"phase": "Progressing"}}), "Progressing");
+    let paused = json!({"by": "ann", "until": "2026-01-01T12:00:01Z"});
+    check(phase, json!({"status": {"phase": "Progressing", "paused": paused}}), "Progressing (paused)");
+    check(phase, json!({"status": {"phase": "Halted", "paused": {"by": "ann"}}}), "Halted (paused)");
+    let over = json!({"by": "ann", "until": NOW});
+    check(phase, json!({"status": {"phase": "Done", "paused": over}}), "Done");
     let member = json!({"name": "web-3", "wave": "canary", "state": "Released"});
     check(rollout_of, json!({"status": {"rollout": member}}), "web-3 (canary: Released)");
 }

@@ -36,7 +36,7 @@ pub(super) async fn find(hub: &Hub, which: &Which) -> anyhow::Result<Value> {
 /// What to say of a name that nothing has.
 pub(super) fn unknown(name: &str, ns: &str, known: &[String]) -> String {
     let meant = nearest(name, known.iter().map(String::as_str));
-    let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    let meant = meant.map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
     format!(
         "there is no rollout, ApplicationSet or Application `{name}` in namespace {ns}{meant}; `flotilla rollout list -n {ns}` shows the rollouts"
     )

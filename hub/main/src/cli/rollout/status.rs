@@ -80,9 +80,7 @@ fn head(rollout: &Value) -> Vec<(&'static str, String)> {
         }
     }
     if let Some(paused) = rollout.pointer("/status/paused") {
-        let until = text(paused, "/until");
-        let until = if until.is_empty() { String::new() } else { format!(" until {}", time(&until)) };
-        lines.push(("PAUSED", format!("{}{until}", who(paused))));
+        lines.push(("PAUSED", who(paused, "since")));
     }
     if let Some(halted) = rollout.pointer("/status/halted") {
         let wave = halted["wave"].as_u64().and_then(|wave| usize::try_from(wave).ok()).unwrap_or_default();
@@ -96,7 +94,7 @@ fn head(rollout: &Value) -> Vec<(&'static str, String)> {
     }
     if let Some(rollback) = rollout.pointer("/status/rollback") {
         let pins = if rollback["pins"] == true { "; newer commits wait for a resume" } else { "" };
-        lines.push(("ROLLBACK", format!("{}{pins}", who(rollback))));
+        lines.push(("ROLLBACK", format!("{}{pins}", who(rollback, "since"))));
     }
     if !get("/status/waitsFor").is_empty() {
         lines.push(("WAITS FOR", get("/status/waitsFor")));
@@ -112,12 +110,14 @@ fn head(rollout: &Value) -> Vec<(&'static str, String)> {
 }
 
 /// As in `by ann since 2026-01-01T00:00:00Z: INC-7`; the policy where no person is named.
-fn who(decided: &Value) -> String {
+fn who(decided: &Value, when: &str) -> String {
     let by = text(decided, "/by");
     let by = if by.is_empty() { "by the policy".to_owned() } else { format!("by {by}") };
     let reason = text(decided, "/reason");
     let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-    format!("{by} since {}{reason}", time(&text(decided, "/at")))
+    let until = text(decided, "/until");
+    let until = if until.is_empty() { String::new() } else { format!(" until {}", time(&until)) };
+    format!("{by} {when} {}{until}{reason}", time(&text(decided, "/at")))
 }
 
 fn plan(plan: &Value) -> String {
@@ -171,7 +171,7 @@ fn gates(rollout: &Value) -> Vec<String> {
         let approved = |side: &str| {
             let of = given.iter().filter(|one| one["wave"] == index && one["side"] == *side);
             let word = if side == "Before" { "begin" } else { "pass" };
-            of.map(|one| format!("{name} may {word}: approved {}", who(one))).collect::<Vec<_>>()
+            of.map(|one| format!("{name} may {word}: approved {}", who(one, "at"))).collect::<Vec<_>>()
         };
         lines.extend(approved("Before"));
         lines.extend(approved("After"));

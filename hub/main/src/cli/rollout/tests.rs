@@ -72,7 +72,39 @@ fn check(lines: &[String], expect: &Expect) {
 
 #[test]
 fn a_status_shows_waves_gates_and_who_decided_what() {
-    check(&status::lines(&rollout()), &expect![[r#""#]]);
+    check(
+        &status::lines(&rollout()),
+        &expect![[r#"
+        NAME        shop-2
+        OWNER       ApplicationSet argocd/shop
+        COMMIT      3f2a1bc (main of https://git.example.com/shop)
+        PLAN        policy with waves canary, rest; on failure Rollback
+        PHASE       Progressing, attempt 2
+        STARTED     2026-01-01T00:00:00Z
+        PAUSED      by ann since 2026-01-01T00:05:00Z until 2026-01-01T01:00:00Z: INC-7
+        WAITS FOR   shop-2 is paused by ann until 2026-01-01T01:00:00Z: INC-7
+        TRACE       0af7651916cd43dd8448eb211c80319c
+
+        WAVE     STATE    PROVEN   UPDATING   FAILED   EXCUSED   BACK   WAITING   OPENED                 PASSED
+        canary   passed   1/2      0          0        1         0      0         2026-01-01T00:00:00Z   2026-01-01T00:04:00Z
+        rest     closed   0/3      0          0        0         0      3
+
+        Gates:
+          canary may pass: approved by ben at 2026-01-01T00:03:59Z: graphs look fine
+          canary passed at 2026-01-01T00:04:00Z with 1 of 2 proven, 1 excused, 0 failed
+
+        Members that a person may have to look at:
+          APPLICATION       CLUSTER   STATE                             WAITS FOR
+          argocd/web-eu-2   eu-2      Released (excused: Unreachable)   eu-2 is away since 2026-01-01T00:01:00Z
+          and 3 more; `flotilla rollout why` lists them all
+          argocd/web-eu-2 on eu-2 may run this unproven release: its cluster was excused while it did
+
+        Decisions:
+          AT                     BY    DECISION         REASON
+          2026-01-01T00:00:00Z   ann   retry
+          2026-01-01T00:03:59Z   ben   approve canary   graphs look fine
+          2026-01-01T00:05:00Z   ann   pause            INC-7"#]],
+    );
 }
 
 #[test]
@@ -83,19 +115,44 @@ fn a_rollout_that_halted_says_where_and_why() {
         "halted": {"at": "2026-01-01T00:02:00Z", "wave": 0, "cluster": "eu-1", "reason": "missed its deadline"},
         "rollback": {"at": "2026-01-01T00:02:00Z", "reason": "missed its deadline"},
     });
-    check(&status::lines(&rollout), &expect![[r#""#]]);
+    check(
+        &status::lines(&rollout),
+        &expect![[r#"
+        NAME        shop-2
+        OWNER       ApplicationSet argocd/shop
+        COMMIT      3f2a1bc (main of https://git.example.com/shop)
+        PLAN        policy with waves canary, rest; on failure Rollback
+        PHASE       RollingBack
+        HALTED      in wave canary on eu-1 at 2026-01-01T00:02:00Z: missed its deadline
+        ROLLBACK    by the policy since 2026-01-01T00:02:00Z: missed its deadline
+        TRACE       0af7651916cd43dd8448eb211c80319c"#]],
+    );
 }
 
 #[test]
 fn why_is_a_sentence_per_member_that_waits() {
     let members = members();
-    check(&why::sentences(&members.iter().collect::<Vec<_>>()), &expect![[r#""#]]);
+    check(
+        &why::sentences(&members.iter().collect::<Vec<_>>()),
+        &expect![[r#"
+        argocd/web-eu-2 on eu-2: eu-2 failed: missed its deadline
+        argocd/web-us-1 on us-1: wave rest has not opened: wave canary waits for eu-2"#]],
+    );
 }
 
 #[test]
 fn who_goes_back_to_what_is_said_before_it_happens() {
-    check(&undo::who_goes_back(&members()), &expect![[r#""#]]);
-    check(&undo::who_goes_back(&members()[2..]), &expect![[r#""#]]);
+    check(
+        &undo::who_goes_back(&members()),
+        &expect![[r#"
+        APPLICATION       CLUSTER   WAVE     STATE    GOES BACK TO
+        argocd/web-eu-1   eu-1      canary   Proven   commit 9999999 (release 0a1b2c3)
+        argocd/web-eu-2 stays on eu-2: nothing was proven there before"#]],
+    );
+    check(
+        &undo::who_goes_back(&members()[2..]),
+        &expect!["No member goes back: none runs this rollout with anything proven before it."],
+    );
 }
 
 #[test]
@@ -118,7 +175,7 @@ fn a_mistyped_name_is_corrected() {
     let known = ["shop-1".to_owned(), "shop".to_owned(), "web".to_owned()];
     assert_eq!(
         name::unknown("shpo", "argocd", &known),
-        "there is no rollout, ApplicationSet or Application `shpo` in namespace argocd; did you mean `shop`?; \
+        "there is no rollout, ApplicationSet or Application `shpo` in namespace argocd (did you mean `shop`?); \
          `flotilla rollout list -n argocd` shows the rollouts"
     );
 }

@@ -13,6 +13,13 @@ pub(crate) use fields::{Validation, check as check_fields};
 pub(crate) use schema::schema;
 pub(crate) use validate::validate;
 
+/// What the hub would say against an object of a kind under `fieldValidation=Strict`, for whoever checks a file
+/// without a hub; `None` when it would take it.
+pub fn refusal(kind: Kind, object: &serde_json::Value) -> Option<String> {
+    let checked = check_fields(kind, object, Validation::Strict).and_then(|_| validate(kind, object));
+    checked.err().map(|refusal| refusal.message)
+}
+
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /// What people type instead of the plural, as Argo CD has it for its kinds.

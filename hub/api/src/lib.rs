@@ -49,6 +49,7 @@ mod write;
 
 pub use access::Token;
 pub use identities::{Keeper, Wanted, Wish};
+pub use kinds::refusal;
 pub use server::{Api, Config, Error, HubInfo, fixed, listen};
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The command line: the only reader of flags and environment.
 
 mod decisions;
+mod simulate;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
 use shared_model::parse_duration;
 use shared_runtime::telemetry;
+pub(crate) use simulate::{Output, SimulateOptions};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// More would be a load on a large fleet's network.
@@ -428,6 +430,8 @@ pub(crate) enum RolloutCommand {
         #[command(flatten)]
         namespace: Namespace,
     },
+    /// Try the next rollout in virtual time: its waves, how long it takes, and what it puts at risk
+    Simulate(Box<SimulateOptions>),
 }
 
 #[derive(Debug, Group)]

@@ -11,3 +11,4 @@ mod kubeconfig;
 pub(crate) mod output;
 pub(crate) mod restore;
 pub(crate) mod rollout;
+mod simulate;

@@ -149,6 +149,22 @@ impl Cluster {
         });
     }
 
+    /// The workload's controller sees that it does not start.
+    pub(crate) fn give_up(&mut self, id: &ObjectId) {
+        self.edit(id, |object| {
+            let generation = object["metadata"]["generation"].clone();
+            let replicas = object["spec"]["replicas"].clone();
+            object["status"] = json!({
+                "observedGeneration": generation, "replicas": replicas, "updatedReplicas": replicas,
+                "unavailableReplicas": replicas,
+                "conditions": [{
+                    "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
+                    "message": "it does not start",
+                }],
+            });
+        });
+    }
+
     fn put(&mut self, id: &ObjectId, mut object: Value) {
         self.revision += 1;
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());

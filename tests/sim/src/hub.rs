@@ -1,9 +1,9 @@
 //! The hub: what it assigned to whom, and the real sessions' other side.
 
-use crate::release::Release;
+use crate::release::{Content, Release};
 use jiff::Timestamp;
 use proto::v1;
-use shared_model::{AppKey, Cluster, ClusterName, Observation, Position, ReleaseId, RolloutName};
+use shared_model::{AppKey, Cluster, ClusterName, Digest, Observation, Position, ReleaseId, RolloutName};
 use shared_rollout::{Assigned, Order};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(crate) struct Hub {
     pub(crate) up: bool,
     pub(crate) releases: BTreeMap<ReleaseId, Arc<Release>>,
+    pub(crate) bundles: BTreeMap<Digest, Arc<Content>>,
     pub(crate) seats: BTreeMap<ClusterName, Seat>,
 }
 
@@ -38,20 +39,27 @@ impl Hub {
         release: Option<&Arc<Release>>,
         now: Timestamp,
     ) -> Option<Assigned> {
+        if let Some(release) = release {
+            self.keep(release);
+        }
         let seat = self.seats.get_mut(cluster)?;
         let generation = seat.assigned.get(application).map_or(0, |assigned| assigned.position.generation);
         let position = Position { incarnation: 1, generation: generation + 1 };
         let order = match release {
-            Some(release) => {
-                self.releases.entry(release.id).or_insert_with(|| Arc::clone(release));
-                Order::Run { release: release.id, rollout: RolloutName::new("day"), at: now }
-            }
+            Some(release) => Order::Run { release: release.id, rollout: RolloutName::new("day"), at: now },
             None => Order::Remove { cascade: true, at: now },
         };
         let assigned = Assigned { position, order, proof: None, adopted: None };
         seat.assigned.insert(application.clone(), assigned.clone());
         seat.history.insert((application.clone(), position), release.cloned());
         Some(assigned)
+    }
+
+    /// A release is durable before it is ordered.
+    pub(crate) fn keep(&mut self, release: &Arc<Release>) {
+        self.releases.entry(release.id).or_insert_with(|| Arc::clone(release));
+        let content = || Arc::clone(&release.content);
+        self.bundles.entry(release.spec.bundle).or_insert_with(content);
     }
 
     /// The wire form of an assignment.

@@ -18,6 +18,8 @@ mod network;
 mod release;
 mod trouble;
 mod verdict;
+mod waves;
 mod world;
 
+pub use waves::Rollouts;
 pub use world::{Config, Outcome, run};

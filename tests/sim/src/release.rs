@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use shared_manifest::{Bundle, Manifest, ObjectId};
 use shared_model::{AppKey, Digest, ReleaseId, ReleaseSpec, SyncPolicy};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub(crate) const NAMESPACE: &str = "shop";
 
@@ -12,27 +15,35 @@ pub(crate) const NAMESPACE: &str = "shop";
 pub(crate) struct Release {
     pub(crate) id: ReleaseId,
     pub(crate) spec: ReleaseSpec,
+    pub(crate) content: Arc<Content>,
+}
+
+/// What a commit makes of an application's objects; the same on every cluster.
+#[derive(Debug)]
+pub(crate) struct Content {
     pub(crate) compressed: Vec<u8>,
     /// What it says of each object: the value of its data or image.
     pub(crate) objects: BTreeMap<ObjectId, String>,
+    digest: Digest,
+    bytes: u64,
 }
 
-impl Release {
-    /// The release of a commit: some ConfigMaps and a Deployment; which ones depends on the commit.
-    pub(crate) fn new(application: &AppKey, commit: usize) -> Self {
+impl Content {
+    /// Some ConfigMaps and a Deployment; which ones depends on the commit.
+    pub(crate) fn new(name: &str, commit: usize) -> Self {
         let mut values: Vec<(Value, String)> = Vec::new();
         for number in 0..2 + commit % 3 {
-            let name = format!("{}-{number}", application.name);
             let value = format!("{commit}-{number}");
             let object = json!({
-                "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"key": value},
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("{name}-{number}")},
+                "data": {"key": value},
             });
             values.push((object, value));
         }
         let image = format!("web:{commit}");
-        let labels = json!({"app": application.name});
+        let labels = json!({"app": name});
         let workload = json!({
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": application.name},
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
             "spec": {
                 "replicas": 2, "selector": {"matchLabels": labels},
                 "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": image}]}},
@@ -49,11 +60,17 @@ impl Release {
             })
             .collect();
         let bytes = Bundle::new(manifests).0.to_bytes();
-        let digest = Digest::of(&bytes);
+        let compressed = zstd::encode_all(&bytes[..], 1).expect("memory does not fail");
+        Self { compressed, objects, digest: Digest::of(&bytes), bytes: bytes.len() as u64 }
+    }
+}
+
+impl Release {
+    pub(crate) fn new(application: &AppKey, content: &Arc<Content>) -> Self {
         let spec = ReleaseSpec {
             application: application.clone(),
-            bundle: digest,
-            bundle_bytes: bytes.len() as u64,
+            bundle: content.digest,
+            bundle_bytes: content.bytes,
             namespace: NAMESPACE.to_owned(),
             project: "default".to_owned(),
             sync_policy: SyncPolicy::default(),
@@ -62,12 +79,11 @@ impl Release {
             prune: true,
             revisions: Vec::new(),
         };
-        let compressed = zstd::encode_all(&bytes[..], 1).expect("memory does not fail");
-        Self { id: spec.id(), spec, compressed, objects }
+        Self { id: spec.id(), spec, content: Arc::clone(content) }
     }
 
     pub(crate) fn ids(&self) -> BTreeSet<ObjectId> {
-        self.objects.keys().cloned().collect()
+        self.content.objects.keys().cloned().collect()
     }
 }
 

@@ -79,7 +79,7 @@ impl World {
             let mut wanted = BTreeMap::new();
             for (application, assigned) in &seat.assigned {
                 let release = seat.history[&(application.clone(), assigned.position)].as_ref();
-                wanted.extend(release.into_iter().flat_map(|release| release.objects.clone()));
+                wanted.extend(release.into_iter().flat_map(|release| release.content.objects.clone()));
                 let seen = seat.observed.get(application);
                 let told = seen.is_some_and(|seen| {
                     let done = if release.is_some() {

@@ -2,6 +2,8 @@
 
 mod agents;
 mod hubs;
+mod planning;
+mod rollouts;
 mod troubles;
 
 use crate::{
@@ -10,9 +12,10 @@ use crate::{
     hub::{Hub, Seat},
     log::Log,
     network::Network,
-    release::Release,
+    release::{Content, Release},
     trouble::{self, Trouble},
     verdict::Verdicts,
+    waves::{self, Waves},
 };
 use jiff::{SignedDuration, Timestamp};
 use proto::v1;
@@ -62,6 +65,8 @@ enum Happening {
     /// A connection's end reaches the hub.
     Closed(u64),
     Trouble(Trouble),
+    /// Something about rollouts.
+    Waves(Box<waves::Event>),
     /// A workload's controller is done.
     Settled {
         agent: usize,
@@ -89,11 +94,15 @@ pub(crate) struct World {
     met: BTreeMap<&'static str, u64>,
     /// No more trouble.
     calm: bool,
+    /// The fleet planner and its store; absent on a day, where everything is ordered at once.
+    waves: Option<Box<Waves>>,
 }
+
+pub(crate) use rollouts::run as run_rollouts;
 
 /// Runs a fleet through its trouble and until all is quiet again. With `file` every line of the log is kept.
 pub fn run(config: Config, file: Option<&Path>) -> Outcome {
-    let mut world = World::new(config, file);
+    let mut world = World::day(config, file);
     let end = world.now + config.length;
     world.until(end);
     world.calm_down();
@@ -118,12 +127,28 @@ fn named(name: &ClusterName) -> Cluster {
 }
 
 impl World {
-    fn new(config: Config, file: Option<&Path>) -> Self {
-        let mut chance = Chance::new(config.seed);
+    fn day(config: Config, file: Option<&Path>) -> Self {
+        let mut world = Self::new(config.seed, config.agents, file);
+        for application in APPLICATIONS {
+            world.commit(&AppKey::new("argocd", application), false);
+        }
+        let troubles = trouble::of_a_day(config.agents, world.now, config.length, &mut world.chance);
+        for number in 0..config.agents {
+            world.start(number);
+        }
+        for (at, trouble) in troubles {
+            world.at(at, Happening::Trouble(trouble));
+        }
+        world
+    }
+
+    /// A fleet that nobody has started or told anything.
+    fn new(seed: u64, count: usize, file: Option<&Path>) -> Self {
+        let mut chance = Chance::new(seed);
         let now: Timestamp = "2026-11-21T00:00:00Z".parse().expect("it is a time");
         let mut hub = Hub { up: true, ..Hub::default() };
         let mut agents = Vec::new();
-        for number in 0..config.agents {
+        for number in 0..count {
             let certificate = Certificate::new(now);
             let skew = chance.seconds(-120, 120);
             let agent = Agent::new(number, certificate, skew);
@@ -131,8 +156,7 @@ impl World {
             hub.seats.insert(agent.name.clone(), Seat::new(object));
             agents.push(agent);
         }
-        let troubles = trouble::of_a_day(config.agents, now, config.length, &mut chance);
-        let mut world = Self {
+        Self {
             now,
             queue: BTreeMap::new(),
             sequence: 0,
@@ -146,17 +170,8 @@ impl World {
             verdicts: Verdicts::default(),
             met: BTreeMap::new(),
             calm: false,
-        };
-        for application in APPLICATIONS {
-            world.commit(&AppKey::new("argocd", application), false);
+            waves: None,
         }
-        for number in 0..config.agents {
-            world.start(number);
-        }
-        for (at, trouble) in troubles {
-            world.at(at, Happening::Trouble(trouble));
-        }
-        world
     }
 
     fn at(&mut self, at: Timestamp, happening: Happening) {
@@ -186,8 +201,13 @@ impl World {
                 Happening::ToHub { connection, message } => self.heard_by_hub(connection, message),
                 Happening::Closed(connection) => self.closed(connection),
                 Happening::Trouble(trouble) => self.trouble(trouble),
+                Happening::Waves(event) => self.waves(*event),
                 Happening::Settled { agent, id } => {
-                    self.agents[agent].cluster.settle(&id);
+                    if self.is_bad(agent, &id) {
+                        self.agents[agent].cluster.give_up(&id);
+                    } else {
+                        self.agents[agent].cluster.settle(&id);
+                    }
                     self.news(agent);
                 }
             }
@@ -211,7 +231,8 @@ impl World {
     /// Changes an application on every cluster, or takes it away.
     fn commit(&mut self, application: &AppKey, removal: bool) {
         self.commits += 1;
-        let release = (!removal).then(|| Arc::new(Release::new(application, self.commits)));
+        let content = || Arc::new(Content::new(&application.name, self.commits));
+        let release = (!removal).then(|| Arc::new(Release::new(application, &content())));
         let number = self.commits;
         self.say(format_args!("commit {number} of {application}, removal {removal}"));
         for agent in 0..self.agents.len() {

@@ -14,6 +14,11 @@ pub(crate) fn note(text: &str) {
     let _gone = writeln!(std::io::stderr(), "{text}");
 }
 
+/// How far something is, on the terminal's present line; empty clears that.
+pub(crate) fn progress(text: &str) {
+    let _gone = write!(std::io::stderr(), "\r\x1b[K{text}");
+}
+
 /// An error with its causes, once each.
 pub(crate) fn error(error: &anyhow::Error) {
     let mut text = String::from("error: ");

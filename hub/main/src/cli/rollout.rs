@@ -17,8 +17,12 @@ use shared_model::Kind;
 use std::process::ExitCode;
 
 pub(crate) async fn run(connection: Connection, command: RolloutCommand) -> anyhow::Result<ExitCode> {
+    if let RolloutCommand::Simulate(options) = command {
+        return super::simulate::run(connection, *options).await;
+    }
     let hub = Hub::connect(connection)?;
     match command {
+        RolloutCommand::Simulate(_) => {}
         RolloutCommand::List { namespace } => list(&hub, &namespace.namespace).await?,
         RolloutCommand::Status(asked) => status::show(&hub, &asked).await?,
         RolloutCommand::Why(asked) => why::tell(&hub, &asked).await?,

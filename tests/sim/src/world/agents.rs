@@ -278,8 +278,8 @@ impl World {
             Ok(Preparation::Fetch(digest)) => {
                 let passes =
                     connection.is_some_and(|connection| self.network.passes(connection)) && self.hub.up;
-                let bundle = self.hub.releases.values().find(|release| release.spec.bundle == digest);
-                let bundle = bundle.filter(|_| passes).map(|release| release.compressed.clone());
+                let bundle = self.hub.bundles.get(&digest).filter(|_| passes);
+                let bundle = bundle.map(|content| content.compressed.clone());
                 let after = self.latency();
                 self.later(agent, after, Incoming::Fetched(order, bundle));
                 return;
@@ -406,6 +406,8 @@ impl World {
 
     /// The connection (0: the try) is gone.
     fn lost(&mut self, agent: usize, connection: u64) {
+        // The hub's end notices a silence after the same time.
+        self.closed(connection);
         let worked =
             self.network.connections.remove(&connection).is_some_and(|connection| connection.in_sync);
         let (random, now) = (self.share(), self.agents[agent].clock(self.now));

@@ -32,9 +32,9 @@ impl World {
         let agent = self.network.connections[&connection].agent;
         let name = self.agents[agent].name.clone();
         if let Message::Hello(hello) = message {
+            let now = self.hub_now();
             let Some(seat) = self.hub.seats.get_mut(&name) else { return };
-            let session =
-                Session::new(&seat.object, hello, seat.assigned.clone(), Standing::default(), self.now);
+            let session = Session::new(&seat.object, hello, seat.assigned.clone(), Standing::default(), now);
             let Ok(session) = session else {
                 self.verdicts.problem(format!("{name}: the hello is malformed"));
                 return;
@@ -55,7 +55,7 @@ impl World {
     }
 
     fn input(&mut self, connection: u64, input: Input) {
-        let now = self.now;
+        let now = self.hub_now();
         let Some(session) =
             self.network.connections.get_mut(&connection).and_then(|connection| connection.session.as_mut())
         else {
@@ -83,6 +83,7 @@ impl World {
                     if let Some(seat) = self.hub.seats.get_mut(&name) {
                         seat.acknowledged = acknowledged;
                     }
+                    self.control_changed(&name);
                 }
                 Action::Hold(Some(_)) => {
                     self.verdicts.problem(format!("{name} is ahead of a hub that lost nothing"))
@@ -102,13 +103,14 @@ impl World {
                 | Action::Adopt(_)
                 | Action::Stuck(_) => self.verdicts.problem(format!("{name} is adopted though nobody asked")),
                 // Display is not modelled.
-                Action::Hold(None) | Action::Arrived | Action::Facts(_) => {}
+                Action::Arrived => self.arrived(&name),
+                Action::Hold(None) | Action::Facts(_) => {}
             }
         }
     }
 
     fn observed(&mut self, name: &ClusterName, observations: Vec<v1::Observation>) {
-        let now = self.now;
+        let now = self.hub_now();
         for observation in observations {
             let Ok(observation) = observation.from_wire(name, now) else {
                 self.verdicts.problem(format!("{name}: an observation is malformed"));
@@ -124,13 +126,14 @@ impl World {
             }
             let kept = shared_rollout::observe(seat.observed.get(&application), observation, now);
             self.log.line(
-                now,
+                self.now,
                 format_args!(
                     "{name} reports {application} at {}: {:?} {} {}",
                     kept.position, kept.phase, kept.sync, kept.health.status
                 ),
             );
-            seat.observed.insert(application, kept);
+            seat.observed.insert(application.clone(), kept.clone());
+            self.heard(name, &application, kept);
         }
     }
 
@@ -153,6 +156,8 @@ impl World {
         let name = self.agents[agent].name.clone();
         let Some(seat) = self.hub.seats.get_mut(&name) else { return };
         seat.object = Arc::clone(&object);
+        self.control_changed(&name);
+        let Some(seat) = self.hub.seats.get(&name) else { return };
         if let Some(connection) = seat.connection.filter(|_| self.hub.up) {
             self.input(connection, Input::Cluster(Some(object)));
         }
@@ -178,6 +183,7 @@ impl World {
         if let Some(seat) = self.hub.seats.get_mut(&name).filter(|seat| seat.connection == Some(connection)) {
             seat.connection = None;
             seat.acknowledged.clear();
+            self.left(&name);
         }
     }
 

@@ -13,6 +13,7 @@ use shared_model::{Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_project::Gate;
 use shared_rollout::{Fleet, Link};
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -156,3 +156,6 @@ async fn read(hub: &Hub) -> anyhow::Result<Option<(String, Vec<Value>)>> {
     })?;
     Ok(Some((version, freezes)))
 }
+
+#[cfg(test)]
+mod tests;

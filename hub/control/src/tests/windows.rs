@@ -12,7 +12,7 @@ use jiff::ToSpan as _;
 use shared_model::{Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_project::Gate;
 use shared_rollout::{Fleet, Link};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

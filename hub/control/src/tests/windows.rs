@@ -18,7 +18,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn deny(schedule: &str, names: Value) -> Value {
+fn deny(schedule: &str, names: &Value) -> Value {
     let mut window = json!({"kind": "deny", "schedule": schedule, "duration": "1h"});
     window.as_object_mut().unwrap().extend(names.as_object().unwrap().clone());
     window
@@ -69,7 +69,7 @@ async fn applications_that_the_same_windows_concern_share_an_entry() {
     assert_eq!(numbers(&mut calendar, &index(&records).await), [None, None, None]);
     assert!(calendar.sets().is_empty());
 
-    let windows = json!([deny("0 1 * * *", json!({"applications": ["w*"]})), deny("0 2 * * *", json!({}))]);
+    let windows = json!([deny("0 1 * * *", &json!({"applications": ["w*"]})), deny("0 2 * * *", &json!({}))]);
     create(&records, Kind::AppProject, project("shop", &windows)).await;
     let freeze =
         "- {kind: deny, schedule: 0 3 * * *, duration: 1h, clusterSelector: {matchLabels: {env: prod}}}";
@@ -105,6 +105,35 @@ async fn entries_are_made_anew_when_projects_or_settings_change() {
     assert_ne!((calendar.generation(), calendar.sets()), before);
     records.delete(Kind::ConfigMap, "argocd", "flotilla-cm", Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(numbers(&mut calendar, &index(&records).await), [None; 3]);
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_members_are_asked_about_in_no_time() {
+    let records = world().await;
+    let windows: Vec<Value> = (0..4)
+        .map(|hour| {
+            deny(&format!("0 {hour} * * *"), &json!({"applications": [format!("app-*{hour}"), "web-*"]}))
+        })
+        .collect();
+    create(&records, Kind::AppProject, project("shop", &json!(windows))).await;
+    let freeze =
+        "- {kind: deny, schedule: 0 3 * * *, duration: 1h, clusterSelector: {matchLabels: {env: prod}}}";
+    create(&records, Kind::ConfigMap, settings_of(&json!({"windows.yaml": freeze}))).await;
+    let index = index(&records).await;
+    let web = &index.applications[&AppKey::new("argocd", "web")];
+    let cluster = &index.clusters[&ClusterName::new("eu-1")];
+    let keys: Vec<_> = (0..100_000).map(|number| AppKey::new("argocd", format!("app-{number}"))).collect();
+    let mut calendar = Calendar::default();
+    calendar.refresh(&index);
+    let started = std::time::Instant::now();
+    for key in &keys {
+        assert!(calendar.of(key, Some(web), cluster).is_some());
+    }
+    let cost = started.elapsed();
+    // Names that end in 0, 1, 2 and 3 have windows of their own; all others share one entry.
+    assert_eq!(calendar.sets().len(), 5);
+    println!("100,000 members: {cost:?}");
+    assert!(cost < Duration::from_secs(5), "{cost:?}");
 }
 
 /// The fleet of one rollout of the three Applications, each on its cluster, in one wave.
@@ -144,7 +173,7 @@ async fn a_member_waits_for_its_window_and_goes_when_time_passes() {
     create(
         &records,
         Kind::AppProject,
-        project("shop", &json!([deny("0 22 * * *", json!({"applications": ["*"]}))])),
+        project("shop", &json!([deny("0 22 * * *", &json!({"applications": ["*"]}))])),
     )
     .await;
     let rollout = json!({
@@ -192,7 +221,7 @@ async fn what_cannot_be_read_is_said_on_the_applications_and_on_the_settings() {
     create(
         records,
         Kind::AppProject,
-        project("shop", &json!([deny("0 25 * * *", json!({"applications": ["*"]}))])),
+        project("shop", &json!([deny("0 25 * * *", &json!({"applications": ["*"]}))])),
     )
     .await;
     create(records, Kind::ConfigMap, settings_of(&json!({"windows.yaml": "kind: deny"}))).await;

@@ -26,6 +26,8 @@ pub(crate) struct Calendar {
     sets: Vec<Windows>,
     numbers: BTreeMap<Concerned, usize>,
     generation: u64,
+    /// Whether there is no window at all, so that members cost nothing.
+    silent: bool,
 }
 
 /// The objects that were read; where none is another, nothing is read again.
@@ -60,6 +62,7 @@ impl Calendar {
         self.projects =
             projects().map(|(name, stored)| (name.clone(), of_project(&stored.value).0)).collect();
         self.settings = settings.map(|stored| Settings::read(&stored.value)).unwrap_or_default();
+        self.silent = self.settings.windows.is_empty() && self.projects.values().all(Vec::is_empty);
         self.sets = Vec::new();
         self.numbers = BTreeMap::new();
         self.generation += 1;
@@ -92,7 +95,7 @@ impl Calendar {
         application: Option<&Application>,
         cluster: &Cluster,
     ) -> Option<usize> {
-        if self.settings.windows.is_empty() && self.projects.values().all(Vec::is_empty) {
+        if self.silent {
             return None;
         }
         let spec = application.map(|application| &application.spec);

@@ -48,7 +48,9 @@ fn scope(options: &FreezeOptions, freeze: &Value) -> String {
         None => "on any cluster".to_owned(),
     };
     let when = match (&options.schedule, options.length, options.duration) {
-        (Some(schedule), _, Some(length)) => format!("at `{schedule}` for {}", duration(length)),
+        (Some(schedule), _, Some(length)) => {
+            format!("at `{schedule}` ({}) for {}", options.zone.as_deref().unwrap_or("UTC"), duration(length))
+        }
         (_, Some(_), _) => format!("until {}", freeze["until"].as_str().unwrap_or_default()),
         _ => "until it is lifted".to_owned(),
     };
@@ -156,3 +158,6 @@ async fn read(hub: &Hub) -> anyhow::Result<Option<(String, Vec<Value>)>> {
     })?;
     Ok(Some((version, freezes)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,8 @@ use anyhow::{Context, Result, ensure};
 use std::time::Instant;
 use tests_e2e::{Fleet, History, eventually, fleet::SOON};
 
-/// As the tests' policy, and what fails goes back.
+/// As the tests' policy, and what fails goes back. An agent tries a refused object again for minutes, so the wave
+/// has a deadline.
 const ROLLBACK: &str = "
 apiVersion: flotilla.dev/v1alpha1
 kind: RolloutPolicy
@@ -14,7 +15,7 @@ spec:
   onFailure: Rollback
   waves:
   - {name: canary, match: {matchLabels: {ring: canary}}, settle: 1s}
-  - {name: rest, maxUpdate: 1, settle: 1s}
+  - {name: rest, maxUpdate: 1, settle: 1s, deadline: 20s}
 ";
 
 /// A ConfigMap that one cluster has already, and nobody may change there.

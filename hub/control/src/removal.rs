@@ -24,7 +24,7 @@ use going::{has_finalizer, pending};
 use hub_records::is_deleted;
 use jiff::Timestamp;
 use shared_model::{AppKey, ClusterName, Kind};
-use shared_rollout::{ClusterState, Order, Phase, RemovalWait, Seat};
+use shared_rollout::{ClusterState, Hold, Order, Phase, RemovalWait, Seat};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that goes.
@@ -62,16 +62,21 @@ pub(crate) enum Removal {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Planned {
     pub(crate) removals: Vec<Removal>,
-    pub(crate) waits: BTreeMap<Seat, RemovalWait>,
+    /// Why deleted Applications are still there.
+    waits: BTreeMap<AppKey, String>,
+    /// Why other deleted objects are.
+    held: BTreeMap<(Kind, String, String), String>,
 }
 
 impl Planned {
+    /// What a deleted Application waits for, as a sentence; `None` when nothing keeps it.
+    pub(crate) fn waits_for(&self, app: &AppKey) -> Option<String> {
+        Some(format!("Terminating, {}", self.waits.get(app)?))
+    }
+
     /// Why the deletion of an object waits.
     pub(crate) fn held(&self, kind: Kind, namespace: &str, name: &str) -> Option<&str> {
-        self.removals.iter().find_map(|removal| {
-            let Removal::Hold { kind: of, namespace: ns, name: held, message } = removal else { return None };
-            (*of == kind && ns == namespace && held == name).then_some(message.as_str())
-        })
+        self.held.get(&(kind, namespace.to_owned(), name.to_owned())).map(String::as_str)
     }
 }
 
@@ -88,38 +93,64 @@ pub(crate) fn plan(index: &Index, clusters: &BTreeMap<ClusterName, ClusterState>
         tell.map(|tell| Removal::Tell { seat: tell.seat.clone(), cascade: tell.cascade }).collect();
     let lost = index.assigned.keys().filter(|seat| !index.clusters.contains_key(&seat.0));
     found.extend(lost.map(|seat| Removal::Forget { seat: seat.clone() }));
-    found.extend(of_applications(index));
+    let waits = of_applications(index, &planned.waits, &mut found);
     found.extend(of_rollouts(index));
     found.extend(retire::removals(index, &planned));
-    found.extend(held::removals(index, &planned));
-    Planned { removals: found, waits: planned.waits }
+    let kept = held::removals(index, &planned);
+    let held = kept.iter().filter_map(|removal| {
+        let Removal::Hold { kind, namespace, name, message } = removal else { return None };
+        Some(((*kind, namespace.clone(), name.clone()), message.clone()))
+    });
+    let held = held.collect();
+    found.extend(kept);
+    Planned { removals: found, waits, held }
 }
 
-fn of_applications(index: &Index) -> Vec<Removal> {
-    let mut found = Vec::new();
+/// Which Applications go, and what those that cannot yet wait for.
+fn of_applications(
+    index: &Index,
+    waits: &BTreeMap<Seat, RemovalWait>,
+    found: &mut Vec<Removal>,
+) -> BTreeMap<AppKey, String> {
     let sets: BTreeSet<&str> = index
         .all(Kind::ApplicationSet)
         .filter(|(_, set)| !is_deleted(&set.value))
         .map(|(_, set)| set.uid())
         .collect();
+    let mut deleted = BTreeSet::new();
     for (_, stored) in index.all(Kind::Application) {
         let app = AppKey::new(stored.namespace(), stored.name());
         if is_deleted(&stored.value) {
-            if has_finalizer(&stored.value) && pending(index, &app).next().is_none() {
-                found.push(Removal::Finish { app });
+            if has_finalizer(&stored.value) {
+                deleted.insert(app);
             }
         } else if crate::index::set_of(stored).is_some_and(|(_, uid)| !sets.contains(uid)) {
             found.push(Removal::Orphan { app });
         }
     }
-    found
+    let pending = pending(index, &deleted);
+    let mut said = BTreeMap::new();
+    for app in deleted {
+        let why = match pending.get(&app) {
+            Some(seat) => {
+                Some(waits.get(seat).map_or_else(|| format!("waits for {}", seat.0), ToString::to_string))
+            }
+            None => restored(index, &app),
+        };
+        match why {
+            Some(why) => drop(said.insert(app, why)),
+            None => found.push(Removal::Finish { app }),
+        }
+    }
+    said
 }
 
-/// What a deleted Application waits for, as a sentence; `None` when nothing keeps it.
-pub(crate) fn waits_for(index: &Index, waits: &BTreeMap<Seat, RemovalWait>, app: &AppKey) -> Option<String> {
-    let seat = pending(index, app).next()?;
-    let wait = waits.get(seat).map_or_else(|| format!("waits for {}", seat.0), ToString::to_string);
-    Some(format!("Terminating, {wait}"))
+/// On a store that is a copy, that no agent is known to run an application means nothing.
+fn restored(index: &Index, app: &AppKey) -> Option<String> {
+    let application = index.applications.get(app)?;
+    let cluster = index.destination(&application.spec.destination).ok()?;
+    let unsure = index.clusters.get(&cluster).is_some_and(|object| index.awaits_adoption(object));
+    unsure.then(|| format!("waits for {cluster}: {}", Hold::HubRestored))
 }
 
 /// Rollouts whose owner is gone, and those beyond the history that nobody runs.

@@ -187,7 +187,7 @@ fn of_application(
         .index
         .object(Kind::Application, &app.namespace, &app.name)
         .is_some_and(|stored| is_deleted(&stored.value));
-    if deleted && let Some(message) = removal::waits_for(now.index, &now.leaving.waits, app) {
+    if deleted && let Some(message) = now.leaving.waits_for(app) {
         conditions.push(conditions::of_application("DeletionPending", &message));
     }
     if !conditions.is_empty() {

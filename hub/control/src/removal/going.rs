@@ -19,7 +19,7 @@ pub(super) fn removable(
     clusters: &BTreeMap<ClusterName, ClusterState>,
     now: Timestamp,
 ) -> Removable {
-    let mut found = Removable { clusters: clusters.clone(), ..Removable::default() };
+    let mut found = Removable::default();
     let mut gone: BTreeMap<Family, usize> = BTreeMap::new();
     for (seat, (assigned, _)) in &index.assigned {
         let Some(cluster) = index.clusters.get(&seat.0) else { continue };
@@ -50,6 +50,7 @@ pub(super) fn removable(
     if found.families.is_empty() {
         return found;
     }
+    found.clusters.clone_from(clusters);
     for (_, stored) in index.all(Kind::Application) {
         if let Some(leaving) = found.families.get_mut(&family_of(stored)) {
             leaving.of += 1;
@@ -104,16 +105,17 @@ pub(super) fn is_done(index: &Index, seat: &Seat, assigned: &Assigned) -> bool {
         || index.observed.get(seat).is_some_and(|seen| seen.removed && seen.position >= assigned.position)
 }
 
-/// The seats of an application that agents have not given up yet, on clusters that are there.
-pub(super) fn pending<'a>(index: &'a Index, app: &'a AppKey) -> impl Iterator<Item = &'a Seat> {
-    index
+/// Where deleted Applications have not been given up yet, on clusters that are there.
+pub(super) fn pending(index: &Index, deleted: &BTreeSet<AppKey>) -> BTreeMap<AppKey, Seat> {
+    if deleted.is_empty() {
+        return BTreeMap::new();
+    }
+    let seats = index
         .assigned
         .iter()
-        .filter(move |((_, of), _)| of == app)
-        .filter(|(seat, (assigned, _))| {
-            index.clusters.contains_key(&seat.0) && !is_done(index, seat, assigned)
-        })
-        .map(|(seat, _)| seat)
+        .filter(|((cluster, app), _)| deleted.contains(app) && index.clusters.contains_key(cluster));
+    let pending = seats.filter(|(seat, (assigned, _))| !is_done(index, seat, assigned));
+    pending.map(|(seat, _)| (seat.1.clone(), seat.clone())).collect()
 }
 
 pub(super) fn has_finalizer(application: &Value) -> bool {
@@ -180,12 +182,7 @@ pub(crate) struct Apart {
 /// Sorts the Applications of a set.
 pub(crate) fn apart<'a>(index: &Index, existing: impl Iterator<Item = &'a Stored>) -> Apart {
     let mut apart = Apart::default();
-    let seated: BTreeSet<&AppKey> = index
-        .assigned
-        .keys()
-        .filter(|(cluster, _)| index.clusters.contains_key(cluster))
-        .map(|(_, app)| app)
-        .collect();
+    let mut lost = Vec::new();
     for stored in existing {
         let key = AppKey::new(stored.namespace(), stored.name());
         let Some(application) = index.applications.get(&key) else { continue };
@@ -193,9 +190,15 @@ pub(crate) fn apart<'a>(index: &Index, existing: impl Iterator<Item = &'a Stored
             Ok(cluster) if index.clusters.get(&cluster).is_some_and(|cluster| cluster.is_leaving()) => {
                 apart.leaving.insert(key.name);
             }
-            Err(_) if !seated.contains(&key) => drop(apart.homeless.insert(key.name)),
-            Ok(_) | Err(_) => {}
+            Err(_) => lost.push(key),
+            Ok(_) => {}
         }
+    }
+    if !lost.is_empty() {
+        let there = index.assigned.keys().filter(|(cluster, _)| index.clusters.contains_key(cluster));
+        let seated: BTreeSet<&AppKey> = there.map(|(_, app)| app).collect();
+        let homeless = lost.into_iter().filter(|key| !seated.contains(key));
+        apart.homeless.extend(homeless.map(|key| key.name));
     }
     apart
 }

@@ -9,7 +9,7 @@ use super::{Removal, going};
 use crate::index::{Index, set_of};
 use shared_model::{AppKey, Cluster, ClusterName, HOLD_FINALIZER, Kind};
 use shared_rollout::{Removals, Seat};
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// What is to be done now for the clusters that leave.
 pub(super) fn removals(index: &Index, planned: &Removals) -> Vec<Removal> {
@@ -24,9 +24,12 @@ pub(super) fn removals(index: &Index, planned: &Removals) -> Vec<Removal> {
             found.push(Removal::Stays { cluster: name });
             continue;
         }
+        if let Some(draining) = draining(index, cluster, planned) {
+            found.push(draining);
+            continue;
+        }
         let here = by_cluster.get_or_insert_with(|| destinations(index));
-        let apps = here.get(&name).map(Vec::as_slice).unwrap_or_default();
-        of_cluster(index, cluster, apps, planned, &mut found);
+        leave(index, cluster, here.get(&name).map(Vec::as_slice).unwrap_or_default(), &mut found);
     }
     found
 }
@@ -42,28 +45,26 @@ fn destinations(index: &Index) -> BTreeMap<ClusterName, Vec<AppKey>> {
     found
 }
 
-fn of_cluster(
-    index: &Index,
-    cluster: &Arc<Cluster>,
-    apps: &[AppKey],
-    planned: &Removals,
-    found: &mut Vec<Removal>,
-) {
+/// How far a drain is; `None` when none is under way any more.
+fn draining(index: &Index, cluster: &Cluster, planned: &Removals) -> Option<Removal> {
     let name = cluster.name();
-    let by = cluster.spec.retire.as_ref().map(|retire| retire.by.clone()).unwrap_or_default();
-    let seats: Vec<&Seat> = seats(index, &name).collect();
-    if cluster.is_drained() {
-        let left: Vec<&Seat> = seats
-            .iter()
-            .copied()
-            .filter(|seat| !going::is_done(index, seat, &index.assigned[*seat].0))
-            .collect();
-        if !left.is_empty() {
-            let (message, stuck) = progress(&by, cluster, &left, planned);
-            found.push(Removal::Draining { cluster: name, message, stuck });
-            return;
-        }
+    let left: Vec<&Seat> =
+        seats(index, &name).filter(|seat| !going::is_done(index, seat, &index.assigned[*seat].0)).collect();
+    if !cluster.is_drained() || left.is_empty() {
+        return None;
     }
+    let (message, stuck) = progress(&asked_by(cluster), cluster, &left, planned);
+    Some(Removal::Draining { cluster: name.clone(), message, stuck })
+}
+
+fn asked_by(cluster: &Cluster) -> String {
+    cluster.spec.retire.as_ref().map(|retire| retire.by.clone()).unwrap_or_default()
+}
+
+/// What is left to do on the hub.
+fn leave(index: &Index, cluster: &Cluster, apps: &[AppKey], found: &mut Vec<Removal>) {
+    let (name, by) = (cluster.name(), asked_by(cluster));
+    let seats: Vec<&Seat> = seats(index, &name).collect();
     found.push(Removal::Revoke { cluster: name.clone(), by });
     let mut remaining = false;
     for app in apps {

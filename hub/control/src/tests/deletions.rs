@@ -14,7 +14,7 @@ use shared_model::{
     AppKey, ClusterName, Health, HealthStatus, Kind, Observation, Position, RESOURCES_FINALIZER, SyncPhase,
     SyncState,
 };
-use shared_rollout::{Assigned, ClusterState, Link, Order};
+use shared_rollout::{Assigned, ClusterState, Hold, Link, Order};
 use std::time::Duration;
 
 fn at(seconds: i64) -> Timestamp {
@@ -157,8 +157,8 @@ impl Store {
     }
 }
 
-fn waits(planned: &Planned, index: &Index, name: &str) -> String {
-    removal::waits_for(index, &planned.waits, &AppKey::new("argocd", name)).unwrap_or_default()
+fn waits(planned: &Planned, name: &str) -> String {
+    planned.waits_for(&AppKey::new("argocd", name)).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -178,10 +178,9 @@ async fn the_applications_of_a_deleted_set_go_one_by_one_and_the_set_goes_last()
     for _ in 0..3 {
         planned = store.pass(eu_1).await;
     }
-    let index = store.index().await;
-    assert_eq!(waits(&planned, &index, "web-eu-2"), "Terminating, waits for eu-2");
-    assert!(waits(&planned, &index, "web-eu-3").contains("at most 1 of 3 of ApplicationSet argocd/web"));
-    let said = waits(&planned, &index, "web-eu-1");
+    assert_eq!(waits(&planned, "web-eu-2"), "Terminating, waits for eu-2");
+    assert!(waits(&planned, "web-eu-3").contains("at most 1 of 3 of ApplicationSet argocd/web"));
+    let said = waits(&planned, "web-eu-1");
     assert!(said.starts_with("Terminating, waits for eu-1: its agent is away since 1970"), "{said}");
     let held = planned.held(Kind::ApplicationSet, "argocd", "web").unwrap();
     assert!(
@@ -477,4 +476,20 @@ async fn relabelled_clusters_hold_and_a_retired_one_needs_no_approval() {
         .await;
     assert_eq!(made(records).await, 3);
     assert!(loops.tasks.drain(Duration::from_secs(5)).await);
+}
+
+#[tokio::test]
+async fn on_a_copy_of_the_store_nothing_goes_before_its_agents_word_was_adopted() {
+    let store = Store::new(&["eu-1"]).await;
+    // Made, released and deleted, and the backup knows of no release.
+    let object = application("web", "eu-1", &[RESOURCES_FINALIZER]);
+    store.records.create(Kind::Application, object, at(0)).await.unwrap();
+    store.delete(Kind::Application, "argocd", "web").await;
+    let restored = hub_records::Restored { at: at(500), why: "a copy".into() };
+    store.records.write(keys::RESTORED, &restored).await.unwrap();
+    let planned = store.pass(|_, state| state.hold = Some(Hold::HubRestored)).await;
+    let said = waits(&planned, "web");
+    assert!(said.starts_with("Terminating, waits for eu-1: this hub runs on a copy of its data"), "{said}");
+    assert!(store.settle(|_, state| state.hold = Some(Hold::HubRestored)).await.is_empty());
+    assert_eq!(store.names(Kind::Application).await, ["web"]);
 }

@@ -1,4 +1,6 @@
 use super::{parse_labels, paused, row, unacknowledged, warnings};
+use crate::args::Args;
+use clap::Parser as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -90,4 +92,37 @@ fn what_is_wrong_with_an_agents_identity_or_clock_is_said() {
              `flotilla cluster token --name eu-1 --reenrol` lets it come back",
         ],
     );
+}
+
+#[test]
+fn what_takes_clusters_and_applications_away_is_read_with_its_arguments() {
+    let read =
+        |line: &str| Args::try_parse_from(line.split_whitespace()).map(|args| format!("{:?}", args.command));
+    let check = |line: &str, part: &str| {
+        let shown = read(line).unwrap();
+        assert!(shown.contains(part), "{line}: {shown}");
+    };
+    check("flotilla cluster retire eu-1", r#"Retire { name: "eu-1", drain: false, yes: false }"#);
+    check("flotilla cluster retire eu-1 --drain --yes", "drain: true, yes: true");
+    check(
+        "flotilla app forget web -n team --yes",
+        r#"Forget { name: "web", namespace: Namespace { namespace: "team" }, yes: true }"#,
+    );
+    check("flotilla appset approve-deletions fleet", r#"Approve { name: "fleet""#);
+    check("flotilla appset ls", "List");
+    for line in ["flotilla cluster retire", "flotilla app forget", "flotilla appset approve"] {
+        let error = read(line).unwrap_err().to_string();
+        assert!(error.contains("required arguments were not provided"), "{line}: {error}");
+    }
+}
+
+#[test]
+fn a_cluster_on_its_way_out_says_so() {
+    let check = |spec: Value, expect: &str| {
+        let cluster = json!({"metadata": {"name": "eu-1"}, "spec": spec, "status": {"connection": {"state": "Connected"}}});
+        assert_eq!(row(&cluster, Timestamp::UNIX_EPOCH)[1], expect);
+    };
+    check(json!({"retire": {"drain": true, "by": "ann"}}), "Connected, drained");
+    check(json!({"retire": {"by": "ann"}}), "Connected, retired");
+    check(json!({}), "Connected");
 }

@@ -12,7 +12,7 @@ use jiff::ToSpan as _;
 use shared_model::{Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_project::Gate;
 use shared_rollout::{Fleet, Link};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -128,6 +128,7 @@ fn fleet_of(index: &Index, calendar: &mut Calendar, now: Timestamp) -> Fleet {
     let connected = LinkState {
         link: Link::Connected,
         acknowledged_pause: String::new(),
+        acknowledged_applications: BTreeMap::new(),
         local_pause: None,
         hold: None,
         arrived: Revision::default(),

@@ -21,10 +21,13 @@ fn ask(bench: &mut Bench, application: &AppKey, id: &str, seconds: u64) {
 
 /// What the hub was told last of the pauses that are obeyed.
 fn acknowledged(bench: &Bench) -> Vec<String> {
-    let states = bench.said.iter().rev().filter_map(|message| match message {
-        v1::agent_message::Message::Pause(state) => Some(state),
-        v1::agent_message::Message::Hello(hello) => hello.pause.as_ref(),
-        _ => None,
+    use v1::agent_message::Message as Said;
+    let states = bench.said.iter().rev().filter_map(|message| {
+        if let Said::Pause(state) = message {
+            return Some(state);
+        }
+        let Said::Hello(hello) = message else { return None };
+        hello.pause.as_ref()
     });
     let last = states.into_iter().next().cloned().unwrap_or_default();
     let named =
@@ -34,9 +37,9 @@ fn acknowledged(bench: &Bench) -> Vec<String> {
 
 /// The events that the hub was told of an application.
 fn events(bench: &Bench, application: &AppKey) -> Vec<String> {
-    let told = bench.said.iter().filter_map(|message| match message {
-        v1::agent_message::Message::Events(events) => Some(events.events.clone()),
-        _ => None,
+    let told = bench.said.iter().filter_map(|message| {
+        let v1::agent_message::Message::Events(events) = message else { return None };
+        Some(events.events.clone())
     });
     let of = |event: &v1::Event| event.application == Some(proto::application_to_wire(application));
     told.flatten().filter(of).map(|event| format!("{}: {}", event.reason, event.message)).collect()
@@ -184,20 +187,21 @@ fn a_pause_is_acknowledged_when_it_is_durable_and_no_write_is_under_way() {
         bench.now,
     );
     while let Some(work) = bench.engine.poll_work() {
-        let done = match work {
-            Work::Prepare(order) => bench.prepare(&order),
-            Work::SaveInventory { application, .. } => Done::Started(application),
-            Work::Request(request) if request.write => {
+        let done = if let Work::Prepare(order) = work {
+            bench.prepare(&order)
+        } else if let Work::SaveInventory { application, .. } = work {
+            Done::Started(application)
+        } else if let Work::Request(request) = work {
+            if request.write {
                 write = Some(request);
                 continue;
             }
-            Work::Request(request) => {
-                let application = request.application.clone();
-                bench.engine.handle(Event::Done(Done::Started(application.clone())), bench.now);
-                let event = Box::new(bench.ask(request.action, request.forbidden));
-                Done::Answered { application, event, write: false }
-            }
-            _ => continue,
+            let application = request.application.clone();
+            bench.engine.handle(Event::Done(Done::Started(application.clone())), bench.now);
+            let event = Box::new(bench.ask(request.action, request.forbidden));
+            Done::Answered { application, event, write: false }
+        } else {
+            continue;
         };
         bench.engine.handle(Event::Done(done), bench.now);
     }

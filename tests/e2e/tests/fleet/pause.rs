@@ -1,6 +1,6 @@
 //! A paused cluster, and a paused application, is left alone, and everything that waits for it says so.
 
-use crate::web::{CAREFUL, FULL, THREE, WEB, ground, image, push, running, set, until};
+use crate::web::{FULL, THREE, WEB, ground, image, push, running, set, until};
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 use tests_e2e::{Fleet, History, eventually, fleet::SOON};
@@ -70,6 +70,14 @@ async fn nothing_moves_while_the_only_canary_is_paused() -> Result<()> {
     Ok(())
 }
 
+/// One wave, for one cluster.
+const ALONE: &str = "
+apiVersion: flotilla.dev/v1alpha1
+kind: RolloutPolicy
+metadata: {name: careful, namespace: argocd}
+spec: {waves: [{name: all, settle: 1s}]}
+";
+
 #[tokio::test]
 async fn an_application_that_is_paused_is_left_alone_until_it_is_resumed_or_its_time_is_over() -> Result<()> {
     let Some(control_plane) = ground() else { return Ok(()) };
@@ -77,7 +85,7 @@ async fn an_application_that_is_paused_is_left_alone_until_it_is_resumed_or_its_
     push(&fleet, "v1")?;
     fleet.join(&THREE[..1], FULL).await?;
     let history = History::watch(fleet.clusters(), WEB, WEB).await;
-    fleet.apply(CAREFUL).await?;
+    fleet.apply(ALONE).await?;
     fleet.apply(&set(&fleet, WEB, "env: prod")).await?;
     history.runs(SOON, &["eu-1"], &image("v1")).await;
     fleet.rollout("web-1", "Done").await;

@@ -9,7 +9,8 @@
 //! Invariants:
 //! 1. An order reaches its machine only after the journal has it.
 //! 2. While a pause or Observe holds, no write starts: machines give none out, and the gate stops those on their way.
-//!    The hub's pause is acknowledged when every write that had started has its answer.
+//!    The hub's pause is acknowledged when every write that had started has its answer; so is that of one application,
+//!    for which the same holds of its own writes.
 //! 3. A machine that panics is made again from the journal; the others never notice.
 //! 4. Towards the hub the newest report of an application wins; events keep their order, and what is lost is counted.
 //! 5. A local pin holds against every order of the hub, removals included, until it is lifted where it was set.
@@ -17,7 +18,9 @@
 //! What it refuses to know: how to decide about objects (the machines do), how to speak to cluster, hub and disk, the clock.
 
 mod app;
+mod app_pauses;
 mod ceiling;
+mod gate;
 mod looks;
 mod orders;
 mod outbox;
@@ -33,6 +36,7 @@ mod unlabelled;
 mod wire;
 
 pub use ceiling::{Ceiling, NotProtectable, Protected};
+pub use gate::Gate;
 pub use orders::Failure;
 pub use preparing::{Order, Preparation, Prepared};
 
@@ -52,7 +56,6 @@ use shared_manifest::ObjectId;
 use shared_model::{AppKey, ClusterName, Digest, Position};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 use survey::Survey;
@@ -113,7 +116,7 @@ pub enum Done {
     Read { application: AppKey, id: ObjectId, event: Box<shared_sync::Event> },
     /// An order is in the journal, or could not be carried out.
     Ordered { application: AppKey, wish: Position, result: Result<Prepared, Failure> },
-    /// The hub's pause or mode is in the journal.
+    /// The hub's pauses and mode are in the journal.
     ControlKept,
     /// Everything that carries our marks was searched for.
     Surveyed(Result<BTreeMap<String, Vec<ObjectId>>, shared_sync::Failure>),
@@ -184,8 +187,8 @@ pub struct Engine {
     unlabelled: unlabelled::Unlabelled,
     pauses: Pauses,
     pins: BTreeMap<AppKey, journal::Pin>,
-    /// Closed while nothing may be written; asked by each write right before it starts.
-    closed: Arc<AtomicBool>,
+    /// Closed for what is paused.
+    gate: Gate,
     /// Writes without an answer.
     writing: usize,
     outbox: Outbox,
@@ -213,7 +216,7 @@ impl Engine {
             unlabelled: unlabelled::Unlabelled::default(),
             pauses: Pauses::new(restored.control, restored.local.pause),
             pins: restored.local.pins,
-            closed: Arc::new(AtomicBool::new(false)),
+            gate: Gate::default(),
             writing: 0,
             outbox: Outbox::default(),
             standing: Standing::default(),
@@ -224,6 +227,9 @@ impl Engine {
         };
         // Before any machine is made: none may write while a pause holds.
         engine.obey_pauses(now);
+        for application in engine.pauses.applications(now) {
+            engine.gate.close_for(application, true);
+        }
         for app in restored.apps {
             engine.restore(app, now);
         }
@@ -274,8 +280,8 @@ impl Engine {
     }
 
     /// Asked by each write right before it starts: whether it must not.
-    pub fn gate(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.closed)
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
     }
 
     /// The position of the newest order of an application that the journal has.
@@ -293,6 +299,9 @@ impl Engine {
             }
             Done::Answered { application, event, write } => {
                 self.writing -= usize::from(write);
+                if let Some(app) = self.apps.get_mut(&application) {
+                    app.writing -= usize::from(write);
+                }
                 self.take_answer(&application, *event, now);
                 self.acknowledge();
             }
@@ -328,6 +337,7 @@ impl Engine {
         if self.pauses.expire(now) {
             self.obey_pauses(now);
         }
+        self.end_application_pauses(now);
         self.tell_removals_done(now);
         self.look_again(now);
         self.poll_unshown(now);

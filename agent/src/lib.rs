@@ -36,8 +36,8 @@ pub use link::{Config as LinkConfig, Error as LinkError, InvalidProxy, Proxies};
 pub mod parts {
     pub use crate::cluster::{Facts, Watched, WatchedKind, WatchedPlace};
     pub use crate::engine::{
-        Ceiling, Done, Engine, Event, Failure, Known, Note, Order, Preparation, Prepared, Request, Restored,
-        Work,
+        Ceiling, Done, Engine, Event, Failure, Gate, Known, Note, Order, Preparation, Prepared, Request,
+        Restored, Work,
     };
     pub use crate::journal::{
         App, Control, HubPause, Journal, Local, Memory, Order as KeptOrder, Pin, Place, What,

@@ -195,7 +195,7 @@ fn text(status: &Status) -> String {
         text.push('\n');
         let Some(app) = index.checked_sub(1).map(|index| &status.applications[index]) else { continue };
         let message = Some(&app.message).filter(|message| !message.is_empty());
-        for detail in message.into_iter().chain(&app.drift) {
+        for detail in app.paused.iter().chain(message).chain(&app.drift) {
             text.push_str(&format!("  {detail}\n"));
         }
     }
@@ -228,6 +228,7 @@ mod tests {
                 health: HealthStatus::Healthy,
                 drift: vec!["Deployment/orders-api: spec.replicas live=5 desired=3".into()],
                 healed: 2,
+                paused: Some("paused on the hub by ann: INC-8".into()),
             }],
         };
         let expect = "\
@@ -238,6 +239,7 @@ the agent's certificate ends 1970-01-01T00:00:00Z
 paused here by ada: INC-7
 APPLICATION    POSITION  PHASE      SYNC       HEALTH   HEALED
 argocd/orders  1.4       Succeeded  OutOfSync  Healthy  2
+  paused on the hub by ann: INC-8
   Deployment/orders-api: spec.replicas live=5 desired=3
 ";
         assert_eq!(text(&status), expect);

@@ -50,6 +50,9 @@ pub struct Application {
     pub drift: Vec<String>,
     /// How often drift was healed.
     pub healed: u64,
+    /// Why nothing is written for this application alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<String>,
 }
 
 impl Status {

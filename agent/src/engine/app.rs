@@ -36,6 +36,8 @@ pub(super) struct App {
     pub(super) panicked: bool,
     /// An action is on its way to being started.
     pub(super) starting: bool,
+    /// Its writes without an answer.
+    pub(super) writing: usize,
     /// The entry of this application in the engine's timers.
     pub(super) timer: Option<Timestamp>,
     /// The versions in which the release names its kinds.
@@ -82,6 +84,7 @@ impl App {
             trouble: None,
             panicked: false,
             starting: false,
+            writing: 0,
             timer: None,
             versions: BTreeMap::new(),
             last: None,

@@ -219,7 +219,7 @@ impl Engine {
 
     /// A machine that is new, or has a new aim, learns what holds for the cluster and works.
     pub(super) fn begin(&mut self, application: &AppKey, now: Timestamp) {
-        let (paused, mode) = (self.pauses.is_paused(now), self.pauses.mode());
+        let (paused, mode) = (self.pauses.stops(application, now), self.pauses.mode());
         if let Some(app) = self.apps.get_mut(application) {
             app.with_machine(application, |machine| {
                 machine.handle(Event::Paused(paused), now);

@@ -130,6 +130,7 @@ impl Engine {
         let heals = settled && matches!(action, Action::Apply { .. });
         let write = action.is_write();
         self.writing += usize::from(write);
+        app.writing += usize::from(write);
         let version = match &action {
             Action::Get(id) => app.versions.get(&(id.group.clone(), id.kind.clone())).cloned(),
             Action::Apply { .. }

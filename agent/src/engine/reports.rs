@@ -58,6 +58,7 @@ impl Engine {
                 }
             },
             Message::Pause(pause) => self.pause(pause, now),
+            Message::PauseApplication(asked) => self.pause_application(asked, now),
             Message::Mode(mode) => {
                 self.pauses.mode_told = true;
                 let observe = mode == i32::from(v1::Mode::Observe);

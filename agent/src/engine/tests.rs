@@ -1,5 +1,6 @@
 //! The engine alone: a journal in memory, a cluster that obeys, time by hand.
 
+mod pauses;
 mod shared;
 mod watches;
 
@@ -20,6 +21,8 @@ struct Bench {
     /// Bundles that the hub has.
     hub: BTreeMap<Digest, Vec<u8>>,
     linked: bool,
+    /// The journal has no room for what the hub asks of the cluster.
+    full: bool,
     now: Timestamp,
     prepared: u32,
     said: Vec<v1::agent_message::Message>,
@@ -88,6 +91,7 @@ impl Bench {
             live,
             hub: BTreeMap::new(),
             linked: true,
+            full: false,
             now,
             prepared: 0,
             said: Vec::new(),
@@ -147,7 +151,11 @@ impl Bench {
                     }
                     continue;
                 }
-                Work::KeepControl(_) => Done::ControlKept,
+                Work::KeepControl(_) if self.full => continue,
+                Work::KeepControl(control) => {
+                    self.journal.save_control(&control).unwrap();
+                    Done::ControlKept
+                }
                 Work::Search { .. } => Done::Surveyed(Ok(BTreeMap::new())),
                 Work::Watch(_) => continue,
                 Work::WatchUnlabelled(places) => {

@@ -48,6 +48,7 @@ impl Engine {
                 health: report.health.status,
                 drift: report.drift.clone(),
                 healed: report.healed,
+                paused: self.pauses.reason_of(name, now),
             })
         });
         Status {

@@ -3,7 +3,7 @@
 use super::{Deps, Shell};
 use crate::{
     cluster::{Cluster, Limit, Priority},
-    engine::{Done, Failure, Note, Order, Preparation, Prepared, Request, Work},
+    engine::{Done, Failure, Gate, Note, Order, Preparation, Prepared, Request, Work},
     journal::{self, Control, Journal},
     link::Bundles,
     status::Status,
@@ -13,14 +13,7 @@ use shared_manifest::ObjectId;
 use shared_model::{AppKey, Digest};
 use shared_runtime::Backoff;
 use shared_sync::{Action, Event, Failure as Refusal, Method, Write};
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 /// How soon a write of the journal that failed is tried again, at first.
@@ -42,7 +35,7 @@ impl Shell {
         // Whoever is told of an end may be gone: then nobody waits for it.
         match work {
             Work::Request(request) => {
-                let asking = Asking { cluster, limit, closed: self.engine.gate(), journal };
+                let asking = Asking { cluster, limit, gate: self.engine.gate(), journal };
                 tasks.spawn_until_stopped("request", async move {
                     let tell = |event| drop(done.send(event));
                     asking.perform(request, tell).await;
@@ -208,7 +201,7 @@ async fn get(cluster: &Cluster, id: ObjectId, version: Option<&str>) -> Event {
 struct Asking {
     cluster: Cluster,
     limit: Limit,
-    closed: Arc<AtomicBool>,
+    gate: Gate,
     journal: Arc<Journal>,
 }
 
@@ -220,8 +213,8 @@ impl Asking {
         // The last moment: a pause that came while this waited stops it, and so does a lease that ran out meanwhile.
         let event = if let Some(why) = forbidden {
             action.failed(Refusal::Forbidden(why))
-        } else if write && self.closed.load(Ordering::SeqCst) {
-            action.failed(Refusal::Unreachable("not asked: the cluster is paused".to_owned()))
+        } else if let Some(why) = self.gate.stops(&application).filter(|_| write) {
+            action.failed(Refusal::Unreachable(format!("not asked: {why}")))
         } else if write && !self.journal.holds() {
             action.failed(Refusal::Unreachable(LEASE.to_owned()))
         } else {

@@ -445,6 +445,7 @@ impl Loop {
             fleet: &fleet,
             report: &report,
             leaving: &removals,
+            links: &links,
             at: now,
         };
         self.statuses.update(&self.records, &now).await;

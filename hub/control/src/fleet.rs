@@ -3,6 +3,7 @@
 use crate::{
     index::Index,
     line::{Evaluation, MemberInput},
+    pauses,
     windows::Calendar,
 };
 use hub_gateway::{LinkState, pause_id};
@@ -39,7 +40,16 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, calendar: &mut Calendar,
     let lines = around
         .evaluations
         .iter()
-        .filter_map(|(owner, evaluation)| Some((owner.clone(), line(index, calendar, owner, evaluation)?)))
+        .filter_map(|(owner, evaluation)| {
+            let mut line = line(index, calendar, owner, evaluation)?;
+            for rollout in &mut line.rollouts {
+                for (app, member) in &mut rollout.members {
+                    let pause = pauses::of_member(index, around.links, app, &member.cluster, now);
+                    member.pauses = pause.into_iter().collect();
+                }
+            }
+            Some((owner.clone(), line))
+        })
         .collect();
     Fleet {
         clusters,
@@ -75,11 +85,11 @@ fn state(
     link: Link,
     now: Timestamp,
 ) -> ClusterState {
-    let asked = cluster.spec.pause.as_ref().filter(|pause| pause.is_active(now)).map(|pause| Pause {
-        reason: pause.reason.clone(),
-        by: pause.by.clone(),
+    let asked = cluster.pause(now).map(|pause| Pause {
         until: pause.ends(),
-        acknowledged: known.is_some_and(|known| known.acknowledged_pause == pause_id(pause)),
+        acknowledged: known.is_some_and(|known| known.acknowledged_pause == pause_id(&pause)),
+        reason: pause.reason,
+        by: pause.by,
         local: false,
     });
     ClusterState {

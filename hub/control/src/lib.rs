@@ -36,6 +36,7 @@ mod index;
 mod line;
 mod notices;
 mod operations;
+mod pauses;
 mod releases;
 mod removal;
 mod rollouts;

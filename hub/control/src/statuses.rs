@@ -6,13 +6,14 @@ use crate::{
     conditions,
     index::Index,
     line::{Evaluation, MemberInput},
-    removal,
+    pauses, removal,
 };
-use hub_records::{Records, is_deleted, keys};
+use hub_gateway::LinkState;
+use hub_records::{About, Records, is_deleted, keys};
 use hub_store::{Compare, Op, Outcome, Txn};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use shared_model::{AppKey, Kind, Owner, OwnerKind, fleet_rollout::PlanSpec};
+use shared_model::{AppKey, ClusterName, Kind, Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_rollout::{Fleet, Line, Report, Rollout, RolloutReport};
 use std::collections::BTreeMap;
 
@@ -32,6 +33,7 @@ pub(crate) struct Now<'a> {
     pub(crate) fleet: &'a Fleet,
     pub(crate) report: &'a Report,
     pub(crate) leaving: &'a removal::Planned,
+    pub(crate) links: &'a BTreeMap<ClusterName, LinkState>,
     pub(crate) at: Timestamp,
 }
 
@@ -77,7 +79,24 @@ impl Statuses {
         self.written.retain(|(kind, ns, name), _| {
             objects.get(kind).is_some_and(|known| known.contains_key(&(ns.clone(), name.clone())))
         });
+        let events = changed.iter().filter(|((kind, ..), _)| *kind == Kind::Application);
+        let events: Vec<Op> = events
+            .filter_map(|(key, status)| {
+                let notice = pauses::notice(
+                    &self.written.get(key).unwrap_or(&Value::Null)["pause"],
+                    &status["pause"],
+                    now.at,
+                )?;
+                notice.put(About::of(Kind::Application, now.index.object(key.0, &key.1, &key.2)?), now.at)
+            })
+            .collect();
         self.write(records, changed).await;
+        for part in events.chunks(BATCH) {
+            if let Err(error) = records.store().commit(Txn { compares: Vec::new(), ops: part.to_vec() }).await
+            {
+                tracing::warn!(%error, "events could not be written");
+            }
+        }
     }
 
     fn note(
@@ -168,6 +187,11 @@ fn of_application(
         status.insert("target".into(), json!({"release": release, "revisions": revisions}));
     } else if let Some(((cluster, _), _)) = now.index.assigned.iter().find(|((_, of), _)| of == app) {
         status.insert("cluster".into(), json!(cluster));
+    }
+    let cluster = status.get("cluster").and_then(Value::as_str).map(ClusterName::new);
+    if let Some((pause, said)) = pauses::status(now.index, now.links, app, cluster.as_ref(), before, now.at) {
+        status.insert("pause".into(), pause);
+        conditions.extend(said);
     }
     if let Some((rollout, report)) = lead(now, owner, line) {
         let member = rollout.members.get(app).and_then(|member| member.record.as_ref());

@@ -22,11 +22,11 @@ use shared_rollout::{Assigned, ClusterState, Hold, Order, Pause};
 use shared_runtime::Tasks;
 use std::{collections::BTreeMap, path::Path, process::Command, sync::Arc, time::Duration};
 
-fn records() -> Records {
+pub(crate) fn records() -> Records {
     Records::new(Arc::new(Memory::default()))
 }
 
-async fn index(records: &Records) -> Index {
+pub(crate) async fn index(records: &Records) -> Index {
     let listing = records.store().list("", Page::default()).await.unwrap();
     let mut index = Index::default();
     for entry in &listing.entries {
@@ -35,18 +35,18 @@ async fn index(records: &Records) -> Index {
     index
 }
 
-fn cluster(name: &str, labels: &Value) -> Value {
+pub(crate) fn cluster(name: &str, labels: &Value) -> Value {
     json!({"metadata": {"name": name, "labels": labels}, "spec": {}})
 }
 
-fn application(name: &str, cluster: &str, finalizers: &[&str]) -> Value {
+pub(crate) fn application(name: &str, cluster: &str, finalizers: &[&str]) -> Value {
     json!({
         "metadata": {"name": name, "namespace": "argocd", "finalizers": finalizers},
         "spec": {"project": "default", "destination": {"name": cluster}, "source": {"repoURL": "https://x", "path": "."}},
     })
 }
 
-fn run(generation: u64) -> Assigned {
+pub(crate) fn run(generation: u64) -> Assigned {
     let order = Order::Run {
         release: ReleaseId(Digest::of(b"release")),
         rollout: RolloutName::new("web-1"),
@@ -55,7 +55,7 @@ fn run(generation: u64) -> Assigned {
     Assigned { position: Position { incarnation: 1, generation }, order, proof: None, adopted: None }
 }
 
-async fn assign(records: &Records, cluster: &str, app: &str, assigned: &Assigned) {
+pub(crate) async fn assign(records: &Records, cluster: &str, app: &str, assigned: &Assigned) {
     let key = keys::assignment(&ClusterName::new(cluster), &AppKey::new("argocd", app));
     records.write(&key, assigned).await.unwrap();
 }

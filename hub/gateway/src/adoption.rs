@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use proto::v1;
 use serde_json::Value;
 use shared_model::{AppKey, Cluster, ClusterName, Digest, Kind, ReleaseId, ReleaseSpec};
-use std::fmt::Display;
+use std::{collections::BTreeMap, fmt::Display};
 use tonic::{Status, Streaming};
 
 /// The largest bundle that is taken from an agent, uncompressed.
@@ -45,6 +45,7 @@ pub(crate) async fn standing(
     let standing = Standing {
         restored: restored.map(|restored| restored.at),
         answered: answered.map(|adoption| adoption.request.request.clone()).unwrap_or_default(),
+        paused: BTreeMap::new(),
     };
     Ok((standing, adoption))
 }

@@ -87,7 +87,8 @@ async fn converse(
         // Registered first, judged and listed second: no change can fall between the two.
         let (object, _) = shared.admit(peer, now).await?;
         let assignments = assignments(shared, cluster).await?;
-        let (standing, adopted) = adoption::standing(shared, &object).await?;
+        let (mut standing, adopted) = adoption::standing(shared, &object).await?;
+        standing.paused = shared.paused.of_cluster(cluster, assignments.keys()).await;
         let certificate = &peer.certificate;
         let authority = shared.authority.named(&certificate.issuer).unwrap_or_default();
         let used = status::Used { expires: certificate.expires, authority };
@@ -195,7 +196,10 @@ async fn act(
         Action::Facts(facts) => {
             status::update(&shared.records, cluster, |status| status::facts(status, &facts)).await;
         }
-        Action::Paused { acknowledged, local } => paused(shared, cluster, acknowledged, local, now).await,
+        Action::Paused { acknowledged, local, applications } => {
+            paused(shared, cluster, acknowledged, local, now).await;
+            shared.links.update(cluster, now, |state| state.acknowledged_applications = applications);
+        }
         Action::Hold(hold) => shared.links.update(cluster, now, |state| state.hold = hold),
         Action::Differs(behind) => {
             let restored = behind.applications.is_empty();
@@ -278,7 +282,7 @@ async fn paused(
         status::paused(status, object.as_ref(), &acknowledged, local.as_ref(), now);
     })
     .await;
-    let known = object.as_ref().and_then(|object| object.spec.pause.as_ref()).map(pause_id);
+    let known = object.as_ref().and_then(|object| object.pause(now)).as_ref().map(pause_id);
     tracing::debug!(%cluster, acknowledged, asked = known.as_deref(), "the agent told its pauses");
     let local = local.map(|pause| Pause {
         // The agent says when it is over; this is for people.

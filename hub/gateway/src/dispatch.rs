@@ -1,19 +1,24 @@
-//! One store watch for all sessions: changes of assignments and Clusters go to the session concerned.
+//! One store watch for all sessions: changes of assignments, Clusters and pauses go to the sessions concerned.
 
-use crate::{Links, session::Input};
+use crate::{
+    Links,
+    paused::{News, Paused, cluster_of},
+    session::Input,
+};
 use hub_records::{Records, Stored, keys};
 use hub_store::{Change, ChangeKind, Revision};
-use shared_model::{Cluster, Kind};
+use shared_model::{AppKey, Cluster, Kind};
 use std::{sync::Arc, time::Duration};
 
 /// Follows the store for as long as it runs. A watch that was cut (compacted, or too slow) starts
 /// again from now; sessions are cut then, so that they compare anew.
-pub(crate) async fn run(records: Records, links: Links) {
+pub(crate) async fn run(records: Records, links: Links, paused: Paused) {
     let mut from = None;
     loop {
-        if let Err(error) = follow(&records, &links, &mut from).await {
+        if let Err(error) = follow(&records, &links, &paused, &mut from).await {
             tracing::warn!(%error, "following assignments failed and starts again");
             from = None;
+            paused.unload();
             for cluster in links.snapshot().into_keys() {
                 links.tell(&cluster, Input::Cut("the hub lost its place in the store".to_owned()));
             }
@@ -25,20 +30,58 @@ pub(crate) async fn run(records: Records, links: Links) {
 async fn follow(
     records: &Records,
     links: &Links,
+    paused: &Paused,
     from: &mut Option<Revision>,
-) -> Result<(), hub_store::Error> {
+) -> Result<(), hub_records::Error> {
     let start = match *from {
         Some(revision) => revision,
-        None => records.store().list(keys::PLANNER_LEASE, hub_store::Page::default()).await?.revision,
+        None => paused.load(records, shared_runtime::now()).await?,
     };
     let mut watch = records.store().watch("", start).await?;
     while let Some(changes) = watch.next().await {
         for change in changes? {
             *from = Some(change.revision);
+            // Before the order that it is to stop.
+            for (application, (cluster, asked)) in pauses(records, paused, &change).await? {
+                links.tell(&cluster, Input::Paused(application, asked));
+            }
             route(links, &change);
         }
     }
     Ok(())
+}
+
+/// What a change means for pauses of single applications.
+async fn pauses(
+    records: &Records,
+    paused: &Paused,
+    change: &Change,
+) -> Result<Vec<(AppKey, News)>, hub_records::Error> {
+    let entry = match &change.kind {
+        ChangeKind::Put(entry) => Some(entry),
+        ChangeKind::Delete => None,
+    };
+    if change.key.starts_with(keys::ASSIGNMENTS) {
+        let Some((cluster, application)) = keys::parse_on_cluster(&change.key) else { return Ok(Vec::new()) };
+        let news = entry.and_then(|_| paused.goes_to(&application, &cluster));
+        return Ok(news.into_iter().map(|news| (application.clone(), news)).collect());
+    }
+    let Some((Kind::Application, namespace, name)) = keys::parse_object(&change.key) else {
+        return Ok(Vec::new());
+    };
+    let application = AppKey::new(namespace, name);
+    let news = if change.key.starts_with(keys::OBJECTS) {
+        let stored = entry.and_then(Stored::from_entry);
+        let object = stored.as_ref().map(|stored| &stored.value);
+        paused.changed(records, &application, object, shared_runtime::now()).await?
+    } else if paused.has(&application) {
+        let status = entry.and_then(|entry| serde_json::from_slice(&entry.value).ok());
+        let cluster = status.as_ref().and_then(cluster_of);
+        cluster.and_then(|cluster| paused.goes_to(&application, &cluster)).into_iter().collect()
+    } else {
+        Vec::new()
+    };
+    Ok(news.into_iter().map(|news| (application.clone(), news)).collect())
 }
 
 fn route(links: &Links, change: &Change) {

@@ -3,7 +3,7 @@
 //! Agents dial in over mTLS. [`Authority`] makes the certificates; [`enroll`] trades a one-time
 //! token for one; [`judge`] says what one is worth; [`rotation`] replaces the authority; [`session`] decides what a connected agent must be told (a plain state machine);
 //! [`attach`] moves its messages; [`observer`] keeps what agents report; [`links`] tells the planner
-//! who is there. [`dispatch`] holds one store watch for all sessions. [`adoption`] collects what an agent
+//! who is there. [`dispatch`] holds one store watch for all sessions; [`paused`] knows which applications are paused. [`adoption`] collects what an agent
 //! holds when the hub's store lost it.
 //!
 //! Invariants:
@@ -27,6 +27,7 @@ mod enroll;
 mod identity;
 mod links;
 mod observer;
+mod paused;
 mod peer;
 mod rotation;
 mod service;

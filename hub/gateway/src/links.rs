@@ -22,6 +22,8 @@ pub struct LinkState {
     pub link: Link,
     /// The id of the hub's pause that the agent obeys; empty without one.
     pub acknowledged_pause: String,
+    /// The ids of the hub's pauses of single applications that the agent obeys.
+    pub acknowledged_applications: BTreeMap<AppKey, String>,
     /// A pause set in the cluster itself.
     pub local_pause: Option<shared_rollout::Pause>,
     /// Why it must not be told anything.
@@ -36,6 +38,7 @@ impl LinkState {
         Self {
             link: Link::LostSince(since),
             acknowledged_pause: String::new(),
+            acknowledged_applications: BTreeMap::new(),
             local_pause: None,
             hold: None,
             arrived: Revision::default(),

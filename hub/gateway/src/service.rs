@@ -4,6 +4,7 @@ use crate::{
     Authority, CertificateFailure, HubCertificate, Links, Rotation, adoption, attach, bundles, dispatch,
     enroll::Enrollment,
     observer::{self, Observer},
+    paused::Paused,
     rotation, status, tls,
 };
 use hub_records::{Bundles, Records};
@@ -63,6 +64,7 @@ pub(crate) struct Shared {
     pub(crate) bundles: Bundles,
     pub(crate) links: Links,
     pub(crate) observer: Observer,
+    pub(crate) paused: Paused,
     pub(crate) tasks: Tasks,
 }
 
@@ -102,18 +104,26 @@ impl Gateway {
         let links = Links::new();
         let rotation = Rotation::new(Arc::clone(&authority), records.clone(), links.clone());
         let (observer, observations) = Observer::channel();
+        let paused = Paused::default();
         forget_connections(&records).await;
         // The observer ends when the last session drops its end of the queue.
         tasks.spawn("observer", observer::run(records.clone(), links.clone(), observations));
-        tasks.spawn_until_stopped("dispatch", dispatch::run(records.clone(), links.clone()));
+        tasks.spawn_until_stopped("dispatch", dispatch::run(records.clone(), links.clone(), paused.clone()));
         tasks.spawn_until_stopped(
             "certificates",
             tls::renew(Arc::clone(&authority), Arc::clone(&certificate)),
         );
         tasks.spawn_until_stopped("rotation", rotation::run(rotation.clone()));
         tasks.spawn_until_stopped("rivals", rivals(records.clone(), links.clone()));
-        let shared =
-            Shared { authority, records, bundles, links: links.clone(), observer, tasks: tasks.clone() };
+        let shared = Shared {
+            authority,
+            records,
+            bundles,
+            links: links.clone(),
+            observer,
+            paused,
+            tasks: tasks.clone(),
+        };
         let (connections, incoming) = mpsc::channel(16);
         tasks.spawn_until_stopped("agent port", accept(listener, acceptor, connections));
         let server = tonic::transport::Server::builder()

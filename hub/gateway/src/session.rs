@@ -9,6 +9,7 @@
 //! request to adopt ([`adoption`]) ends that.
 
 mod adoption;
+mod apps;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,8 @@ pub enum Input {
     Message(v1::agent_message::Message),
     /// An assignment of the cluster changed.
     Assigned(AppKey, Assigned),
+    /// The hub pauses one application, or lifts that.
+    Paused(AppKey, Option<PauseRequest>),
     /// The Cluster object changed; `None`: it is gone.
     Cluster(Option<Arc<Cluster>>),
     /// What the hub has of a release that is to be adopted.
@@ -67,7 +70,7 @@ pub enum Action {
     /// The cluster's facts changed.
     Facts(v1::Facts),
     /// The agent's pauses changed.
-    Paused { acknowledged: String, local: Option<v1::Pause> },
+    Paused { acknowledged: String, local: Option<v1::Pause>, applications: BTreeMap<AppKey, String> },
     /// Hold the cluster, or stop holding it.
     Hold(Option<Hold>),
     /// The cluster is held: this is where its agent and the store differ.
@@ -98,6 +101,8 @@ pub struct Session {
     adoption: Option<Adoption>,
     arrived: bool,
     pause: String,
+    /// The pauses of single applications that the agent was told, by id.
+    paused: BTreeMap<AppKey, String>,
     mode: Mode,
     actions: VecDeque<Action>,
 }
@@ -117,13 +122,15 @@ pub struct Behind {
     pub unknown_pause: bool,
 }
 
-/// What the store says of earlier losses.
+/// What the store says besides assignments: of earlier losses, and of pauses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Since when the store is known as an older copy, and this cluster's word was not adopted since.
     pub restored: Option<Timestamp>,
     /// The last request to adopt that was answered for the cluster.
     pub answered: String,
+    /// The pauses of single applications that concern the cluster.
+    pub paused: BTreeMap<AppKey, PauseRequest>,
 }
 
 impl Session {
@@ -149,6 +156,7 @@ impl Session {
             held.insert(application, Held { position, release });
         }
         let pause = hello.pause.unwrap_or_default();
+        let paused = apps::acknowledged(pause.applications)?;
         let nothing_to_tell = held.is_empty();
         let mut session = Self {
             cluster: cluster.name(),
@@ -159,15 +167,24 @@ impl Session {
             adoption: None,
             arrived: false,
             pause: pause.acknowledged.clone(),
+            paused: paused.clone(),
             mode: Mode::Enforce,
             actions: VecDeque::new(),
         };
         let clock_ms = now.as_millisecond();
         let hub_version = env!("CARGO_PKG_VERSION").to_owned();
         session.send(v1::hub_message::Message::Welcome(v1::Welcome { hub_version, clock_ms }));
-        session.actions.push_back(Action::Paused { acknowledged: pause.acknowledged, local: pause.local });
+        session.actions.push_back(Action::Paused {
+            acknowledged: pause.acknowledged,
+            local: pause.local,
+            applications: paused,
+        });
         let behind = session.compare(&assignments, cluster, now);
-        // A pause goes first: what follows is not acted on.
+        // Pauses go first: what follows is not acted on. Those of applications before the end of one of the cluster.
+        let asked = session.standing.paused.clone();
+        asked
+            .iter()
+            .for_each(|(application, asked)| session.pause_application(application, Some(asked), now));
         session.obey(cluster, now);
         session.actions.push_back(Action::Hold(session.hold.clone()));
         if session.hold.is_some() {
@@ -176,6 +193,7 @@ impl Session {
             for (application, assigned) in assignments {
                 session.assign(&application, &assigned);
             }
+            session.lift_others(now);
             session.send(v1::hub_message::Message::InSync(v1::InSync {}));
         }
         session.adopt(cluster);
@@ -189,6 +207,7 @@ impl Session {
     pub fn handle(&mut self, input: Input, now: Timestamp) {
         match input {
             Input::Assigned(application, assigned) => self.assign(&application, &assigned),
+            Input::Paused(application, asked) => self.pause_application(&application, asked.as_ref(), now),
             Input::Cluster(Some(cluster)) => {
                 self.obey(&cluster, now);
                 self.adopt(&cluster);
@@ -227,10 +246,14 @@ impl Session {
                 self.actions.push_back(Action::Observe(batch.observations));
                 self.arrive();
             }
-            v1::agent_message::Message::Pause(pause) => {
-                self.actions
-                    .push_back(Action::Paused { acknowledged: pause.acknowledged, local: pause.local });
-            }
+            v1::agent_message::Message::Pause(pause) => match apps::acknowledged(pause.applications) {
+                Ok(applications) => self.actions.push_back(Action::Paused {
+                    acknowledged: pause.acknowledged,
+                    local: pause.local,
+                    applications,
+                }),
+                Err(error) => self.end("Protocol", &error.to_string()),
+            },
             v1::agent_message::Message::Events(batch) => {
                 self.actions.push_back(Action::Events(batch.events, batch.dropped));
             }
@@ -285,8 +308,9 @@ impl Session {
                 behind.applications.push((application.clone(), *held, told));
             }
         }
-        let wanted = cluster.spec.pause.as_ref().filter(|pause| pause.is_active(now)).map(pause_id);
-        behind.unknown_pause = !self.pause.is_empty() && wanted.as_ref() != Some(&self.pause);
+        let wanted = cluster.pause(now).as_ref().map(pause_id);
+        behind.unknown_pause = (!self.pause.is_empty() && wanted.as_ref() != Some(&self.pause))
+            || self.paused.keys().any(|application| !self.standing.paused.contains_key(application));
         self.hold = if !self.differs.is_empty() {
             Some(Hold::HubBehindAgent)
         } else {
@@ -372,13 +396,13 @@ impl Session {
 
     /// The pause and mode that the Cluster object asks for.
     fn obey(&mut self, cluster: &Cluster, now: Timestamp) {
-        let wanted = cluster.spec.pause.as_ref().filter(|pause| pause.is_active(now));
-        let id = wanted.map(pause_id).unwrap_or_default();
+        let wanted = cluster.pause(now);
+        let id = wanted.as_ref().map(pause_id).unwrap_or_default();
         // What a lost store does not know of is not lifted or changed; a pause makes nobody act.
         let held = self.hold.is_some();
         if id != self.pause && !(held && (id.is_empty() || !self.pause.is_empty())) {
             self.pause.clone_from(&id);
-            let pause = wanted.map_or_else(v1::Pause::default, |pause| to_wire(pause, id, now));
+            let pause = wanted.map_or_else(v1::Pause::default, |pause| to_wire(&pause, id, now));
             self.send(v1::hub_message::Message::Pause(pause));
         }
         if cluster.spec.mode != self.mode && !held {

@@ -98,9 +98,9 @@ pub(crate) fn paused(
     local: Option<&v1::Pause>,
     now: Timestamp,
 ) {
-    let wanted = cluster.and_then(|cluster| cluster.spec.pause.as_ref());
+    let wanted = cluster.and_then(|cluster| cluster.pause(now));
     let mut pause = json!({});
-    if wanted.is_some_and(|wanted| pause_id(wanted) == acknowledged) {
+    if wanted.is_some_and(|wanted| pause_id(&wanted) == acknowledged) {
         let since = status.pointer("/pause/acknowledgedAt").filter(|_| status["pause"]["id"] == acknowledged);
         pause["acknowledgedAt"] = since.cloned().unwrap_or_else(|| json!(now));
         pause["id"] = json!(acknowledged);

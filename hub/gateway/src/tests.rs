@@ -2,6 +2,7 @@
 
 mod client;
 mod identities;
+mod pausing;
 mod rotating;
 
 use crate::*;
@@ -399,7 +400,7 @@ async fn facts_pauses_and_events_of_an_agent_are_kept() {
     talk.say(v1::agent_message::Message::Facts(facts)).await;
     let local =
         v1::Pause { id: String::new(), reason: "disk".into(), by: "ben".into(), remaining_ms: 3_600_000 };
-    let state = v1::PauseState { acknowledged: String::new(), local: Some(local) };
+    let state = v1::PauseState { local: Some(local), ..Default::default() };
     talk.say(v1::agent_message::Message::Pause(state)).await;
     hub.until(&Hub::status_key("eu-1"), |status| {
         status.is_some_and(|status| {

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// See and replace the hub's certificate authority
     #[command(subcommand)]
     Authority(AuthorityCommand),
-    /// List, sync and forget Applications
+    /// List, sync, pause, resume and forget Applications
     #[command(subcommand)]
     App(AppCommand),
     /// List ApplicationSets and approve the deletions that they hold
@@ -316,6 +316,35 @@ pub(crate) enum AppCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Leave Applications alone: nothing is released, applied, healed or pruned until they are resumed
+    Pause {
+        #[command(flatten)]
+        applications: Applications,
+        /// How long, e.g. 1h; until resumed when left out
+        #[arg(long = "for", value_name = "TIME", value_parser = some_duration)]
+        duration: Option<Duration>,
+        /// Why, for the people who meet it, e.g. INC-7
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// End the pause of Applications
+    Resume {
+        #[command(flatten)]
+        applications: Applications,
+    },
+}
+
+/// Which Applications.
+#[derive(Debug, Group)]
+pub(crate) struct Applications {
+    /// The Applications
+    #[arg(required_unless_present = "selector", conflicts_with = "selector", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// All those with these labels instead, e.g. team=shop
+    #[arg(long, short = 'l', value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+    #[command(flatten)]
+    pub(crate) namespace: Namespace,
 }
 
 #[derive(Debug, Subcommand)]
@@ -453,7 +482,7 @@ fn keepalive(text: &str) -> Result<Duration, String> {
 
 fn some_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        Duration::ZERO => Err("it would be over at once; `flotilla cluster resume` lifts a pause".to_owned()),
+        Duration::ZERO => Err("it would be over at once; `resume` lifts a pause".to_owned()),
         some => Ok(some),
     }
 }

@@ -1,13 +1,16 @@
 //! What writing an expansion changes, and the brake on deletion (design §4).
 //!
 //! An update replaces the whole spec and all labels, annotations and finalizers, but for what `preservedFields` and Argo CD itself keep.
+//! A person's pause is kept too, with or without `preservedFields`: Argo CD takes `skip-reconcile` off a generated Application
+//! (argoproj/argo-cd#14027), and an application that somebody stopped would start again by itself. Whose a pause is, the object's
+//! managers tell: what came from the template has none, and goes with the template.
 //! Fields under `ignoreApplicationDifferences` stay as they are. Applications that are being deleted are left alone. When the expansion has problems, nothing changes.
 
 mod ignored;
 
 use crate::outcome::{Changes, Expansion, Held};
 use serde_json::{Value, json};
-use shared_model::{APPROVE_DELETIONS_ANNOTATION, Digest};
+use shared_model::{APPROVE_DELETIONS_ANNOTATION, Digest, PAUSE_ANNOTATION, SKIP_RECONCILE_ANNOTATION};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use ignored::without_effect;
@@ -15,6 +18,8 @@ pub(crate) use ignored::without_effect;
 /// Annotations that live on an Application without being in its template (`defaultPreservedAnnotations`).
 const KEPT_ANNOTATIONS: [&str; 3] =
     ["notified.notifications.argoproj.io", "argocd.argoproj.io/refresh", "argocd.argoproj.io/hydrate"];
+/// Annotations that pause: kept when a person set them.
+const PAUSES: [&str; 2] = [PAUSE_ANNOTATION, SKIP_RECONCILE_ANNOTATION];
 /// Finalizers that hooks put on an Application.
 const KEPT_FINALIZERS: [&str; 2] =
     ["pre-delete-finalizer.argocd.argoproj.io", "post-delete-finalizer.argocd.argoproj.io"];
@@ -126,7 +131,8 @@ fn merged(set: &Value, current: &Value, generated: &Value, owner: &Value) -> Val
         let listed = set.pointer(&format!("/spec/preservedFields/{kind}")).and_then(Value::as_array);
         listed.into_iter().flatten().filter_map(Value::as_str)
     };
-    let annotations = preserved("annotations").chain(KEPT_ANNOTATIONS);
+    let by_people = PAUSES.into_iter().filter(|name| is_by_people(current, name));
+    let annotations = preserved("annotations").chain(KEPT_ANNOTATIONS).chain(by_people);
     let annotations = with_kept(current, generated, "annotations", annotations);
     let labels = with_kept(current, generated, "labels", preserved("labels"));
     let finalizers = finalizers(current, generated);
@@ -140,6 +146,16 @@ fn merged(set: &Value, current: &Value, generated: &Value, owner: &Value) -> Val
     ignored::keep(set, name(current), current, &mut merged);
     own(&mut merged, owner);
     merged
+}
+
+/// Whether a request to the API set an annotation: the hub's own writes have no manager.
+fn is_by_people(object: &Value, annotation: &str) -> bool {
+    let managers = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let field = format!("f:{annotation}");
+    managers.into_iter().flatten().any(|manager| {
+        let owned = &manager["fieldsV1"]["f:metadata"]["f:annotations"];
+        !owned[&field].is_null()
+    })
 }
 
 fn with_kept<'a>(

@@ -5,6 +5,7 @@ pub mod application_set;
 pub mod cluster;
 pub(crate) mod enrollment;
 pub mod fleet_rollout;
+pub mod pause;
 pub mod policy;
 pub(crate) mod selector;
 pub(crate) mod window;

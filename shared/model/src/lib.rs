@@ -28,6 +28,7 @@ pub use kinds::application_set::{self, ApplicationSet, ApplicationSetSpec, Rolli
 pub use kinds::cluster::{self, AdoptRequest, Cluster, ClusterSpec, Mode, PauseRequest};
 pub use kinds::enrollment::{EnrollmentToken, EnrollmentTokenSpec};
 pub use kinds::fleet_rollout::{self, FleetRollout, FleetRolloutSpec, PinnedCommit};
+pub use kinds::pause::{self, AnnotatedPause};
 pub use kinds::policy::{
     self, Amount, Approval, OnFailure, RolloutPolicy, RolloutPolicySpec, Unreachable, Wave,
 };
@@ -51,7 +52,7 @@ pub const IN_CLUSTER_NAME: &str = "in-cluster";
 pub const RESOURCES_FINALIZER: &str = "resources-finalizer.argocd.argoproj.io";
 /// Names the RolloutPolicy of an ApplicationSet or Application.
 pub const POLICY_ANNOTATION: &str = "flotilla.dev/rollout-policy";
-/// Pauses one Application: `{"reason": "...", "by": "...", "from": "2026-...", "until": "2026-..."}` as [`cluster::PauseRequest`] has it.
+/// Pauses one Application: `{"reason": "INC-7", "for": "1h"}`, a [`PauseRequest`] as JSON; [`pause`] reads it.
 pub const PAUSE_ANNOTATION: &str = "flotilla.dev/pause";
 /// Argo CD's own switch: `"true"` on an Application or a Cluster leaves it alone (`common.AnnotationKeyAppSkipReconcile`).
 pub const SKIP_RECONCILE_ANNOTATION: &str = "argocd.argoproj.io/skip-reconcile";

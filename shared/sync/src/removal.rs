@@ -27,8 +27,9 @@ impl Removal {
 
 impl Machine {
     pub(crate) fn step_removal(&mut self, removal: &Removal, now: Timestamp) {
-        // An apply without an answer may still make an object.
-        if removal.done || self.flights.values().any(|flight| flight.stale) {
+        // An apply without an answer may still make an object. What is paused is not given up either, with or without
+        // its objects.
+        if self.paused || removal.done || self.flights.values().any(|flight| flight.stale) {
             return;
         }
         if removal.cascade {

@@ -3,7 +3,9 @@
 use crate::release::{Content, Release};
 use jiff::Timestamp;
 use proto::v1;
-use shared_model::{AppKey, Cluster, ClusterName, Digest, Observation, Position, ReleaseId, RolloutName};
+use shared_model::{
+    AppKey, Cluster, ClusterName, Digest, Observation, PauseRequest, Position, ReleaseId, RolloutName,
+};
 use shared_rollout::{Assigned, Order};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -28,6 +30,10 @@ pub(crate) struct Seat {
     pub(crate) connection: Option<u64>,
     /// The pause that the agent acknowledged, in its present session.
     pub(crate) acknowledged: String,
+    /// Pauses of single applications.
+    pub(crate) paused: BTreeMap<AppKey, PauseRequest>,
+    /// Those that the agent acknowledged, in its present session.
+    pub(crate) acknowledged_applications: BTreeMap<AppKey, String>,
 }
 
 impl Hub {

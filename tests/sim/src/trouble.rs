@@ -64,6 +64,14 @@ pub(crate) enum Trouble {
         agent: usize,
         minutes: i64,
     },
+    /// The hub pauses one application on a cluster for some minutes, or resumes it before they are over.
+    PauseApplication {
+        agent: usize,
+        minutes: i64,
+    },
+    ResumeApplication {
+        agent: usize,
+    },
     /// A person takes an application back to an earlier order where it runs, or lets go of it.
     RollBack {
         agent: usize,
@@ -142,6 +150,11 @@ pub(crate) fn of_a_day(
                 Trouble::Pause { agent, minutes }
             };
             all.push((at, pause));
+        });
+        every(hours(8), chance, &mut |chance, at| {
+            let minutes = 1 + i64::try_from(chance.below(60)).unwrap_or(0);
+            all.push((at, Trouble::PauseApplication { agent, minutes }));
+            all.push((at + chance.seconds(60, 7200), Trouble::ResumeApplication { agent }));
         });
         every(hours(20), chance, &mut |chance, at| {
             all.push((at, Trouble::RollBack { agent }));

@@ -52,6 +52,16 @@ impl World {
             let text = format!("{} {name}: {write:?} under a pause that was acknowledged", self.now);
             return self.verdicts.problem(text);
         }
+        let alone = seat.paused.get(application).filter(|pause| pause.is_active(self.now));
+        if let Some(pause) = alone
+            && seat.acknowledged_applications.get(application) == Some(&hub_gateway::pause_id(pause))
+        {
+            let text = format!(
+                "{} {name}: {write:?} of {application} under its pause that was acknowledged",
+                self.now
+            );
+            return self.verdicts.problem(text);
+        }
         let Write::Delete(id) = write else { return };
         // The order that the agent holds, by its own journal.
         let Some(process) = &self.agents[agent].process else { return };

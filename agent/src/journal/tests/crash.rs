@@ -161,7 +161,9 @@ const WRITES: [(&str, Act); 12] = [
     ("inventory forgotten", |journal, _| journal.forget_inventory(&app())),
     ("control", |journal, _| {
         let pause = HubPause { id: "1".into(), reason: "INC-8".into(), by: "ada".into(), until: None };
-        journal.save_control(&Control { pause: Some(pause), ..Control::default() })
+        let applications =
+            BTreeMap::from([(app(), HubPause { until: Some(Timestamp::MAX), ..pause.clone() })]);
+        journal.save_control(&Control { pause: Some(pause), applications, ..Control::default() })
     }),
     ("pause", |_, place| set_local_pause(place, Some(&pause()))),
     ("resume", |_, place| set_local_pause(place, None)),

@@ -24,7 +24,7 @@ fn an_agent_that_may_have_been_replaced_writes_nothing() {
         let asking = Asking {
             cluster: Cluster::from_service(kubernetes.clone(), "default"),
             limit: Limit::new(),
-            closed: Arc::default(),
+            gate: Gate::default(),
             journal: Arc::clone(&journal),
         };
         let application = AppKey::new("argocd", "orders");

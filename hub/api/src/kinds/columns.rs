@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
-use shared_model::{Kind, PauseRequest, duration};
+use shared_model::{Cluster, Kind, duration};
 use shared_objects::table::{Cell, Column, JsonPath};
 
 /// The columns of a kind.
@@ -14,6 +14,7 @@ pub(crate) fn columns(kind: Kind) -> Vec<Column> {
             wide("Revision", ".status.sync.revision"),
             wide("Project", ".spec.project"),
             wide("Cluster", ".status.cluster"),
+            Column { priority: 1, ..made("Paused", paused_application) },
             Column { priority: 1, ..made("Rollout", rollout_of) },
         ],
         Kind::ApplicationSet => {
@@ -123,9 +124,8 @@ fn rollout_phase(set: &Value, _: Timestamp) -> Value {
 /// As in `yes (INC-7, 1h50m left)`, or `requested, not acknowledged since 10:03:11`.
 fn paused(cluster: &Value, now: Timestamp) -> Value {
     let local = cluster.pointer("/status/pause/local");
-    let wanted = cluster.pointer("/spec/pause").filter(|pause| !pause.is_null());
-    let wanted = wanted.and_then(|pause| serde_json::from_value::<PauseRequest>(pause.clone()).ok());
-    let Some(wanted) = wanted.filter(|pause| pause.is_active(now)) else {
+    let wanted = Cluster::from_value(cluster).ok().and_then(|cluster| cluster.pause(now));
+    let Some(wanted) = wanted else {
         return match local {
             Some(local) => {
                 let until = string(local, "/until").parse::<Timestamp>().ok();
@@ -154,6 +154,21 @@ fn paused(cluster: &Value, now: Timestamp) -> Value {
     let left = left.map(|left| format!("{} left", duration(left)));
     let said: Vec<String> =
         [(!wanted.reason.is_empty()).then_some(wanted.reason), left].into_iter().flatten().collect();
+    if said.is_empty() { "yes".into() } else { format!("yes ({})", said.join(", ")).into() }
+}
+
+/// As [`paused`], of one Application.
+fn paused_application(application: &Value, now: Timestamp) -> Value {
+    let pause = &application["status"]["pause"];
+    let until = string(pause, "/until").parse::<Timestamp>().ok();
+    if pause.is_null() || until.is_some_and(|until| until <= now) {
+        return "no".into();
+    }
+    let reason = Some(string(pause, "/reason")).filter(|reason| !reason.is_empty()).map(str::to_owned);
+    let left = until.and_then(|until| std::time::Duration::try_from(until.duration_since(now)).ok());
+    let left = left.map(|left| format!("{} left", duration(left)));
+    let unheard = (pause["acknowledged"] != true).then(|| "not acknowledged".to_owned());
+    let said: Vec<String> = [reason, left, unheard].into_iter().flatten().collect();
     if said.is_empty() { "yes".into() } else { format!("yes ({})", said.join(", ")).into() }
 }
 

@@ -129,6 +129,29 @@ async fn nobody_forges_who_paused_a_cluster() {
 }
 
 #[tokio::test]
+async fn who_pauses_an_application_is_written_into_its_annotation() {
+    let server = server().await;
+    let spec = json!({"project": "default", "destination": {"name": "eu-1"}});
+    server.post(APPS, json!({"metadata": {"name": "web"}, "spec": spec})).await.ok(201);
+    let path = format!("{APPS}/web");
+    let annotate = async |text: Option<&str>| {
+        let patch = json!({"metadata": {"annotations": {"flotilla.dev/pause": text}}});
+        let object = server.patch("merge", &path, patch).await.ok(200);
+        object["metadata"]["annotations"]["flotilla.dev/pause"].clone()
+    };
+    let forged = r#"{"reason": "INC-7", "for": "2h", "by": "mallory", "at": "2020-01-01T00:00:00Z"}"#;
+    let stored = annotate(Some(forged)).await;
+    let read: Value = serde_json::from_str(stored.as_str().unwrap()).unwrap();
+    assert_eq!((&read["by"], &read["reason"], &read["for"]), (&json!("ada"), &json!("INC-7"), &json!("2h")));
+    assert_ne!(read["at"], "2020-01-01T00:00:00Z");
+    let same = annotate(Some(r#"{"for": "2h", "reason": "INC-7"}"#)).await;
+    assert_eq!(same, stored, "the same pause keeps its time");
+    assert_ne!(annotate(Some(r#"{"for": "3h", "reason": "INC-7"}"#)).await, stored);
+    assert_eq!(annotate(Some("INC-7")).await, "INC-7", "it pauses, and a condition says what is wrong");
+    assert_eq!(annotate(None).await, Value::Null);
+}
+
+#[tokio::test]
 async fn who_applies_a_pause_owns_it_with_the_hubs_part() {
     let server = server().await;
     let path = format!("{CLUSTERS}/eu-1?fieldManager=me");

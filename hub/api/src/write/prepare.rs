@@ -4,7 +4,7 @@ use super::Change;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hub_records::resource;
 use serde_json::{Value, json};
-use shared_model::{HOLD_FINALIZER, Kind, gvk};
+use shared_model::{HOLD_FINALIZER, Kind, PAUSE_ANNOTATION, PauseRequest, gvk};
 use shared_objects::{
     Status,
     meta::{self, Propagation},
@@ -58,8 +58,8 @@ pub(crate) fn own(change: &Change<'_>, old: Option<&Value>, object: &mut Value) 
                 object["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
             }
         }
-        Kind::Application
-        | Kind::ApplicationSet
+        Kind::Application => signed_annotation(change, old, object),
+        Kind::ApplicationSet
         | Kind::AppProject
         | Kind::FleetRollout
         | Kind::RolloutPolicy
@@ -72,25 +72,51 @@ pub(crate) fn own(change: &Change<'_>, old: Option<&Value>, object: &mut Value) 
 /// A pause, a request to adopt or to retire says who asked and when, and no client can say otherwise (invariant 5,
 /// *Pause means no action*; invariant 6, *Never backwards by accident*).
 fn signed(change: &Change<'_>, old: Option<&Value>, object: &mut Value, field: &str) {
-    let asked = |object: &Value| {
-        let mut request = object["spec"].get(field).filter(|request| request.is_object())?.clone();
-        let fields = request.as_object_mut()?;
+    let before = old.and_then(|old| old["spec"].get(field));
+    if let Some(signed) = sign(change, before, &object["spec"][field]) {
+        object["spec"][field] = signed;
+    }
+}
+
+/// The same of a pause by annotation. What cannot be read is left as it is: it pauses, and a condition says so.
+fn signed_annotation(change: &Change<'_>, old: Option<&Value>, object: &mut Value) {
+    let of = |object: &Value| {
+        let text = object["metadata"]["annotations"].get(PAUSE_ANNOTATION)?.as_str()?;
+        Some((text.to_owned(), serde_json::from_str::<Value>(text).ok()?))
+    };
+    let Some((_, wanted)) = of(object) else { return };
+    let before = old.and_then(of);
+    let Some(signed) = sign(change, before.as_ref().map(|(_, request)| request), &wanted) else { return };
+    let text = match before {
+        // Word for word, so that nothing changes.
+        Some((text, request)) if request == signed => text,
+        _ => signed.to_string(),
+    };
+    object["metadata"]["annotations"][PAUSE_ANNOTATION] = json!(text);
+}
+
+/// A request with who asked and when: kept from `before` if that asks for the same, and is not over.
+fn sign(change: &Change<'_>, before: Option<&Value>, request: &Value) -> Option<Value> {
+    let asked = |request: &Value| {
+        let mut fields = request.as_object()?.clone();
         fields.remove("at");
         fields.remove("by");
-        Some(request)
+        Some(fields)
     };
-    let Some(wanted) = asked(object) else { return };
-    let before = old.filter(|old| asked(old).as_ref() == Some(&wanted)).map(|old| &old["spec"][field]);
-    let request = &mut object["spec"][field];
-    match before {
-        Some(before) => *request = before.clone(),
-        None => {
-            request["by"] = json!(change.subject.user);
-            // Whole milliseconds: what is written is read back the same.
-            let at = jiff::Timestamp::from_millisecond(change.now.as_millisecond());
-            request["at"] = json!(at.expect("a time cut to its millisecond is in range"));
-        }
+    let wanted = asked(request)?;
+    let lasts = |before: &&Value| {
+        let pause = serde_json::from_value::<PauseRequest>(Value::clone(before));
+        pause.map_or(true, |pause| pause.is_active(change.now))
+    };
+    if let Some(before) = before.filter(|before| asked(before).as_ref() == Some(&wanted)).filter(lasts) {
+        return Some(before.clone());
     }
+    let mut signed = Value::Object(wanted);
+    signed["by"] = json!(change.subject.user);
+    // Whole milliseconds: what is written is read back the same.
+    let at = jiff::Timestamp::from_millisecond(change.now.as_millisecond());
+    signed["at"] = json!(at.expect("a time cut to its millisecond is in range"));
+    Some(signed)
 }
 
 /// The object whose deletion is asked for, as it is marked: what others may still need is kept until the hub

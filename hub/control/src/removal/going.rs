@@ -1,16 +1,14 @@
 //! What is to go, from the index: the values that `shared_rollout::removals` decides about.
 
-use crate::index::{Index, set_of};
+use crate::{
+    index::{Index, set_of},
+    pauses,
+};
 use hub_records::{Stored, is_deleted};
 use jiff::Timestamp;
 use serde_json::Value;
-use shared_model::{
-    AppKey, ApplicationSet, Cluster, ClusterName, Kind, OwnerKind, PAUSE_ANNOTATION, PauseRequest,
-    RESOURCES_FINALIZER, SKIP_RECONCILE_ANNOTATION,
-};
-use shared_rollout::{
-    Assigned, ClusterState, DeletionOrder, Family, Going, Order, Pause, Removable, Seat, Told,
-};
+use shared_model::{AppKey, ApplicationSet, Cluster, ClusterName, Kind, OwnerKind, RESOURCES_FINALIZER};
+use shared_rollout::{Assigned, ClusterState, DeletionOrder, Family, Going, Order, Removable, Seat, Told};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is to go from a cluster that is there.
@@ -40,11 +38,11 @@ pub(super) fn removable(
             *gone.entry(family.clone()).or_default() += 1;
         }
         let pin = index.observed.get(seat).filter(|seen| !seen.removed).and_then(|seen| seen.pin.clone());
-        let pauses = stored.map(|stored| pauses(stored, now)).unwrap_or_default();
+        let pauses = stored.and_then(|_| pauses::asked(index, &seat.1, now)).map(pauses::of_going);
         if cluster.is_drained() {
             *found.drained.entry(seat.0.clone()).or_default() += 1;
         }
-        let going = Going { cascade, told, wave, pin, pauses };
+        let going = Going { cascade, told, wave, pin, pauses: pauses.into_iter().collect() };
         found.families.entry(family).or_default().going.insert(seat.clone(), going);
     }
     if found.families.is_empty() {
@@ -151,24 +149,6 @@ fn order(index: &Index, family: &Family) -> DeletionOrder {
             && strategy.deletion_order.eq_ignore_ascii_case("Reverse")
     });
     if reverse { DeletionOrder::Reverse } else { DeletionOrder::Waves }
-}
-
-/// The pauses of an Application alone.
-fn pauses(stored: &Stored, now: Timestamp) -> Vec<Pause> {
-    let annotations = &stored.value["metadata"]["annotations"];
-    let asked = annotations[PAUSE_ANNOTATION].as_str().map(|text| {
-        serde_json::from_str::<PauseRequest>(text).unwrap_or_else(|_| PauseRequest {
-            reason: format!("its annotation {PAUSE_ANNOTATION} cannot be read"),
-            ..PauseRequest::default()
-        })
-    });
-    let skipped = annotations[SKIP_RECONCILE_ANNOTATION].as_str() == Some("true");
-    let skipped = skipped
-        .then(|| PauseRequest { reason: SKIP_RECONCILE_ANNOTATION.to_owned(), ..PauseRequest::default() });
-    let active = asked.into_iter().chain(skipped).filter(|pause| pause.is_active(now));
-    active
-        .map(|pause| Pause { until: pause.ends(), reason: pause.reason, by: pause.by, ..Pause::default() })
-        .collect()
 }
 
 /// The applications that a set must leave to others: those on a cluster that is leaving, and those that

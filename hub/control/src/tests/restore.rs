@@ -50,6 +50,7 @@ fn links() -> BTreeMap<ClusterName, LinkState> {
     let connected = || LinkState {
         link: Link::Connected,
         acknowledged_pause: String::new(),
+        acknowledged_applications: BTreeMap::new(),
         local_pause: None,
         hold: None,
         arrived: Revision::default(),

@@ -157,6 +157,7 @@ fn fleet_of(index: &Index, calendar: &mut Calendar, now: Timestamp) -> Fleet {
     let connected = LinkState {
         link: Link::Connected,
         acknowledged_pause: String::new(),
+        acknowledged_applications: BTreeMap::new(),
         local_pause: None,
         hold: None,
         arrived: Revision::default(),

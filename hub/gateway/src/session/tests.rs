@@ -72,6 +72,14 @@ fn told(session: &mut Session) -> Vec<String> {
             }
             Action::Send(Message::Pause(pause)) if pause.id.is_empty() => "lift the pause".to_owned(),
             Action::Send(Message::Pause(pause)) => format!("pause {} {}ms", pause.reason, pause.remaining_ms),
+            Action::Send(Message::PauseApplication(asked)) => {
+                let (name, pause) = (asked.application.unwrap().name, asked.pause.unwrap());
+                if pause.id.is_empty() {
+                    format!("lift the pause of {name}")
+                } else {
+                    format!("pause {name} {} {}ms", pause.reason, pause.remaining_ms)
+                }
+            }
             Action::Send(Message::Mode(mode)) => format!("mode {mode}"),
             Action::Send(Message::Refused(refused)) => format!("refused {}", refused.reason),
             Action::Send(Message::Command(command)) => format!("ask {}", command.id),
@@ -102,8 +110,11 @@ fn told(session: &mut Session) -> Vec<String> {
                 AdoptionState::Done { .. } => "done?".to_owned(),
             },
             Action::Stuck(problem) => format!("stuck: {problem}"),
-            Action::Paused { acknowledged, local } => {
-                format!("paused acknowledged={} local={}", !acknowledged.is_empty(), local.is_some())
+            Action::Paused { acknowledged, local, applications } => {
+                let applications: Vec<&str> = applications.keys().map(|app| app.name.as_str()).collect();
+                let alone = if applications.is_empty() { "" } else { " applications=" };
+                let (acknowledged, local) = (!acknowledged.is_empty(), local.is_some());
+                format!("paused acknowledged={acknowledged} local={local}{alone}{}", applications.join(","))
             }
             Action::Observe(observations) => format!("observe {}", observations.len()),
             Action::Arrived => "arrived".to_owned(),
@@ -219,7 +230,7 @@ fn a_pause_goes_before_assignments_and_its_end_after() {
 #[test]
 fn a_pause_that_is_obeyed_is_not_sent_again_and_one_that_ended_is_lifted() {
     let hello = || v1::Hello {
-        pause: Some(v1::PauseState { acknowledged: pause_id(&pause(60)), local: None }),
+        pause: Some(v1::PauseState { acknowledged: pause_id(&pause(60)), ..Default::default() }),
         ..v1::Hello::default()
     };
     let paused = cluster(Some(pause(60)), Mode::Enforce);
@@ -297,7 +308,11 @@ fn spec(name: &str) -> ReleaseSpec {
 }
 
 fn restored(at: i64, answered: &str) -> Standing {
-    Standing { restored: Some(Timestamp::from_second(at).unwrap()), answered: answered.into() }
+    Standing {
+        restored: Some(Timestamp::from_second(at).unwrap()),
+        answered: answered.into(),
+        ..Standing::default()
+    }
 }
 
 #[test]
@@ -305,7 +320,7 @@ fn on_a_restored_store_nothing_is_said_that_makes_an_agent_act() {
     let assigned = BTreeMap::from([(app("web"), run(1, "a")), (app("new"), run(1, "a"))]);
     let hello = v1::Hello {
         held: vec![held("web", 1, "a")],
-        pause: Some(v1::PauseState { acknowledged: "since".into(), local: None }),
+        pause: Some(v1::PauseState { acknowledged: "since".into(), ..Default::default() }),
         ..v1::Hello::default()
     };
     let mut session =
@@ -394,4 +409,87 @@ fn an_agent_that_cannot_tell_says_so_to_a_person() {
         told(&mut session),
         ["stuck: the agent cannot tell what it holds of argocd/web: older than the hub"]
     );
+}
+
+/// A session of an agent that obeys `obeyed` and holds web 1.1 and api 1.1, against a store that pauses `asked`.
+fn with_pauses(obeyed: &[(&str, &str)], asked: &[(&str, u64)], standing: Standing) -> Session {
+    let applications = obeyed.iter().map(|(name, id)| v1::PausedApplication {
+        application: Some(proto::application_to_wire(&app(name))),
+        acknowledged: (*id).to_owned(),
+    });
+    let pause = Some(v1::PauseState { applications: applications.collect(), ..Default::default() });
+    let held = vec![held("web", 1, "a"), held("api", 1, "a")];
+    let assigned = ["web", "api"].map(|name| (app(name), run(1, "a"))).into();
+    let paused = asked.iter().map(|(name, seconds)| (app(name), self::pause(*seconds))).collect();
+    let hello = v1::Hello { held, pause, ..v1::Hello::default() };
+    Session::new(&cluster(None, Mode::Enforce), hello, assigned, Standing { paused, ..standing }, NOW)
+        .unwrap()
+}
+
+#[test]
+fn pauses_of_applications_are_told_before_orders_and_lifted_after_them() {
+    let known = pause_id(&pause(60));
+    let check = |obeyed: &[(&str, &str)], asked: &[(&str, u64)], expect: &[&str]| {
+        let mut lines = told(&mut with_pauses(obeyed, asked, Standing::default()));
+        lines.retain(|line| line.contains("pause ") && !line.starts_with("paused"));
+        assert_eq!(lines, expect);
+    };
+    check(&[], &[], &[]);
+    check(&[], &[("web", 60)], &["pause web INC-7 60000ms"]);
+    check(&[("web", &known)], &[("web", 60)], &[]);
+    check(&[("web", &known)], &[("web", 90)], &["pause web INC-7 90000ms"]);
+    check(&[("web", &known), ("api", &known)], &[("api", 60)], &["lift the pause of web"]);
+    // One that is over is not told.
+    check(&[], &[("web", 0)], &[]);
+    check(&[("web", &known)], &[("web", 0)], &["lift the pause of web"]);
+    let mut session = with_pauses(&[("web", &known)], &[("api", 60)], Standing::default());
+    session.handle(Input::Assigned(app("new"), run(1, "a")), NOW);
+    assert_eq!(
+        told(&mut session),
+        [
+            "welcome",
+            "paused acknowledged=false local=false applications=web",
+            "pause api INC-7 60000ms",
+            "hold None",
+            "lift the pause of web",
+            "in sync",
+            "assign new 1.1",
+        ]
+    );
+}
+
+#[test]
+fn a_pause_of_an_application_is_told_when_it_changes() {
+    let mut session = with_pauses(&[], &[], Standing::default());
+    told(&mut session);
+    for (asked, expect) in [
+        (Some(pause(60)), vec!["pause web INC-7 60000ms"]),
+        (Some(pause(60)), vec![]),
+        (Some(pause(90)), vec!["pause web INC-7 90000ms"]),
+        (None, vec!["lift the pause of web"]),
+        (None, vec![]),
+    ] {
+        session.handle(Input::Paused(app("web"), asked), NOW);
+        assert_eq!(told(&mut session), expect);
+    }
+    let said = v1::PausedApplication {
+        application: Some(proto::application_to_wire(&app("web"))),
+        acknowledged: "p".into(),
+    };
+    let state = v1::PauseState { applications: vec![said], ..Default::default() };
+    session.handle(Input::Message(v1::agent_message::Message::Pause(state)), NOW);
+    assert_eq!(told(&mut session), ["paused acknowledged=false local=false applications=web"]);
+}
+
+#[test]
+fn a_hub_that_forgot_lifts_no_pause_of_an_application() {
+    let standing = || Standing { restored: Some(NOW), ..Standing::default() };
+    let lines = told(&mut with_pauses(&[("web", "p")], &[("api", 60)], standing()));
+    assert!(lines.contains(&"pause api INC-7 60000ms".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"differs: , an unknown pause".to_owned()), "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("lift")), "{lines:?}");
+    let mut session = with_pauses(&[("web", "p")], &[], standing());
+    told(&mut session);
+    session.handle(Input::Paused(app("web"), None), NOW);
+    assert_eq!(told(&mut session), Vec::<String>::new());
 }

@@ -194,7 +194,7 @@ impl Conversation {
     }
 
     pub(super) async fn acknowledge(&self, pause: &str) {
-        let state = v1::PauseState { acknowledged: pause.to_owned(), local: None };
+        let state = v1::PauseState { acknowledged: pause.to_owned(), ..Default::default() };
         self.say(agent_message::Message::Pause(state)).await;
     }
 }

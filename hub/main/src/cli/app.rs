@@ -1,5 +1,7 @@
 //! `flotilla app`.
 
+mod pause;
+
 use crate::{
     args::{AppCommand, Connection},
     cli::{client::Hub, confirm::confirm, output},
@@ -29,6 +31,10 @@ pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::
         AppCommand::Forget { name, namespace, yes } => {
             forget(&hub, &name, &namespace.namespace, yes).await?;
         }
+        AppCommand::Pause { applications, duration, reason } => {
+            pause::pause(&hub, &applications, duration, &reason).await?;
+        }
+        AppCommand::Resume { applications } => pause::resume(&hub, &applications).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -103,9 +109,11 @@ fn row(app: &Value) -> Vec<String> {
     let text = |pointer: &str| app.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let conditions = app.pointer("/status/conditions").and_then(Value::as_array);
     let conditions = conditions.map(Vec::as_slice).unwrap_or_default();
-    // What a person chose in the cluster explains everything else.
-    let pin = conditions.iter().find(|condition| condition["type"] == "PinnedInCluster");
-    let problem = pin.or(conditions.first()).and_then(|condition| condition["message"].as_str());
+    // What a person chose explains everything else.
+    let chosen = ["PinnedInCluster", "Paused"];
+    let chosen =
+        chosen.iter().find_map(|kind| conditions.iter().find(|condition| condition["type"] == *kind));
+    let problem = chosen.or(conditions.first()).and_then(|condition| condition["message"].as_str());
     let waits = match text("/status/rollout/message") {
         waits if waits.is_empty() => problem.unwrap_or_default().to_owned(),
         waits => waits,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rand::RngCore as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use shared_model::{Cluster, JoinToken, Kind, duration};
+use shared_model::{Cluster, JoinToken, Kind, SKIP_RECONCILE_ANNOTATION, duration};
 use std::{
     collections::BTreeMap,
     process::ExitCode,
@@ -192,8 +192,7 @@ fn paused(cluster: &Value, now: Timestamp) -> String {
         let until = local["until"].as_str().and_then(|until| until.parse::<Timestamp>().ok());
         until.is_none_or(|until| now < until)
     });
-    let asked = Cluster::from_value(cluster).ok().and_then(|cluster| cluster.spec.pause);
-    let asked = asked.filter(|pause| pause.is_active(now));
+    let asked = Cluster::from_value(cluster).ok().and_then(|cluster| cluster.pause(now));
     let mut parts = Vec::new();
     if let Some(pause) = asked {
         let left = pause.ends().map(|end| Duration::try_from(end.duration_since(now)).unwrap_or_default());
@@ -250,18 +249,19 @@ fn warnings(cluster: &Value, now: Timestamp) -> Vec<String> {
 
 /// What to run in a cluster whose agent has not answered to a pause.
 fn unacknowledged(cluster: &Value, now: Timestamp) -> Option<String> {
-    let asked = Cluster::from_value(cluster).ok()?.spec.pause?;
-    if !asked.is_active(now) {
-        return None;
-    }
-    let pause = cluster.pointer("/spec/pause").filter(|pause| !pause.is_null())?;
+    let asked = Cluster::from_value(cluster).ok()?.pause(now)?;
     if cluster.pointer("/status/pause/acknowledgedAt").is_some() {
         return None;
     }
     let name = cluster.pointer("/metadata/name").and_then(Value::as_str)?;
-    let reason = pause["reason"].as_str().filter(|reason| !reason.is_empty());
-    let reason = reason.map(|reason| format!(" --reason {reason}")).unwrap_or_default();
-    let length = pause["for"].as_str().map(|length| format!(" --for {length}")).unwrap_or_default();
+    let reason = match asked.reason.as_str() {
+        "" => String::new(),
+        reason if reason.contains(char::is_whitespace) => format!(" --reason '{reason}'"),
+        reason => format!(" --reason {reason}"),
+    };
+    let length =
+        cluster.pointer("/spec/pause/for").and_then(Value::as_str).filter(|_| asked.duration.is_some());
+    let length = length.map(|length| format!(" --for {length}")).unwrap_or_default();
     let since = asked.at.map(|at| at.strftime(" since %Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();
     Some(format!(
         "Requested, not acknowledged{since}: {name} has not acknowledged its pause. The hub releases nothing to it; to stop its agent now, run there: flotilla-agent pause{length}{reason}"
@@ -308,6 +308,11 @@ async fn revoke(hub: &Hub, name: &str, reason: &str) -> anyhow::Result<()> {
 async fn resume(hub: &Hub, name: &str) -> anyhow::Result<()> {
     let cluster = hub.merge(Kind::Cluster, "", name, &json!({"spec": {"pause": null}})).await?;
     output::line(&format!("cluster {name} is resumed"));
+    if !cluster["metadata"]["annotations"][SKIP_RECONCILE_ANNOTATION].is_null() {
+        output::note(&format!(
+            "Argo CD's annotation pauses it too; to lift that: kubectl annotate cluster {name} {SKIP_RECONCILE_ANNOTATION}-"
+        ));
+    }
     if cluster.pointer("/status/pause/local").is_some() {
         output::note(
             "It is paused in the cluster too, and only there can that be lifted: by `flotilla-agent resume`, or by removing the annotation",

@@ -64,6 +64,38 @@ fn an_update_replaces_all_but_what_is_kept() {
     assert_eq!(changes(&set, &updated), Changes::default());
 }
 
+/// The pauses that an Application has after its set was written anew: `current` is what it has, `by_people` what of that
+/// people set, `template` what the set's template says.
+#[track_caller]
+fn check_pauses(current: Value, by_people: &[&str], template: Value, expect: Value) {
+    let mut set = listing(&["a"]);
+    set["spec"]["template"]["metadata"]["annotations"] = template;
+    let mut objects = existing(&["a"]);
+    objects[0]["metadata"]["annotations"] = current;
+    let owned: Value = by_people.iter().map(|name| (format!("f:{name}"), json!({}))).collect();
+    objects[0]["metadata"]["managedFields"] =
+        json!([{"manager": "kubectl-annotate", "fieldsV1": {"f:metadata": {"f:annotations": owned}}}]);
+    let updated = changes(&set, &objects).update;
+    let after = updated.first().unwrap_or(&objects[0]);
+    let kept = after["metadata"].get("annotations").cloned().unwrap_or_else(|| json!({}));
+    assert_eq!(kept, expect);
+    assert_eq!(changes(&set, std::slice::from_ref(after)), Changes::default());
+}
+
+#[test]
+fn a_persons_pause_survives_and_a_templates_goes_with_it() {
+    let (pause, skip) = ("flotilla.dev/pause", "argocd.argoproj.io/skip-reconcile");
+    let both = || json!({pause: "{}", skip: "true"});
+    check_pauses(both(), &[pause, skip], json!({}), both());
+    check_pauses(both(), &[pause], json!({}), json!({pause: "{}"}));
+    check_pauses(both(), &[], json!({}), json!({}));
+    check_pauses(json!({}), &[], json!({pause: "{}"}), json!({pause: "{}"}));
+    // The template's word is the template's to change, a person's word stands above it.
+    check_pauses(json!({pause: "old"}), &[], json!({pause: "new"}), json!({pause: "new"}));
+    check_pauses(json!({pause: "mine"}), &[pause], json!({pause: "new"}), json!({pause: "mine"}));
+    check_pauses(json!({skip: "false"}), &[skip], json!({skip: "true"}), json!({skip: "false"}));
+}
+
 #[track_caller]
 fn check_policy(policy: &str, expect: (usize, usize, usize)) {
     let mut current = existing(&["a", "b"]);

@@ -1,6 +1,6 @@
 //! Cluster (flotilla.dev/v1alpha1): one spoke cluster.
 
-use crate::{ClusterName, Object};
+use crate::{ClusterName, Object, kinds::pause};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -129,6 +129,12 @@ impl Cluster {
     /// Whether what the hub put there is removed before it leaves.
     pub fn is_drained(&self) -> bool {
         self.spec.retire.as_ref().is_some_and(|retire| retire.drain)
+    }
+
+    /// The pause that is asked for at `now`: `spec.pause`, or Argo CD's annotation, or both as one.
+    pub fn pause(&self, now: jiff::Timestamp) -> Option<PauseRequest> {
+        let asked = self.spec.pause.clone().filter(|pause| pause.is_active(now));
+        pause::with_skip_reconcile(asked, &self.metadata.annotations)
     }
 
     /// The address by which Applications may name it.

@@ -1,8 +1,9 @@
-//! A paused cluster is left alone, and everything that waits for it says so.
+//! A paused cluster, and a paused application, is left alone, and everything that waits for it says so.
 
-use crate::web::{THREE, WEB, ground, image, push, running, until};
+use crate::web::{FULL, THREE, WEB, ground, image, push, running, set, until};
 use anyhow::{Result, ensure};
-use tests_e2e::{Fleet, eventually, fleet::SOON};
+use std::time::{Duration, Instant};
+use tests_e2e::{Fleet, History, eventually, fleet::SOON};
 
 #[tokio::test]
 async fn nothing_moves_while_the_only_canary_is_paused() -> Result<()> {
@@ -66,6 +67,89 @@ async fn nothing_moves_while_the_only_canary_is_paused() -> Result<()> {
     fleet.rollout("web-2", "Done").await;
     let line = cluster_line(&fleet, "eu-1").await?;
     ensure!(!line.contains("INC-7"), "{line}");
+    Ok(())
+}
+
+/// One wave, for one cluster.
+const ALONE: &str = "
+apiVersion: flotilla.dev/v1alpha1
+kind: RolloutPolicy
+metadata: {name: careful, namespace: argocd}
+spec: {waves: [{name: all, settle: 1s}]}
+";
+
+#[tokio::test]
+async fn an_application_that_is_paused_is_left_alone_until_it_is_resumed_or_its_time_is_over() -> Result<()> {
+    let Some(control_plane) = ground() else { return Ok(()) };
+    let mut fleet = Fleet::start(control_plane).await?;
+    push(&fleet, "v1")?;
+    fleet.join(&THREE[..1], FULL).await?;
+    let history = History::watch(fleet.clusters(), WEB, WEB).await;
+    fleet.apply(ALONE).await?;
+    fleet.apply(&set(&fleet, WEB, "env: prod")).await?;
+    history.runs(SOON, &["eu-1"], &image("v1")).await;
+    fleet.rollout("web-1", "Done").await;
+
+    let said = fleet.flotilla(&["app", "pause", "web-eu-1", "--for", "2h", "--reason", "INC-7"]).await?;
+    ensure!(said.contains("the agent of eu-1 has acknowledged it"), "{said}");
+
+    // Git and the cluster change: both are seen, nothing is done about either.
+    push(&fleet, "v2")?;
+    let scale = async |replicas: &str| {
+        let to = format!("--replicas={replicas}");
+        fleet.cluster("eu-1").kubectl(&["scale", "deployment", WEB, "--namespace", WEB, &to]).await
+    };
+    scale("5").await?;
+    eventually(SOON, "the drift is reported", async || {
+        let status = fleet.object("application", "web-eu-1").await?["status"].clone();
+        ensure!(status.to_string().contains("spec.replicas live=5 desired=2"), "{status:#}");
+        let pause = &status["pause"];
+        ensure!(pause["reason"] == "INC-7" && pause["acknowledged"] == true, "{pause:#}");
+        Ok(())
+    })
+    .await;
+    eventually(SOON, "the rollout waits for the pause", async || {
+        let status = fleet.object("fleetrollout", "web-2").await?["status"].clone();
+        ensure!(status["waitsFor"].to_string().contains("INC-7"), "{status:#}");
+        Ok(())
+    })
+    .await;
+    for said in [
+        fleet.flotilla(&["app", "list"]).await?,
+        fleet.flotilla(&["cluster", "status", "eu-1"]).await?,
+        fleet.kubectl(&["get", "applications", "-o", "wide"]).await?,
+    ] {
+        ensure!(said.contains("INC-7"), "{said}");
+    }
+    ensure!(history.last("eu-1").is_some_and(|last| last.replicas == 5), "{history:?}");
+    ensure!(history.images("eu-1") == [image("v1")], "{history:?}");
+
+    fleet.flotilla(&["app", "resume", "web-eu-1"]).await?;
+    history.runs(SOON, &["eu-1"], &image("v2")).await;
+    until(&history, "the edit is taken back", |seen| seen.replicas == 2, "eu-1").await;
+    fleet.rollout("web-2", "Done").await;
+
+    // One that ends by itself: nothing before, all after.
+    let asked = Instant::now();
+    let length = Duration::from_secs(15);
+    fleet
+        .flotilla(&["app", "pause", "-l", "argocd.argoproj.io/no-such-label", "--for", "15s"])
+        .await
+        .unwrap_err();
+    let said = fleet.flotilla(&["app", "pause", "web-eu-1", "--for", "15s", "--reason", "INC-8"]).await?;
+    ensure!(said.contains("has acknowledged it"), "{said}");
+    scale("7").await?;
+    until(&history, "the edit is seen", |seen| seen.replicas == 7, "eu-1").await;
+    until(&history, "the edit is taken back", |seen| seen.replicas == 2, "eu-1").await;
+    ensure!(asked.elapsed() >= length, "healed after {:?}", asked.elapsed());
+    eventually(SOON, "the pause is over", async || {
+        let status = fleet.object("application", "web-eu-1").await?["status"].clone();
+        ensure!(status["pause"].is_null(), "{status:#}");
+        let events = fleet.flotilla(&["cluster", "events", "eu-1"]).await?;
+        ensure!(["Paused", "Resumed", "PauseEnded"].iter().all(|reason| events.contains(reason)), "{events}");
+        Ok(())
+    })
+    .await;
     Ok(())
 }
 

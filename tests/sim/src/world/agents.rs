@@ -17,7 +17,6 @@ use serde_json::json;
 use shared_manifest::ObjectId;
 use shared_model::AppKey;
 use shared_sync::{Action, Failure as Refusal};
-use std::sync::atomic::Ordering;
 
 const ANSWERS: (i64, i64) = (2, 60);
 
@@ -293,12 +292,10 @@ impl World {
 
     fn ask(&mut self, agent: usize, request: Request) {
         let Request { application, action, write, .. } = request;
-        let closed = self.agents[agent]
-            .process
-            .as_ref()
-            .is_some_and(|process| process.engine.gate().load(Ordering::SeqCst));
-        let event = if write && closed {
-            action.failed(Refusal::Unreachable("not asked: the cluster is paused".to_owned()))
+        let process = self.agents[agent].process.as_ref();
+        let stopped = process.and_then(|process| process.engine.gate().stops(&application));
+        let event = if let Some(why) = stopped.filter(|_| write) {
+            action.failed(Refusal::Unreachable(format!("not asked: {why}")))
         } else {
             self.perform(agent, &application, action)
         };

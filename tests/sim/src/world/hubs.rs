@@ -5,7 +5,7 @@ use crate::{agent::Incoming, hub::Seat};
 use hub_gateway::parts::{Action, Input, Session, Standing};
 use jiff::SignedDuration;
 use proto::v1::{self, agent_message::Message};
-use shared_model::{AppKey, Cluster, ClusterName, Observation, SyncPhase};
+use shared_model::{AppKey, Cluster, ClusterName, Observation, PauseRequest, SyncPhase};
 use shared_rollout::Assigned;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +18,16 @@ impl Seat {
             observed: BTreeMap::new(),
             connection: None,
             acknowledged: String::new(),
+            paused: BTreeMap::new(),
+            acknowledged_applications: BTreeMap::new(),
         }
+    }
+}
+
+impl Seat {
+    fn forget_acknowledged(&mut self) {
+        self.acknowledged.clear();
+        self.acknowledged_applications.clear();
     }
 }
 
@@ -34,14 +43,15 @@ impl World {
         if let Message::Hello(hello) = message {
             let now = self.hub_now();
             let Some(seat) = self.hub.seats.get_mut(&name) else { return };
-            let session = Session::new(&seat.object, hello, seat.assigned.clone(), Standing::default(), now);
+            let standing = Standing { paused: seat.paused.clone(), ..Standing::default() };
+            let session = Session::new(&seat.object, hello, seat.assigned.clone(), standing, now);
             let Ok(session) = session else {
                 self.verdicts.problem(format!("{name}: the hello is malformed"));
                 return;
             };
             // The one before it is dead, or of a process that was killed.
             let before = seat.connection.replace(connection);
-            seat.acknowledged.clear();
+            seat.forget_acknowledged();
             if let Some(entry) = self.network.connections.get_mut(&connection) {
                 entry.session = Some(session);
             }
@@ -79,9 +89,10 @@ impl World {
                 }
                 Action::Send(message) => self.send(connection, message),
                 Action::Observe(observations) => self.observed(&name, observations),
-                Action::Paused { acknowledged, .. } => {
+                Action::Paused { acknowledged, applications, .. } => {
                     if let Some(seat) = self.hub.seats.get_mut(&name) {
                         seat.acknowledged = acknowledged;
+                        seat.acknowledged_applications = applications;
                     }
                     self.control_changed(&name);
                 }
@@ -163,6 +174,19 @@ impl World {
         }
     }
 
+    /// An application is paused on a cluster, or resumed.
+    pub(super) fn application_paused(&mut self, agent: usize, app: &AppKey, asked: Option<PauseRequest>) {
+        let name = self.agents[agent].name.clone();
+        let Some(seat) = self.hub.seats.get_mut(&name) else { return };
+        match &asked {
+            Some(asked) => drop(seat.paused.insert(app.clone(), asked.clone())),
+            None => drop(seat.paused.remove(app)),
+        }
+        if let Some(connection) = seat.connection.filter(|_| self.hub.up) {
+            self.input(connection, Input::Paused(app.clone(), asked));
+        }
+    }
+
     /// Both ends notice that a connection is gone.
     pub(super) fn cut(&mut self, connection: u64) {
         let Some(entry) = self.network.connections.get_mut(&connection) else { return };
@@ -182,7 +206,7 @@ impl World {
         let name = self.agents[agent].name.clone();
         if let Some(seat) = self.hub.seats.get_mut(&name).filter(|seat| seat.connection == Some(connection)) {
             seat.connection = None;
-            seat.acknowledged.clear();
+            seat.forget_acknowledged();
             self.left(&name);
         }
     }

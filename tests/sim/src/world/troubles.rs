@@ -91,10 +91,30 @@ impl World {
                 drop(::agent::set_local_pause(&self.agents[agent].place(), Some(&pause)));
                 self.decided(agent);
             }
+            Trouble::PauseApplication { agent, minutes } => self.pause_application(agent, minutes),
+            Trouble::ResumeApplication { agent } => {
+                let paused = &self.hub.seats[&self.agents[agent].name].paused;
+                if let Some(application) = paused.keys().next().cloned() {
+                    self.application_paused(agent, &application, None);
+                }
+            }
             Trouble::RollBack { agent } => self.roll_back(agent),
             Trouble::Unpin { agent } => self.unpin(agent),
             Trouble::Damage { agent, what } => self.damage(agent, what),
         }
+    }
+
+    /// The hub pauses one application on a cluster.
+    fn pause_application(&mut self, agent: usize, minutes: i64) {
+        self.meet("application paused");
+        let pause = PauseRequest {
+            reason: "INC-8".to_owned(),
+            by: "ada".to_owned(),
+            duration: Some(Duration::from_secs(minutes.unsigned_abs() * 60)),
+            at: Some(self.now),
+        };
+        let application = self.application();
+        self.application_paused(agent, &application, Some(pause));
     }
 
     fn connection(&self, agent: usize) -> Option<u64> {

@@ -20,6 +20,18 @@ fn pauses_say_where_they_stand() {
     let over = json!({"for": "5m", "at": "2026-01-01T11:50:00Z"});
     check(paused, json!({"spec": {"pause": over}, "status": acknowledged}), "no");
     check(paused, json!({"status": {"pause": {"local": {"reason": "disk"}}}}), "in the cluster (disk)");
+    let switch = json!({"annotations": {"argocd.argoproj.io/skip-reconcile": "true"}});
+    check(
+        paused,
+        json!({"metadata": switch, "spec": {}, "status": acknowledged}),
+        "yes (annotation argocd.argoproj.io/skip-reconcile)",
+    );
+    let app = |pause: Value| json!({"status": {"pause": pause}});
+    check(paused_application, json!({"status": {}}), "no");
+    check(paused_application, app(json!({"reason": "INC-7", "acknowledged": true})), "yes (INC-7)");
+    let until = |until: &str| app(json!({"reason": "", "acknowledged": false, "until": until}));
+    check(paused_application, until("2026-01-01T13:00:00Z"), "yes (1h left, not acknowledged)");
+    check(paused_application, until("2026-01-01T12:00:00Z"), "no");
 }
 
 #[test]
@@ -61,6 +73,7 @@ fn argo_cds_kinds_have_its_columns() {
             ("Revision", 1),
             ("Project", 1),
             ("Cluster", 1),
+            ("Paused", 1),
             ("Rollout", 1),
             ("Age", 0),
         ]

@@ -96,10 +96,14 @@ fn lines(cluster: &Value, applications: &[Value], now: Timestamp) -> Vec<(&'stat
         applications.iter().filter(|app| app.pointer("/status/cluster").is_some_and(|at| *at == *name));
     for app in here {
         let conditions = app.pointer("/status/conditions").and_then(Value::as_array);
-        let pin = conditions.into_iter().flatten().find(|condition| condition["type"] == "PinnedInCluster");
-        if let Some(message) = pin.and_then(|pin| pin["message"].as_str()) {
-            let of = app.pointer("/metadata/name").and_then(Value::as_str).unwrap_or(ALL);
-            lines.push(("PINNED", format!("{of}: {message}")));
+        let of = app.pointer("/metadata/name").and_then(Value::as_str).unwrap_or(ALL);
+        for condition in conditions.into_iter().flatten() {
+            let title = match condition["type"].as_str() {
+                Some("PinnedInCluster") => "PINNED",
+                Some("Paused") => "APP PAUSED",
+                Some(_) | None => continue,
+            };
+            lines.push((title, format!("{of}: {}", condition["message"].as_str().unwrap_or_default())));
         }
     }
     lines
@@ -142,7 +146,11 @@ mod tests {
             },
         });
         let pin = json!({"type": "PinnedInCluster", "message": "pinned in eu-1 itself by ben"});
-        let app = json!({"metadata": {"name": "web"}, "status": {"cluster": "eu-1", "conditions": [pin]}});
+        let pause = json!({"type": "Paused", "message": "paused by ann: INC-7"});
+        let other_kind = json!({"type": "ComparisonError", "message": "not of this place"});
+        let conditions = json!([pause, other_kind, pin]);
+        let app =
+            json!({"metadata": {"name": "web"}, "status": {"cluster": "eu-1", "conditions": conditions}});
         let other = json!({"metadata": {"name": "api"}, "status": {"cluster": "eu-2", "conditions": [pin]}});
         let shown: Vec<String> = lines(&cluster, &[app, other], Timestamp::UNIX_EPOCH)
             .into_iter()
@@ -159,6 +167,7 @@ mod tests {
                 "AGENT: 0.1.0",
                 "CONDITION: Held (HubRestored): a copy",
                 "ADOPT: asked for by ada at 2026-01-01T10:00:00Z; waits for the agent, if anything is held",
+                "APP PAUSED: web: paused by ann: INC-7",
                 "PINNED: web: pinned in eu-1 itself by ben",
             ]
         );

@@ -1,5 +1,7 @@
 //! What can happen next, and what it makes of the world.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "actions are told apart by what they concern")]
+
 use crate::{
     canon,
     judge::{self, Broken, Landing},
@@ -251,7 +253,7 @@ fn decided(mut next: State, decision: &Decision) -> Option<State> {
     // A fix that waits is what people expedite.
     let queued = line.rollouts.last().filter(|newest| newest.head.phase == Phase::Queued);
     let queued = queued.filter(|_| matches!(decision, Decision::Expedite { .. }));
-    let Some(target) = queued.or(line.lead()) else { return None };
+    let target = queued.or(line.lead())?;
     let leads = line.lead().is_some_and(|lead| lead.name == target.name);
     let (name, head, plan) = (target.name.clone(), target.head.clone(), target.plan.clone());
     let what =

@@ -1,5 +1,7 @@
 //! `cargo explore [SETUP] [--limit STATES] [--KIND COUNT ...] [--symmetric no]`: explores one setup, or all.
 
+#![allow(clippy::print_stdout, reason = "what was explored is what it is asked for")]
+
 use std::{process::ExitCode, time::Instant};
 use tests_explore::{Setup, explore, setups};
 

@@ -87,7 +87,6 @@ fn moments_that_count_as_the_same_go_on_alike() {
     let mut setup = setups().remove(4).setup;
     assert_eq!(setup.name, "partition");
     setup.quota.commits = 1;
-    setup.quota.bad = 1;
     setup.symmetric = false;
     let mut known: HashMap<u128, (State, Vec<u128>)> = HashMap::new();
     let mut waiting = VecDeque::from([State::new(&setup)]);
@@ -108,5 +107,5 @@ fn moments_that_count_as_the_same_go_on_alike() {
         waiting.extend(next);
     }
     println!("{} moments, {twice} second ways", known.len());
-    assert!(twice > known.len() / 2);
+    assert!(twice > known.len() / 4);
 }

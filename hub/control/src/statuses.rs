@@ -4,6 +4,7 @@
 
 use crate::{
     conditions,
+    history::history,
     index::Index,
     line::{Evaluation, MemberInput},
     removal,
@@ -182,6 +183,10 @@ fn of_application(
                 "name": rollout.name, "wave": name, "state": state, "message": message,
             }),
         );
+    }
+    let history = history(evaluation, line, app);
+    if !history.is_empty() {
+        status.insert("history".into(), history.into());
     }
     let deleted = now
         .index

@@ -240,7 +240,8 @@ fn of_set(
         status.insert("rollout".into(), json!({"name": rollout.name, "phase": phase, "message": message}));
         if let (PlanSpec::RollingSync(_), Some(report)) = (&rollout.plan, report) {
             let revisions = |app: &AppKey| {
-                evaluation.head.get(app).map(|member| member.revisions.clone()).unwrap_or_default()
+                let frozen = evaluation.rollouts.get(&rollout.name).and_then(|members| members.get(app));
+                frozen.map(|member| member.revisions.clone()).unwrap_or_default()
             };
             let entries = shared_rollout::application_status(rollout, report, revisions);
             status.insert("applicationStatus".into(), json!(entries));

@@ -43,7 +43,7 @@ pub(super) async fn run(hub: &Hub, which: &Which) -> anyhow::Result<ExitCode> {
 
 /// Shows the rollout until it ends.
 async fn watch(hub: &Hub, (ns, name): (&str, &str), screen: &mut Screen) -> anyhow::Result<End> {
-    let mut follow = Follow::new(name);
+    let mut follow = Follow::default();
     let mut shown = Shown { began: Instant::now(), last: None };
     loop {
         let began = Instant::now();

@@ -32,6 +32,7 @@ mod credentials;
 mod expand;
 mod fleet;
 mod git;
+mod history;
 mod index;
 mod line;
 mod notices;

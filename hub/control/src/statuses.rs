@@ -4,6 +4,7 @@
 
 use crate::{
     conditions,
+    history::history,
     index::Index,
     line::{Evaluation, MemberInput},
     pauses, removal,
@@ -207,6 +208,10 @@ fn of_application(
             }),
         );
     }
+    let history = history(evaluation, line, app);
+    if !history.is_empty() {
+        status.insert("history".into(), history.into());
+    }
     let deleted = now
         .index
         .object(Kind::Application, &app.namespace, &app.name)
@@ -259,7 +264,8 @@ fn of_set(
         status.insert("rollout".into(), json!({"name": rollout.name, "phase": phase, "message": message}));
         if let (PlanSpec::RollingSync(_), Some(report)) = (&rollout.plan, report) {
             let revisions = |app: &AppKey| {
-                evaluation.head.get(app).map(|member| member.revisions.clone()).unwrap_or_default()
+                let frozen = evaluation.rollouts.get(&rollout.name).and_then(|members| members.get(app));
+                frozen.map(|member| member.revisions.clone()).unwrap_or_default()
             };
             let entries = shared_rollout::application_status(rollout, report, revisions);
             status.insert("applicationStatus".into(), json!(entries));

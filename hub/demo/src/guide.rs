@@ -1,6 +1,9 @@
 //! How to look around while the demo stays up.
 
-use crate::repository::{BRANCH, Repository};
+use crate::{
+    repository::{BRANCH, Repository},
+    sample::SET,
+};
 use std::path::Path;
 
 /// The guide's lines.
@@ -22,7 +25,9 @@ Things to try:
   push a commit       cd {work}
                       edit apps/web/deployment.yaml (a tag that starts with `broken` never becomes ready)
                       git commit -am 'another one' && git push origin {BRANCH}
-  take one back       git revert --no-edit HEAD && git push origin {BRANCH}
+  watch its waves     {flotilla} rollout watch {SET}   (also: why, status, pause, abort)
+  take one back       {flotilla} rollout undo {SET} --reason INC-7   (`rollout resume {SET}` lets newer commits follow)
+                      or git revert --no-edit HEAD && git push origin {BRANCH}
   change the waves    kubectl edit rolloutpolicy careful  (it was made from {folder}/policy.yaml)
   Git                 {}
 

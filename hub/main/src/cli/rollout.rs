@@ -12,8 +12,10 @@ use crate::{
     args::{Connection, RolloutCommand},
     cli::{client::Hub, output},
 };
+use jiff::Timestamp;
 use serde_json::Value;
 use shared_model::Kind;
+use shared_rollout::HeldUp;
 use std::process::ExitCode;
 
 pub(crate) async fn run(connection: Connection, command: RolloutCommand) -> anyhow::Result<ExitCode> {
@@ -40,7 +42,8 @@ pub(crate) async fn run(connection: Connection, command: RolloutCommand) -> anyh
 
 async fn list(hub: &Hub, namespace: &str) -> anyhow::Result<()> {
     let rollouts = hub.list(Kind::FleetRollout, namespace, None).await?;
-    let rows: Vec<Vec<String>> = rollouts.iter().map(row).collect();
+    let now = shared_runtime::now();
+    let rows: Vec<Vec<String>> = rollouts.iter().map(|rollout| row(rollout, now)).collect();
     if rows.is_empty() {
         output::note("No rollouts yet: the first follows the first Application.");
     } else {
@@ -49,16 +52,16 @@ async fn list(hub: &Hub, namespace: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn row(rollout: &Value) -> Vec<String> {
+fn row(rollout: &Value, now: Timestamp) -> Vec<String> {
     let waves = rollout.pointer("/status/waves").and_then(Value::as_array);
     let sum = |field: &str| waves.into_iter().flatten().filter_map(|wave| wave[field].as_u64()).sum::<u64>();
     let progress = format!("{}/{}", sum("proven"), sum("total"));
-    vec![
-        text(rollout, "/metadata/name"),
-        text(rollout, "/status/phase"),
-        progress,
-        text(rollout, "/status/waitsFor"),
-    ]
+    let mut phase = text(rollout, "/status/phase");
+    let paused = serde_json::from_value::<HeldUp>(rollout["status"]["paused"].clone());
+    if paused.is_ok_and(|paused| paused.is_active(now)) {
+        phase.push_str(" (paused)");
+    }
+    vec![text(rollout, "/metadata/name"), phase, progress, text(rollout, "/status/waitsFor")]
 }
 
 /// A text in an object; empty when there is none.

@@ -1,4 +1,4 @@
-use super::{decide, members::Member, name, status, undo, why};
+use super::{decide, members::Member, name, row, status, undo, why};
 use crate::args::{Args, Command, RolloutCommand};
 use clap::Parser as _;
 use expect_test::{Expect, expect};
@@ -68,6 +68,15 @@ fn members() -> Vec<Member> {
 
 fn check(lines: &[String], expect: &Expect) {
     expect.assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn a_list_says_what_is_paused_while_it_is() {
+    let check = |now: &str, expect: &str| {
+        assert_eq!(row(&rollout(), now.parse().unwrap())[..3], ["shop-2", expect, "1/5"])
+    };
+    check("2026-01-01T00:59:59Z", "Progressing (paused)");
+    check("2026-01-01T01:00:00Z", "Progressing");
 }
 
 #[test]

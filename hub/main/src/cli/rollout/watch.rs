@@ -43,7 +43,7 @@ pub(super) async fn run(hub: &Hub, which: &Which) -> anyhow::Result<ExitCode> {
 
 /// Shows the rollout until it ends.
 async fn watch(hub: &Hub, (ns, name): (&str, &str), screen: &mut Screen) -> anyhow::Result<End> {
-    let mut follow = Follow::new(name);
+    let mut follow = Follow::default();
     let mut shown = Shown { began: Instant::now(), last: None };
     loop {
         let began = Instant::now();
@@ -86,9 +86,9 @@ fn end_lines(name: &str, end: End) -> Vec<String> {
         End::Halted => {
             format!("`flotilla rollout status {name}` shows why; `rollout retry` or `rollout undo` goes on.")
         }
-        End::RolledBack => {
-            format!("`flotilla rollout retry {name}` tries it again; a newer commit goes on by itself.")
-        }
+        End::RolledBack => format!(
+            "`flotilla rollout retry {name}` tries it again; `flotilla rollout resume {name}` lets newer commits follow, if it holds them."
+        ),
         End::Superseded => "`flotilla rollout list` shows what took its place.".to_owned(),
         End::Gone => "`flotilla rollout list` shows what there is.".to_owned(),
     };

@@ -16,8 +16,9 @@ pub(super) async fn tell(hub: &Hub, asked: &Why) -> anyhow::Result<()> {
     let members = members::all(hub, &ns, &name).await?;
     let concerned: Vec<&Member> = members.iter().filter(|member| concerns(member, asked)).collect();
     if concerned.is_empty() && !members.is_empty() {
-        let which = asked.cluster.as_ref().or(asked.app.as_ref()).map_or("anybody", String::as_str);
-        bail!("no member of {name} is {which}; `flotilla rollout status {name}` shows its waves");
+        let which = asked.cluster.as_ref().map(|cluster| format!("on cluster {cluster}"));
+        let which = which.or(asked.app.clone()).unwrap_or_default();
+        bail!("no member of {name} is {which}; `flotilla rollout why {name}` names those that wait");
     }
     let told = sentences(&concerned);
     told.iter().for_each(|sentence| output::line(sentence));

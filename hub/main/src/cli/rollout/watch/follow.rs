@@ -69,9 +69,8 @@ impl End {
 }
 
 /// One watcher.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Follow {
-    name: String,
     shown: Option<Rollout>,
     lost: bool,
     /// Since when it stands halted although its policy takes it back.
@@ -79,10 +78,6 @@ pub(super) struct Follow {
 }
 
 impl Follow {
-    pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), shown: None, lost: false, turning: None }
-    }
-
     /// Takes in what happened; says what to do, in order.
     pub(super) fn handle(&mut self, event: Event, now: Timestamp) -> Vec<Action> {
         match event {
@@ -90,7 +85,7 @@ impl Follow {
             Event::Lost(_) if self.lost => Vec::new(),
             Event::Lost(why) => {
                 self.lost = true;
-                vec![Action::Say(format!("{why}; {} goes on without it, trying again", self.name))]
+                vec![Action::Say(format!("trying again: {why}"))]
             }
             Event::Gone => vec![Action::End(End::Gone)],
         }
@@ -146,7 +141,7 @@ mod tests {
     /// What the watcher does at each second, in words.
     #[track_caller]
     fn check(events: impl IntoIterator<Item = Event>, expect: &str) {
-        let mut follow = Follow::new("shop-2");
+        let mut follow = Follow::default();
         let mut told = Vec::new();
         for (second, event) in events.into_iter().enumerate() {
             let now = Timestamp::from_second(i64::try_from(second).unwrap() * 10).unwrap();
@@ -187,7 +182,7 @@ mod tests {
                 look("Halted", 0, "Halt"),
             ],
             "0 show Progressing 0/2\n\
-             1 say the hub cannot be reached; shop-2 goes on without it, trying again\n\
+             1 say trying again: the hub cannot be reached\n\
              3 say the hub is back\n4 show Halted 0/2\n4 end 3 halted",
         );
     }

@@ -157,7 +157,7 @@ pub(crate) fn withdraw(draft: &mut Draft<'_>, index: usize) {
 
 fn write(draft: &mut Draft<'_>, index: usize, app: &AppKey, member: &Member, release: ReleaseId) {
     let seat = (member.cluster.clone(), app.clone());
-    let position = draft.fleet.next_position(&seat).expect("an agent ahead of the store cannot be told");
+    let position = draft.position_after(&seat).expect("an agent ahead of the store cannot be told");
     let (app, cluster) = (app.clone(), member.cluster.clone());
     draft.step(index, Change::Return { app, cluster, release, position });
 }

@@ -8,7 +8,7 @@ use crate::{
     wait::Wait,
 };
 use jiff::Timestamp;
-use shared_model::{AppKey, ClusterName, LocalPin, Observation, Owner};
+use shared_model::{AppKey, ClusterName, LocalPin, Observation, Owner, Position};
 use std::{collections::BTreeMap, ops::Range};
 
 /// The earliest moment at which time alone changes a decision.
@@ -155,6 +155,13 @@ impl<'a> Draft<'a> {
     pub(crate) fn assigned(&self, cluster: &ClusterName, app: &AppKey) -> Option<&Assigned> {
         let seat = (cluster.clone(), app.clone());
         self.seats.get(&seat).or_else(|| self.fleet.assigned.get(&seat))
+    }
+
+    /// The position after everything that the seat's agent was told, by the steps so far too: it may be taken
+    /// back and told what is newer in one plan. `None` as in [`Fleet::next_position`].
+    pub(crate) fn position_after(&self, seat: &Seat) -> Option<Position> {
+        let next = self.fleet.next_position(seat)?;
+        Some(self.seats.get(seat).map_or(next, |told| next.max(told.position.next())))
     }
 
     /// How many applications of the cluster run an unproven release.

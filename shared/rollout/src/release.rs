@@ -167,7 +167,7 @@ pub(crate) fn stand_in(
 
 fn write(draft: &mut Draft<'_>, index: usize, app: &AppKey, member: &Member, baseline: bool) {
     let seat = (member.cluster.clone(), app.clone());
-    let position = draft.fleet.next_position(&seat).expect("an agent ahead of the store blocks the release");
+    let position = draft.position_after(&seat).expect("an agent ahead of the store blocks the release");
     let (app, cluster, release) = (app.clone(), member.cluster.clone(), member.release);
     draft.step(index, Change::Release { app, cluster, release, position, baseline });
 }

@@ -2,7 +2,8 @@
 
 use crate::{Assumptions, Scenario, chance};
 use shared_model::{
-    AppKey, Digest, Health, HealthStatus, Observation, Position, ReleaseId, RolloutName, SyncPhase, SyncState,
+    AppKey, Digest, Health, HealthStatus, Observation, Owner, Position, ReleaseId, RolloutName, SyncPhase,
+    SyncState,
 };
 use shared_rollout::{Assigned, Fleet, Head, Line, Link, Member, Order, Proof, Rollout, Seat, observe};
 use std::collections::BTreeMap;
@@ -10,9 +11,9 @@ use std::collections::BTreeMap;
 /// The position of what ran before.
 const BEFORE: Position = Position { incarnation: 1, generation: 1 };
 
-/// What the rollout is called.
-pub(crate) fn name() -> RolloutName {
-    RolloutName::new("simulated")
+/// What the rollout is called, where people are told what to type.
+pub(crate) fn name(owner: &Owner) -> RolloutName {
+    RolloutName::new(format!("{}-next", owner.name))
 }
 
 /// What an Application is to get.
@@ -57,7 +58,7 @@ pub(crate) fn fleet(scenario: &Scenario, assumptions: &Assumptions, seed: u64) -
         }
     }
     let rollout = Rollout {
-        name: name(),
+        name: name(&scenario.owner),
         sequence: 2,
         created: assumptions.start,
         plan: scenario.plan.clone(),

@@ -247,12 +247,12 @@ impl<'a> Course<'a> {
 
     fn rollout_mut(&mut self) -> &mut shared_rollout::Rollout {
         let line = self.fleet.lines.get_mut(&self.scenario.owner);
-        line.and_then(|line| line.get_mut(&name())).expect("the simulated rollout stays")
+        line.and_then(|line| line.get_mut(&name(&self.scenario.owner))).expect("the simulated rollout stays")
     }
 
     fn rollout(&self) -> &shared_rollout::Rollout {
         let line = self.fleet.lines.get(&self.scenario.owner);
-        line.and_then(|line| line.get(&name())).expect("the simulated rollout stays")
+        line.and_then(|line| line.get(&name(&self.scenario.owner))).expect("the simulated rollout stays")
     }
 
     fn approve(&mut self) {
@@ -279,7 +279,7 @@ impl<'a> Course<'a> {
 
     /// Keeps what is waited for, and sees to it that people do their part.
     fn note(&mut self, mut report: Report) -> RolloutReport {
-        let key = (self.scenario.owner.clone(), name());
+        let key = (self.scenario.owner.clone(), name(&self.scenario.owner));
         let report = report.rollouts.remove(&key).unwrap_or_default();
         let approval = report.waits_for.as_ref().is_some_and(is_approval);
         let waits = report.waits_for.iter().filter(|wait| !is_progress(wait));

@@ -85,6 +85,8 @@ pub(crate) struct Waves {
     pub(crate) dirty: BTreeSet<Owner>,
     /// Whether that will happen.
     pub(crate) due: bool,
+    /// How many plans were made.
+    pub(crate) planned: u64,
     /// When time alone changes something in a line, by the hub's clock.
     pub(crate) wakes: BTreeMap<Owner, Timestamp>,
     /// Whose transactions are under way.

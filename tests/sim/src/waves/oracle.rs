@@ -154,9 +154,7 @@ impl Oracle {
             if let Some(at) = self.proven.get(&key) {
                 proven += 1;
                 last = last.max(Some(*at));
-            } else if member.record.as_ref().is_some_and(|record| record.excused.is_some())
-                || may_excuse(policy, fleet, &member.cluster)
-            {
+            } else if is_let_go(member) || may_excuse(policy, fleet, &member.cluster) {
                 excused += 1;
             } else if self.failed.contains(&key) || terms.deadline.is_some() {
                 failed += 1;
@@ -225,6 +223,11 @@ fn of_wave<'a>(
     wave: usize,
 ) -> impl Iterator<Item = (&'a shared_model::AppKey, &'a Member)> {
     rollout.members.iter().filter(move |(_, member)| waves.get(&member.cluster) == Some(&wave))
+}
+
+/// Whether its wave went on without it: it was excused, or came back when the wave had passed.
+fn is_let_go(member: &Member) -> bool {
+    member.record.as_ref().is_some_and(|record| record.excused.is_some() || record.late)
 }
 
 /// Whether the policy goes on without such a cluster.

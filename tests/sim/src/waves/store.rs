@@ -78,12 +78,8 @@ impl Store {
         let keys: Vec<_> = rollouts.map(|rollout| (owner.clone(), rollout.name.clone())).collect();
         let known = |key: &(Owner, RolloutName)| self.heads.get(key).copied().unwrap_or(0);
         let heads = keys.into_iter().map(|key| (key.clone(), known(&key))).collect();
-        let members = self.fleet.lines.get(owner).into_iter().flat_map(|line| &line.rollouts);
-        let members = members.flat_map(|rollout| &rollout.members);
-        let seats = members
-            .map(|(app, member)| (member.cluster.clone(), app.clone()))
-            .map(|seat| (seat.clone(), self.seats.get(&seat).copied().unwrap_or(0)))
-            .collect();
+        let seats = steps.iter().filter_map(|step| self.seat(step));
+        let seats = seats.map(|seat| (seat.clone(), self.seats.get(&seat).copied().unwrap_or(0))).collect();
         Batch { owner: owner.clone(), lease, at, steps: steps.into(), heads, seats }
     }
 

@@ -12,7 +12,7 @@ use shared_rollout::{Decided, Decision, Head, Link, Member, Pause, Phase, Rollou
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What happens within it is planned together.
-const DEBOUNCE: SignedDuration = SignedDuration::from_secs(2);
+const DEBOUNCE: SignedDuration = SignedDuration::from_secs(4);
 /// A transaction of a hub that is gone arrives that late.
 const STUCK: SignedDuration = SignedDuration::from_secs(20);
 /// The clock of the second hub is that far ahead.
@@ -68,7 +68,9 @@ impl World {
         let Some(owner) = waves.owner_of.get(application).cloned() else { return };
         let settle = oracle_settle(&waves.sets[&owner], cluster);
         waves.oracle.hear(&seat, &kept, settle, kept.received_at);
-        waves.store.fleet.observed.insert(seat, kept);
+        // What the planner does not look at is not copied with every plan.
+        let seen = Observation { resources: Vec::new(), drift: Vec::new(), ..kept };
+        waves.store.fleet.observed.insert(seat, seen);
         self.touch(&owner);
     }
 
@@ -158,7 +160,10 @@ impl World {
         let now = clock.max(waves.store.planned);
         let view = waves.store.view(owner);
         let (plan, report) = plan(&view, now);
-        let violations = check(&view, &plan, &report, now);
+        // Of plans that change nothing only some are looked at; of the others every one.
+        let looks = !plan.steps.is_empty() || waves.planned.is_multiple_of(8);
+        waves.planned += 1;
+        let violations = if looks { check(&view, &plan, &report, now) } else { Vec::new() };
         waves.wakes.remove(owner);
         if let Some((at, _)) = plan.wake {
             waves.wakes.insert(owner.clone(), at);
@@ -309,12 +314,16 @@ impl World {
 
     /// Nobody who was there all the time runs what was rejected, once that has been taken back.
     fn look_for_rejected(&mut self) {
+        let agents: BTreeMap<&ClusterName, _> =
+            self.agents.iter().map(|agent| (&agent.name, agent)).collect();
         let (now, clock) = (self.now, self.hub_now());
         let mut found = Vec::new();
         let Some(waves) = &self.waves else { return };
         for (owner, set) in &waves.sets {
             let Some(lead) = waves.store.lead(owner) else { continue };
+            let held = lead.head.paused.as_ref().is_some_and(|paused| paused.is_active(clock));
             let over = lead.head.phase == Phase::RolledBack
+                && !held
                 && lead.head.finished.is_some_and(|at| clock.duration_since(at) > GRACE + AHEAD);
             if !over {
                 continue;
@@ -327,7 +336,7 @@ impl World {
                 let state = waves.store.fleet.clusters.get(&member.cluster);
                 let free =
                     state.is_some_and(|state| !state.pauses.iter().any(|pause| pause.is_active(clock)));
-                let Some(agent) = self.agents.iter().find(|agent| agent.name == member.cluster) else {
+                let Some(agent) = agents.get(&member.cluster) else {
                     continue;
                 };
                 let seat = (member.cluster.clone(), app.clone());

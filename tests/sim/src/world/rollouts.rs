@@ -141,6 +141,7 @@ impl Waves {
             on_cluster: BTreeMap::new(),
             dirty: std::collections::BTreeSet::new(),
             due: false,
+            planned: 0,
             wakes: BTreeMap::new(),
             under_way: std::collections::BTreeSet::new(),
             skew: SignedDuration::ZERO,

@@ -12,5 +12,6 @@ mod journal;
 mod membership;
 mod outage;
 mod pause;
+mod retire;
 mod rollout;
 mod web;

@@ -46,11 +46,26 @@ pub(crate) fn matches(pattern: &str, text: &str, separator: Option<char>) -> Opt
     if !pattern.contains(['*', '?', '[', '{', '\\']) {
         return Some(pattern == text);
     }
+    if separator.is_none() && !pattern.contains(['?', '[', '{', '}', '\\']) {
+        return Some(matches_stars(pattern, text));
+    }
     let mut found = false;
     for alternative in expanded(&pattern.chars().collect::<Vec<_>>())? {
         found |= matches_tokens(&tokens(&alternative)?, text, separator);
     }
     Some(found)
+}
+
+/// As [`matches`] for patterns that have nothing but stars, which cross everything: asked for every member of a fleet.
+fn matches_stars(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(first) else { return false };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for part in middle.split('*') {
+        let Some(found) = text.find(part) else { return false };
+        text = &text[found + part.len()..];
+    }
+    text.ends_with(last)
 }
 
 /// The patterns that the braces of `pattern` stand for, without braces.

@@ -1,4 +1,5 @@
-use super::matches;
+use super::{matches, matches_stars, matches_tokens, tokens};
+use proptest::prelude::*;
 
 #[track_caller]
 fn check(pattern: &str, separator: Option<char>, matching: &[&str], others: &[&str]) {
@@ -40,5 +41,13 @@ fn what_cannot_be_read_is_told() {
     {
         let read = matches(pattern, "x", None);
         assert_eq!(read, if pattern == "a}" { Some(false) } else { None }, "{pattern}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn patterns_of_stars_alone_are_matched_as_all_others_are(pattern in "[ab*]{0,8}", text in "[ab]{0,10}") {
+        let slow = matches_tokens(&tokens(&pattern.chars().collect::<Vec<_>>()).unwrap(), &text, None);
+        prop_assert_eq!(matches_stars(&pattern, &text), slow);
     }
 }

@@ -24,7 +24,7 @@ pub(crate) const MOST: usize = 4;
 /// The Events of a step that changes the rollout's head to `after`.
 pub(crate) fn of_step(index: &Index, step: &Step, rollout: &Rollout, after: &Head, at: Timestamp) -> Vec<Op> {
     let told = transitions(rollout, after, &step.change);
-    told.into_iter().flat_map(|notice| tell(index, &step.owner, &step.rollout, notice, at)).collect()
+    told.into_iter().flat_map(|notice| tell(index, &step.owner, &step.rollout, &notice, at)).collect()
 }
 
 /// Writes what statuses tell and no transition: who is waited for. Takes away what is too old.
@@ -41,7 +41,7 @@ pub(crate) async fn keep_up(
         .filter_map(|((owner, name), rollout)| {
             let attempt = fleet.lines.get(owner)?.get(name)?.head.attempt;
             let notice = approval(rollout.waits_for.as_ref()?, attempt)?;
-            Some(tell(index, owner, name, notice, now))
+            Some(tell(index, owner, name, &notice, now))
         })
         .flatten()
         .collect();
@@ -81,12 +81,12 @@ fn approval(wait: &Wait, attempt: u32) -> Option<Notice> {
 }
 
 /// The Events of a notice: on the rollout and on its owner.
-fn tell(index: &Index, owner: &Owner, name: &RolloutName, notice: Notice, at: Timestamp) -> Vec<Op> {
+fn tell(index: &Index, owner: &Owner, name: &RolloutName, notice: &Notice, at: Timestamp) -> Vec<Op> {
     let object = index.object(Kind::FleetRollout, &owner.namespace, name.as_str());
     let own = object.and_then(|object| notice.put(About::of(Kind::FleetRollout, object), at));
     // Two rollouts of one owner tell of different things in the same words.
     let key = format!("{name}/{}", notice.key);
-    let told = Notice { message: format!("{name}: {}", notice.message), key, ..notice };
+    let told = Notice { message: format!("{name}: {}", notice.message), key, ..notice.clone() };
     let owners = index.owner(owner).and_then(|owned| told.put(About::of(kind_of(owner.kind), owned), at));
     own.into_iter().chain(owners).collect()
 }

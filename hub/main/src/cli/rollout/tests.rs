@@ -42,7 +42,7 @@ fn rollout() -> Value {
     })
 }
 
-fn member(app: &str, wave: &str, state: &str, waits_for: &str, before: Value) -> Member {
+fn member(app: &str, wave: &str, state: &str, waits_for: &str, before: &Value) -> Member {
     let cluster = app.strip_prefix("web-").unwrap();
     serde_json::from_value(json!({
         "application": format!("argocd/{app}"), "cluster": cluster, "wave": wave, "state": state,
@@ -54,14 +54,14 @@ fn member(app: &str, wave: &str, state: &str, waits_for: &str, before: Value) ->
 fn members() -> Vec<Member> {
     let before = json!({"release": "0a1b2c3", "revision": "9".repeat(40)});
     vec![
-        member("web-eu-1", "canary", "Proven", "", before),
-        member("web-eu-2", "canary", "Failed", "eu-2 failed: missed its deadline", Value::Null),
+        member("web-eu-1", "canary", "Proven", "", &before),
+        member("web-eu-2", "canary", "Failed", "eu-2 failed: missed its deadline", &Value::Null),
         member(
             "web-us-1",
             "rest",
             "Waiting",
             "wave rest has not opened: wave canary waits for eu-2",
-            Value::Null,
+            &Value::Null,
         ),
     ]
 }

@@ -147,7 +147,7 @@ pub(crate) fn withdraw(draft: &mut Draft<'_>, index: usize) {
             Way::Due(release) if untellable(draft, app, member, true).is_none() => {
                 Some((app, member, release))
             }
-            _ => None,
+            Way::Untouched | Way::Nothing | Way::Due(_) | Way::Going | Way::Back => None,
         })
         .collect();
     for (app, member, release) in due {

@@ -46,7 +46,7 @@ impl Closed {
         });
         let shut = |gate: &Gate| match gate {
             Gate::Closed { why, manual, overrun, .. } => {
-                (!(*manual && asked) && !(*overrun && begun)).then(|| why.clone())
+                (!(*manual && asked || *overrun && begun)).then(|| why.clone())
             }
             Gate::Open { .. } => None,
         };

@@ -319,15 +319,15 @@ impl World {
     /// A person decides about a rollout, as the API does it.
     pub(crate) fn decide(&mut self, rollout: &str, by: &str, decision: &str) -> Result<(), Refused> {
         let what: Decision = serde_json::from_str(decision).unwrap();
-        self.decide_on(rollout, Decided { what, by: by.into(), at: self.now, reason: String::new() })
+        self.decide_on(rollout, &Decided { what, by: by.into(), at: self.now, reason: String::new() })
     }
 
-    pub(crate) fn decide_on(&mut self, rollout: &str, decided: Decided) -> Result<(), Refused> {
+    pub(crate) fn decide_on(&mut self, rollout: &str, decided: &Decided) -> Result<(), Refused> {
         let name = RolloutName::new(rollout);
         let line = self.fleet.lines.values_mut().find(|line| line.get(&name).is_some()).expect("it is there");
         let leads = line.lead().is_some_and(|lead| lead.name == name);
         let rollout = line.get_mut(&name).expect("it is there");
-        rollout.head = decide(&rollout.plan, &rollout.head, leads, &decided)?;
+        rollout.head = decide(&rollout.plan, &rollout.head, leads, decided)?;
         Ok(())
     }
 

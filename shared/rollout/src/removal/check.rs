@@ -32,7 +32,7 @@ pub fn check_removals(fleet: &Removable, plan: &Removals, now: Timestamp) -> Vec
         walk.tell(tell);
     }
     for (family, leaving) in &fleet.families {
-        for (seat, _) in &leaving.going {
+        for seat in leaving.going.keys() {
             if !plan.waits.contains_key(seat) {
                 walk.say(seat, format!("nothing says what it waits for in {family}"));
             }

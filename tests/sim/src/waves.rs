@@ -134,7 +134,7 @@ pub(crate) fn set(number: usize) -> Owner {
     Owner { kind: OwnerKind::ApplicationSet, namespace: "argocd".into(), name: format!("set-{number:03}") }
 }
 
-/// The policies that sets have in turn.
+/// The policies that sets have in turn. Each wave has more slots than tolerated failures, which keep theirs.
 pub(crate) fn policy(number: usize) -> PlanSpec {
     let canary = json!({"name": "canary", "match": {"matchLabels": {"ring": "canary"}}});
     let wave = |base: &Value, more: Value| {
@@ -149,7 +149,7 @@ pub(crate) fn policy(number: usize) -> PlanSpec {
         0 => json!({"onFailure": "Rollback", "waves": [
             wave(&canary, json!({"soak": "2m", "deadline": "5m"})),
             {"name": "five", "take": 5, "maxUpdate": 2, "deadline": "5m"},
-            {"name": "rest", "maxUpdate": "20%", "maxFailures": 1, "deadline": "10m"},
+            {"name": "rest", "maxUpdate": "20%", "deadline": "10m"},
         ], "unreachable": {"action": "Skip", "after": "2m", "atMost": "50%"}}),
         // A person approves the canary and the rest.
         1 => json!({"waves": [
@@ -164,7 +164,7 @@ pub(crate) fn policy(number: usize) -> PlanSpec {
         // A quorum of each wave is enough.
         3 => json!({"onFailure": "Rollback", "waves": [
             wave(&canary, json!({"minProven": "50%"})),
-            {"name": "rest", "maxUpdate": "25%", "minProven": "60%", "maxFailures": 3},
+            {"name": "rest", "maxUpdate": "25%", "minProven": "60%", "maxFailures": 1},
         ], "unreachable": {"action": "Skip", "after": "1m", "atMost": "50%"}, "paused": "Skip"}),
         // One that is in a hurry.
         _ => json!({"waves": [{"name": "all", "maxUpdate": "50%", "maxFailures": 5, "settle": "1s"}]}),

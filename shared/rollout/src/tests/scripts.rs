@@ -1,4 +1,4 @@
-//! Scripts that read like a manual of waves: `scripts/*.txt`, in which lines with `>` say what happens
+//! Scripts: the manual of waves in `tests/scenarios`, and what is too small for it in `scripts`; in both, lines with `>` say what happens
 //! to a fleet, and after each `run` follows what the planner does and what waits. The answers are
 //! written anew by `UPDATE_EXPECT=1 cargo test -p shared-rollout`.
 
@@ -27,42 +27,105 @@ fn check(script: &str, expect: ExpectFile) {
 }
 
 macro_rules! scripts {
-    ($($name:ident)*) => {
+    ($folder:literal: $($name:ident)*) => {
         $(
             #[test]
             fn $name() {
-                let file = concat!("scripts/", stringify!($name), ".txt");
-                check(include_str!(concat!("scripts/", stringify!($name), ".txt")), expect_file![file]);
+                let file = concat!($folder, stringify!($name), ".txt");
+                check(include_str!(concat!($folder, stringify!($name), ".txt")), expect_file![file]);
             }
         )*
     };
 }
 
-scripts! {
+// The manual of waves, in the order in which it is best read.
+scripts! { "../../../../tests/scenarios/":
+    a_commit_is_proven_on_the_canary_and_then_goes_on_one_by_one
+    a_proven_member_that_turns_degraded_is_a_failure_and_soaks_again
+    with_a_deadline_degraded_may_still_mend_itself
+    some_failures_are_tolerated_and_keep_their_slots
+    a_bad_commit_halts_at_the_canary_and_a_newer_one_takes_over
+    a_quorum_is_a_share_of_the_wave
+    take_waves_count_clusters_in_name_order_and_stay_full
+    joiners_get_the_baseline_or_the_release_of_the_wave_that_passed
+    approvals_before_and_after
+    sync_windows_hold_releases_and_say_when_they_open
+    a_freeze_holds_the_whole_fleet_and_lifts_by_itself
+    a_set_waits_for_another_on_each_cluster
+    two_sets_share_the_limit_of_a_cluster
+    a_cut_off_member_holds_its_slot_until_it_is_excused
+    a_cluster_that_was_away_catches_up_with_what_was_proven
+    what_is_away_is_withdrawn_first_when_a_rollout_halts
+    a_paused_canary_stops_everything_and_says_so
+    a_paused_application_is_left_alone
+    a_rollback_goes_newest_wave_first_to_what_was_proven
+    a_person_undoes_what_was_done_and_the_line_waits
+    what_is_there_already_is_proven_and_a_revert_goes_back_at_once
+    a_halted_rollout_tries_again_when_a_person_says_so
+    what_went_back_starts_again_at_wave_one
+    a_newer_commit_queues_once_the_canary_is_proven
+    restart_keeps_the_slots_of_what_it_replaces
+    a_busy_repository_starves_nobody
+    a_person_pauses_a_rollout
+    expedite_lets_a_fix_go_ahead
+    a_cluster_that_is_retired_holds_nothing_up
+    rolling_sync_counts_as_argo_cd_and_never_halts
+}
+
+/// The manual's index names every scenario once, in the order of the tests.
+#[test]
+fn the_manual_of_waves_has_an_index() {
+    let text = include_str!("../../../../tests/scenarios/README.md");
+    let listed: Vec<_> =
+        text.split("](").skip(1).filter_map(|rest| rest.split_once(".txt)")).map(|(name, _)| name).collect();
+    assert_eq!(listed, MANUAL);
+}
+
+const MANUAL: [&str; 30] = [
+    "a_commit_is_proven_on_the_canary_and_then_goes_on_one_by_one",
+    "a_proven_member_that_turns_degraded_is_a_failure_and_soaks_again",
+    "with_a_deadline_degraded_may_still_mend_itself",
+    "some_failures_are_tolerated_and_keep_their_slots",
+    "a_bad_commit_halts_at_the_canary_and_a_newer_one_takes_over",
+    "a_quorum_is_a_share_of_the_wave",
+    "take_waves_count_clusters_in_name_order_and_stay_full",
+    "joiners_get_the_baseline_or_the_release_of_the_wave_that_passed",
+    "approvals_before_and_after",
+    "sync_windows_hold_releases_and_say_when_they_open",
+    "a_freeze_holds_the_whole_fleet_and_lifts_by_itself",
+    "a_set_waits_for_another_on_each_cluster",
+    "two_sets_share_the_limit_of_a_cluster",
+    "a_cut_off_member_holds_its_slot_until_it_is_excused",
+    "a_cluster_that_was_away_catches_up_with_what_was_proven",
+    "what_is_away_is_withdrawn_first_when_a_rollout_halts",
+    "a_paused_canary_stops_everything_and_says_so",
+    "a_paused_application_is_left_alone",
+    "a_rollback_goes_newest_wave_first_to_what_was_proven",
+    "a_person_undoes_what_was_done_and_the_line_waits",
+    "what_is_there_already_is_proven_and_a_revert_goes_back_at_once",
+    "a_halted_rollout_tries_again_when_a_person_says_so",
+    "what_went_back_starts_again_at_wave_one",
+    "a_newer_commit_queues_once_the_canary_is_proven",
+    "restart_keeps_the_slots_of_what_it_replaces",
+    "a_busy_repository_starves_nobody",
+    "a_person_pauses_a_rollout",
+    "expedite_lets_a_fix_go_ahead",
+    "a_cluster_that_is_retired_holds_nothing_up",
+    "rolling_sync_counts_as_argo_cd_and_never_halts",
+];
+
+scripts! { "scripts/":
     a_done_rollout_halts_when_its_joiners_fail
     a_moved_application_joins_the_wave_of_its_new_cluster
     a_release_of_an_older_rollout_is_proven_after_a_pause
     a_removed_application_comes_back_at_a_higher_position
     a_revert_in_a_closed_wave_goes_back_at_once
     an_agent_ahead_of_the_store_is_left_alone
-    two_sets_share_the_limit_of_a_cluster
     what_halted_is_nobodys_baseline
     what_was_proven_before_counts_again_after_a_failure
-    with_a_deadline_degraded_may_still_mend_itself
-    a_commit_is_proven_on_the_canary_and_then_goes_on_one_by_one
-    a_bad_commit_halts_at_the_canary_and_a_newer_one_takes_over
     without_a_deadline_degraded_fails_at_once_and_progressing_never
-    a_proven_member_that_turns_degraded_is_a_failure_and_soaks_again
-    a_paused_canary_stops_everything_and_says_so
     skipped_members_are_excused_and_nothing_proven_holds
-    a_cut_off_member_holds_its_slot_until_it_is_excused
     a_deadline_stands_still_while_the_cluster_is_paused
-    joiners_get_the_baseline_or_the_release_of_the_wave_that_passed
-    take_waves_count_clusters_in_name_order_and_stay_full
-    a_newer_commit_queues_once_the_canary_is_proven
-    restart_keeps_the_slots_of_what_it_replaces
-    what_is_there_already_is_proven_and_a_revert_goes_back_at_once
-    rolling_sync_counts_as_argo_cd_and_never_halts
     rolling_sync_steps_know_in_and_not_in_only
     without_a_policy_a_person_syncs_what_is_not_automated
     a_cluster_has_its_own_limit_across_applications
@@ -71,20 +134,6 @@ scripts! {
     a_pinned_member_is_excused_by_name_and_holds_no_slot
     a_pinned_canary_proves_nothing
     what_was_adopted_is_moved_by_what_came_after_only
-    a_busy_repository_starves_nobody
-    a_cluster_that_was_away_catches_up_with_what_was_proven
-    a_halted_rollout_tries_again_when_a_person_says_so
-    a_paused_application_is_left_alone
-    a_person_pauses_a_rollout
-    a_person_undoes_what_was_done_and_the_line_waits
-    a_quorum_is_a_share_of_the_wave
-    a_rollback_goes_newest_wave_first_to_what_was_proven
-    a_set_waits_for_another_on_each_cluster
-    approvals_before_and_after
-    expedite_lets_a_fix_go_ahead
-    sync_windows_hold_releases_and_say_when_they_open
-    what_is_away_is_withdrawn_first_when_a_rollout_halts
-    what_went_back_starts_again_at_wave_one
     who_has_nothing_to_go_back_to_is_named
 }
 

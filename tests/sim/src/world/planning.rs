@@ -181,6 +181,12 @@ impl World {
             }
             self.with(|waves| waves.under_way.insert(owner.clone()));
             self.send_batch(Box::new(batch));
+            if !self.calm && self.chance.percent(1) {
+                // A person is quicker than the plan that is on its way.
+                let until = Some(clock + SignedDuration::from_mins(5));
+                let event = Event::Decide(owner.clone(), Decision::Pause { until });
+                self.at(self.now + SignedDuration::from_millis(2), Happening::Waves(Box::new(event)));
+            }
         }
     }
 

@@ -1,9 +1,11 @@
-//! Plans become transactions: fenced by the planning lease, the rollouts' heads and the seats' assignments.
+//! Plans become transactions: fenced by the planning lease, the rollouts' heads, the seats' assignments, and
+//! the Clusters that are told something, so that a pause counts from the moment it is requested.
 
 use crate::{index::Index, notices};
 use hub_records::{Records, keys};
 use hub_store::{Compare, Op, Outcome, Revision, Txn, lease::Lease};
 use serde::Serialize;
+use shared_model::Kind;
 use shared_rollout::{Fleet, Plan, apply_step};
 use std::collections::BTreeMap;
 
@@ -65,7 +67,13 @@ pub(crate) async fn commit(
         }
         if let Some((seat, assigned)) = &writes.assigned {
             let key = keys::assignment(&seat.0, &seat.1);
-            batch.expect(&key, index.assigned.get(seat).map(|(_, revision)| *revision), &written);
+            let known = index.assigned.get(seat);
+            batch.expect(&key, known.map(|(_, revision)| *revision), &written);
+            if known.is_none_or(|(known, _)| known.order != assigned.order) {
+                let stored = index.object(Kind::Cluster, keys::NO_NAMESPACE, seat.0.as_str());
+                let key = keys::object(Kind::Cluster, keys::NO_NAMESPACE, seat.0.as_str());
+                batch.expect(&key, stored.map(|stored| stored.revision), &written);
+            }
             batch.put(key, assigned);
         }
         if apply_step(fleet, step, plan.at).is_none() {

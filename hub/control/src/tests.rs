@@ -1,5 +1,6 @@
 //! Rules over an index, and the loops on a real repository with a store in memory.
 
+mod commit;
 mod deletions;
 mod restore;
 mod windows;

@@ -7,5 +7,6 @@ mod world;
 mod broken;
 mod invariants;
 mod observe;
+mod people;
 mod scripts;
 mod status;

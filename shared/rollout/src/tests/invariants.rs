@@ -20,7 +20,7 @@ fn brief(plan: &Plan) -> String {
 }
 
 /// What an onlooker sees.
-trait Onlooker {
+pub(crate) trait Onlooker {
     /// One step: the fleet before and after it.
     fn step(&mut self, _stage: &Stage, _oracle: &Oracle, _before: &Fleet, _step: &Step) {}
     /// A plan that was committed to its end.
@@ -39,7 +39,7 @@ fn play((mut stage, events): (Stage, Vec<Event>), onlooker: &mut impl Onlooker) 
 }
 
 /// One plan, committed step by step, perhaps not to its end.
-fn turn(stage: &mut Stage, oracle: &mut Oracle, onlooker: &mut impl Onlooker) -> Report {
+pub(crate) fn turn(stage: &mut Stage, oracle: &mut Oracle, onlooker: &mut impl Onlooker) -> Report {
     let now = stage.now();
     let (plan, report) = plan(&stage.world.fleet, now);
     let violations = check(&stage.world.fleet, &plan, &report, now);

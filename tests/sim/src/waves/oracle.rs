@@ -116,7 +116,8 @@ impl Oracle {
         if cluster.pauses.iter().any(|pause| pause.is_active(now)) {
             return Err("its cluster is paused".to_owned());
         }
-        if cluster.link != Link::Connected {
+        // One that was lost after the plan was made was there when it counted.
+        if cluster.link.lost_since().is_some_and(|since| since < now) {
             return Err("its cluster is away".to_owned());
         }
         if self.proven.contains_key(&(seat.clone(), release)) {

@@ -60,7 +60,7 @@ enum Happening {
     },
     ToHub {
         connection: u64,
-        message: v1::AgentMessage,
+        message: Box<v1::AgentMessage>,
     },
     /// A connection's end reaches the hub.
     Closed(u64),
@@ -198,7 +198,7 @@ impl World {
                         self.incoming(agent, *what);
                     }
                 }
-                Happening::ToHub { connection, message } => self.heard_by_hub(connection, message),
+                Happening::ToHub { connection, message } => self.heard_by_hub(connection, *message),
                 Happening::Closed(connection) => self.closed(connection),
                 Happening::Trouble(trouble) => self.trouble(trouble),
                 Happening::Waves(event) => self.waves(*event),

@@ -67,6 +67,7 @@ fn an_update_replaces_all_but_what_is_kept() {
 /// The pauses that an Application has after its set was written anew: `current` is what it has, `by_people` what of that
 /// people set, `template` what the set's template says.
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "cases read better with values")]
 fn check_pauses(current: Value, by_people: &[&str], template: Value, expect: Value) {
     let mut set = listing(&["a"]);
     set["spec"]["template"]["metadata"]["annotations"] = template;

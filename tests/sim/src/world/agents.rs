@@ -153,7 +153,7 @@ impl World {
             let Some(connection) = process.connection else { break };
             let Some(message) = process.engine.poll_message(now) else { break };
             let after = SignedDuration::from_millis(40);
-            self.at(self.now + after, Happening::ToHub { connection, message });
+            self.at(self.now + after, Happening::ToHub { connection, message: Box::new(message) });
         }
         let skew = self.agents[agent].skew;
         let Some(process) = self.agents[agent].process.as_mut() else { return };

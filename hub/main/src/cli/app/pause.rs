@@ -129,6 +129,7 @@ fn unheard(name: &str, cluster: &str) -> String {
 mod tests {
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "cases read better with values")]
     fn check(status: Value, expect: Standing) {
         let request = json!({"reason": "INC-7", "by": "ann", "at": "2026-01-01T10:00:00Z"});
         let annotations = json!({PAUSE_ANNOTATION: request.to_string()});

@@ -59,6 +59,7 @@ impl Hub {
         let connected = LinkState {
             link: Link::Connected,
             acknowledged_pause: String::new(),
+            acknowledged_applications: BTreeMap::new(),
             local_pause: None,
             hold: None,
             arrived: Revision::default(),

@@ -279,7 +279,7 @@ fn decide(stage: &mut Stage, people: &mut People, other: bool, newest: bool, wha
     let target = if newest { line.rollouts.last() } else { line.lead() };
     let Some(name) = target.map(|target| target.name.clone()) else { return };
     let decided = Decided { what: what.clone(), by: "ann".into(), at: stage.now(), reason: String::new() };
-    if stage.world.decide_on(name.as_str(), decided).is_ok() {
+    if stage.world.decide_on(name.as_str(), &decided).is_ok() {
         people.decided(&name, what);
     }
 }

@@ -8,10 +8,7 @@ use crate::{
 use anyhow::{Context as _, ensure};
 use jiff::{SignedDuration, Timestamp};
 use shared_rollout::{Fleet, Plan, Seat, apply, check, plan};
-use std::{
-    collections::VecDeque,
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 /// Measures, and prints each figure as it is known.
 ///

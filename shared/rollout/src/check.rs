@@ -16,7 +16,7 @@ use crate::{Change, Excuse, Fleet, MemberState, Phase, Plan, Report, Rollout, St
 use jiff::Timestamp;
 use releases::Counts;
 use shared_model::{AppKey, RolloutName, fleet_rollout::PlanSpec, policy::WaitOrSkip};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 use view::View;
 
 /// The invariants, as the design names them.
@@ -195,7 +195,7 @@ impl Walk {
     }
 }
 
-fn unexplained<'a>(rollout: &'a Rollout, listed: &BTreeMap<AppKey, Wait>) -> Vec<&'a AppKey> {
+fn unexplained<'a>(rollout: &'a Rollout, listed: &BTreeMap<AppKey, Arc<Wait>>) -> Vec<&'a AppKey> {
     let waits = rollout
         .members
         .iter()

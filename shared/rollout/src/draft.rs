@@ -228,6 +228,15 @@ impl<'a> Draft<'a> {
         self.row(index, app)?.record()
     }
 
+    /// All members.
+    pub(crate) fn every(&self, index: usize) -> impl Iterator<Item = &Row<'a>> {
+        let rows = self.rows(index).rows.iter().enumerate();
+        rows.map(move |(at, row)| {
+            self.last.set((index, at));
+            row
+        })
+    }
+
     /// The members with one of these marks.
     pub(crate) fn marked(&self, index: usize, marks: Marks) -> impl Iterator<Item = (Marks, &Row<'a>)> {
         let rows = self.rows(index);
@@ -268,11 +277,12 @@ impl<'a> Draft<'a> {
         let waves = self.heads[index].waves.len().min(self.terms[index].waves.len());
         let seats = self.unproven_of(self.line_of[index]);
         seats.iter().filter_map(move |(cluster, app)| {
-            let (app, member) = members.get_key_value(app).filter(|(_, member)| member.cluster == *cluster)?;
+            let (app, member) =
+                members.get_key_value(app).filter(|(_, member)| member.cluster == *cluster)?;
             let written = self.rows[index].get().and_then(|_| self.row(index, app)?.written.as_deref());
-            let record = written.or(member.record.as_ref()).filter(|record| {
-                record.cluster == member.cluster && record.release == member.release
-            })?;
+            let record = written
+                .or(member.record.as_ref())
+                .filter(|record| record.cluster == member.cluster && record.release == member.release)?;
             let wave = record.wave.filter(|wave| *wave < waves)?;
             Some((app, member, record.clone(), wave))
         })
@@ -360,7 +370,9 @@ impl<'a> Draft<'a> {
     pub(crate) fn next_position(&self, cluster: &ClusterName, app: &AppKey) -> Option<Position> {
         match self.seat(cluster, app) {
             Some(row) => self.fleet.follows(row.assigned, row.observed),
-            None => self.fleet.follows(self.fleet.assigned.at(cluster, app), self.fleet.observed.at(cluster, app)),
+            None => {
+                self.fleet.follows(self.fleet.assigned.at(cluster, app), self.fleet.observed.at(cluster, app))
+            }
         }
     }
 

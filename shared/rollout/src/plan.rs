@@ -15,8 +15,8 @@ use crate::{
     gate, proof,
     record::{MemberState, Phase, Side},
     release,
-    rows::Marks,
     report::{self, Report},
+    rows::Marks,
     step::{Change, Plan},
     supersede, waves,
 };

@@ -57,7 +57,8 @@ pub(crate) fn take_in(draft: &mut Draft<'_>, index: usize) {
         let told = draft.placed_with(index, Marks::TOLD.and(Marks::SHAKEN));
         told.filter_map(|(app, _, record, wave)| change(draft, index, app, record, wave)).collect()
     } else {
-        let unproven = draft.unproven(index).filter(|(app, _, record, _)| draft.runs_unproven(&record.cluster, app));
+        let unproven =
+            draft.unproven(index).filter(|(app, _, record, _)| draft.runs_unproven(&record.cluster, app));
         let changes = unproven.filter_map(|(app, _, record, wave)| change(draft, index, app, &record, wave));
         changes.filter(|change| matches!(change, Change::Prove { .. } | Change::Back { .. })).collect()
     };

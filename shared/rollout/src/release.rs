@@ -73,7 +73,8 @@ fn is_candidate(
 ) -> bool {
     let head = draft.head(index);
     let skipped = record.excused == Some(Excuse::Observing) && head.phase == Phase::Progressing;
-    let may = head.waves[wave].opened.is_some() || marks.any(Marks::RETURNS) || head.expedites(&member.cluster);
+    let may =
+        head.waves[wave].opened.is_some() || marks.any(Marks::RETURNS) || head.expedites(&member.cluster);
     record.state == MemberState::Waiting && !skipped && may
 }
 

@@ -299,7 +299,8 @@ mod tests {
     #[test]
     fn seats_are_in_the_order_of_applications() {
         let mut seats = seats();
-        let names: Vec<String> = seats.keys().map(|(cluster, app)| format!("{} {cluster}", app.name)).collect();
+        let names: Vec<String> =
+            seats.keys().map(|(cluster, app)| format!("{} {cluster}", app.name)).collect();
         assert_eq!(names, ["api a", "db c", "web a", "web b", "zoo a"]);
         assert_eq!(seats.on(&ClusterName::new("a")).map(|(_, value)| *value).collect::<Vec<_>>(), [2, 1, 4]);
         assert_eq!(seats.remove(&seat("a", "web")), Some(1));
@@ -317,7 +318,11 @@ mod tests {
             for app in numbers(step) {
                 for cluster in ["a", "b"] {
                     let (cluster, app) = seat(cluster, &app);
-                    assert_eq!(along.find(&cluster, &app), seats.at(&cluster, &app), "{app} of each {step}th");
+                    assert_eq!(
+                        along.find(&cluster, &app),
+                        seats.at(&cluster, &app),
+                        "{app} of each {step}th"
+                    );
                 }
             }
         }

@@ -101,9 +101,7 @@ pub(crate) fn commit(fleet: &mut Fleet, application: usize, at: Timestamp) -> an
         .map(|cluster| {
             let app = AppKey::new("argocd", format!("{}-{cluster}", owner.name));
             let release = ReleaseId(Digest::of(format!("{app} {sequence}").as_bytes()));
-            let labels = [("team", owner.name.as_str()), ("tier", "web")];
-            let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-            (app, Member { labels, ..Member::new(cluster, release) })
+            (app, Member::new(cluster, release))
         })
         .collect();
     line.rollouts.push(Rollout {
@@ -123,22 +121,9 @@ fn cluster(number: usize) -> ClusterName {
 
 /// Who was told something by a plan.
 pub(crate) fn told(plan: &Plan) -> impl Iterator<Item = Seat> {
-    plan.steps.iter().filter_map(|step| match &step.change {
-        Change::Release { app, cluster, .. } => Some((cluster.clone(), app.clone())),
-        Change::Start { .. }
-        | Change::Supersede { .. }
-        | Change::Place { .. }
-        | Change::Open { .. }
-        | Change::Adopt { .. }
-        | Change::Prove { .. }
-        | Change::Fail { .. }
-        | Change::Excuse { .. }
-        | Change::Readmit { .. }
-        | Change::Stop { .. }
-        | Change::Resume { .. }
-        | Change::Pass { .. }
-        | Change::Halt { .. }
-        | Change::Finish => None,
+    plan.steps.iter().filter_map(|step| {
+        let Change::Release { app, cluster, .. } = &step.change else { return None };
+        Some((cluster.clone(), app.clone()))
     })
 }
 

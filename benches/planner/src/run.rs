@@ -7,8 +7,11 @@ use crate::{
 };
 use anyhow::{Context as _, ensure};
 use jiff::{SignedDuration, Timestamp};
-use shared_rollout::{Fleet, Plan, Seat, apply, check, plan};
-use std::{collections::VecDeque, time::Duration};
+use shared_rollout::{Fleet, Plan, Seat, apply, check, check_lines, plan, plan_lines};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 /// Measures, and prints each figure as it is known.
 ///
@@ -65,13 +68,14 @@ fn one_by_one(
     mut now: Timestamp,
 ) -> anyhow::Result<()> {
     let (mut planning, mut checking, mut steps): (Vec<Duration>, Vec<Duration>, usize) = Default::default();
+    let concerned = BTreeSet::from([ground::owner(0)]);
     for _ in 0..observations {
         let Some(seat) = waiting.pop_front() else { break };
         now += SignedDuration::from_secs(1);
         observed(fleet, &seat, now)?;
-        let ((next, report), spent) = timed(|| plan(fleet, now));
+        let ((next, report), spent) = timed(|| plan_lines(fleet, &concerned, now));
         planning.push(spent);
-        let (broken, spent) = timed(|| check(fleet, &next, &report, now));
+        let (broken, spent) = timed(|| check_lines(fleet, &concerned, &next, &report, now));
         checking.push(spent);
         ensure!(broken.is_empty(), "a plan breaks an invariant: {}", broken[0]);
         ensure!(!next.steps.is_empty(), "an observation proved nothing");

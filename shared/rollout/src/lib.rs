@@ -39,7 +39,7 @@ mod terms;
 mod wait;
 mod waves;
 
-pub use check::{Rule, Violation, check};
+pub use check::{Rule, Violation, check, check_lines};
 pub use decide::{Refused, decide};
 pub use fleet::{ClusterState, Fleet, Hold, Line, Link, Member, Pause, Rollout, Seat};
 pub use observe::observe;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use shared_model::{
     AppKey, ClusterName, Digest, Health, HealthStatus, Observation, Owner, OwnerKind, Position, ReleaseId,
-    RolloutName, SyncPhase, SyncState, fleet_rollout::PlanSpec,
+    RolloutName, SyncPhase, SyncState, Word, fleet_rollout::PlanSpec,
 };
 use shared_rollout::{
     Assigned, Change, ClusterState, Fleet, Head, Line, Member, MemberRecord, MemberState, Order, Phase, Plan,
@@ -93,13 +93,18 @@ pub(crate) fn finish(fleet: &mut Fleet, at: Timestamp) {
 /// Another rollout of a line, for every cluster.
 pub(crate) fn commit(fleet: &mut Fleet, application: usize, at: Timestamp) -> anyhow::Result<()> {
     let owner = owner(application);
+    let namespace = Word::from(owner.namespace.as_str());
     let names: Vec<ClusterName> = fleet.clusters.keys().cloned().collect();
     let line = fleet.lines.get_mut(&owner).context("the line")?;
     let sequence = line.rollouts.len() as u64 + 1;
+    // Names share their letters with those that are there already, as in the hub.
+    let known = line.rollouts.last().map(|rollout| &rollout.members);
     let members: BTreeMap<AppKey, Member> = names
         .into_iter()
         .map(|cluster| {
-            let app = AppKey::new("argocd", format!("{}-{cluster}", owner.name));
+            let app = AppKey::new(namespace.clone(), format!("{}-{cluster}", owner.name));
+            let same = known.and_then(|known| known.get_key_value(&app));
+            let app = same.map_or(app, |(app, _)| app.clone());
             let release = ReleaseId(Digest::of(format!("{app} {sequence}").as_bytes()));
             (app, Member::new(cluster, release))
         })

@@ -1,6 +1,9 @@
 //! What it is measured on.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 fn file(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
@@ -27,15 +30,15 @@ pub(crate) fn resident() -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-/// How long this thread has computed. Unlike a clock it stands still while others have the core.
+/// How long this thread has computed, to the tick. Unlike a clock it stands still while others have the core.
 pub(crate) fn computed() -> Duration {
     let spent = file("/proc/thread-self/schedstat");
     Duration::from_nanos(spent.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
 }
 
-/// What the work comes to, and how long it computed.
+/// What the work comes to, and how long it took.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
-    let before = computed();
+    let began = Instant::now();
     let done = work();
-    (done, computed().saturating_sub(before))
+    (done, began.elapsed())
 }

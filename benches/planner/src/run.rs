@@ -2,7 +2,7 @@
 
 use crate::{
     Args, ground,
-    machine::{machine, resident, timed},
+    machine::{computed, machine, resident, timed},
     table::{head, quantiles, row, say, time},
 };
 use anyhow::{Context as _, ensure};
@@ -68,6 +68,7 @@ fn one_by_one(
     mut now: Timestamp,
 ) -> anyhow::Result<()> {
     let (mut planning, mut checking, mut steps): (Vec<Duration>, Vec<Duration>, usize) = Default::default();
+    let before = computed();
     let concerned = BTreeSet::from([ground::owner(0)]);
     for _ in 0..observations {
         let Some(seat) = waiting.pop_front() else { break };
@@ -85,6 +86,8 @@ fn one_by_one(
     }
     row("plan after one observation, p50 / p99", &quantiles(&planning), "5 ms");
     row("check of it, p50 / p99", &quantiles(&checking), "");
+    let each = (computed() - before) / u32::try_from(planning.len().max(1))?;
+    row("computed for both, on average", &time(each), "");
     row("its steps", &format!("{:.1}", steps as f64 / planning.len().max(1) as f64), "");
     Ok(())
 }

@@ -17,7 +17,8 @@ use std::{
 /// A value per application and cluster.
 #[derive(Clone)]
 pub struct Seats<T> {
-    values: BTreeMap<Key, T>,
+    /// Apart from the names, which are gone through far more often.
+    values: BTreeMap<Key, Box<T>>,
     on: BTreeMap<ClusterName, BTreeSet<AppKey>>,
 }
 
@@ -88,7 +89,7 @@ impl<T> Seats<T> {
 
     /// What is known of the application on the cluster.
     pub fn at(&self, cluster: &ClusterName, app: &AppKey) -> Option<&T> {
-        self.values.get(&(cluster, app) as &dyn Named)
+        self.values.get(&(cluster, app) as &dyn Named).map(|value| &**value)
     }
 
     /// What is known of the seat.
@@ -98,7 +99,7 @@ impl<T> Seats<T> {
 
     /// As [`Seats::get`].
     pub fn get_mut(&mut self, seat: &Seat) -> Option<&mut T> {
-        self.values.get_mut(&(&seat.0, &seat.1) as &dyn Named)
+        self.values.get_mut(&(&seat.0, &seat.1) as &dyn Named).map(|value| &mut **value)
     }
 
     /// Whether anything is known of the seat.
@@ -112,7 +113,7 @@ impl<T> Seats<T> {
             return Some(std::mem::replace(known, value));
         }
         self.on.entry(seat.0.clone()).or_default().insert(seat.1.clone());
-        self.values.insert(Key(seat), value)
+        self.values.insert(Key(seat), Box::new(value)).map(|value| *value)
     }
 
     /// Forgets the seat; answers what was known.
@@ -123,7 +124,7 @@ impl<T> Seats<T> {
                 self.on.remove(&seat.0);
             }
         }
-        self.values.remove(&(&seat.0, &seat.1) as &dyn Named)
+        self.values.remove(&(&seat.0, &seat.1) as &dyn Named).map(|value| *value)
     }
 
     /// Forgets the seats that are not wanted.
@@ -163,7 +164,7 @@ impl<T> Seats<T> {
 
     /// The values, in the order of the applications.
     pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.values.values()
+        self.values.values().map(|value| &**value)
     }
 
     /// Those of one cluster.
@@ -178,7 +179,7 @@ impl<T> Seats<T> {
         let start = (&none, first);
         let from: (Bound<&dyn Named>, Bound<&dyn Named>) = (Bound::Included(&start), Bound::Unbounded);
         let last = last.clone();
-        let seats = self.values.range::<dyn Named, _>(from).map(|(seat, value)| (&seat.0, value));
+        let seats = self.values.range::<dyn Named, _>(from).map(|(seat, value)| (&seat.0, &**value));
         seats.take_while(move |(seat, _)| seat.1 <= last)
     }
 
@@ -194,7 +195,7 @@ const STEPS: usize = 4;
 /// A way along the seats.
 pub(crate) struct Along<'a, T> {
     seats: &'a Seats<T>,
-    ahead: Option<Peekable<btree_map::Range<'a, Key, T>>>,
+    ahead: Option<Peekable<btree_map::Range<'a, Key, Box<T>>>>,
 }
 
 impl<'a, T> Along<'a, T> {
@@ -206,7 +207,7 @@ impl<'a, T> Along<'a, T> {
             let (next, value) = ahead.peek()?;
             match next.names().cmp(&wanted) {
                 Ordering::Less => drop(ahead.next()),
-                Ordering::Equal => return Some(*value),
+                Ordering::Equal => return Some(&***value),
                 Ordering::Greater => return None,
             }
         }
@@ -214,7 +215,7 @@ impl<'a, T> Along<'a, T> {
         let from: (Bound<&dyn Named>, Bound<&dyn Named>) = (Bound::Included(&key), Bound::Unbounded);
         let ahead = self.ahead.insert(self.seats.values.range::<dyn Named, _>(from).peekable());
         let (next, value) = ahead.peek()?;
-        (next.names() == wanted).then_some(*value)
+        (next.names() == wanted).then_some(&***value)
     }
 }
 
@@ -273,13 +274,13 @@ impl<'a, T> IntoIterator for &'a Seats<T> {
 
 /// All seats with what is known of them.
 #[derive(Debug)]
-pub struct Iter<'a, T>(btree_map::Iter<'a, Key, T>);
+pub struct Iter<'a, T>(btree_map::Iter<'a, Key, Box<T>>);
 
 impl<'a, T> Iterator for Iter<'a, T> {
     type Item = (&'a Seat, &'a T);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|(seat, value)| (&seat.0, value))
+        self.0.next().map(|(seat, value)| (&seat.0, &**value))
     }
 }
 

@@ -113,6 +113,12 @@ impl PartialEq<Word> for str {
     }
 }
 
+impl PartialEq<Word> for &str {
+    fn eq(&self, other: &Word) -> bool {
+        **self == *other.0
+    }
+}
+
 impl PartialEq<Word> for String {
     fn eq(&self, other: &Word) -> bool {
         **self == *other.0

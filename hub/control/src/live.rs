@@ -449,3 +449,6 @@ fn says_the_same(old: Option<&Observation>, new: Option<&Observation>) -> bool {
         && old.pin == new.pin
         && old.healthy_since == new.healthy_since
 }
+
+#[cfg(test)]
+mod tests;

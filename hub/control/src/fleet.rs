@@ -32,14 +32,7 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, calendar: &mut Calendar,
         .evaluations
         .iter()
         .filter_map(|(owner, evaluation)| {
-            let mut line = line(index, calendar, owner, evaluation)?;
-            for rollout in &mut line.rollouts {
-                for (app, member) in &mut rollout.members {
-                    let pause = pauses::of_member(index, around.links, app, &member.cluster, now);
-                    member.pauses = pause.into_iter().collect();
-                }
-            }
-            Some((owner.clone(), line))
+            Some((owner.clone(), line(index, around, calendar, (owner, evaluation), now)?))
         })
         .collect();
     Fleet {
@@ -114,9 +107,10 @@ fn state(
 /// A line with all rollouts that matter; `None` when not all of their members are known.
 pub(crate) fn line(
     index: &Index,
+    around: &Around<'_>,
     calendar: &mut Calendar,
-    owner: &Owner,
-    evaluation: &Evaluation,
+    (owner, evaluation): (&Owner, &Evaluation),
+    now: Timestamp,
 ) -> Option<Line> {
     let line = index.line(owner);
     let newest = line.last().map(|rollout| rollout.spec.sequence);
@@ -130,6 +124,10 @@ pub(crate) fn line(
             None if Some(rollout.spec.sequence) == newest || is_live(&head) => return None,
             None => {}
         }
+    }
+    for (app, member) in rollouts.iter_mut().flat_map(|rollout: &mut Rollout| &mut rollout.members) {
+        let pause = pauses::of_member(index, around.links, app, &member.cluster, now);
+        member.pauses = pause.into_iter().collect();
     }
     Some(Line { rollouts })
 }

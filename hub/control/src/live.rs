@@ -18,7 +18,9 @@ use crate::{
 use hub_gateway::LinkState;
 use jiff::Timestamp;
 use shared_model::{AppKey, ClusterName, Observation, Owner, OwnerKind, fleet_rollout::PlanSpec};
-use shared_rollout::{ClusterState, Fleet, Link, Plan, Report, Violation, Wait, check_lines, plan_lines};
+use shared_rollout::{
+    ClusterState, Fleet, Line, Link, Pause, Plan, Report, Violation, Wait, check_lines, plan_lines,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
@@ -48,6 +50,8 @@ pub(crate) struct Live {
     strangers: BTreeMap<AppKey, BTreeSet<Owner>>,
     /// Lines in which somebody waits for the limit of a cluster.
     limited: BTreeSet<Owner>,
+    /// Lines with paused Applications.
+    paused: BTreeSet<Owner>,
 }
 
 /// What was decided for some lines.
@@ -74,6 +78,7 @@ impl Default for Live {
             dirty: BTreeSet::new(),
             strangers: BTreeMap::new(),
             limited: BTreeSet::new(),
+            paused: BTreeSet::new(),
         }
     }
 }
@@ -176,9 +181,10 @@ impl Live {
             let told = self.take(index, part);
             clusters.extend(told);
         }
+        self.stale.extend(self.paused_otherwise(&clusters, now));
         self.stand(index, around, clusters, now);
         for owner in mem::take(&mut self.stale) {
-            self.line(index, around, calendar, owner);
+            self.line(index, around, calendar, owner, now);
         }
         let sets = calendar.sets();
         if self.fleet.windows.len() != sets.len() {
@@ -193,9 +199,10 @@ impl Live {
         self.report = Report::default();
         self.limited.clear();
         self.strangers.clear();
+        self.paused.clear();
         let owners: Vec<Owner> = self.fleet.lines.keys().cloned().collect();
         for owner in owners {
-            self.note_strangers(index, &owner);
+            self.note_members(index, &owner);
         }
         let arriving = around.links.iter().filter(|(_, known)| known.arrived > index.revision);
         self.arriving = arriving.map(|(name, _)| name.clone()).collect();
@@ -285,6 +292,20 @@ impl Live {
         }
     }
 
+    /// Lines with a paused Application whose pause is over, or whose agent may have taken notice of it.
+    fn paused_otherwise(&self, clusters: &BTreeSet<ClusterName>, now: Timestamp) -> Vec<Owner> {
+        let lines = self.paused.iter().filter_map(|owner| self.fleet.lines.get_key_value(owner));
+        let otherwise = lines.filter(|(_, line)| {
+            let mut members = line.rollouts.iter().flat_map(|rollout| rollout.members.values());
+            members.any(|member| {
+                let over = |pause: &Pause| pause.until.is_some_and(|until| until <= now);
+                !member.pauses.is_empty()
+                    && (clusters.contains(&member.cluster) || member.pauses.iter().any(over))
+            })
+        });
+        otherwise.map(|(owner, _)| owner.clone()).collect()
+    }
+
     /// Looks at how clusters stand.
     fn stand(&mut self, index: &Index, around: &Around<'_>, clusters: BTreeSet<ClusterName>, now: Timestamp) {
         let mut other = BTreeSet::new();
@@ -311,9 +332,17 @@ impl Live {
     }
 
     /// Builds a line anew.
-    fn line(&mut self, index: &Index, around: &Around<'_>, calendar: &mut Calendar, owner: Owner) {
+    fn line(
+        &mut self,
+        index: &Index,
+        around: &Around<'_>,
+        calendar: &mut Calendar,
+        owner: Owner,
+        now: Timestamp,
+    ) {
         let evaluation = around.evaluations.get(&owner);
-        let line = evaluation.and_then(|evaluation| fleet::line(index, calendar, &owner, evaluation));
+        let line =
+            evaluation.and_then(|evaluation| fleet::line(index, around, calendar, (&owner, evaluation), now));
         if self.fleet.lines.get(&owner) == line.as_ref() {
             return;
         }
@@ -326,11 +355,20 @@ impl Live {
                 self.unsay(&owner);
             }
         }
-        self.note_strangers(index, &owner);
+        self.note_members(index, &owner);
         self.dirty.insert(owner);
     }
 
-    fn note_strangers(&mut self, index: &Index, owner: &Owner) {
+    fn note_members(&mut self, index: &Index, owner: &Owner) {
+        let members = |line: &Line| {
+            let mut members = line.rollouts.iter().flat_map(|rollout| rollout.members.values());
+            members.any(|member| !member.pauses.is_empty())
+        };
+        if self.fleet.lines.get(owner).is_some_and(members) {
+            self.paused.insert(owner.clone());
+        } else {
+            self.paused.remove(owner);
+        }
         self.strangers.retain(|_, owners| {
             owners.remove(owner);
             !owners.is_empty()

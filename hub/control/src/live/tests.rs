@@ -204,7 +204,7 @@ impl World {
         }
     }
 
-    async fn modify(&self, kind: Kind, ns: &str, name: &str, change: impl Fn(&mut Value)) {
+    async fn modify(&self, kind: Kind, ns: &str, name: &str, change: impl Fn(&mut Value) + Send + Sync) {
         let change = |object: &Value| {
             let mut object = object.clone();
             change(&mut object);

@@ -150,6 +150,7 @@ impl World {
                 let state = LinkState {
                     link,
                     acknowledged_pause: String::new(),
+                    acknowledged_applications: BTreeMap::new(),
                     local_pause: None,
                     hold: None,
                     arrived: Revision::default(),

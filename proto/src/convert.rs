@@ -28,7 +28,7 @@ impl Malformed {
 
 /// The wire form of an application's key.
 pub fn application_to_wire(key: &AppKey) -> v1::Application {
-    v1::Application { namespace: key.namespace.clone(), name: key.name.clone() }
+    v1::Application { namespace: key.namespace.to_string(), name: key.name.to_string() }
 }
 
 /// The key of an application.
@@ -47,7 +47,7 @@ pub fn application_from_wire(
     {
         return Err(Malformed::new(message, "application", "needs a namespace and a name"));
     }
-    Ok(AppKey { namespace: wire.namespace, name: wire.name })
+    Ok(AppKey::new(wire.namespace, wire.name))
 }
 
 /// The wire form of a position.

@@ -4,10 +4,10 @@ use crate::{
     adopt,
     commit::{self, Progress},
     expand::Reference,
-    fleet::{self, Around},
     git::{Git, chain},
-    index::{Index, Touched, kind_of},
+    index::{Index, Part, Shared, Touched, kind_of},
     line::{Evaluation, Lines},
+    live::{Decided, Live},
     notices, operations,
     releases::Releases,
     removal,
@@ -22,16 +22,18 @@ use hub_source::{
     poll::{Key, Settings},
 };
 use hub_store::{Change, Page, Revision, lease};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::RwLock;
 use serde_json::Value;
 use shared_model::{ClusterName, Kind, Owner};
 use shared_project::settings;
-use shared_rollout::Report;
 use shared_runtime::Tasks;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::{Semaphore, mpsc};
@@ -41,6 +43,8 @@ const RETRY: Duration = Duration::from_secs(10);
 const LEASE: Duration = Duration::from_secs(15);
 /// The longest a pass waits for more changes to come.
 const GATHER: Duration = Duration::from_millis(100);
+/// The longest for which nobody looks at what may have to leave.
+const LOOK: SignedDuration = SignedDuration::from_secs(5);
 /// The longest the loop sleeps.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -81,7 +85,7 @@ pub enum Error {
 /// The control loops, running until their tasks stop.
 #[derive(Debug)]
 pub struct Control {
-    _private: (),
+    violations: Arc<AtomicU64>,
 }
 
 enum Event {
@@ -94,8 +98,15 @@ enum Event {
 }
 
 struct Loop {
-    index: Arc<RwLock<Index>>,
+    index: Shared,
     lines: Lines,
+    live: Live,
+    /// Whose statuses may be others than before.
+    tell: BTreeSet<Owner>,
+    leaving: removal::Planned,
+    /// When it was last looked at what leaves; absent when something may have to leave.
+    looked: Option<Timestamp>,
+    violations: Arc<AtomicU64>,
     git: Git,
     records: Records,
     links: Links,
@@ -112,7 +123,6 @@ struct Loop {
     started: Timestamp,
     committed: Revision,
     planned: Timestamp,
-    wake: Option<Timestamp>,
     evaluated: mpsc::Sender<Event>,
     permits: Arc<Semaphore>,
 }
@@ -124,11 +134,13 @@ impl Control {
     /// When the store cannot be read.
     pub async fn build(config: Config, deps: Deps, tasks: &Tasks) -> Result<Self, Error> {
         let Deps { records, bundles, repositories, links } = deps;
-        let index = Arc::new(RwLock::new(Index::default()));
+        let index: Shared = Arc::new(RwLock::new(Arc::new(Index::default())));
+        let violations = Arc::new(AtomicU64::new(0));
         let mut statuses = Statuses::default();
         let listing = records.store().list("", Page::default()).await?;
         {
             let mut index = index.write();
+            let index = Arc::make_mut(&mut index);
             for entry in &listing.entries {
                 index.load(entry);
                 statuses.load(&entry.key, &entry.value);
@@ -151,6 +163,11 @@ impl Control {
             git,
             records,
             links,
+            live: Live::default(),
+            tell: BTreeSet::new(),
+            leaving: removal::Planned::default(),
+            looked: None,
+            violations: Arc::clone(&violations),
             evaluations: BTreeMap::new(),
             dirty,
             running: BTreeSet::new(),
@@ -164,12 +181,16 @@ impl Control {
             started: shared_runtime::now(),
             committed: Revision::default(),
             planned: Timestamp::UNIX_EPOCH,
-            wake: None,
             evaluated: events,
             permits: Arc::new(Semaphore::new(EVALUATIONS)),
         };
         tasks.spawn_until_stopped("control", control.run(queue, resolutions));
-        Ok(Self { _private: () })
+        Ok(Self { violations })
+    }
+
+    /// How many times a plan would have broken an invariant since the start, and was refused. Each is a defect.
+    pub fn violations(&self) -> u64 {
+        self.violations.load(Ordering::Relaxed)
     }
 }
 
@@ -228,7 +249,8 @@ impl Loop {
     }
 
     fn sleep(&self, now: Timestamp) -> Duration {
-        let next = self.wake.into_iter().chain(self.retries.values().copied()).min();
+        let soon = self.live.is_dirty().then(|| now + GATHER);
+        let next = self.live.wake().into_iter().chain(soon).chain(self.retries.values().copied()).min();
         let wait =
             next.map_or(LONGEST, |next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
         wait.clamp(Duration::from_millis(1), LONGEST)
@@ -248,7 +270,11 @@ impl Loop {
                 tracing::warn!(%error, "the hub lost its place in the store and reads it anew");
                 self.reload().await;
             }
-            Event::Links | Event::Time => {}
+            Event::Links => {
+                self.live.relinked();
+                self.looked = None;
+            }
+            Event::Time => {}
         }
     }
 
@@ -256,13 +282,24 @@ impl Loop {
         let mut touched = Touched::default();
         {
             let mut index = self.index.write();
+            let index = Arc::make_mut(&mut index);
             for change in changes {
                 index.apply(change, &mut touched);
             }
         }
+        let index = Arc::clone(&self.index.read());
         if touched.all {
-            self.dirty.extend(self.index.read().owners());
+            self.dirty.extend(index.owners());
         }
+        if touched.all
+            || !touched.owners.is_empty()
+            || touched.parts.iter().any(|part| may_leave(&index, part))
+        {
+            self.looked = None;
+        }
+        drop(index);
+        self.live.changed(touched.parts);
+        self.tell.extend(touched.owners.iter().cloned());
         for owner in touched.owners {
             self.refresh_if_asked(&owner).await;
             self.dirty.insert(owner);
@@ -295,6 +332,8 @@ impl Loop {
 
     fn take(&mut self, owner: Owner, evaluation: Evaluation) {
         self.running.remove(&owner);
+        self.tell.insert(owner.clone());
+        self.live.evaluated(owner.clone());
         if self.index.read().owner(&owner).is_none() {
             self.evaluations.remove(&owner);
             self.retries.remove(&owner);
@@ -323,7 +362,9 @@ impl Loop {
                     index.load(entry);
                 }
                 index.revision = listing.revision;
-                *self.index.write() = index;
+                *self.index.write() = Arc::new(index);
+                self.live.forget();
+                self.looked = None;
                 self.dirty.extend(self.index.read().owners());
                 shared_runtime::spawn(
                     "watch",
@@ -358,7 +399,10 @@ impl Loop {
             tracing::error!(%error, "the planning lease cannot be read");
             return;
         }
-        let Some(lease) = self.lease.clone() else { return };
+        let Some(lease) = self.lease.clone() else {
+            self.live.forget();
+            return;
+        };
         if let Err(error) = self.plan(&lease, now).await {
             tracing::error!(%error, "a plan could not be committed; it is made again");
         }
@@ -370,6 +414,7 @@ impl Loop {
             self.dirty.remove(&owner);
             if self.index.read().owner(&owner).is_none() {
                 self.evaluations.remove(&owner);
+                self.live.evaluated(owner);
                 continue;
             }
             self.running.insert(owner.clone());
@@ -402,54 +447,75 @@ impl Loop {
     }
 
     async fn plan(&mut self, lease: &lease::Lease, now: Timestamp) -> Result<(), hub_store::Error> {
-        // A copy, so that no lock is held while the store works.
-        let view = self.index.read().clone();
-        let links = self.links.snapshot();
-        let around = Around { evaluations: &self.evaluations, links: &links, started: self.started };
-        self.calendar.refresh(&view);
-        let mut fleet = fleet::build(&view, &around, &mut self.calendar, now);
+        // The mirror of this moment: no lock is held while the store works.
+        let view = Arc::clone(&self.index.read());
+        let links = || self.links.snapshot();
+        let known = (&self.evaluations, self.started);
+        self.live.refresh(&view, known, &mut self.calendar, links, now);
+        let Decided { owners, plan, violations } = self.live.decide(now);
+        for violation in &violations {
+            tracing::error!(%violation, "the plan breaks an invariant and was refused: this is a defect, please report it");
+        }
+        self.violations.fetch_add(violations.len() as u64, Ordering::Relaxed);
+        let progress = commit::commit(&self.records, lease, &view, &mut self.live.fleet, &plan).await;
+        if !matches!(progress, Ok(Progress::Whole(_))) {
+            self.live.undo(&plan);
+        }
+        let progress = progress?;
+        let (Progress::Whole(revision) | Progress::Overtaken(revision)) = progress;
+        self.committed = self.committed.max(revision);
+        if !plan.steps.is_empty() {
+            self.planned = self.planned.max(plan.at);
+        }
+        self.tell.extend(owners);
+        if let Progress::Overtaken(_) = progress {
+            return Ok(());
+        }
+        let (fleet, report) = (&self.live.fleet, &self.live.report);
         let held: BTreeSet<ClusterName> = fleet
             .clusters
             .iter()
             .filter(|(_, cluster)| cluster.hold.is_some())
             .map(|(name, _)| name.clone())
             .collect();
-        let removals = removal::plan(&view, &fleet.clusters, now);
-        let (plan, report) = shared_rollout::plan(&fleet, now);
-        self.wake = plan.wake.map(|(at, _)| at);
-        let violations = shared_rollout::check(&fleet, &plan, &report, now);
-        let mut report: Report = report;
-        if violations.is_empty() {
-            let progress = commit::commit(&self.records, lease, &view, &mut fleet, &plan).await?;
-            let (Progress::Whole(revision) | Progress::Overtaken(revision)) = progress;
-            self.committed = self.committed.max(revision);
-            if !plan.steps.is_empty() {
-                self.planned = self.planned.max(plan.at);
-                // After its steps the report tells of the fleet as it is now.
-                report = shared_rollout::plan(&fleet, now).1;
-            }
-        } else {
-            for violation in &violations {
-                tracing::error!(%violation, "the plan breaks an invariant and was refused: this is a defect, please report it");
-            }
+        let looked = self.looked.filter(|at| now.duration_since(*at) < LOOK);
+        if looked.is_none() {
+            self.leaving = removal::plan(&view, &fleet.clusters, now);
+            // What is to leave is looked at until it has left.
+            let mut goes = self.leaving.removals.iter();
+            let still = goes.all(|removal| matches!(removal, removal::Removal::Hold { .. }));
+            self.looked = still.then_some(now);
+            self.tell.extend(self.evaluations.keys().cloned());
         }
         let source = view.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
         self.told.tell(&self.records, self.calendar.settings(), source.map(AsRef::as_ref), now).await;
-        removal::perform(&self.records, lease, &view, &removals.removals, now).await;
+        if looked.is_none() {
+            removal::perform(&self.records, lease, &view, &self.leaving.removals, now).await;
+        }
         adopt::perform(&self.records, &self.links, lease, &view, self.started, now).await;
         operations::perform(&self.records, &self.links, &view, &self.evaluations, &held).await;
-        notices::keep_up(&self.records, &view, &fleet, &report, now).await;
+        notices::keep_up(&self.records, &view, fleet, report, now).await;
         let now = Now {
             index: &view,
             evaluations: &self.evaluations,
-            fleet: &fleet,
-            report: &report,
-            leaving: &removals,
-            links: &links,
+            fleet,
+            report,
+            leaving: &self.leaving,
+            links: &self.live.links,
             at: now,
         };
-        self.statuses.update(&self.records, &now).await;
+        self.statuses.update(&self.records, &now, &std::mem::take(&mut self.tell)).await;
         Ok(())
+    }
+}
+
+/// Whether a change may make something leave, or be forgotten.
+fn may_leave(index: &Index, part: &Part) -> bool {
+    match part {
+        Part::Member(..) => false,
+        Part::Observed(seat) => index.observed.get(seat).is_none_or(|seen| seen.removed),
+        Part::Assigned(seat) => index.assigned.get(seat).is_none_or(|(told, _)| told.running().is_none()),
+        Part::Head(..) | Part::Line(_) | Part::Application(_) | Part::Cluster(_) | Part::Whole => true,
     }
 }
 

@@ -9,7 +9,9 @@ use crate::{
 use hub_gateway::{LinkState, pause_id};
 use hub_records::is_deleted;
 use jiff::Timestamp;
-use shared_model::{AppKey, Cluster, ClusterName, FleetRollout, Kind, Owner, RolloutName};
+use shared_model::{
+    AppKey, Cluster, ClusterName, FleetRollout, Kind, Owner, RolloutName, fleet_rollout::PlanSpec,
+};
 use shared_rollout::{ClusterState, Fleet, Head, Hold, Line, Link, Member, Pause, Phase, Rollout};
 use std::collections::BTreeMap;
 
@@ -23,32 +25,14 @@ pub(crate) struct Around<'a> {
 
 /// The fleet now. Lines that are not fully known are left out (invariant 2 of this package).
 pub(crate) fn build(index: &Index, around: &Around<'_>, calendar: &mut Calendar, now: Timestamp) -> Fleet {
-    let clusters = index
-        .clusters
-        .iter()
-        .map(|(name, cluster)| {
-            let known = around.links.get(name);
-            let link = match known {
-                // What it saw while it was away is not in the mirror yet.
-                Some(known) if known.arrived > index.revision => Link::LostSince(now),
-                Some(known) => known.link,
-                None => before(index, cluster, around.started),
-            };
-            (name.clone(), state(index, cluster, known, link, now))
-        })
-        .collect();
+    let clusters = index.clusters.iter();
+    let clusters =
+        clusters.map(|(name, cluster)| (name.clone(), standing(index, around, cluster, now))).collect();
     let lines = around
         .evaluations
         .iter()
         .filter_map(|(owner, evaluation)| {
-            let mut line = line(index, calendar, owner, evaluation)?;
-            for rollout in &mut line.rollouts {
-                for (app, member) in &mut rollout.members {
-                    let pause = pauses::of_member(index, around.links, app, &member.cluster, now);
-                    member.pauses = pause.into_iter().collect();
-                }
-            }
-            Some((owner.clone(), line))
+            Some((owner.clone(), line(index, around, calendar, (owner, evaluation), now)?))
         })
         .collect();
     Fleet {
@@ -59,11 +43,28 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, calendar: &mut Calendar,
             .iter()
             .map(|(seat, (assigned, _))| (seat.clone(), assigned.clone()))
             .collect(),
-        observed: index.observed.clone(),
+        observed: index.observed.iter().map(|(seat, seen)| (seat.clone(), seen.clone())).collect(),
         windows: calendar.sets(),
         max_per_cluster: calendar.settings().max_per_cluster,
         incarnation: index.incarnation(),
     }
+}
+
+/// How a cluster stands.
+pub(crate) fn standing(
+    index: &Index,
+    around: &Around<'_>,
+    cluster: &Cluster,
+    now: Timestamp,
+) -> ClusterState {
+    let known = around.links.get(&cluster.name());
+    let link = match known {
+        // What it saw while it was away is not in the mirror yet.
+        Some(known) if known.arrived > index.revision => Link::LostSince(now),
+        Some(known) => known.link,
+        None => before(index, cluster, around.started),
+    };
+    state(index, cluster, known, link, now)
 }
 
 /// The link of a cluster that has not connected since this hub started. One that was told something
@@ -103,7 +104,14 @@ fn state(
     }
 }
 
-fn line(index: &Index, calendar: &mut Calendar, owner: &Owner, evaluation: &Evaluation) -> Option<Line> {
+/// A line with all rollouts that matter; `None` when not all of their members are known.
+pub(crate) fn line(
+    index: &Index,
+    around: &Around<'_>,
+    calendar: &mut Calendar,
+    (owner, evaluation): (&Owner, &Evaluation),
+    now: Timestamp,
+) -> Option<Line> {
     let line = index.line(owner);
     let newest = line.last().map(|rollout| rollout.spec.sequence);
     let mut rollouts = Vec::new();
@@ -116,6 +124,10 @@ fn line(index: &Index, calendar: &mut Calendar, owner: &Owner, evaluation: &Eval
             None if Some(rollout.spec.sequence) == newest || is_live(&head) => return None,
             None => {}
         }
+    }
+    for (app, member) in rollouts.iter_mut().flat_map(|rollout: &mut Rollout| &mut rollout.members) {
+        let pause = pauses::of_member(index, around.links, app, &member.cluster, now);
+        member.pauses = pause.into_iter().collect();
     }
     Some(Line { rollouts })
 }
@@ -140,15 +152,24 @@ fn rollout(
         .iter()
         .filter(|(app, _)| is_there(index, app))
         .filter_map(|(app, member)| {
-            let cluster = index.clusters.get(&member.cluster).filter(|cluster| !cluster.is_leaving())?;
-            let application = index.applications.get(app);
+            let (name, cluster) =
+                index.clusters.get_key_value(&member.cluster).filter(|(_, cluster)| !cluster.is_leaving())?;
+            let (app, application) = index
+                .applications
+                .get_key_value(app)
+                .map_or((app, None), |(app, object)| (app, Some(object)));
             let stored = index.object(Kind::Application, &app.namespace, &app.name);
             let asked = stored.is_some_and(|stored| !stored.value["operation"]["sync"].is_null());
-            let labels =
-                application.map_or_else(|| member.labels.clone(), |object| object.metadata.labels.clone());
+            // Only rollingSync asks for them, and a hundred thousand members have many.
+            let labels = match &object.spec.plan {
+                PlanSpec::RollingSync(_) => {
+                    application.map_or_else(|| member.labels.clone(), |object| object.metadata.labels.clone())
+                }
+                PlanSpec::Immediate | PlanSpec::Policy(_) => BTreeMap::new(),
+            };
             let record = records.and_then(|records| records.get(app)).map(|(record, _)| record.clone());
             let member = Member {
-                cluster: member.cluster.clone(),
+                cluster: name.clone(),
                 labels,
                 release: member.release,
                 automated: member.automated,

@@ -1,11 +1,11 @@
 //! Git for the whole fleet: one answer per (repository, revision), asked by one schedule.
 
-use crate::{credentials, index::Index};
+use crate::{credentials, index::Shared};
 use hub_source::{
     Repositories,
     poll::{Answer, Failed, Key, Schedule, Settings},
 };
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use shared_model::{CommitId, Kind, RepoUrl};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +27,7 @@ pub(crate) struct Resolved {
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
     pub(crate) repositories: Repositories,
-    index: Arc<RwLock<Index>>,
+    index: Shared,
     schedule: Arc<Mutex<Schedule>>,
     known: Arc<watch::Sender<BTreeMap<Key, Resolved>>>,
     /// Keys that somebody waits for right now: not to be forgotten whatever the owners say.
@@ -51,7 +51,7 @@ impl Drop for Asking<'_> {
 }
 
 impl Git {
-    pub(crate) fn new(repositories: Repositories, index: Arc<RwLock<Index>>, settings: Settings) -> Self {
+    pub(crate) fn new(repositories: Repositories, index: Shared, settings: Settings) -> Self {
         Self {
             repositories,
             index,

@@ -2,6 +2,7 @@
 
 use hub_records::{Adoption, Restored, Stored, keys};
 use hub_store::{Change, ChangeKind, Entry, Revision};
+use parking_lot::RwLock;
 use shared_model::{
     AppKey, Application, Cluster, ClusterName, FleetRollout, Kind, Observation, Owner, OwnerKind, RolloutName,
 };
@@ -13,6 +14,10 @@ use std::{
 
 /// A namespace and a name.
 pub(crate) type Name = (String, String);
+
+/// The mirror as its readers share it. Who decides holds on to the mirror of one moment; only the loop writes, and
+/// never while it decides, so that it is not copied.
+pub(crate) type Shared = Arc<RwLock<Arc<Index>>>;
 
 /// The mirror of the store.
 #[derive(Debug, Default, Clone)]
@@ -27,6 +32,10 @@ pub(crate) struct Index {
     pub(crate) observed: BTreeMap<Seat, Observation>,
     /// What agents hold and the hub is to take as truth, or took.
     pub(crate) adoptions: BTreeMap<ClusterName, (Adoption, Revision)>,
+    /// The Applications that each set made, by the set's uid.
+    made: BTreeMap<String, BTreeSet<Name>>,
+    /// The rollouts of each line, oldest first.
+    lines: BTreeMap<Owner, BTreeSet<(u64, Name)>>,
     /// Present when the store is an older copy of itself.
     pub(crate) restored: Option<Restored>,
     incarnation: Option<u64>,
@@ -41,6 +50,29 @@ pub(crate) struct Touched {
     pub(crate) owners: BTreeSet<Owner>,
     /// All of them are: the clusters changed, as generators and waves see them.
     pub(crate) all: bool,
+    /// What the fleet is built from.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A part of the fleet that is to be looked at again.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Part {
+    /// What an agent reported.
+    Observed(Seat),
+    /// What an agent was told.
+    Assigned(Seat),
+    /// A member's record.
+    Member(String, RolloutName, AppKey),
+    /// A rollout's head.
+    Head(String, RolloutName),
+    /// A line: which rollouts it has, or who their members are.
+    Line(Owner),
+    /// An Application, for lines other than its own that have it as a member.
+    Application(AppKey),
+    /// How a cluster stands.
+    Cluster(ClusterName),
+    /// Everything.
+    Whole,
 }
 
 impl Index {
@@ -63,27 +95,43 @@ impl Index {
         if key.starts_with(keys::OBJECTS) {
             self.put_object(key, entry, touched);
         } else if let Some((ns, rollout)) = keys::parse_head(key) {
+            touched.parts.push(Part::Head(ns.to_owned(), rollout.clone()));
             set(&mut self.heads, (ns.to_owned(), rollout), entry, revision);
         } else if let Some((ns, rollout, app)) = keys::parse_member(key) {
+            touched.parts.push(Part::Member(ns.to_owned(), rollout.clone(), app.clone()));
             let members = self.records.entry((ns.to_owned(), rollout)).or_default();
             set(members, app, entry, revision);
         } else if key.starts_with(keys::ASSIGNMENTS) {
             if let Some(seat) = keys::parse_on_cluster(key) {
+                let seat = self.known(seat);
+                touched.parts.push(Part::Assigned(seat.clone()));
                 set(&mut self.assigned, seat, entry, revision);
             }
         } else if let Some(cluster) = key.strip_prefix(keys::ADOPTIONS) {
+            touched.parts.push(Part::Cluster(ClusterName::new(cluster)));
             set(&mut self.adoptions, ClusterName::new(cluster), entry, revision);
         } else if key == keys::RESTORED {
+            touched.parts.push(Part::Whole);
             self.restored = entry.and_then(|entry| serde_json::from_slice(&entry.value).ok());
         } else if key == keys::INCARNATION {
+            touched.parts.push(Part::Whole);
             self.incarnation = entry.and_then(|entry| serde_json::from_slice(&entry.value).ok());
         } else if key.starts_with(keys::OBSERVATIONS) {
             let Some(seat) = keys::parse_on_cluster(key) else { return };
+            let seat = self.known(seat);
+            touched.parts.push(Part::Observed(seat.clone()));
             match entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
                 Some(observation) => drop(self.observed.insert(seat, observation)),
                 None => drop(self.observed.remove(&seat)),
             }
         }
+    }
+
+    /// The seat with the letters of the names that are there already.
+    fn known(&self, (cluster, app): Seat) -> Seat {
+        let cluster = self.clusters.get_key_value(&cluster).map_or(cluster, |(known, _)| known.clone());
+        let app = self.applications.get_key_value(&app).map_or(app, |(known, _)| known.clone());
+        (cluster, app)
     }
 
     fn put_object(&mut self, key: &str, entry: Option<&Entry>, touched: &mut Touched) {
@@ -95,8 +143,39 @@ impl Index {
             Some(new) => objects.insert(name.clone(), Arc::clone(new)),
             None => objects.remove(&name),
         };
+        if kind == Kind::Application {
+            for (stored, is_new) in [(old.as_deref(), false), (new.as_deref(), true)] {
+                if let Some((_, uid)) = stored.and_then(set_of) {
+                    let made = self.made.entry(uid.to_owned()).or_default();
+                    if is_new {
+                        made.insert(name.clone())
+                    } else {
+                        made.remove(&name)
+                    };
+                }
+            }
+        }
+        if kind == Kind::FleetRollout {
+            self.listed(&name, touched, |line, entry| _ = line.remove(&entry));
+        }
         self.view(kind, &name, new.as_deref());
+        if kind == Kind::FleetRollout {
+            self.listed(&name, touched, |line, entry| _ = line.insert(entry));
+        }
         touched.note(kind, &name, old.as_deref(), new.as_deref());
+    }
+
+    fn listed(
+        &mut self,
+        name: &Name,
+        touched: &mut Touched,
+        change: impl FnOnce(&mut BTreeSet<(u64, Name)>, (u64, Name)),
+    ) {
+        let key = (name.0.clone(), RolloutName::new(name.1.clone()));
+        let Some(rollout) = self.rollouts.get(&key) else { return };
+        let owner = rollout.spec.owner.clone();
+        change(self.lines.entry(owner.clone()).or_default(), (rollout.spec.sequence, name.clone()));
+        touched.parts.push(Part::Line(owner));
     }
 
     /// Keeps the typed view of an object beside it.
@@ -170,20 +249,44 @@ impl Index {
         sets.chain(alone).collect()
     }
 
+    /// The owner of the line that an Application belongs to.
+    pub(crate) fn line_of(&self, app: &AppKey) -> Option<Owner> {
+        let stored = self.object(Kind::Application, &app.namespace, &app.name)?;
+        let name = (stored.namespace().to_owned(), stored.name().to_owned());
+        Some(match set_of(stored) {
+            Some((set, _)) => owner(OwnerKind::ApplicationSet, &(name.0, set.to_owned())),
+            None => owner(OwnerKind::Application, &name),
+        })
+    }
+
+    /// Whether the Application belongs to the owner's line.
+    pub(crate) fn belongs(&self, app: &AppKey, owner: &Owner) -> bool {
+        let Some(stored) = self.object(Kind::Application, &app.namespace, &app.name) else { return false };
+        let of_set = set_of(stored).map(|(set, _)| set);
+        let named = match owner.kind {
+            OwnerKind::ApplicationSet => of_set,
+            OwnerKind::Application => of_set.is_none().then_some(&*app.name),
+        };
+        app.namespace == owner.namespace && named == Some(owner.name.as_str())
+    }
+
     /// The Applications that a set made.
     pub(crate) fn made_by(&self, set: &Stored) -> Vec<Arc<Stored>> {
-        let of_set = |stored: &&Arc<Stored>| {
-            stored.namespace() == set.namespace() && set_of(stored).is_some_and(|(_, uid)| uid == set.uid())
-        };
-        self.all(Kind::Application).map(|(_, stored)| stored).filter(of_set).cloned().collect()
+        let names = self.made.get(set.uid()).into_iter().flatten();
+        let names = names.filter(|(namespace, _)| namespace == set.namespace());
+        names
+            .filter_map(|(namespace, name)| self.object(Kind::Application, namespace, name))
+            .cloned()
+            .collect()
     }
 
     /// The rollouts of a line, oldest first.
     pub(crate) fn line(&self, owner: &Owner) -> Vec<Arc<FleetRollout>> {
-        let mut line: Vec<_> =
-            self.rollouts.values().filter(|rollout| rollout.spec.owner == *owner).cloned().collect();
-        line.sort_by_key(|rollout| rollout.spec.sequence);
-        line
+        let names = self.lines.get(owner).into_iter().flatten();
+        let rollouts = names.filter_map(|(_, (namespace, name))| {
+            self.rollouts.get(&(namespace.clone(), RolloutName::new(name.as_str())))
+        });
+        rollouts.cloned().collect()
     }
 
     /// The cluster that a destination names.
@@ -271,10 +374,17 @@ impl Touched {
                         Some((set, _)) => owner(OwnerKind::ApplicationSet, &(name.0.clone(), set.to_owned())),
                         None => owner(OwnerKind::Application, name),
                     };
+                    self.parts.push(Part::Line(owner.clone()));
                     self.owners.insert(owner);
                 }
+                self.parts.push(Part::Application(AppKey::new(&*name.0, &*name.1)));
             }
-            Kind::Cluster => self.all |= seen_by_generators(old) != seen_by_generators(new),
+            Kind::Cluster => {
+                let other = seen_by_generators(old) != seen_by_generators(new);
+                self.all |= other;
+                let cluster = ClusterName::new(&*name.1);
+                self.parts.push(if other { Part::Whole } else { Part::Cluster(cluster) });
+            }
             Kind::AppProject | Kind::RolloutPolicy | Kind::Secret => self.all = true,
             Kind::FleetRollout | Kind::EnrollmentToken | Kind::Namespace | Kind::ConfigMap | Kind::Event => {}
         }

@@ -35,6 +35,7 @@ mod git;
 mod history;
 mod index;
 mod line;
+mod live;
 mod notices;
 mod operations;
 mod pauses;

@@ -5,13 +5,13 @@ use crate::{
     conditions,
     expand::{Expanded, Pins, Reference, expand},
     git::{Git, chain},
-    index::Index,
+    index::{Index, Shared},
     releases::{Releases, Unrendered},
     removal, rollouts,
 };
 use hub_records::{Records, Stored, is_deleted};
 use jiff::Timestamp;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use serde_json::Value;
 use shared_generate::{Changes, ClusterInput};
 use shared_model::{
@@ -57,7 +57,7 @@ pub(crate) struct Evaluation {
 /// Evaluates owners. Clones share memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines {
-    pub(crate) index: Arc<RwLock<Index>>,
+    pub(crate) index: Shared,
     pub(crate) git: Git,
     pub(crate) releases: Releases,
     pub(crate) records: Records,
@@ -90,7 +90,7 @@ struct Snapshot {
 }
 
 impl Lines {
-    pub(crate) fn new(index: Arc<RwLock<Index>>, git: Git, releases: Releases, records: Records) -> Self {
+    pub(crate) fn new(index: Shared, git: Git, releases: Releases, records: Records) -> Self {
         Self { index, git, releases, records, expanded: Arc::default() }
     }
 

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use shared_model::{AppKey, ClusterName, Kind, Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_rollout::{Fleet, Line, Report, Rollout, RolloutReport};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const BATCH: usize = 45;
 
@@ -50,10 +50,11 @@ impl Statuses {
         }
     }
 
-    /// Computes all statuses and writes those that changed.
-    pub(crate) async fn update(&mut self, records: &Records, now: &Now<'_>) {
+    /// Computes the statuses of these owners, of what they made and of their rollouts, and writes those that changed.
+    pub(crate) async fn update(&mut self, records: &Records, now: &Now<'_>, owners: &BTreeSet<Owner>) {
         let mut changed = Vec::new();
-        for (owner, evaluation) in now.evaluations {
+        let known = owners.iter().filter_map(|owner| now.evaluations.get_key_value(owner));
+        for (owner, evaluation) in known {
             let line = now.fleet.lines.get(owner);
             if owner.kind == OwnerKind::ApplicationSet {
                 self.note(&mut changed, Kind::ApplicationSet, &owner.namespace, &owner.name, |before| {

@@ -1,5 +1,6 @@
 //! Names and positions as types of their own.
 
+use crate::Word;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -18,11 +19,11 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(Word);
 
         impl $name {
             /// Wraps a name that its source already validated.
-            pub fn new(name: impl Into<String>) -> Self {
+            pub fn new(name: impl Into<Word>) -> Self {
                 Self(name.into())
             }
 
@@ -175,14 +176,14 @@ impl fmt::Debug for CommitId {
 #[serde(try_from = "String", into = "String")]
 pub struct AppKey {
     /// The namespace on the hub.
-    pub namespace: String,
+    pub namespace: Word,
     /// The Application's name.
-    pub name: String,
+    pub name: Word,
 }
 
 impl AppKey {
     /// The key of the Application `name` in `namespace`.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn new(namespace: impl Into<Word>, name: impl Into<Word>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
     }
 }

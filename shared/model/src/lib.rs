@@ -17,6 +17,7 @@ mod release;
 mod text;
 mod token;
 pub mod unsupported;
+mod word;
 
 pub use digest::{Digest, InvalidDigest};
 pub use ids::{AppKey, ClusterName, CommitId, InvalidId, Owner, OwnerKind, Position, RepoUrl, RolloutName};
@@ -41,6 +42,7 @@ pub use observation::{Health, HealthStatus, LocalPin, Observation, ResourceState
 pub use release::{ReleaseId, ReleaseSpec};
 pub use text::{duration, parse_duration};
 pub use token::JoinToken;
+pub use word::Word;
 
 /// The namespace that the hub's argoproj.io objects live in unless a manifest names another, as in Argo CD.
 pub const DEFAULT_NAMESPACE: &str = "argocd";

@@ -23,6 +23,7 @@ use crate::{
     wait::Wait,
 };
 use shared_model::{AppKey, ClusterName, Mode, ReleaseId, policy::OnFailure};
+use std::sync::Arc;
 
 /// How a member of a rollout that is taken back stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,10 +114,11 @@ fn return_wave<'a>(draft: &mut Draft<'a>, index: usize, wave: usize) {
     let mut budget = Budget::of(draft, index);
     for (proven, app, member, release) in due {
         let refused = untellable(draft, app, member, !proven)
+            .map(Arc::new)
             .or_else(|| budget.refuses(draft, index, wave, &member.cluster, app))
-            .or_else(|| cluster_refuses(draft, &member.cluster, app));
+            .or_else(|| cluster_refuses(draft, &member.cluster, app).map(Arc::new));
         if let Some(wait) = refused {
-            draft.waits.insert((index, app), wait);
+            draft.refuse(index, app, wait);
             continue;
         }
         budget.take(wave, &member.cluster, if proven { Slot::Own } else { Slot::Replaced });
@@ -173,7 +175,7 @@ fn untellable(draft: &Draft<'_>, app: &AppKey, member: &Member, unproven: bool) 
     if draft.cluster(name).is_some_and(|cluster| cluster.mode == Mode::Observe) {
         return Some(Wait::Observing { cluster: name.clone() });
     }
-    if draft.fleet.next_position(&(name.clone(), app.clone())).is_none() {
+    if draft.next_position(name, app).is_none() {
         return Some(Wait::Held { cluster: name.clone(), hold: Hold::HubBehindAgent });
     }
     if let Some(pin) = draft.pin(name, app) {
@@ -247,7 +249,7 @@ pub(crate) fn waits<'a>(
         }
         Way::Due(release) => {
             let unproven = draft.runs_unproven(&record.cluster, app);
-            let wait = draft.waits.get(&(index, app)).cloned();
+            let wait = draft.refusal(index, app).map(|wait| Wait::clone(wait));
             let wait = wait.or_else(|| untellable(draft, app, member, unproven));
             Wait::GoesBack { cluster, release, waits_for: wait.map(Box::new) }
         }

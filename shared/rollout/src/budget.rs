@@ -11,10 +11,11 @@ use crate::{
     draft::Draft,
     gate::NAMED,
     record::{Excuse, MemberState, Phase},
+    rows::Marks,
     wait::Wait,
 };
 use shared_model::{AppKey, ClusterName};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Who holds the slots of one rollout's waves.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ struct Slots<'a> {
     own: usize,
     inherited: usize,
     holding: BTreeSet<&'a ClusterName>,
+    /// What whoever finds no slot waits for.
+    full: Option<Arc<Wait>>,
 }
 
 impl<'a> Budget<'a> {
@@ -48,9 +51,11 @@ impl<'a> Budget<'a> {
         let mut waves = vec![Slots::default(); draft.head(index).waves.len()];
         let leads = draft.acts(index);
         let backwards = matches!(draft.head(index).phase, Phase::RollingBack | Phase::RolledBack);
-        for (app, member, record, wave) in draft.placed(index) {
+        for (slots, tally) in waves.iter_mut().zip(draft.tally(index)) {
+            slots.total = tally.total;
+        }
+        for (app, member, record, wave) in draft.placed_with(index, Marks::UNPROVEN.and(Marks::TOLD)) {
             let slots = &mut waves[wave];
-            slots.total += 1;
             if record.may_run || record.excused == Some(Excuse::Pinned) {
                 continue;
             }
@@ -87,14 +92,14 @@ impl<'a> Budget<'a> {
 
     /// Why the wave has no slot for the member; `None` when it has one.
     pub(crate) fn refuses(
-        &self,
+        &mut self,
         draft: &Draft<'_>,
         index: usize,
         wave: usize,
         cluster: &ClusterName,
         app: &AppKey,
-    ) -> Option<Wait> {
-        let slots = &self.waves[wave];
+    ) -> Option<Arc<Wait>> {
+        let slots = &mut self.waves[wave];
         let max_update = draft.wave(index, wave).max_update(slots.total);
         // `maxUpdate: 0` holds back what is new; what goes back was let through once.
         let max_update = if self.backwards { max_update.max(1) } else { max_update };
@@ -103,15 +108,20 @@ impl<'a> Budget<'a> {
         if after <= max_update {
             return None;
         }
-        let holding = slots.holding.iter().take(NAMED).map(|cluster| (*cluster).clone()).collect();
-        let held = slots.holding.len();
-        let wave = draft.wave(index, wave).name.clone();
-        Some(Wait::Budget { wave, max_update, holding, held })
+        // Thousands may wait for the same.
+        let full = slots.full.get_or_insert_with(|| {
+            let holding = slots.holding.iter().take(NAMED).map(|cluster| (*cluster).clone()).collect();
+            let held = slots.holding.len();
+            let wave = draft.wave(index, wave).name.clone();
+            Arc::new(Wait::Budget { wave, max_update, holding, held })
+        });
+        Some(Arc::clone(full))
     }
 
     /// A release takes a slot of the wave.
     pub(crate) fn take(&mut self, wave: usize, cluster: &'a ClusterName, slot: Slot) {
         let slots = &mut self.waves[wave];
+        slots.full = None;
         slots.holding.insert(cluster);
         match slot {
             Slot::Own => slots.own += 1,

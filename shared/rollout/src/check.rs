@@ -12,11 +12,18 @@ mod releases;
 mod turns;
 mod view;
 
-use crate::{Change, Excuse, Fleet, MemberState, Phase, Plan, Report, Rollout, Step, Wait, apply_step};
+use crate::{
+    Assigned, Change, Excuse, Fleet, Head, MemberRecord, MemberState, Phase, Plan, Report, Rollout, Seat,
+    Step, Wait, apply_step,
+};
 use jiff::Timestamp;
 use releases::Counts;
-use shared_model::{AppKey, RolloutName, fleet_rollout::PlanSpec, policy::WaitOrSkip};
-use std::{collections::BTreeMap, fmt};
+use shared_model::{AppKey, Owner, RolloutName, fleet_rollout::PlanSpec, policy::WaitOrSkip};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 use view::View;
 
 /// The invariants, as the design names them.
@@ -49,6 +56,8 @@ pub enum Rule {
 pub struct Violation {
     /// The invariant.
     pub rule: Rule,
+    /// Whose line is concerned.
+    pub owner: Owner,
     /// The rollout concerned.
     pub rollout: RolloutName,
     /// The step, from 0; `None` when it is about the plan as a whole.
@@ -65,28 +74,54 @@ impl fmt::Display for Violation {
 
 /// What the plan breaks, in the order of its steps; empty for every plan that may be committed.
 pub fn check(fleet: &Fleet, plan: &Plan, report: &Report, now: Timestamp) -> Vec<Violation> {
-    let mut walk = Walk { fleet: fleet.clone(), now, found: Vec::new(), counts: None };
+    let owners = fleet.lines.keys().cloned().collect();
+    check_lines(&mut fleet.clone(), &owners, plan, report, now)
+}
+
+/// As [`check`], of a plan for the lines of these owners only. Walks over `fleet` itself and leaves it as it was:
+/// a copy of a large fleet takes longer than everything else.
+pub fn check_lines(
+    fleet: &mut Fleet,
+    owners: &BTreeSet<Owner>,
+    plan: &Plan,
+    report: &Report,
+    now: Timestamp,
+) -> Vec<Violation> {
+    let mut walk = Walk { fleet, now, found: Vec::new(), counts: None, before: Vec::new() };
     for (index, step) in plan.steps.iter().enumerate() {
         walk.step(index, step);
     }
-    walk.end(plan, report);
+    walk.end(owners, plan, report);
+    walk.back();
     walk.found
 }
 
 /// A plan while it is walked: the fleet after the steps so far.
 #[derive(Debug)]
-struct Walk {
-    fleet: Fleet,
+struct Walk<'a> {
+    fleet: &'a mut Fleet,
     now: Timestamp,
     found: Vec<Violation>,
     /// What was counted for the releases of one rollout that follow each other.
     counts: Option<(RolloutName, Counts)>,
+    /// What each step changed, as it was.
+    before: Vec<Before>,
+}
+
+/// What a step changes, before it.
+#[derive(Debug)]
+struct Before {
+    owner: Owner,
+    rollout: RolloutName,
+    head: Head,
+    record: Option<(AppKey, Option<MemberRecord>)>,
+    assigned: Option<(Seat, Option<Assigned>)>,
 }
 
 /// A broken rule and the sentence about it.
 type Broken = (Rule, String);
 
-impl Walk {
+impl Walk<'_> {
     fn step(&mut self, index: usize, step: &Step) {
         let mut broken = Vec::new();
         let rollout = self.fleet.lines.get(&step.owner).and_then(|line| line.get(&step.rollout));
@@ -95,7 +130,7 @@ impl Walk {
             .app()
             .is_none_or(|app| rollout.is_some_and(|rollout| rollout.members.contains_key(app)));
         if let Some(rollout) = rollout.filter(|_| member) {
-            let view = View { fleet: &self.fleet, owner: &step.owner, rollout, now: self.now };
+            let view = View { fleet: self.fleet, owner: &step.owner, rollout, now: self.now };
             let same = matches!(step.change, Change::Release { .. });
             let kept = self.counts.take().filter(|(name, _)| same && *name == step.rollout);
             let mut counts = kept.map_or_else(Counts::default, |(_, counts)| counts);
@@ -113,9 +148,44 @@ impl Walk {
             broken
                 .push((Rule::Pinned, format!("the step is about nothing that is there: {:?}", step.change)));
         }
-        apply_step(&mut self.fleet, step, self.now);
+        self.before.extend(self.as_it_is(step));
+        apply_step(self.fleet, step, self.now);
         broken.extend(self.held_to(step));
         self.report(step, Some(index), broken);
+    }
+
+    fn as_it_is(&self, step: &Step) -> Option<Before> {
+        let writes = step.writes(self.fleet, self.now)?;
+        let rollout = self.fleet.lines.get(&step.owner)?.get(&step.rollout)?;
+        let record = writes.record.map(|(app, _)| {
+            let record = rollout.members.get(&app).and_then(|member| member.record.clone());
+            (app, record)
+        });
+        let assigned = writes.assigned.map(|(seat, _)| {
+            let assigned = self.fleet.assigned.get(&seat).cloned();
+            (seat, assigned)
+        });
+        let (owner, rollout, head) = (step.owner.clone(), step.rollout.clone(), rollout.head.clone());
+        Some(Before { owner, rollout, head, record, assigned })
+    }
+
+    /// Takes all steps back.
+    fn back(&mut self) {
+        while let Some(Before { owner, rollout, head, record, assigned }) = self.before.pop() {
+            match assigned {
+                Some((seat, Some(was))) => drop(self.fleet.assigned.insert(seat, was)),
+                Some((seat, None)) => drop(self.fleet.assigned.remove(&seat)),
+                None => {}
+            }
+            let line = self.fleet.lines.get_mut(&owner);
+            let Some(rollout) = line.and_then(|line| line.get_mut(&rollout)) else { continue };
+            rollout.head = head;
+            if let Some((app, was)) = record
+                && let Some(member) = rollout.members.get_mut(&app)
+            {
+                member.record = was;
+            }
+        }
     }
 
     /// Heal always: what the member's record says it runs is what its agent is told.
@@ -126,7 +196,7 @@ impl Walk {
         let record = member.record.as_ref()?;
         let should = record.told()?;
         let seat = (member.cluster.clone(), app.clone());
-        let told = self.fleet.assigned.get(&seat).and_then(crate::Assigned::running);
+        let told = self.fleet.assigned.get(&seat).and_then(Assigned::running);
         let touches = matches!(
             step.change,
             Change::Release { .. }
@@ -142,25 +212,31 @@ impl Walk {
     }
 
     fn report(&mut self, step: &Step, index: Option<usize>, broken: Vec<Broken>) {
-        let rollout = step.rollout.clone();
         self.found.extend(broken.into_iter().map(|(rule, message)| Violation {
             rule,
-            rollout: rollout.clone(),
+            owner: step.owner.clone(),
+            rollout: step.rollout.clone(),
             step: index,
             message,
         }));
     }
 
     /// What can only be said of the whole plan.
-    fn end(&mut self, plan: &Plan, report: &Report) {
+    fn end(&mut self, owners: &BTreeSet<Owner>, plan: &Plan, report: &Report) {
         let mut found = Vec::new();
-        let mut say = |rollout: &RolloutName, rule, message: String| {
-            found.push(Violation { rule, rollout: rollout.clone(), step: None, message });
-        };
-        for (owner, line) in &self.fleet.lines {
+        for (owner, line) in owners.iter().filter_map(|owner| self.fleet.lines.get_key_value(owner)) {
+            let mut say = |rollout: &RolloutName, rule, message: String| {
+                found.push(Violation {
+                    rule,
+                    owner: owner.clone(),
+                    rollout: rollout.clone(),
+                    step: None,
+                    message,
+                });
+            };
             let lead = line.lead().map(|rollout| &rollout.name);
             for rollout in &line.rollouts {
-                let view = View { fleet: &self.fleet, owner, rollout, now: self.now };
+                let view = View { fleet: self.fleet, owner, rollout, now: self.now };
                 let ended = matches!(rollout.head.phase, Phase::Done | Phase::Superseded)
                     || (rollout.head.phase == Phase::RolledBack && lead != Some(&rollout.name));
                 let open = !ended;
@@ -187,20 +263,33 @@ impl Walk {
                 }
             }
         }
-        if let Some((at, why)) = plan.wake.filter(|(at, _)| *at <= self.now) {
-            let rollout = plan.steps.first().map_or(RolloutName::new(""), |step| step.rollout.clone());
-            say(&rollout, Rule::Stable, format!("it would wake at {at}, which is past, because {why}"));
+        if let (Some((at, why)), Some(owner)) = (plan.wake.filter(|(at, _)| *at <= self.now), owners.first())
+        {
+            let first = plan.steps.first();
+            found.push(Violation {
+                rule: Rule::Stable,
+                owner: first.map_or_else(|| owner.clone(), |step| step.owner.clone()),
+                rollout: first.map_or_else(|| RolloutName::new(""), |step| step.rollout.clone()),
+                step: None,
+                message: format!("it would wake at {at}, which is past, because {why}"),
+            });
         }
         self.found.extend(found);
     }
 }
 
-fn unexplained<'a>(rollout: &'a Rollout, listed: &BTreeMap<AppKey, Wait>) -> Vec<&'a AppKey> {
+fn unexplained<'a>(rollout: &'a Rollout, listed: &BTreeMap<AppKey, Arc<Wait>>) -> Vec<&'a AppKey> {
     let waits = rollout
         .members
         .iter()
         .filter(|(_, member)| member.current().is_none_or(|record| !record.state.is_proven()));
-    waits.map(|(app, _)| app).filter(|app| !listed.contains_key(*app)).collect()
+    // Both are in the order of their applications.
+    let mut listed = listed.keys().peekable();
+    let mut is_listed = |app: &AppKey| {
+        while listed.next_if(|next| *next < app).is_some() {}
+        listed.peek().is_some_and(|next| *next == app)
+    };
+    waits.map(|(app, _)| app).filter(|app| !is_listed(app)).collect()
 }
 
 /// What one step would break.

@@ -40,7 +40,9 @@ enum State<'a> {
 
 impl<'a> Closed<'a> {
     pub(crate) fn of(draft: &Draft<'a>, index: usize) -> Self {
-        let begun = draft.placed(index).filter(|(_, _, record, _)| record.released.is_some());
+        let asked = !draft.terms[index].windows.is_empty() || !draft.fleet.windows.is_empty();
+        let placed = asked.then(|| draft.placed(index)).into_iter().flatten();
+        let begun = placed.filter(|(_, _, record, _)| record.released.is_some());
         let begun = begun.map(|(_, _, _, wave)| wave).collect();
         let sets = draft.terms[index].depends_on.iter();
         let before = sets.map(|set| First { set, state: first(draft, index, set) }).collect();

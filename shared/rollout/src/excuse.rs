@@ -13,6 +13,7 @@ use crate::{
     fleet::{ClusterState, Member},
     proof::later,
     record::{Excuse, MemberRecord},
+    rows::Marks,
     step::Change,
     terms::Terms,
 };
@@ -24,7 +25,7 @@ pub(crate) fn readmit(draft: &mut Draft<'_>, index: usize) {
     // Of what halted nobody is readmitted before it went back.
     let rejected = draft.head(index).is_rejected();
     let back: Vec<(AppKey, usize)> = draft
-        .placed(index)
+        .placed_with(index, Marks::EXCUSED)
         .filter(|(app, member, record, _)| {
             record.excused.is_some_and(|excuse| !lasts(draft, excuse, (app, member), record))
         })
@@ -47,7 +48,7 @@ pub(crate) fn pins(draft: &mut Draft<'_>, index: usize) {
         return;
     };
     let pinned: Vec<_> = draft
-        .placed(index)
+        .placed_with(index, Marks::PINNED)
         .filter(|(_, _, record, wave)| *wave == open && record.excused.is_none())
         .filter(|(app, _, record, _)| draft.pin(&record.cluster, app).is_some())
         .map(|(app, _, record, _)| (app.clone(), draft.runs_unproven(&record.cluster, app)))
@@ -59,13 +60,12 @@ pub(crate) fn pins(draft: &mut Draft<'_>, index: usize) {
 
 /// Excuses whom the policy lets the open wave go on without.
 pub(crate) fn excuse(draft: &mut Draft<'_>, index: usize, wave: usize) {
-    let (mut total, mut unreachable, mut may_run) = (0, 0, 0);
+    let (mut unreachable, mut may_run) = (0, 0);
     let mut wanted = Vec::new();
-    for (app, member, record, its) in draft.placed(index) {
+    for (app, member, record, its) in draft.placed_with(index, Marks::EXCUSED.and(Marks::TROUBLED)) {
         if its != wave {
             continue;
         }
-        total += 1;
         unreachable += usize::from(record.excused == Some(Excuse::Unreachable));
         may_run += usize::from(record.may_run);
         if record.excused.is_some() {
@@ -83,7 +83,7 @@ pub(crate) fn excuse(draft: &mut Draft<'_>, index: usize, wave: usize) {
             wanted.push((app.clone(), reason, draft.runs_unproven(&record.cluster, app)));
         }
     }
-    let at_most = draft.terms[index].unreachable.at_most.of(total);
+    let at_most = draft.terms[index].unreachable.at_most.of(draft.tally(index)[wave].total);
     for (app, reason, runs) in wanted {
         let is_unreachable = reason == Excuse::Unreachable;
         let bounded = reason != Excuse::Pinned;

@@ -2,7 +2,10 @@
 //!
 //! Control builds it from the store and keeps it up to date; the planner never changes it.
 
-use crate::record::{Assigned, Head, MemberRecord, Phase};
+use crate::{
+    record::{Assigned, Head, MemberRecord, Phase},
+    seats::Seats,
+};
 use jiff::Timestamp;
 use shared_model::{
     AppKey, ClusterName, LocalPin, Mode, Observation, Owner, Position, ReleaseId, RolloutName,
@@ -22,9 +25,9 @@ pub struct Fleet {
     pub lines: BTreeMap<Owner, Line>,
     /// What each agent was told (`asg/` records). A record stays as long as its Cluster does, or
     /// positions would start again.
-    pub assigned: BTreeMap<Seat, Assigned>,
+    pub assigned: Seats<Assigned>,
     /// What each agent reported (`obs/` records), as [`crate::observe`] keeps it.
-    pub observed: BTreeMap<Seat, Observation>,
+    pub observed: Seats<Observation>,
     /// The sync windows in force, each entry the ones that concern some members together
     /// ([`Member::windows`]).
     pub windows: Vec<shared_project::Windows>,
@@ -241,8 +244,17 @@ impl Fleet {
     /// The position after everything that the seat's agent was told or told us; `None` when the
     /// agent is ahead of the store (invariant 6, *Never backwards by accident*).
     pub fn next_position(&self, seat: &Seat) -> Option<Position> {
-        let told = self.assigned.get(seat).map(|assigned| assigned.position);
-        let seen = self.observed.get(seat).map(|observed| (observed.position, observed.removed));
+        self.follows(self.assigned.get(seat), self.observed.get(seat))
+    }
+
+    /// As [`Fleet::next_position`], of what is known of the seat.
+    pub(crate) fn follows(
+        &self,
+        assigned: Option<&Assigned>,
+        observed: Option<&Observation>,
+    ) -> Option<Position> {
+        let told = assigned.map(|assigned| assigned.position);
+        let seen = observed.map(|observed| (observed.position, observed.removed));
         let last = match (told, seen) {
             (None, None) => Position { incarnation: self.incarnation, generation: 0 },
             (None, Some((seen, true))) => seen,

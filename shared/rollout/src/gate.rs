@@ -14,7 +14,6 @@ use crate::{
 };
 use jiff::Timestamp;
 use shared_model::ClusterName;
-use std::collections::BTreeSet;
 
 /// How many clusters a sentence names.
 pub(crate) const NAMED: usize = 8;
@@ -27,7 +26,7 @@ pub(crate) struct Tally<'a> {
     /// Excused and not proven.
     pub(crate) excused: usize,
     /// Neither proven, excused nor tolerated, and there in time.
-    pub(crate) missing: BTreeSet<&'a ClusterName>,
+    pub(crate) missing: Vec<&'a ClusterName>,
     pub(crate) last_proven: Option<Timestamp>,
     /// How many failed at least once.
     pub(crate) failures: usize,
@@ -71,10 +70,14 @@ pub(crate) fn tally<'a>(draft: &Draft<'a>, index: usize) -> Vec<Tally<'a>> {
             | MemberState::Returning { .. }
             | MemberState::Returned { .. } => {
                 if !record.late {
-                    tally.missing.insert(&member.cluster);
+                    tally.missing.push(&member.cluster);
                 }
             }
         }
+    }
+    for tally in &mut waves {
+        tally.missing.sort_unstable();
+        tally.missing.dedup();
     }
     waves
 }

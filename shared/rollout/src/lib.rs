@@ -30,6 +30,8 @@ mod record;
 mod release;
 mod removal;
 mod report;
+mod rows;
+mod seats;
 mod status;
 mod step;
 mod supersede;
@@ -37,11 +39,11 @@ mod terms;
 mod wait;
 mod waves;
 
-pub use check::{Rule, Violation, check};
+pub use check::{Rule, Violation, check, check_lines};
 pub use decide::{Refused, decide};
 pub use fleet::{ClusterState, Fleet, Hold, Line, Link, Member, Pause, Rollout, Seat};
 pub use observe::observe;
-pub use plan::plan;
+pub use plan::{plan, plan_lines};
 pub use record::{
     Adopted, Approved, Assigned, DECISIONS, Decided, Decision, Evidence, Excuse, Expedited, Halted, Head,
     HeldUp, MemberRecord, MemberState, Order, Phase, Proof, Rollback, Side, WaveHead,
@@ -51,6 +53,7 @@ pub use removal::{
     at_once, check_removals, removals,
 };
 pub use report::{Report, RolloutReport, WaveReport};
+pub use seats::Seats;
 pub use status::{application_status, status, waits_for};
 pub use step::{Change, Plan, Step, Writes, apply, apply_step};
 pub use wait::Wait;

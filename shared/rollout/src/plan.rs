@@ -16,20 +16,35 @@ use crate::{
     record::{MemberState, Phase, Side},
     release,
     report::{self, Report},
+    rows::Marks,
     step::{Change, Plan},
     supersede, waves,
 };
 use jiff::Timestamp;
+use shared_model::Owner;
+use std::collections::BTreeSet;
 
 /// Decides what is to be done at `now`, and reports what waits for what after that.
 ///
 /// `now` is the larger of the hub's clock and the time of the last plan that was committed.
 pub fn plan(fleet: &Fleet, now: Timestamp) -> (Plan, Report) {
-    let mut draft = Draft::new(fleet, now);
+    decide(Draft::new(fleet, None, now))
+}
+
+/// As [`plan`], for the lines of these owners only.
+///
+/// What it decides for a line is what [`plan`] decides for it, as long as nothing is new for any line that it is
+/// coupled with: by the limit per cluster, or by `dependsOn`. Whoever plans part of a fleet plans the lines that are
+/// coupled with those that changed, until nothing changes (see `hub-control`).
+pub fn plan_lines(fleet: &Fleet, owners: &BTreeSet<Owner>, now: Timestamp) -> (Plan, Report) {
+    decide(Draft::new(fleet, Some(owners), now))
+}
+
+fn decide(mut draft: Draft<'_>) -> (Plan, Report) {
     while DECISIONS.iter().any(|decide| grows(&mut draft, decide)) {}
     let mut wake = Wake::default();
     let report = report::report(&draft, &mut wake);
-    (Plan { at: now, steps: draft.steps, wake: wake.0 }, report)
+    (Plan { at: draft.now, steps: draft.steps, wake: wake.0 }, report)
 }
 
 /// Each is taken only when those before it have nothing more to add.
@@ -44,7 +59,7 @@ fn grows(draft: &mut Draft<'_>, decide: &fn(&mut Draft<'_>)) -> bool {
 }
 
 fn place(draft: &mut Draft<'_>) {
-    for line in draft.lines.clone() {
+    for line in draft.planned() {
         if let Some(lead) = draft.acting(&line) {
             waves::place(draft, lead);
         }
@@ -52,7 +67,7 @@ fn place(draft: &mut Draft<'_>) {
 }
 
 fn settle_in(draft: &mut Draft<'_>) {
-    for line in draft.lines.clone() {
+    for line in draft.planned() {
         if let Some(lead) = draft.acting(&line) {
             waves::settle_in(draft, lead);
             excuse::readmit(draft, lead);
@@ -65,7 +80,7 @@ fn settle_in(draft: &mut Draft<'_>) {
 
 /// Members of a rollout that a person let try again.
 fn again(draft: &mut Draft<'_>) {
-    for line in draft.lines.clone() {
+    for line in draft.planned() {
         if let Some(lead) = draft.progressing(&line) {
             proof::again(draft, lead);
         }
@@ -73,7 +88,7 @@ fn again(draft: &mut Draft<'_>) {
 }
 
 fn take_in(draft: &mut Draft<'_>) {
-    for line in draft.lines.clone() {
+    for line in draft.planned() {
         for index in line {
             if draft.head(index).phase != Phase::Queued {
                 proof::take_in(draft, index);
@@ -83,7 +98,7 @@ fn take_in(draft: &mut Draft<'_>) {
 }
 
 fn halt(draft: &mut Draft<'_>) {
-    for line in draft.lines.clone() {
+    for line in draft.planned() {
         if let Some(lead) = draft.acting(&line)
             && matches!(draft.head(lead).phase, Phase::Progressing | Phase::Done)
             && let Some(halt) = failed(draft, lead)
@@ -94,7 +109,7 @@ fn halt(draft: &mut Draft<'_>) {
 }
 
 fn roll_back(draft: &mut Draft<'_>) {
-    for line in draft.lines.clone() {
+    for line in draft.planned() {
         if let Some(lead) = draft.acting(&line) {
             back::start(draft, lead);
         }
@@ -102,7 +117,7 @@ fn roll_back(draft: &mut Draft<'_>) {
 }
 
 fn withdraw(draft: &mut Draft<'_>) {
-    for line in draft.lines.clone() {
+    for line in draft.planned() {
         for index in line {
             back::withdraw(draft, index);
         }
@@ -110,14 +125,14 @@ fn withdraw(draft: &mut Draft<'_>) {
 }
 
 fn take_turns(draft: &mut Draft<'_>) {
-    for line in draft.lines.clone() {
+    for line in draft.planned() {
         supersede::take_turns(draft, &line);
     }
 }
 
 fn release(draft: &mut Draft<'_>) {
-    draft.waits.clear();
-    for line in draft.lines.clone() {
+    draft.refuse_nobody();
+    for line in draft.planned() {
         if let Some(lead) = draft.acting(&line) {
             release::release(draft, lead);
             release::baselines(draft, lead);
@@ -127,7 +142,7 @@ fn release(draft: &mut Draft<'_>) {
 }
 
 fn advance(draft: &mut Draft<'_>) {
-    for line in draft.lines.clone() {
+    for line in draft.planned() {
         if let Some(lead) = draft.progressing(&line) {
             gates(draft, lead);
         }
@@ -141,7 +156,7 @@ fn gates(draft: &mut Draft<'_>, index: usize) {
     }
     while let Some(wave) = draft.head(index).waves.iter().position(|wave| wave.passed.is_none()) {
         if draft.head(index).waves[wave].opened.is_none() {
-            if gate::unmet_before(draft, index, wave, &gate::tally(draft, index)).is_some() {
+            if gate::unmet_before(draft, index, wave, draft.tally(index)).is_some() {
                 return;
             }
             if gate::unapproved(draft, index, wave, Side::Before).is_some() {
@@ -150,14 +165,14 @@ fn gates(draft: &mut Draft<'_>, index: usize) {
             draft.step(index, Change::Open { wave });
         }
         excuse::excuse(draft, index, wave);
-        let tallies = gate::tally(draft, index);
-        if gate::unmet_before(draft, index, wave + 1, &tallies).is_some() {
+        let tallies = draft.tally(index);
+        if gate::unmet_before(draft, index, wave + 1, tallies).is_some() {
             return;
         }
         let evidence = tallies[wave].evidence();
         draft.step(index, Change::Pass { wave, evidence });
     }
-    if gate::unmet_next(draft, index, &gate::tally(draft, index)).is_none() {
+    if gate::unmet_next(draft, index, draft.tally(index)).is_none() {
         draft.step(index, Change::Finish);
     }
 }
@@ -165,12 +180,12 @@ fn gates(draft: &mut Draft<'_>, index: usize) {
 /// The halt that is due when more members of a wave failed than it allows (invariant 4). A rollout that
 /// was done halts too, when those who joined it later fail.
 fn failed(draft: &Draft<'_>, index: usize) -> Option<Change> {
-    let tallies = gate::tally(draft, index);
+    let tallies = draft.tally(index);
     let over = |wave: &usize| {
         draft.wave(index, *wave).max_failures.is_some_and(|most| tallies[*wave].failures > most)
     };
     let wave = (0..tallies.len()).find(over)?;
-    let failed = draft.placed(index).filter(|(_, _, record, its)| *its == wave && record.failures > 0);
+    let failed = draft.placed_with(index, Marks::FAILED).filter(|(_, _, _, its)| *its == wave);
     let (app, _, record, _) = failed.max_by_key(|(_, _, record, _)| match record.state {
         MemberState::Failed { at, .. } => Some(at),
         MemberState::Waiting

@@ -15,6 +15,7 @@ use crate::{
     draft::Draft,
     fleet::{Hold, evidence},
     record::{MemberRecord, MemberState, Phase},
+    rows::Marks,
     step::Change,
     wait::Wait,
 };
@@ -33,6 +34,9 @@ pub(crate) enum Verdict {
 /// Members of a rollout that tries again forget what happened to them in its earlier attempts.
 pub(crate) fn again(draft: &mut Draft<'_>, index: usize) {
     let attempt = draft.head(index).attempt;
+    if attempt == 0 {
+        return;
+    }
     let due: Vec<_> = draft
         .placed(index)
         .filter(|(_, _, record, _)| {
@@ -49,13 +53,15 @@ pub(crate) fn again(draft: &mut Draft<'_>, index: usize) {
 /// Takes in what was observed, for every member of a rollout. Of one that no longer leads its line,
 /// only proof matters, where nothing is proven yet: it frees slots.
 pub(crate) fn take_in(draft: &mut Draft<'_>, index: usize) {
-    let leads = draft.acts(index);
-    let changes: Vec<_> = draft
-        .placed(index)
-        .filter(|(app, _, record, _)| leads || draft.runs_unproven(&record.cluster, app))
-        .filter_map(|(app, _, record, wave)| change(draft, index, app, record, wave))
-        .filter(|change| leads || matches!(change, Change::Prove { .. } | Change::Back { .. }))
-        .collect();
+    let changes: Vec<_> = if draft.acts(index) {
+        let told = draft.placed_with(index, Marks::TOLD.and(Marks::SHAKEN));
+        told.filter_map(|(app, _, record, wave)| change(draft, index, app, record, wave)).collect()
+    } else {
+        let unproven =
+            draft.unproven(index).filter(|(app, _, record, _)| draft.runs_unproven(&record.cluster, app));
+        let changes = unproven.filter_map(|(app, _, record, wave)| change(draft, index, app, &record, wave));
+        changes.filter(|change| matches!(change, Change::Prove { .. } | Change::Back { .. })).collect()
+    };
     for change in changes {
         draft.step(index, change);
     }
@@ -104,7 +110,7 @@ fn change<'a>(
 /// Whether deadlines of the cluster stand still: nothing may be done there, or nothing is.
 fn is_stopped(draft: &Draft<'_>, index: usize, cluster: &ClusterName, app: &AppKey) -> bool {
     let pinned = draft.pin(cluster, app).is_some();
-    let member = draft.rollout(index).members.get(app);
+    let member = draft.member(index, app);
     pinned
         || member.is_some_and(|member| member.pauses.iter().any(|pause| pause.is_active(draft.now)))
         || draft.cluster(cluster).is_none_or(|cluster| {
@@ -153,7 +159,7 @@ pub(crate) fn verdict<'a>(
             if state.mode == Mode::Observe {
                 return Verdict::Waits(Wait::Observing { cluster: cluster.clone() });
             }
-            if draft.fleet.next_position(&(cluster.clone(), app.clone())).is_none() {
+            if draft.next_position(cluster, app).is_none() {
                 return Verdict::Waits(Wait::Held { cluster: cluster.clone(), hold: Hold::HubBehindAgent });
             }
             if let Some(pin) = draft.pin(cluster, app) {

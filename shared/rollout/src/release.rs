@@ -19,11 +19,13 @@ use crate::{
     draft::Draft,
     fleet::{Link, Member},
     record::{Excuse, MemberRecord, MemberState, Order, Phase},
+    rows::Marks,
     step::Change,
     wait::Wait,
     waves,
 };
 use shared_model::{AppKey, ClusterName};
+use std::sync::Arc;
 
 /// Releases whatever may be released by the line's newest rollout.
 pub(crate) fn release(draft: &mut Draft<'_>, index: usize) {
@@ -33,22 +35,26 @@ pub(crate) fn release(draft: &mut Draft<'_>, index: usize) {
         return;
     }
     let candidates: Vec<_> = draft
-        .placed(index)
-        .filter(|(app, member, record, wave)| is_candidate(draft, index, app, member, record, *wave))
-        .map(|(app, member, _, wave)| (app, member, wave))
+        .marked(index, Marks::WAITING)
+        .filter_map(|(marks, row)| Some((marks, row.app, row.member, row.record()?)))
+        .filter_map(|(marks, app, member, record)| Some((marks, app, member, record, record.wave?)))
+        .filter(|(marks, _, member, record, wave)| is_candidate(draft, index, *marks, member, record, *wave))
+        .map(|(marks, app, member, _, wave)| (marks, app, member, wave))
         .collect();
     if candidates.is_empty() {
         return;
     }
     let mut budget = Budget::of(draft, index);
     let mut closed = Closed::of(draft, index);
-    for (app, member, wave) in candidates {
-        let refused = blocked(draft, index, app, member)
+    for (marks, app, member, wave) in candidates {
+        let blocked = if marks.any(Marks::TROUBLED) { blocked(draft, index, app, member) } else { None };
+        let refused = blocked
             .or_else(|| closed.refuses(draft, app, member, Some(wave)))
+            .map(Arc::new)
             .or_else(|| budget.refuses(draft, index, wave, &member.cluster, app))
-            .or_else(|| cluster_refuses(draft, &member.cluster, app));
+            .or_else(|| cluster_refuses(draft, &member.cluster, app).map(Arc::new));
         if let Some(wait) = refused {
-            draft.waits.insert((index, app), wait);
+            draft.refuse(index, app, wait);
             continue;
         }
         let slot = if draft.runs_unproven(&member.cluster, app) { Slot::Replaced } else { Slot::Own };
@@ -60,16 +66,15 @@ pub(crate) fn release(draft: &mut Draft<'_>, index: usize) {
 fn is_candidate(
     draft: &Draft<'_>,
     index: usize,
-    app: &AppKey,
+    marks: Marks,
     member: &Member,
     record: &MemberRecord,
     wave: usize,
 ) -> bool {
     let head = draft.head(index);
     let skipped = record.excused == Some(Excuse::Observing) && head.phase == Phase::Progressing;
-    let proof = draft.assigned(&member.cluster, app).and_then(|assigned| assigned.proof);
-    let returns = proof.is_some_and(|proof| proof.release == member.release);
-    let may = head.waves[wave].opened.is_some() || returns || head.expedites(&member.cluster);
+    let may =
+        head.waves[wave].opened.is_some() || marks.any(Marks::RETURNS) || head.expedites(&member.cluster);
     record.state == MemberState::Waiting && !skipped && may
 }
 
@@ -81,8 +86,13 @@ pub(crate) fn baselines(draft: &mut Draft<'_>, lead: usize) {
         return;
     }
     let moves = matches!(head.phase, Phase::Progressing | Phase::Done);
+    if moves && head.waves.iter().all(|wave| wave.opened.is_some()) {
+        return;
+    }
+    let newest = newest_baseline(draft, lead);
     let joiners: Vec<_> = draft
-        .placed(lead)
+        .placed_with(lead, Marks::WAITING)
+        .filter(|(app, member, _, _)| !runs_since(draft, lead, newest, app, &member.cluster))
         .filter(|(app, member, record, wave)| {
             let closed = head.waves[*wave].opened.is_none() || !moves;
             closed && record.state == MemberState::Waiting && is_behind(draft, lead, app, &member.cluster)
@@ -96,7 +106,7 @@ pub(crate) fn baselines(draft: &mut Draft<'_>, lead: usize) {
     let mut closed = Closed::of(draft, lead);
     for (app, cluster, wave) in joiners {
         if let Some(wait) = baseline(draft, lead, (&mut leading, &mut closed), app, cluster, wave) {
-            draft.waits.insert((lead, app), wait);
+            draft.refuse(lead, app, wait);
         }
     }
 }
@@ -109,7 +119,7 @@ fn baseline<'a>(
     app: &'a AppKey,
     cluster: &'a ClusterName,
     wave: usize,
-) -> Option<Wait> {
+) -> Option<Arc<Wait>> {
     let Some((older, its_wave)) = stand_in(draft, lead, app, cluster) else {
         // What its own wave waits for is said by the report.
         return None;
@@ -117,8 +127,9 @@ fn baseline<'a>(
     let member = draft.rollout(older).members.get(app)?;
     let refused = blocked(draft, older, app, member)
         .or_else(|| closed.refuses(draft, app, member, None))
+        .map(Arc::new)
         .or_else(|| leading.refuses(draft, lead, wave, cluster, app))
-        .or_else(|| cluster_refuses(draft, cluster, app));
+        .or_else(|| cluster_refuses(draft, cluster, app).map(Arc::new));
     if refused.is_some() {
         return refused;
     }
@@ -134,8 +145,30 @@ fn baseline<'a>(
     refused
 }
 
+/// The newest earlier rollout that could be anybody's baseline.
+fn newest_baseline(draft: &Draft<'_>, lead: usize) -> Option<usize> {
+    (draft.line_of(lead).start..lead).rev().find(|older| {
+        let head = draft.head(*older);
+        matches!(head.phase, Phase::Done | Phase::Superseded) && !head.is_rejected()
+    })
+}
+
+/// Whether the seat runs what came no earlier than the newest baseline: then it is not behind.
+fn runs_since(
+    draft: &Draft<'_>,
+    lead: usize,
+    newest: Option<usize>,
+    app: &AppKey,
+    cluster: &ClusterName,
+) -> bool {
+    let assigned = draft.assigned(cluster, app);
+    let Some(Order::Run { rollout, .. }) = assigned.map(|assigned| &assigned.order) else { return false };
+    let Some(newest) = newest else { return true };
+    (newest..draft.line_of(lead).end).any(|index| draft.rollout(index).name == *rollout)
+}
+
 /// Whether the seat runs nothing, or something older than what an earlier rollout proved in its wave.
-pub(crate) fn is_behind<'a>(draft: &Draft<'a>, lead: usize, app: &'a AppKey, cluster: &ClusterName) -> bool {
+pub(crate) fn is_behind(draft: &Draft<'_>, lead: usize, app: &AppKey, cluster: &ClusterName) -> bool {
     let Some(assigned) = draft.assigned(cluster, app) else { return true };
     let Order::Run { release, rollout, .. } = &assigned.order else { return true };
     if assigned.adopted.is_some() {
@@ -176,7 +209,7 @@ fn write(draft: &mut Draft<'_>, index: usize, app: &AppKey, member: &Member, bas
 pub(crate) fn blocked(draft: &Draft<'_>, index: usize, app: &AppKey, member: &Member) -> Option<Wait> {
     let name = &member.cluster;
     away(draft, name).or_else(|| {
-        if draft.fleet.next_position(&(name.clone(), app.clone())).is_none() {
+        if draft.next_position(name, app).is_none() {
             let hold = crate::fleet::Hold::HubBehindAgent;
             return Some(Wait::Held { cluster: name.clone(), hold });
         }

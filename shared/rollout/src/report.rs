@@ -7,17 +7,22 @@ use crate::{
     gate,
     proof::{self, Verdict, later},
     record::{Head, HeldUp, MemberRecord, MemberState, Phase},
-    release, supersede,
+    release,
+    rows::Marks,
+    supersede,
     wait::Wait,
 };
+use jiff::Timestamp;
 use shared_model::{AppKey, Owner, RolloutName, policy::WaitOrSkip};
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 /// What waits for what, after the plan's steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// A report per rollout that is not superseded.
     pub rollouts: BTreeMap<(Owner, RolloutName), RolloutReport>,
+    /// When time alone changes something for a line, and what; a line is not here if nothing will.
+    pub wakes: BTreeMap<Owner, (Timestamp, &'static str)>,
 }
 
 /// How one rollout stands.
@@ -29,8 +34,8 @@ pub struct RolloutReport {
     pub waves: Vec<WaveReport>,
     /// What the rollout as a whole waits for; `None` when it is done.
     pub waits_for: Option<Wait>,
-    /// What each member that is not proven waits for.
-    pub waits: BTreeMap<AppKey, Wait>,
+    /// What each member that is not proven waits for. Thousands may wait for the same.
+    pub waits: BTreeMap<AppKey, Arc<Wait>>,
     /// Who may run an unproven release without holding a slot.
     pub may_run: Vec<Seat>,
     /// How many members no wave takes.
@@ -65,10 +70,11 @@ pub struct WaveReport {
 }
 
 /// Reports on every rollout that is not superseded, and finds when time alone changes something.
-pub(crate) fn report(draft: &Draft<'_>, wake: &mut Wake) -> Report {
+pub(crate) fn report(draft: &Draft<'_>, earliest: &mut Wake) -> Report {
     let mut report = Report::default();
-    for line in &draft.lines {
-        let lead = draft.lead(line);
+    for line in &draft.planned() {
+        let (mut wake, lead) = (Wake::default(), draft.lead(line));
+        let wake = &mut wake;
         for index in line.clone() {
             let listed = match draft.head(index).phase {
                 Phase::Queued => queued(draft, index, lead, wake),
@@ -90,6 +96,10 @@ pub(crate) fn report(draft: &Draft<'_>, wake: &mut Wake) -> Report {
             report.rollouts.insert((draft.owner(index).clone(), draft.rollout(index).name.clone()), listed);
         }
         note_clusters(draft, line, wake);
+        if let Wake(Some((at, why))) = *wake {
+            earliest.at(at, why);
+            report.wakes.insert(draft.owner(line.start).clone(), (at, why));
+        }
     }
     report
 }
@@ -116,14 +126,14 @@ fn queued(draft: &Draft<'_>, index: usize, lead: Option<usize>, wake: &mut Wake)
     let pinned =
         pinned.map(|rollback| Wait::RolledBack { by: rollback.by, reason: rollback.reason, pins: true });
     let wait = held.or(pinned).unwrap_or(Wait::Queued { behind });
-    let waits = draft.rollout(index).members.keys().map(|app| (app.clone(), wait.clone())).collect();
+    let shared = Arc::new(wait.clone());
+    let waits = draft.rollout(index).members.keys().map(|app| (app.clone(), Arc::clone(&shared))).collect();
     RolloutReport { waits_for: Some(wait), waits, ..RolloutReport::default() }
 }
 
 fn one(draft: &Draft<'_>, index: usize, wake: &mut Wake) -> RolloutReport {
     let head = draft.head(index);
-    let tallies = gate::tally(draft, index);
-    let next = gate::unmet_next(draft, index, &tallies);
+    let next = gate::unmet_next(draft, index, draft.tally(index));
     let waits_for = match (head.phase, head.holder(draft.now)) {
         (Phase::Progressing | Phase::RollingBack, Some(held)) => Some(held_up(draft, index, held)),
         (Phase::Halted, _) => Some(halted(draft, index, head)),
@@ -148,18 +158,21 @@ fn one(draft: &Draft<'_>, index: usize, wake: &mut Wake) -> RolloutReport {
         in_no_wave: draft.rollout(index).members.len() - draft.placed(index).count(),
         ..RolloutReport::default()
     };
-    for (app, member) in &draft.rollout(index).members {
-        let record = draft.record(index, app);
-        if let Some(wait) = waits(draft, index, app, member, record, waits_for.as_ref(), wake) {
-            if let Wait::Window { until: Some(until), .. } = &wait {
+    let mut waiting = Vec::new();
+    let mut rollout = Rollout { index, waits_for: waits_for.as_ref(), closed: Vec::new(), halted: None };
+    for row in draft.every(index) {
+        let (app, member, record) = (row.app, row.member, row.record());
+        if let Some(wait) = waits(draft, &mut rollout, app, member, record, wake) {
+            if let Wait::Window { until: Some(until), .. } = &*wait {
                 wake.at(*until, "a sync window changes");
             }
-            report.waits.insert(app.clone(), wait);
+            waiting.push((app.clone(), wait));
         }
         if record.is_some_and(|record| record.may_run) {
             report.may_run.push((member.cluster.clone(), app.clone()));
         }
     }
+    report.waits = waiting.into_iter().collect();
     report.notes = pins(draft, index);
     if let (Some(held), Phase::Done) = (head.holder(draft.now), head.phase) {
         report.notes.push(held_up(draft, index, held).to_string());
@@ -191,7 +204,7 @@ fn rolling_back(draft: &Draft<'_>, index: usize) -> Wait {
 /// Members that count as proven and run another release, because a person chose it in their cluster.
 fn pins(draft: &Draft<'_>, index: usize) -> Vec<String> {
     let pinned: Vec<_> = draft
-        .placed(index)
+        .placed_with(index, Marks::PINNED)
         .filter(|(_, _, record, _)| record.state.is_proven())
         .filter_map(|(app, member, _, _)| {
             Some(Wait::pinned(&member.cluster, app, draft.pin(&member.cluster, app)?))
@@ -229,16 +242,44 @@ fn waves(draft: &Draft<'_>, index: usize) -> Vec<WaveReport> {
     waves
 }
 
+/// What is said of one rollout again and again.
+struct Rollout<'a> {
+    index: usize,
+    waits_for: Option<&'a Wait>,
+    /// What members of a wave that is not open wait for.
+    closed: Vec<Option<Arc<Wait>>>,
+    /// What members that are not released wait for when the rollout halted, or a person holds it.
+    halted: Option<Arc<Wait>>,
+}
+
 /// What one member waits for; `None` when it is proven.
 fn waits<'a>(
     draft: &Draft<'a>,
-    index: usize,
+    rollout: &mut Rollout<'_>,
     app: &'a AppKey,
     member: &Member,
     record: Option<&MemberRecord>,
-    rollout: Option<&Wait>,
+    wake: &mut Wake,
+) -> Option<Arc<Wait>> {
+    if let Some(record) = record
+        && let (MemberState::Waiting, Some(wave)) = (&record.state, record.wave)
+        && !matches!(draft.head(rollout.index).phase, Phase::RollingBack | Phase::RolledBack)
+    {
+        return Some(waiting(draft, rollout, app, member, record, wave));
+    }
+    under_way(draft, rollout, app, member, record, wake).map(Arc::new)
+}
+
+/// As [`waits`], of one that is not merely waiting to be released.
+fn under_way<'a>(
+    draft: &Draft<'a>,
+    all: &mut Rollout<'_>,
+    app: &'a AppKey,
+    member: &Member,
+    record: Option<&MemberRecord>,
     wake: &mut Wake,
 ) -> Option<Wait> {
+    let (index, rollout) = (all.index, all.waits_for);
     let Some(record) = record else {
         return Some(Wait::UnknownCluster { cluster: member.cluster.clone() });
     };
@@ -258,7 +299,7 @@ fn waits<'a>(
         MemberState::Returning { .. } | MemberState::Returned { .. } => {
             Some(rollout.cloned().unwrap_or(Wait::Unreported { cluster: member.cluster.clone() }))
         }
-        MemberState::Waiting => Some(waiting(draft, index, app, member, record, wave, rollout)),
+        MemberState::Waiting => Some(Wait::clone(&waiting(draft, all, app, member, record, wave))),
         MemberState::Released { .. } | MemberState::Failed { .. } => {
             if let Some(pin) = draft.pin(&member.cluster, app) {
                 return Some(Wait::pinned(&member.cluster, app, pin));
@@ -282,48 +323,56 @@ fn waits<'a>(
 
 fn waiting<'a>(
     draft: &Draft<'a>,
-    index: usize,
+    rollout: &mut Rollout<'_>,
     app: &'a AppKey,
     member: &Member,
     record: &MemberRecord,
     wave: usize,
-    rollout: Option<&Wait>,
-) -> Wait {
+) -> Arc<Wait> {
+    let index = rollout.index;
     let head = draft.head(index);
-    if let Some(wait) = draft.waits.get(&(index, app)) {
-        return wait.clone();
+    if let Some(wait) = draft.refusal(index, app) {
+        return Arc::clone(wait);
+    }
+    let holder = head.holder(draft.now);
+    if head.phase == Phase::Halted || holder.is_some() {
+        let wait = rollout.halted.get_or_insert_with(|| {
+            let held = holder.filter(|_| head.phase != Phase::Halted);
+            Arc::new(held.map_or_else(|| halted(draft, index, head), |held| held_up(draft, index, held)))
+        });
+        return Arc::clone(wait);
     }
     let cluster = member.cluster.clone();
-    if head.phase == Phase::Halted {
-        return halted(draft, index, head);
-    }
-    if let Some(held) = head.holder(draft.now) {
-        return held_up(draft, index, held);
-    }
     if matches!(head.phase, Phase::RollingBack | Phase::RolledBack) {
-        let cluster = member.cluster.clone();
-        return rollout.cloned().unwrap_or(Wait::NothingBefore { cluster });
+        return Arc::new(rollout.waits_for.cloned().unwrap_or(Wait::NothingBefore { cluster }));
     }
     if head.waves[wave].opened.is_some() {
         let away = release::blocked(draft, index, app, member);
-        return away.unwrap_or(if record.excused.is_some() {
+        return Arc::new(away.unwrap_or(if record.excused.is_some() {
             Wait::Observing { cluster }
         } else {
             // Whatever is open and not refused was released.
             Wait::Unreported { cluster }
-        });
+        }));
     }
-    let name = draft.wave(index, wave).name.clone();
-    let gate =
-        rollout.cloned().unwrap_or(Wait::Unproven { wave: name.clone(), clusters: Vec::new(), count: 0 });
-    let waits_for = Box::new(gate);
     let idle = draft.assigned(&cluster, app).is_none_or(|assigned| assigned.running().is_none());
     let earlier = draft.line_of(index).start < index;
-    if idle && earlier && release::stand_in(draft, index, app, &cluster).is_none() {
-        Wait::NoBaseline { cluster, wave: name, waits_for }
-    } else {
-        Wait::WaveNotOpen { wave: name, waits_for }
+    let lost = idle && earlier && release::stand_in(draft, index, app, &cluster).is_none();
+    if rollout.closed.len() <= wave {
+        rollout.closed.resize(wave + 1, None);
     }
+    if let (false, Some(wait)) = (lost, &rollout.closed[wave]) {
+        return Arc::clone(wait);
+    }
+    let name = draft.wave(index, wave).name.clone();
+    let none = || Wait::Unproven { wave: name.clone(), clusters: Vec::new(), count: 0 };
+    let waits_for = Box::new(rollout.waits_for.cloned().unwrap_or_else(none));
+    if lost {
+        return Arc::new(Wait::NoBaseline { cluster, wave: name, waits_for });
+    }
+    let wait = Arc::new(Wait::WaveNotOpen { wave: name, waits_for });
+    rollout.closed[wave] = Some(Arc::clone(&wait));
+    wait
 }
 
 fn halted(draft: &Draft<'_>, index: usize, head: &Head) -> Wait {
@@ -365,7 +414,7 @@ fn note_member(
 
 /// As [`note_member`], for a rollout that no longer leads: only proof matters there.
 fn note_settling(draft: &Draft<'_>, index: usize, wake: &mut Wake) {
-    for (app, _, record, wave) in draft.placed(index) {
+    for (app, _, record, wave) in draft.unproven(index) {
         let current = draft.assigned(&record.cluster, app).and_then(|assigned| assigned.running());
         let same = record.state.position() == current.map(|(position, _)| position);
         if record.state.is_proven() || !same || !draft.runs_unproven(&record.cluster, app) {
@@ -373,7 +422,7 @@ fn note_settling(draft: &Draft<'_>, index: usize, wake: &mut Wake) {
         }
         let linked =
             draft.cluster(&record.cluster).is_some_and(|cluster| cluster.link.lost_since().is_none());
-        if let Verdict::Waits(Wait::Settle { until, .. }) = proof::verdict(draft, index, app, record, wave)
+        if let Verdict::Waits(Wait::Settle { until, .. }) = proof::verdict(draft, index, app, &record, wave)
             && linked
         {
             wake.at(until, "a member has settled");
@@ -385,8 +434,8 @@ fn note_settling(draft: &Draft<'_>, index: usize, wake: &mut Wake) {
 fn note_clusters(draft: &Draft<'_>, line: &Range<usize>, wake: &mut Wake) {
     let Some(lead) = draft.lead(line) else { return };
     let terms = &draft.terms[lead];
-    for member in draft.rollout(lead).members.values() {
-        let Some(cluster) = draft.cluster(&member.cluster) else { continue };
+    for (_, row) in draft.marked(lead, Marks::TROUBLED) {
+        let (member, Some(cluster)) = (row.member, row.cluster) else { continue };
         let ends = cluster.pauses.iter().filter(|pause| !pause.local).filter_map(|pause| pause.until);
         let own = member.pauses.iter().filter_map(|pause| pause.until);
         for until in ends.chain(own).filter(|until| *until > draft.now) {

@@ -86,7 +86,7 @@ pub fn application_status(
 ) -> Vec<Value> {
     let entry = |(app, member): (&AppKey, &Member)| {
         let record = member.current();
-        let wait = report.waits.get(app);
+        let wait = report.waits.get(app).map(|wait| &**wait);
         let (state, at) = match record.map(|record| &record.state) {
             None | Some(MemberState::Waiting) => ("Waiting", rollout.head.started),
             Some(MemberState::Released { at, .. }) if matches!(wait, Some(Wait::Unreported { .. })) => {

@@ -5,7 +5,7 @@
 //! that appears later is placed by the same rule, but never into a `take` wave that was full once.
 //! A member that no wave takes is looked at again each time: labels may still be mended.
 
-use crate::{draft::Draft, fleet::Member, record::MemberState, step::Change};
+use crate::{draft::Draft, fleet::Member, record::MemberState, rows::Marks, step::Change};
 use shared_model::{AppKey, ClusterName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,9 +18,8 @@ struct Places<'a> {
 
 /// Places every member of the rollout that has no place, or whose place is out of date.
 pub(crate) fn place(draft: &mut Draft<'_>, index: usize) {
-    let rollout = draft.rollout(index);
-    let mut homeless: Vec<_> =
-        rollout.members.iter().filter(|(app, _)| needs_place(draft, index, app)).collect();
+    let marked = draft.marked(index, Marks::HOMELESS).map(|(_, row)| (row.app, row.member));
+    let mut homeless: Vec<_> = marked.filter(|(app, _)| needs_place(draft, index, app)).collect();
     if homeless.is_empty() {
         return;
     }
@@ -111,7 +110,7 @@ fn occupy<'a>(
 /// does not run it now.
 pub(crate) fn settle_in(draft: &mut Draft<'_>, index: usize) {
     let mut changes = Vec::new();
-    for (app, member, record, _) in draft.placed(index) {
+    for (app, member, record, _) in draft.placed_with(index, Marks::THERE) {
         if record.state != MemberState::Waiting || record.again || draft.pin(&member.cluster, app).is_some() {
             continue;
         }

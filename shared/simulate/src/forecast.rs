@@ -131,7 +131,7 @@ pub fn forecast(scenario: &Scenario, assumptions: &Assumptions, courses: &[Run])
             .collect(),
         left: clean.left.iter().take(MOST).map(|(app, text)| format!("{}: {text}", app.name)).collect(),
         left_count: clean.left.len(),
-        in_no_wave: clean.in_no_wave.iter().take(MOST).map(|app| app.name.clone()).collect(),
+        in_no_wave: clean.in_no_wave.iter().take(MOST).map(|app| app.name.to_string()).collect(),
         in_no_wave_count: clean.in_no_wave.len(),
     }
 }

@@ -283,7 +283,7 @@ impl<'a> Course<'a> {
         let report = report.rollouts.remove(&key).unwrap_or_default();
         let approval = report.waits_for.as_ref().is_some_and(is_approval);
         let waits = report.waits_for.iter().filter(|wait| !is_progress(wait));
-        let alone = report.waits.values().filter(|wait| is_obstacle(wait));
+        let alone = report.waits.values().map(|wait| &**wait).filter(|wait| is_obstacle(wait));
         let sentences: Vec<String> = waits.chain(alone).map(ToString::to_string).collect();
         for sentence in sentences {
             if self.said.len() < SENTENCES && self.said.insert(sentence.clone()) {
@@ -296,7 +296,7 @@ impl<'a> Course<'a> {
             self.later(after, Event::Approve);
         }
         for (app, wait) in &report.waits {
-            if matches!(wait, Wait::AwaitingSync { .. }) && self.sync_asked.insert(app.clone()) {
+            if matches!(**wait, Wait::AwaitingSync { .. }) && self.sync_asked.insert(app.clone()) {
                 self.later(after, Event::Sync(app.clone()));
             }
         }

@@ -74,7 +74,7 @@ fn explained(state: &State, plan: &Plan, report: &shared_rollout::Report) -> Res
         return Ok(());
     }
     for ((_, name), listed) in &report.rollouts {
-        for wait in listed.waits.values().chain(&listed.waits_for) {
+        for wait in listed.waits.values().map(|wait| &**wait).chain(&listed.waits_for) {
             let sentence = wait.to_string();
             let mut clusters = state.fleet.clusters.keys();
             let names = clusters.any(|cluster| sentence.contains(cluster.as_str()))

@@ -29,7 +29,7 @@ pub(crate) async fn events(records: &Records, changes: Vec<Change>) -> Result<Ve
             keys::parse_on_cluster(&change.key).filter(|_| change.key.starts_with(keys::OBSERVATIONS))
         {
             let AppKey { namespace, name } = app;
-            touched.entry((revision, Kind::Application, namespace, name)).or_default();
+            touched.entry((revision, Kind::Application, namespace.into(), name.into())).or_default();
             continue;
         }
         let Some((kind, namespace, name)) = keys::parse_object(&change.key) else { continue };

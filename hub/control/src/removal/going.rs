@@ -32,7 +32,7 @@ pub(super) fn removable(
         let family = match (stored.and_then(|stored| set_of(stored)), last) {
             (Some((name, _)), _) => set(&seat.1.namespace, name),
             (None, Some(owner)) if stored.is_none() => owner,
-            (None, _) => Family::Alone { namespace: seat.1.namespace.clone() },
+            (None, _) => Family::Alone { namespace: seat.1.namespace.to_string() },
         };
         if stored.is_none() {
             *gone.entry(family.clone()).or_default() += 1;
@@ -168,7 +168,7 @@ pub(crate) fn apart<'a>(index: &Index, existing: impl Iterator<Item = &'a Stored
         let Some(application) = index.applications.get(&key) else { continue };
         match index.destination(&application.spec.destination) {
             Ok(cluster) if index.clusters.get(&cluster).is_some_and(|cluster| cluster.is_leaving()) => {
-                apart.leaving.insert(key.name);
+                apart.leaving.insert(key.name.into());
             }
             Err(_) => lost.push(key),
             Ok(_) => {}
@@ -178,7 +178,7 @@ pub(crate) fn apart<'a>(index: &Index, existing: impl Iterator<Item = &'a Stored
         let there = index.assigned.keys().filter(|(cluster, _)| index.clusters.contains_key(cluster));
         let seated: BTreeSet<&AppKey> = there.map(|(_, app)| app).collect();
         let homeless = lost.into_iter().filter(|key| !seated.contains(key));
-        apart.homeless.extend(homeless.map(|key| key.name));
+        apart.homeless.extend(homeless.map(|key| key.name.into()));
     }
     apart
 }

@@ -194,7 +194,7 @@ async fn a_member_waits_for_its_window_and_goes_when_time_passes() {
         let (plan, report) = shared_rollout::plan(&fleet, now);
         assert_eq!(shared_rollout::check(&fleet, &plan, &report, now), []);
         shared_rollout::apply(&mut fleet, &plan);
-        let told = fleet.assigned.keys().map(|(_, app)| app.name.clone()).collect();
+        let told = fleet.assigned.keys().map(|(_, app)| app.name.to_string()).collect();
         let (_, report) = shared_rollout::plan(&fleet, now);
         let waits =
             report.rollouts.values().flat_map(|rollout| rollout.waits.get(&AppKey::new("argocd", "web")));

@@ -212,9 +212,8 @@ fn radius(
             passed.push(format!("{app} as a baseline would be one too many of wave {wave}"));
         }
     }
-    let first = (cluster.clone(), AppKey::new("", ""));
-    let here = view.fleet.assigned.range(first..).take_while(|(seat, _)| seat.0 == *cluster);
-    let others = here.filter(|(seat, _)| seat.1 != *app && view.is_unproven(&seat.1, cluster));
+    let here = view.fleet.assigned.on(cluster);
+    let others = here.filter(|(other, _)| *other != app && view.is_unproven(other, cluster));
     if let Some(limit) = view.fleet.max_per_cluster
         && others.count() >= limit
     {

@@ -1,7 +1,7 @@
 //! What the linter sees of one rollout, worked out anew from plans, records and observations.
 
 use super::{Broken, Rule};
-use crate::{Excuse, Fleet, Link, MemberRecord, MemberState, Rollout, Side};
+use crate::{Assigned, Excuse, Fleet, Link, MemberRecord, MemberState, Rollout, Side};
 use jiff::Timestamp;
 use shared_model::{
     AppKey, Approval, ClusterName, HealthStatus, Mode, Owner, Position, ReleaseId, RolloutPolicySpec,
@@ -36,23 +36,26 @@ impl<'a> View<'a> {
         placed.filter(|(_, record)| record.wave == Some(wave)).collect()
     }
 
+    /// Those of a wave that run, or may run, what is not proven there.
+    fn unproven_of(&self, wave: usize) -> Vec<(&'a AppKey, &'a MemberRecord)> {
+        let mut assigned = self.fleet.assigned.along();
+        let mut members = self.members_of(wave);
+        members.retain(|(app, record)| assigned.find(&record.cluster, app).is_some_and(unproven));
+        members
+    }
+
     pub(super) fn told(&self, app: &AppKey, cluster: &ClusterName) -> Option<(Position, ReleaseId)> {
-        self.fleet.assigned.get(&(cluster.clone(), app.clone()))?.running()
+        self.fleet.assigned.at(cluster, app)?.running()
     }
 
     /// Whether the agent of the seat runs, or may run, what is not proven there.
     pub(super) fn is_unproven(&self, app: &AppKey, cluster: &ClusterName) -> bool {
-        let Some(assigned) = self.fleet.assigned.get(&(cluster.clone(), app.clone())) else { return false };
-        let proven = assigned.proof.map(|proof| proof.position);
-        assigned.running().is_some_and(|(position, _)| proven != Some(position))
+        self.fleet.assigned.at(cluster, app).is_some_and(unproven)
     }
 
     /// How many of a wave are on their way back, and how many others of it run what is not proven.
     pub(super) fn returning(&self, wave: usize) -> (usize, usize) {
-        let unproven = self
-            .members_of(wave)
-            .into_iter()
-            .filter(|(app, record)| !record.may_run && self.is_unproven(app, &record.cluster));
+        let unproven = self.unproven_of(wave).into_iter().filter(|(_, record)| !record.may_run);
         let (own, others): (Vec<_>, Vec<_>) =
             unproven.partition(|(_, record)| matches!(record.state, MemberState::Returning { .. }));
         (own.len(), others.len())
@@ -68,16 +71,13 @@ impl<'a> View<'a> {
 
     /// Whether a person chose a release for the seat in the cluster itself.
     pub(super) fn is_pinned(&self, app: &AppKey, cluster: &ClusterName) -> bool {
-        let seen = self.fleet.observed.get(&(cluster.clone(), app.clone()));
+        let seen = self.fleet.observed.at(cluster, app);
         seen.is_some_and(|seen| seen.pin.is_some() && !seen.removed)
     }
 
     /// How many of a wave hold its slots: by this rollout, and by older ones.
     pub(super) fn holders(&self, wave: usize) -> (usize, usize) {
-        let unproven = self
-            .members_of(wave)
-            .into_iter()
-            .filter(|(app, record)| !record.may_run && self.is_unproven(app, &record.cluster));
+        let unproven = self.unproven_of(wave).into_iter().filter(|(_, record)| !record.may_run);
         let is_own = |record: &MemberRecord| {
             matches!(record.state, MemberState::Released { .. } | MemberState::Failed { .. })
         };
@@ -166,16 +166,19 @@ impl<'a> View<'a> {
         let mut members = self.rollout.members.iter();
         members.find_map(|(app, member)| {
             let record = member.current()?;
+            let released = matches!(record.state, MemberState::Released { .. }) && record.failures == 0;
+            if !released || record.stopped {
+                return None;
+            }
             let told = self.told(app, &record.cluster)?;
-            let seen = self.fleet.observed.get(&(record.cluster.clone(), app.clone()))?;
+            let seen = self.fleet.observed.at(&record.cluster, app)?;
             let cluster = self.fleet.clusters.get(&record.cluster)?;
             let trusted = cluster.hold.is_none() && cluster.mode == Mode::Enforce;
             let ours = (seen.position, seen.release) == (told.0, Some(told.1))
                 && record.state.position() == Some(told.0)
                 && record.wave.is_some()
                 && seen.pin.is_none();
-            let released = matches!(record.state, MemberState::Released { .. }) && record.failures == 0;
-            (trusted && ours && released && !record.stopped && seen.phase == SyncPhase::Failed).then_some(app)
+            (trusted && ours && seen.phase == SyncPhase::Failed).then_some(app)
         })
     }
 
@@ -257,4 +260,10 @@ impl<'a> View<'a> {
 
 fn signed(duration: Duration) -> jiff::SignedDuration {
     jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
+}
+
+/// Whether what it runs is not what was proven last.
+fn unproven(assigned: &Assigned) -> bool {
+    let proven = assigned.proof.map(|proof| proof.position);
+    assigned.running().is_some_and(|(position, _)| proven != Some(position))
 }

@@ -103,8 +103,8 @@ fn end_well(mut stage: Stage, mut oracle: Oracle, onlooker: &mut impl Onlooker) 
             Phase::Queued => assert!(matches!(rollout.waits_for, Some(Wait::Queued { .. }))),
             Phase::Progressing | Phase::Superseded | Phase::RollingBack | Phase::RolledBack => {
                 let stuck = rollout.waits.values().any(|wait| {
-                    matches!(wait, Wait::AwaitingSync { .. } | Wait::Adopted { .. })
-                        || matches!(wait, Wait::Budget { max_update: 0, .. })
+                    matches!(**wait, Wait::AwaitingSync { .. } | Wait::Adopted { .. })
+                        || matches!(**wait, Wait::Budget { max_update: 0, .. })
                 });
                 let why = rollout.waits_for.as_ref().unwrap();
                 assert!(
@@ -313,7 +313,7 @@ impl Onlooker for Pins {
                 let slot = record.excused == Some(crate::Excuse::Pinned);
                 assert!(!slot || pinned, "{app} is excused and nobody pinned it");
                 if pinned && record.state.position().is_some() && !proven {
-                    assert!(matches!(listed.waits[app], Wait::Pinned { .. }), "{:?}", listed.waits[app]);
+                    assert!(matches!(*listed.waits[app], Wait::Pinned { .. }), "{:?}", listed.waits[app]);
                 }
             }
         }
@@ -428,7 +428,7 @@ impl Onlooker for Explained {
                     listed.waits.get(app)
                 );
             }
-            let waits = listed.waits.values().chain(&listed.waits_for);
+            let waits = listed.waits.values().map(|wait| &**wait).chain(&listed.waits_for);
             for sentence in waits.map(ToString::to_string) {
                 let wave = listed.waves.iter().any(|wave| sentence.contains(&wave.name));
                 let cluster = CLUSTERS.iter().any(|cluster| sentence.contains(cluster));

@@ -136,7 +136,7 @@ impl Walk<'_> {
             let mut counts = kept.map_or_else(Counts::default, |(_, counts)| counts);
             judge(&view, &step.change, &mut counts, &mut broken);
             self.counts = Some((step.rollout.clone(), counts));
-            let writes = step.writes(&self.fleet, self.now).unwrap_or_default();
+            let writes = step.writes(self.fleet, self.now).unwrap_or_default();
             let same_head = writes.head.as_ref().is_none_or(|head| *head == rollout.head);
             let same_record = writes.record.as_ref().is_none_or(|(app, record)| {
                 rollout.members.get(app).and_then(|member| member.record.as_ref()) == Some(record)

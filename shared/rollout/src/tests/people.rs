@@ -350,7 +350,7 @@ fn ends(stage: &mut Stage, oracle: &mut Oracle, people: &mut People) {
                     | Wait::Budget { max_update: 0, .. }
             )
         };
-        let people_only = listed.waits.values().chain(&listed.waits_for).any(stuck);
+        let people_only = listed.waits.values().map(AsRef::as_ref).chain(&listed.waits_for).any(stuck);
         let ended = matches!(listed.phase, Phase::Done | Phase::Halted | Phase::RolledBack | Phase::Queued);
         assert!(ended || people_only, "{name} never ends: {listed:#?}");
     }

@@ -70,8 +70,8 @@ pub(crate) async fn commit(
             let known = index.assigned.get(seat);
             batch.expect(&key, known.map(|(_, revision)| *revision), &written);
             if known.is_none_or(|(known, _)| known.order != assigned.order) {
-                let stored = index.object(Kind::Cluster, keys::NO_NAMESPACE, seat.0.as_str());
-                let key = keys::object(Kind::Cluster, keys::NO_NAMESPACE, seat.0.as_str());
+                let stored = index.object(Kind::Cluster, "", seat.0.as_str());
+                let key = keys::object(Kind::Cluster, "", seat.0.as_str());
                 batch.expect(&key, stored.map(|stored| stored.revision), &written);
             }
             batch.put(key, assigned);

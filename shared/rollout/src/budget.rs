@@ -90,6 +90,11 @@ impl<'a> Budget<'a> {
         Self { waves, backwards }
     }
 
+    /// As the wave's terms have it, for what does not go back.
+    pub(crate) fn forwards(self) -> Self {
+        Self { backwards: false, ..self }
+    }
+
     /// Why the wave has no slot for the member; `None` when it has one.
     pub(crate) fn refuses(
         &mut self,

@@ -1,7 +1,7 @@
 //! What keeps a release from a member whose wave is open: sync windows, and sets that go first.
 //!
 //! Windows hold releases and baselines, never what goes back. A window with `syncOverrun` lets a wave that
-//! began to release while it might go on. `dependsOn` asks, cluster by cluster, that everything the other
+//! began to release in it go on: somebody of that wave whom the same windows concern was released. `dependsOn` asks, cluster by cluster, that everything the other
 //! set has there is proven; where that set's rollout halted or was taken back, what it runs there now must
 //! be proven. A person's `expedite` passes both.
 
@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug)]
 pub(crate) struct Closed<'a> {
     index: usize,
-    begun: BTreeSet<usize>,
+    /// In which waves somebody was released under which windows: of the fleet, and of the policy.
+    begun: (BTreeSet<(usize, usize)>, BTreeSet<(usize, Vec<usize>)>),
     /// The policy's windows by which of them concern a cluster.
     policy: BTreeMap<Vec<usize>, Gate>,
     fleet: BTreeMap<usize, Gate>,
@@ -40,10 +41,17 @@ enum State<'a> {
 
 impl<'a> Closed<'a> {
     pub(crate) fn of(draft: &Draft<'a>, index: usize) -> Self {
-        let asked = !draft.terms[index].windows.is_empty() || !draft.fleet.windows.is_empty();
-        let placed = asked.then(|| draft.placed(index)).into_iter().flatten();
-        let begun = placed.filter(|(_, _, record, _)| record.released.is_some());
-        let begun = begun.map(|(_, _, _, wave)| wave).collect();
+        let windows = draft.terms[index].windows;
+        let asked = !windows.is_empty() || !draft.fleet.windows.is_empty();
+        let mut begun = (BTreeSet::new(), BTreeSet::new());
+        for (app, member, record, wave) in asked.then(|| draft.placed(index)).into_iter().flatten() {
+            if record.released.is_some() {
+                begun.0.extend(member.windows.map(|set| (wave, set)));
+                if !windows.is_empty() {
+                    begun.1.insert((wave, concerned(draft, windows, app, &member.cluster)));
+                }
+            }
+        }
         let sets = draft.terms[index].depends_on.iter();
         let before = sets.map(|set| First { set, state: first(draft, index, set) }).collect();
         Self { index, begun, policy: BTreeMap::new(), fleet: BTreeMap::new(), before }
@@ -70,9 +78,8 @@ impl<'a> Closed<'a> {
         member: &Member,
         wave: Option<usize>,
     ) -> Option<Wait> {
-        let begun = wave.is_some_and(|wave| self.begun.contains(&wave));
         let asked = member.sync_requested == Some(member.release);
-        let closed = |gate: &Gate| match gate {
+        let closed = |gate: &Gate, begun: bool| match gate {
             Gate::Closed { until, why, manual, overrun } if !(*manual && asked || *overrun && begun) => {
                 Some(Wait::Window { cluster: member.cluster.clone(), why: why.clone(), until: *until })
             }
@@ -81,18 +88,20 @@ impl<'a> Closed<'a> {
         let windows = draft.terms[self.index].windows;
         if !windows.is_empty() {
             let concerned = concerned(draft, windows, app, &member.cluster);
+            let begun = wave.is_some_and(|wave| self.begun.1.contains(&(wave, concerned.clone())));
             let gate = self.policy.entry(concerned).or_insert_with_key(|concerned| {
                 Windows::new(concerned.iter().map(|window| &windows[*window])).gate(draft.now)
             });
-            if let Some(wait) = closed(gate) {
+            if let Some(wait) = closed(gate, begun) {
                 return Some(wait);
             }
         }
         let set = member.windows?;
+        let begun = wave.is_some_and(|wave| self.begun.0.contains(&(wave, set)));
         let gate = self.fleet.entry(set).or_insert_with(|| {
             draft.fleet.windows.get(set).map_or(Gate::Open { until: None }, |windows| windows.gate(draft.now))
         });
-        closed(gate)
+        closed(gate, begun)
     }
 
     fn waits_for_set(&self, cluster: &ClusterName) -> Option<Wait> {

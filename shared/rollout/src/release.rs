@@ -102,7 +102,7 @@ pub(crate) fn baselines(draft: &mut Draft<'_>, lead: usize) {
     if joiners.is_empty() {
         return;
     }
-    let mut leading = Budget::of(draft, lead);
+    let mut leading = Budget::of(draft, lead).forwards();
     let mut closed = Closed::of(draft, lead);
     for (app, cluster, wave) in joiners {
         if let Some(wait) = baseline(draft, lead, (&mut leading, &mut closed), app, cluster, wave) {

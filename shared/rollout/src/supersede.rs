@@ -66,6 +66,8 @@ fn given_up(draft: &Draft<'_>, line: &Range<usize>, latest: usize) -> u32 {
 /// Whether a person holds the line.
 pub(crate) fn holds(draft: &Draft<'_>, lead: Option<usize>, latest: usize) -> bool {
     let paused = |index: usize| draft.head(index).holder(draft.now).is_some();
+    // What something newer was let past holds nothing any more.
+    let lead = lead.filter(|lead| !(lead + 1..latest).any(|newer| draft.head(newer).started.is_some()));
     let head = lead.map(|lead| draft.head(lead));
     let pinned = head.is_some_and(|head| head.rollback.as_ref().is_some_and(|rollback| rollback.pins));
     paused(latest) || (!is_expedited(draft, latest) && (pinned || lead.is_some_and(paused)))

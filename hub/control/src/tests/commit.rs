@@ -211,7 +211,7 @@ async fn a_pause_that_is_requested_while_a_plan_is_in_flight_stops_it() {
                 object["spec"]["pause"] = json!({"reason": "INC-7", "by": "ann", "at": at(10)});
                 Some(object)
             };
-            records.modify(Kind::Cluster, keys::NO_NAMESPACE, name, paused).await.unwrap();
+            records.modify(Kind::Cluster, "", name, paused).await.unwrap();
         }
     };
     pause("eu-1").await;

@@ -1,8 +1,8 @@
 //! What closes a member to releases though its wave is open, worked out anew.
 
 use super::{Broken, Rule, view::View};
-use crate::Phase;
-use shared_model::{AppKey, ClusterName, OwnerKind, fleet_rollout::PlanSpec};
+use crate::{Member, Phase};
+use shared_model::{AppKey, ClusterName, OwnerKind, RolloutPolicySpec, SyncWindow, fleet_rollout::PlanSpec};
 use shared_project::{Gate, Windows};
 use std::collections::BTreeMap;
 
@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Closed {
     gates: BTreeMap<(bool, Vec<usize>), Gate>,
-    begun: BTreeMap<Option<usize>, bool>,
     /// Per cluster what is not proven there of a set that goes first; `None` for every cluster.
     behind: Option<BTreeMap<Option<ClusterName>, String>>,
 }
@@ -40,42 +39,53 @@ impl Closed {
         let member = view.rollout.members.get(app)?;
         let wave = view.record(app).and_then(|record| record.wave);
         let asked = member.sync_requested == Some(member.release);
-        let begun = *self.begun.entry(wave).or_insert_with(|| {
-            let mut others = view.rollout.members.values().filter_map(|other| other.current());
-            others.any(|other| other.wave == wave && other.released.is_some())
-        });
-        let shut = |gate: &Gate| match gate {
+        // Of whom the same windows concern, somebody of the wave was released: the wave began in them.
+        let begun = |same: &dyn Fn(&AppKey, &Member) -> bool| {
+            view.rollout.members.iter().any(|(other, member)| {
+                let record = member.current().filter(|record| record.wave == wave);
+                record.is_some_and(|record| record.released.is_some()) && same(other, member)
+            })
+        };
+        let shut = |gate: &Gate, same: &dyn Fn(&AppKey, &Member) -> bool| match gate {
             Gate::Closed { why, manual, overrun, .. } => {
-                (!(*manual && asked || *overrun && begun)).then(|| why.clone())
+                (!(*manual && asked || *overrun && begun(same))).then(|| why.clone())
             }
             Gate::Open { .. } => None,
         };
         let own = member.windows.and_then(|set| {
             let windows = view.fleet.windows.get(set)?;
-            shut(self.gates.entry((false, vec![set])).or_insert_with(|| windows.gate(view.now)))
+            let gate = self.gates.entry((false, vec![set])).or_insert_with(|| windows.gate(view.now));
+            shut(gate, &|_, other| other.windows == Some(set))
         });
         if own.is_some() {
             return own;
         }
         let PlanSpec::Policy(policy) = &view.rollout.plan else { return None };
-        let labels = view.fleet.clusters.get(cluster).map(|state| state.labels.clone()).unwrap_or_default();
-        let of_policy: Vec<usize> = (0..policy.windows.len())
-            .filter(|index| {
-                let window = &policy.windows[*index];
-                let all = window.applications.is_empty()
-                    && window.clusters.is_empty()
-                    && window.cluster_selector.is_none();
-                all || Windows::applies(window, &app.name, "", cluster.as_str(), "", &labels)
-            })
-            .collect();
+        let of_policy = concerning(view, policy, app, cluster);
         if of_policy.is_empty() {
             return None;
         }
-        let gate = self.gates.entry((true, of_policy)).or_insert_with_key(|(_, windows)| {
+        let gate = self.gates.entry((true, of_policy.clone())).or_insert_with_key(|(_, windows)| {
             Windows::new(windows.iter().map(|index| &policy.windows[*index])).gate(view.now)
         });
-        shut(gate)
+        shut(gate, &|other, member| concerning(view, policy, other, &member.cluster) == of_policy)
     }
+}
+
+/// Which of the policy's windows concern the member.
+fn concerning(
+    view: &View<'_>,
+    policy: &RolloutPolicySpec,
+    app: &AppKey,
+    cluster: &ClusterName,
+) -> Vec<usize> {
+    let labels = view.fleet.clusters.get(cluster).map(|state| state.labels.clone()).unwrap_or_default();
+    let concerns = |window: &SyncWindow| {
+        let all =
+            window.applications.is_empty() && window.clusters.is_empty() && window.cluster_selector.is_none();
+        all || Windows::applies(window, &app.name, "", cluster.as_str(), "", &labels)
+    };
+    (0..policy.windows.len()).filter(|index| concerns(&policy.windows[*index])).collect()
 }
 
 /// Where the sets that go first are not proven.

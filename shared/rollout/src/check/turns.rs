@@ -8,7 +8,11 @@ use shared_model::{RolloutName, fleet_rollout::PlanSpec, policy::Supersede};
 pub(super) fn held(view: &View<'_>, by: &RolloutName) -> Option<Broken> {
     let line = &view.fleet.lines[view.owner];
     let newer = line.get(by)?;
-    let lead = line.lead().filter(|lead| lead.name != *by);
+    let passed = |lead: &&crate::Rollout| {
+        let between = lead.sequence + 1..newer.sequence;
+        line.rollouts.iter().any(|other| between.contains(&other.sequence) && other.head.started.is_some())
+    };
+    let lead = line.lead().filter(|lead| lead.name != *by && !passed(lead));
     let holds = |paused: &Option<crate::HeldUp>| {
         paused.as_ref().is_some_and(|paused| paused.until.is_none_or(|until| until > view.now))
     };

@@ -234,7 +234,10 @@ impl Onlooker for People {
                 assert!(was.head.holder(stage.now()).is_none(), "{} is paused and goes on", was.name);
             }
             Change::Start { .. } => {
-                let lead = before.lines[&step.owner].lead();
+                let line = &before.lines[&step.owner];
+                let mut started = line.rollouts.iter().filter(|other| other.head.started.is_some());
+                let newest = started.rfind(|other| other.sequence < was.sequence);
+                let lead = line.lead().filter(|lead| newest.is_some_and(|newest| newest.name == lead.name));
                 let pins = lead.and_then(|lead| lead.head.rollback.as_ref()).is_some_and(|back| back.pins);
                 let held = lead.is_some_and(|lead| lead.head.holder(stage.now()).is_some());
                 assert!(

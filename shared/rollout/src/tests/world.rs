@@ -334,8 +334,14 @@ impl World {
     /// From now on a window concerns a cluster.
     pub(crate) fn window(&mut self, cluster: &str, window: &str) {
         let window: SyncWindow = serde_json::from_str(window).unwrap();
-        self.fleet.windows.push(Windows::new([&window]));
-        self.windows.insert(ClusterName::new(cluster), self.fleet.windows.len() - 1);
+        // Those whom the same windows concern share an entry, as control has it.
+        let windows = Windows::new([&window]);
+        let known = self.fleet.windows.iter().position(|known| *known == windows);
+        let index = known.unwrap_or(self.fleet.windows.len());
+        if known.is_none() {
+            self.fleet.windows.push(windows);
+        }
+        self.windows.insert(ClusterName::new(cluster), index);
         self.refresh();
     }
 

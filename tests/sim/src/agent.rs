@@ -9,7 +9,7 @@ use ::agent::parts::{
 use jiff::{SignedDuration, Timestamp};
 use proto::v1;
 use shared_manifest::ObjectId;
-use shared_model::{AppKey, ClusterName};
+use shared_model::{AppKey, ClusterName, Position};
 use std::sync::Arc;
 
 /// One agent with all that surrounds it.
@@ -63,8 +63,8 @@ pub(crate) enum Incoming {
     Wake(Timestamp),
     /// Work has ended.
     Done(::agent::parts::Done),
-    /// A request has its turn.
-    Ask(Request),
+    /// A request has its turn; with the order that was held when it was sent.
+    Ask(Request, Position),
     /// A read has its turn.
     Read { application: AppKey, id: ObjectId },
     /// An order is to be made durable.

@@ -41,8 +41,13 @@ fn gives_up(seat: &Seat, application: &AppKey, position: Position, id: &ObjectId
 }
 
 impl World {
-    /// Checks a write at the moment when it is made.
-    pub(crate) fn check_write(&mut self, agent: usize, application: &AppKey, write: Write<'_>) {
+    /// Checks a write at the moment when it is made; it was sent under `order`, and another may be held by now.
+    pub(crate) fn check_write(
+        &mut self,
+        agent: usize,
+        (application, order): (&AppKey, Position),
+        write: Write<'_>,
+    ) {
         let name = &self.agents[agent].name;
         let Some(seat) = self.hub.seats.get(name) else { return };
         let paused = seat.object.spec.pause.as_ref().filter(|pause| pause.is_active(self.now));
@@ -72,7 +77,7 @@ impl World {
         if pinned.is_some_and(|pinned| gives_up(seat, application, pinned, id)) {
             return;
         }
-        if !gives_up(seat, application, held, id) {
+        if !gives_up(seat, application, held, id) && !gives_up(seat, application, order, id) {
             let text = format!(
                 "{} {name}: {id} is deleted though {application} at {held} does not give it up",
                 self.now

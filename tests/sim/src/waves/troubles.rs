@@ -81,7 +81,6 @@ pub(crate) fn of_a_night(
     for after in [9, 30] {
         let at = start + PUSHED_AFTER + SignedDuration::from_mins(after);
         all.push((at, Coming::Rollout(Event::Failover)));
-        all.push((at + SignedDuration::from_secs(15), Coming::Rollout(Event::Takeover)));
     }
     let looks = (1..40).map(|five| {
         (start + PUSHED_AFTER + SignedDuration::from_mins(5 * five), Coming::Rollout(Event::Look))

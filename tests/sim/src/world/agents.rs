@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use proto::v1;
 use serde_json::json;
 use shared_manifest::ObjectId;
-use shared_model::AppKey;
+use shared_model::{AppKey, Position};
 use shared_sync::{Action, Failure as Refusal};
 
 const ANSWERS: (i64, i64) = (2, 60);
@@ -84,7 +84,7 @@ impl World {
                 }
             }
             Incoming::Done(done) => self.tell(agent, Event::Done(done)),
-            Incoming::Ask(request) => self.ask(agent, request),
+            Incoming::Ask(request, order) => self.ask(agent, request, order),
             Incoming::Read { application, id } => {
                 let event = Box::new(self.read(agent, id.clone()));
                 let done = Done::Read { application, id, event };
@@ -179,7 +179,9 @@ impl World {
                 let application = request.application.clone();
                 self.later(agent, quick, Incoming::Done(Done::Started(application)));
                 let after = self.chance.millis(ANSWERS.0, ANSWERS.1);
-                self.later(agent, after, Incoming::Ask(request));
+                let process = self.agents[agent].process.as_ref();
+                let order = process.map(|process| process.engine.held(&request.application));
+                self.later(agent, after, Incoming::Ask(request, order.unwrap_or_default()));
             }
             Work::Read { application, id, .. } => {
                 let after = self.chance.millis(ANSWERS.0, ANSWERS.1);
@@ -290,14 +292,14 @@ impl World {
         }
     }
 
-    fn ask(&mut self, agent: usize, request: Request) {
+    fn ask(&mut self, agent: usize, request: Request, order: Position) {
         let Request { application, action, write, .. } = request;
         let process = self.agents[agent].process.as_ref();
         let stopped = process.and_then(|process| process.engine.gate().stops(&application));
         let event = if let Some(why) = stopped.filter(|_| write) {
             action.failed(Refusal::Unreachable(format!("not asked: {why}")))
         } else {
-            self.perform(agent, &application, action)
+            self.perform(agent, (&application, order), action)
         };
         self.answer(agent, Done::Answered { application, event: Box::new(event), write });
     }
@@ -309,14 +311,19 @@ impl World {
         }
     }
 
-    fn perform(&mut self, agent: usize, application: &AppKey, action: Action) -> shared_sync::Event {
+    fn perform(
+        &mut self,
+        agent: usize,
+        (application, order): (&AppKey, Position),
+        action: Action,
+    ) -> shared_sync::Event {
         let name = self.agents[agent].name.clone();
         match action {
             Action::Get(id) => self.read(agent, id),
             Action::Apply { id, object, .. } | Action::CreateNamespace { id, object } => {
                 let before = self.agents[agent].cluster.objects.get(&id).cloned();
                 let result = self.agents[agent].cluster.apply(&id, &object);
-                self.check_write(agent, application, Write::Apply);
+                self.check_write(agent, (application, order), Write::Apply);
                 self.say(format_args!("{name} applies {id}: {}", result.is_ok()));
                 let respun = before.is_none_or(|before| before["spec"] != object["spec"]);
                 if id.kind == "Deployment" && result.is_ok() && respun {
@@ -327,7 +334,7 @@ impl World {
                 shared_sync::Event::Applied(id, result)
             }
             Action::Delete { id, uid, .. } => {
-                self.check_write(agent, application, Write::Delete(&id));
+                self.check_write(agent, (application, order), Write::Delete(&id));
                 let result = self.agents[agent].cluster.delete(&id, uid.as_deref());
                 self.say(format_args!("{name} deletes {id}: {}", result.is_ok()));
                 self.news(agent);

@@ -13,6 +13,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// What happens within it is planned together.
 const DEBOUNCE: SignedDuration = SignedDuration::from_secs(4);
+/// How long the lease of a hub that is gone still lasts.
+const LEASE: SignedDuration = SignedDuration::from_secs(15);
 /// A transaction of a hub that is gone arrives that late.
 const STUCK: SignedDuration = SignedDuration::from_secs(20);
 /// The clock of the second hub is that far ahead.
@@ -32,10 +34,7 @@ impl World {
             Event::Commit(batch) => self.committed(batch),
             Event::Push(owner, commit) => self.push(&owner, commit),
             Event::Decide(owner, decision) => self.decision(&owner, decision),
-            Event::Failover => {
-                self.meet("failover");
-                self.hub_down();
-            }
+            Event::Failover => self.fail_over(),
             Event::Takeover => self.take_over(),
             Event::Look => self.look_for_rejected(),
         }
@@ -235,6 +234,18 @@ impl World {
         } else {
             self.send_batch(batch);
         }
+    }
+
+    /// The hub that plans is lost while a transaction of it is on its way: the next time there is one.
+    fn fail_over(&mut self) {
+        let idle = self.waves.as_ref().is_none_or(|waves| waves.under_way.is_empty());
+        if idle && !self.calm {
+            self.at(self.now + SignedDuration::from_millis(50), Happening::Waves(Box::new(Event::Failover)));
+            return;
+        }
+        self.meet("failover");
+        self.hub_down();
+        self.at(self.now + LEASE, Happening::Waves(Box::new(Event::Takeover)));
     }
 
     /// The lease of the hub that is gone has run out, and the other one has it now.

@@ -174,7 +174,9 @@ fn one(draft: &Draft<'_>, index: usize, wake: &mut Wake) -> RolloutReport {
     }
     report.waits = waiting.into_iter().collect();
     report.notes = pins(draft, index);
-    if let (Some(held), Phase::Done) = (head.holder(draft.now), head.phase) {
+    if let (Some(held), Phase::Done | Phase::Halted | Phase::RolledBack) =
+        (head.holder(draft.now), head.phase)
+    {
         report.notes.push(held_up(draft, index, held).to_string());
     }
     report.waits_for = waits_for;

@@ -188,7 +188,8 @@ impl People {
         }
         for (other, member) in &was.members {
             let newer = member.current().filter(|other| other.wave > record.wave);
-            let due = newer.is_some_and(|record| is_there(before, record) && is_due(before, other, record, now));
+            let due =
+                newer.is_some_and(|record| is_there(before, record) && is_due(before, other, record, now));
             let paused = member.pauses.iter().any(|pause| pause.is_active(now));
             assert!(!due || paused, "{app} goes back before {other} of a newer wave");
         }
@@ -283,7 +284,8 @@ impl Onlooker for People {
     fn end(&mut self, stage: &Stage, _: &Oracle, _: &Plan, _: &Report) {
         let (fleet, now) = (&stage.world.fleet, stage.now());
         for rollout in fleet.lines.values().flat_map(|line| &line.rollouts) {
-            let rejected = matches!(rollout.head.phase, Phase::Halted | Phase::RollingBack | Phase::RolledBack);
+            let rejected =
+                matches!(rollout.head.phase, Phase::Halted | Phase::RollingBack | Phase::RolledBack);
             if !rejected || rollout.head.holder(now).is_some() {
                 continue;
             }
@@ -296,7 +298,11 @@ impl Onlooker for People {
                     && unproven
                     && is_due(fleet, app, record, now)
                     && !member.pauses.iter().any(|pause| pause.is_active(now));
-                assert!(!left, "{app} is away with what {} shipped, and would catch up with it", rollout.name);
+                assert!(
+                    !left,
+                    "{app} is away with what {} shipped, and would catch up with it",
+                    rollout.name
+                );
             }
         }
     }

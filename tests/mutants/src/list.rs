@@ -232,7 +232,7 @@ pub const MUTANTS: &[Mutant] = &[
         "NeverBackwards",
         "fleet.rs",
         "if seen > told => return None",
-        "if seen > told.next() => return None",
+        "if seen < told => return None",
     ),
     of(
         "what_was_adopted_is_moved",
@@ -262,7 +262,7 @@ pub const MUTANTS: &[Mutant] = &[
         "members_wait_in_silence",
         "Explained",
         "report.rs",
-        "report.waits.insert(app.clone(), wait);",
+        "waiting.push((app.clone(), wait));",
         "let _ = wait;",
     ),
 ];

@@ -4,7 +4,7 @@
 //! One test goes on until so many steps were planned: 100,000, or what `ROLLOUT_STEPS` says.
 
 use crate::{
-    Change, Decided, Decision, Fleet, MemberState, Phase, Report, Rollout, Seat, Side, Step, Wait,
+    Change, Decided, Decision, Fleet, MemberState, Phase, Plan, Report, Rollout, Seat, Side, Step, Wait,
     tests::{
         events::{CLUSTERS, Event, Stage, event, plan},
         invariants::{Onlooker, turn},
@@ -188,14 +188,20 @@ impl People {
         }
         for (other, member) in &was.members {
             let newer = member.current().filter(|other| other.wave > record.wave);
-            let due = newer.is_some_and(|record| is_due(before, other, record, now));
+            let due =
+                newer.is_some_and(|record| is_there(before, record) && is_due(before, other, record, now));
             let paused = member.pauses.iter().any(|pause| pause.is_active(now));
             assert!(!due || paused, "{app} goes back before {other} of a newer wave");
         }
     }
 }
 
-/// Whether the member runs the rollout's release, has something to go back to and can be told.
+fn is_there(fleet: &Fleet, record: &crate::MemberRecord) -> bool {
+    fleet.clusters.get(&record.cluster).is_some_and(|state| state.link.lost_since().is_none())
+}
+
+/// Whether the member runs the rollout's release, has something to go back to and, but for its link, can be
+/// told.
 fn is_due(fleet: &Fleet, app: &shared_model::AppKey, record: &crate::MemberRecord, now: Timestamp) -> bool {
     let seat = (record.cluster.clone(), app.clone());
     let runs = fleet.assigned.get(&seat).and_then(crate::Assigned::running);
@@ -203,8 +209,7 @@ fn is_due(fleet: &Fleet, app: &shared_model::AppKey, record: &crate::MemberRecor
     let ran = !matches!(record.state, MemberState::Returning { .. } | MemberState::Returned { .. });
     let back = record.before.is_some_and(|before| before.release != record.release);
     let Some(state) = fleet.clusters.get(&record.cluster) else { return false };
-    let told = state.link.lost_since().is_none()
-        && state.hold.is_none()
+    let told = state.hold.is_none()
         && state.mode == shared_model::Mode::Enforce
         && !state.pauses.iter().any(|pause| pause.is_active(now));
     ours && ran && back && told && fleet.pin(&seat).is_none() && fleet.next_position(&seat).is_some()
@@ -272,6 +277,33 @@ impl Onlooker for People {
             | Change::RollBack { .. }
             | Change::EndRollback
             | Change::Finish => {}
+        }
+    }
+
+    /// What was rejected is taken back from whoever is away, so that it is the first thing sent there.
+    fn end(&mut self, stage: &Stage, _: &Oracle, _: &Plan, _: &Report) {
+        let (fleet, now) = (&stage.world.fleet, stage.now());
+        for rollout in fleet.lines.values().flat_map(|line| &line.rollouts) {
+            let rejected =
+                matches!(rollout.head.phase, Phase::Halted | Phase::RollingBack | Phase::RolledBack);
+            if !rejected || rollout.head.holder(now).is_some() {
+                continue;
+            }
+            for (app, member) in &rollout.members {
+                let Some(record) = member.current() else { continue };
+                let Some(cluster) = fleet.clusters.get(&member.cluster) else { continue };
+                let seat = (member.cluster.clone(), app.clone());
+                let unproven = fleet.assigned.get(&seat).is_some_and(crate::Assigned::is_unproven);
+                let left = cluster.link.lost_since().is_some()
+                    && unproven
+                    && is_due(fleet, app, record, now)
+                    && !member.pauses.iter().any(|pause| pause.is_active(now));
+                assert!(
+                    !left,
+                    "{app} is away with what {} shipped, and would catch up with it",
+                    rollout.name
+                );
+            }
         }
     }
 }

@@ -15,12 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Closed<'a> {
     index: usize,
     /// In which waves somebody was released under which windows: of the fleet, and of the policy.
-    begun: (BTreeSet<(usize, usize)>, BTreeSet<(usize, Vec<usize>)>),
+    begun: Begun,
     /// The policy's windows by which of them concern a cluster.
     policy: BTreeMap<Vec<usize>, Gate>,
     fleet: BTreeMap<usize, Gate>,
     before: Vec<First<'a>>,
 }
+
+/// Waves with the index of the fleet's windows, and with the policy's windows.
+type Begun = (BTreeSet<(usize, usize)>, BTreeSet<(usize, Vec<usize>)>);
 
 /// A set that goes first.
 #[derive(Debug)]

@@ -121,6 +121,8 @@ struct Loop {
     lease: Option<lease::Lease>,
     holder: String,
     started: Timestamp,
+    /// Since when it plans, while it does.
+    leads: Option<Timestamp>,
     committed: Revision,
     planned: Timestamp,
     evaluated: mpsc::Sender<Event>,
@@ -179,6 +181,7 @@ impl Control {
             lease: None,
             holder: format!("hub-{}", uuid::Uuid::new_v4()),
             started: shared_runtime::now(),
+            leads: None,
             committed: Revision::default(),
             planned: Timestamp::UNIX_EPOCH,
             evaluated: events,
@@ -443,6 +446,15 @@ impl Loop {
                     None
                 }
             };
+        match (&self.lease, self.leads) {
+            (Some(_), None) => {
+                // What another hub planned, and heard, is not what this one knows.
+                self.leads = Some(now);
+                self.live.forget();
+            }
+            (None, Some(_)) => self.leads = None,
+            (Some(_), Some(_)) | (None, None) => {}
+        }
         Ok(())
     }
 
@@ -450,7 +462,7 @@ impl Loop {
         // The mirror of this moment: no lock is held while the store works.
         let view = Arc::clone(&self.index.read());
         let links = || self.links.snapshot();
-        let known = (&self.evaluations, self.started);
+        let known = (&self.evaluations, self.leads.unwrap_or(self.started));
         self.live.refresh(&view, known, &mut self.calendar, links, now);
         let Decided { owners, plan, violations } = self.live.decide(now);
         for violation in &violations {

@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 pub(crate) struct Around<'a> {
     pub(crate) evaluations: &'a BTreeMap<Owner, Evaluation>,
     pub(crate) links: &'a BTreeMap<ClusterName, LinkState>,
-    pub(crate) started: Timestamp,
+    /// Since when this hub plans.
+    pub(crate) since: Timestamp,
 }
 
 /// The fleet now. Lines that are not fully known are left out (invariant 2 of this package).
@@ -46,6 +47,7 @@ pub(crate) fn build(index: &Index, around: &Around<'_>, calendar: &mut Calendar,
         observed: index.observed.iter().map(|(seat, seen)| (seat.clone(), seen.clone())).collect(),
         windows: calendar.sets(),
         max_per_cluster: calendar.settings().max_per_cluster,
+        since: Some(around.since),
         incarnation: index.incarnation(),
     }
 }
@@ -62,21 +64,21 @@ pub(crate) fn standing(
         // What it saw while it was away is not in the mirror yet.
         Some(known) if known.arrived > index.revision => Link::LostSince(now),
         Some(known) => known.link,
-        None => before(index, cluster, around.started),
+        None => before(index, cluster, around.since),
     };
     state(index, cluster, known, link, now)
 }
 
-/// The link of a cluster that has not connected since this hub started. One that was told something
+/// The link of a cluster that has not connected since this hub began to plan. One that was told something
 /// was there before: it is lost since the start, so that nobody is excused early.
-fn before(index: &Index, cluster: &Cluster, started: Timestamp) -> Link {
+fn before(index: &Index, cluster: &Cluster, since: Timestamp) -> Link {
     let first = (cluster.name(), AppKey::new("", ""));
     let told = index.assigned.range(first..).next().is_some_and(|((name, _), _)| *name == cluster.name());
     if told {
-        return Link::LostSince(started);
+        return Link::LostSince(since);
     }
-    let created = cluster.metadata.creation_timestamp.unwrap_or(started);
-    Link::NeverSeen { since: created.max(started) }
+    let created = cluster.metadata.creation_timestamp.unwrap_or(since);
+    Link::NeverSeen { since: created.max(since) }
 }
 
 fn state(

@@ -135,7 +135,7 @@ impl Live {
     pub(crate) fn refresh(
         &mut self,
         index: &Index,
-        (evaluations, started): (&BTreeMap<Owner, Evaluation>, Timestamp),
+        (evaluations, since): (&BTreeMap<Owner, Evaluation>, Timestamp),
         calendar: &mut Calendar,
         links: impl FnOnce() -> BTreeMap<ClusterName, LinkState>,
         now: Timestamp,
@@ -155,7 +155,7 @@ impl Live {
         };
         let over = self.fleet.clusters.iter().filter(|(_, state)| over(state));
         clusters.extend(over.map(|(name, _)| name.clone()));
-        let around = Around { evaluations, links: &links, started };
+        let around = Around { evaluations, links: &links, since };
         calendar.refresh(index);
         let parts = mem::take(&mut self.parts);
         let other = self.generation != calendar.generation();

@@ -142,6 +142,6 @@ impl<'a> Budget<'a> {
 /// Why the cluster cannot take another unproven release; `None` when it can.
 pub(crate) fn cluster_refuses(draft: &Draft<'_>, cluster: &ClusterName, app: &AppKey) -> Option<Wait> {
     let limit = draft.fleet.max_per_cluster?;
-    let others = draft.unproven_on(cluster) - usize::from(draft.runs_unproven(cluster, app));
+    let others = draft.unproven_on(cluster).saturating_sub(usize::from(draft.runs_unproven(cluster, app)));
     (others >= limit).then(|| Wait::ClusterLimit { cluster: cluster.clone(), limit })
 }

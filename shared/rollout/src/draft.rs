@@ -355,8 +355,11 @@ impl<'a> Draft<'a> {
         let changed = self.seats.range(first..).take_while(|(seat, _)| seat.0 == *cluster);
         let kept = self.fleet.assigned.on(cluster);
         let kept = kept.filter(|(app, _)| !self.seats.contains_key(&(cluster.clone(), (*app).clone())));
-        let changed = changed.filter(|(_, assigned)| assigned.is_unproven()).count();
-        changed + kept.filter(|(_, assigned)| assigned.is_unproven()).count()
+        // What a person pinned runs what they chose, and counts for nobody's limit.
+        let counts =
+            |app: &AppKey, assigned: &Assigned| assigned.is_unproven() && self.pin(cluster, app).is_none();
+        let changed = changed.filter(|((_, app), assigned)| counts(app, assigned)).count();
+        changed + kept.filter(|(app, assigned)| counts(app, assigned)).count()
     }
 
     pub(crate) fn observed(&self, cluster: &ClusterName, app: &AppKey) -> Option<&'a Observation> {

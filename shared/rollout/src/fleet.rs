@@ -33,6 +33,8 @@ pub struct Fleet {
     pub windows: Vec<shared_project::Windows>,
     /// How many applications of one cluster may be released and not proven, across all rollouts.
     pub max_per_cluster: Option<usize>,
+    /// Since when this hub plans: no deadline has passed by what happened before, while it could hear nobody.
+    pub since: Option<Timestamp>,
     /// The incarnation of new positions; raised by `hub restore --adopt` only.
     pub incarnation: u64,
 }

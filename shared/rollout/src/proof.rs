@@ -149,7 +149,7 @@ pub(crate) fn verdict<'a>(
     let cluster = &record.cluster;
     let terms = draft.wave(index, wave);
     // Of a rollout that no longer leads, only proof matters.
-    let deadline = deadline(record, terms.deadline.filter(|_| draft.acts(index)));
+    let deadline = deadline(draft, record, terms.deadline.filter(|_| draft.acts(index)));
     let wait = match draft.cluster(cluster) {
         None => Wait::UnknownCluster { cluster: cluster.clone() },
         Some(state) => {
@@ -188,11 +188,17 @@ pub(crate) fn verdict<'a>(
     }
 }
 
-/// When the member's time is up, and how much it had.
-pub(crate) fn deadline(record: &MemberRecord, limit: Option<Duration>) -> Option<(Timestamp, Duration)> {
+/// When the member's time is up, and how much it had. What happened before this hub planned nobody heard,
+/// and another hub's clock may be another: then everybody has their time anew.
+pub(crate) fn deadline(
+    draft: &Draft<'_>,
+    record: &MemberRecord,
+    limit: Option<Duration>,
+) -> Option<(Timestamp, Duration)> {
     match record.state {
         MemberState::Released { at, .. } | MemberState::Returning { at, .. } if !record.stopped => {
-            limit.map(|limit| (later(at, limit), limit))
+            let from = draft.fleet.since.map_or(at, |since| since.max(at));
+            limit.map(|limit| (later(from, limit), limit))
         }
         MemberState::Released { .. }
         | MemberState::Waiting

@@ -400,7 +400,7 @@ fn note_member(
     wake: &mut Wake,
 ) -> bool {
     let linked = draft.cluster(&record.cluster).is_some_and(|cluster| cluster.link.lost_since().is_none());
-    if let Some((at, _)) = proof::deadline(record, draft.wave(index, wave).deadline)
+    if let Some((at, _)) = proof::deadline(draft, record, draft.wave(index, wave).deadline)
         && at > draft.now
     {
         wake.at(at, "a member's deadline");

@@ -213,7 +213,8 @@ fn radius(
         }
     }
     let here = view.fleet.assigned.on(cluster);
-    let others = here.filter(|(other, _)| *other != app && view.is_unproven(other, cluster));
+    let counts = |other: &AppKey| view.is_unproven(other, cluster) && !view.is_pinned(other, cluster);
+    let others = here.filter(|(other, _)| *other != app && counts(other));
     if let Some(limit) = view.fleet.max_per_cluster
         && others.count() >= limit
     {

@@ -56,6 +56,7 @@ scripts! { "../../../../tests/scenarios/":
     a_cut_off_member_holds_its_slot_until_it_is_excused
     a_cluster_that_was_away_catches_up_with_what_was_proven
     what_is_away_is_withdrawn_first_when_a_rollout_halts
+    a_hub_that_was_away_gives_everybody_their_time_anew
     a_paused_canary_stops_everything_and_says_so
     a_paused_application_is_left_alone
     a_rollback_goes_newest_wave_first_to_what_was_proven
@@ -81,7 +82,7 @@ fn the_manual_of_waves_has_an_index() {
     assert_eq!(listed, MANUAL);
 }
 
-const MANUAL: [&str; 30] = [
+const MANUAL: [&str; 31] = [
     "a_commit_is_proven_on_the_canary_and_then_goes_on_one_by_one",
     "a_proven_member_that_turns_degraded_is_a_failure_and_soaks_again",
     "with_a_deadline_degraded_may_still_mend_itself",
@@ -98,6 +99,7 @@ const MANUAL: [&str; 30] = [
     "a_cut_off_member_holds_its_slot_until_it_is_excused",
     "a_cluster_that_was_away_catches_up_with_what_was_proven",
     "what_is_away_is_withdrawn_first_when_a_rollout_halts",
+    "a_hub_that_was_away_gives_everybody_their_time_anew",
     "a_paused_canary_stops_everything_and_says_so",
     "a_paused_application_is_left_alone",
     "a_rollback_goes_newest_wave_first_to_what_was_proven",
@@ -218,6 +220,14 @@ fn play(world: &mut World, line: &str, out: &mut String) {
         "window" => world.window(words[0], rest.split_once(' ').unwrap().1),
         "pause-app" => world.pause_apps(words[0], true),
         "resume-app" => world.pause_apps(words[0], false),
+        "restart" => {
+            // The hub was away; its agents come back to it one by one.
+            world.fleet.since = Some(world.now);
+            let now = world.now;
+            for state in world.fleet.clusters.values_mut() {
+                state.link = Link::LostSince(now);
+            }
+        }
         "wait" => world.now += parse_duration(words[0]).unwrap(),
         "run" => {
             let (plan, report) = world.run();

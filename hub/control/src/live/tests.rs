@@ -298,7 +298,7 @@ impl World {
             let links = self.links.clone();
             let known = (&self.evaluations, started);
             self.live.refresh(&self.index, known, &mut self.calendar, || links, self.now);
-            let around = Around { evaluations: &self.evaluations, links: &self.links, started };
+            let around = Around { evaluations: &self.evaluations, links: &self.links, since: started };
             let built = fleet::build(&self.index, &around, &mut self.calendar, self.now);
             assert!(self.live.fleet == built, "kept:\n{:#?}\nbuilt:\n{built:#?}", self.live.fleet);
             let decided = self.live.decide(self.now);

@@ -78,7 +78,7 @@ impl Hub {
         let mut evaluation = Evaluation::default();
         evaluation.rollouts.insert(rollout(), CLUSTERS.into_iter().map(member).collect());
         let evaluations = BTreeMap::from([(owner(), evaluation)]);
-        let around = Around { evaluations: &evaluations, links: &links, started: at(0) };
+        let around = Around { evaluations: &evaluations, links: &links, since: at(0) };
         let fleet = fleet::build(&index, &around, &mut Calendar::default(), at(seconds));
         let (plan, report) = shared_rollout::plan(&fleet, at(seconds));
         assert_eq!(shared_rollout::check(&fleet, &plan, &report, at(seconds)), []);

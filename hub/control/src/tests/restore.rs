@@ -101,7 +101,7 @@ impl Hub {
     async fn pass(&self, seconds: i64) -> Vec<String> {
         let (index, now) = (index(&self.records).await, at(seconds));
         let links = links();
-        let around = Around { evaluations: &self.evaluations, links: &links, started: at(self.started) };
+        let around = Around { evaluations: &self.evaluations, links: &links, since: at(self.started) };
         let mut fleet = fleet::build(&index, &around, &mut Calendar::default(), now);
         let (plan, report) = shared_rollout::plan(&fleet, now);
         let violations = shared_rollout::check(&fleet, &plan, &report, now);
@@ -188,7 +188,7 @@ impl Hub {
     async fn waits(&self, name: &str, seconds: i64) -> String {
         let (index, now) = (self.index().await, at(seconds));
         let links = links();
-        let around = Around { evaluations: &self.evaluations, links: &links, started: at(self.started) };
+        let around = Around { evaluations: &self.evaluations, links: &links, since: at(self.started) };
         let (_, report) =
             shared_rollout::plan(&fleet::build(&index, &around, &mut Calendar::default(), now), now);
         let waits = report.rollouts.values().find_map(|rollout| rollout.waits.get(&app(name)));

@@ -163,7 +163,7 @@ fn fleet_of(index: &Index, calendar: &mut Calendar, now: Timestamp) -> Fleet {
         arrived: Revision::default(),
     };
     let links = index.clusters.keys().map(|name| (name.clone(), connected.clone())).collect();
-    let around = Around { evaluations: &evaluations, links: &links, started: now };
+    let around = Around { evaluations: &evaluations, links: &links, since: now };
     calendar.refresh(index);
     fleet::build(index, &around, calendar, now)
 }

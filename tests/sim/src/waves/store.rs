@@ -45,6 +45,7 @@ impl Store {
         let mut view = Fleet {
             windows: self.fleet.windows.clone(),
             max_per_cluster: self.fleet.max_per_cluster,
+            since: self.fleet.since,
             incarnation: self.fleet.incarnation,
             ..Fleet::default()
         };

@@ -263,6 +263,7 @@ impl World {
             for state in waves.store.fleet.clusters.values_mut() {
                 state.link = Link::LostSince(now);
             }
+            waves.store.fleet.since = Some(now);
             waves.sets.keys().cloned().collect()
         });
         self.hub_up();

@@ -117,6 +117,9 @@ const MANUAL: [&str; 31] = [
 ];
 
 scripts! { "scripts/":
+    a_baseline_under_a_rolled_back_rollout_keeps_to_max_update
+    an_overrun_is_for_waves_that_began_in_the_window
+    what_was_let_past_holds_nothing_any_more
     a_done_rollout_halts_when_its_joiners_fail
     a_moved_application_joins_the_wave_of_its_new_cluster
     a_release_of_an_older_rollout_is_proven_after_a_pause

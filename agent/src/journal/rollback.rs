@@ -205,6 +205,10 @@ impl Held {
                 History::of(&app, pin, &here)
             })
             .collect();
+        // The order may be lost while the pin is not: then it can be let go of all the same.
+        let without = pins.iter().filter(|(key, _)| all.iter().all(|history| history.application != **key));
+        let without: Vec<History> = without.map(|(key, pin)| History::lost(key, pin)).collect();
+        all.extend(without);
         all.sort_by(|one, other| one.application.cmp(&other.application));
         Ok(Self { records, all })
     }
@@ -249,6 +253,11 @@ impl History {
             pin,
             removal: matches!(app.order.what, What::Remove { .. }),
         }
+    }
+
+    /// Of an application whose order cannot be read any more.
+    fn lost(application: &AppKey, pin: &Pin) -> Self {
+        Self { application: application.clone(), orders: Vec::new(), pin: Some(pin.clone()), removal: false }
     }
 
     /// The order to go back to.

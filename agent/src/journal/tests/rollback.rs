@@ -122,6 +122,12 @@ fn what_cannot_be_read_holds_until_it_is_mended() {
     assert!(held().unwrap().contains("run `flotilla-agent unpin APP`"), "{:?}", held());
     unpin(&place, "orders").unwrap();
     assert_eq!(held(), None);
+    // Its order is lost, and the pin can be let go of all the same.
+    back(&place, "orders", Some(3)).unwrap();
+    assert_ne!(memory.damage("apps/"), 0);
+    let (application, _, newest) = unpin(&place, "orders").unwrap();
+    assert_eq!((application, newest), (app(), None));
+    assert_eq!(records.pins().unwrap(), BTreeMap::new());
 }
 
 async fn follow(place: Place) {

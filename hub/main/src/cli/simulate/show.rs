@@ -14,8 +14,21 @@ pub(super) fn json(said: &Forecast, title: &str, notes: &[String]) -> anyhow::Re
     Ok(serde_json::to_string_pretty(&value)?)
 }
 
+/// What the answer rests on, with the options that change it.
+fn assumed(assumptions: &Assumptions) -> String {
+    let half = duration(assumptions.healthy_after);
+    let most = duration(assumptions.healthy_after.mul_f64(assumptions.spread));
+    let approved = match assumptions.approved_after {
+        Some(after) => format!("approvals come after {}", duration(after)),
+        None => "nobody approves".to_owned(),
+    };
+    format!(
+        "Assumed: half of the members are Healthy within {half} of their release (--healthy-after), nine in ten within {most} (--spread); {approved} (--approved-after)"
+    )
+}
+
 pub(super) fn text(said: &Forecast, title: &str, assumptions: &Assumptions) -> Vec<String> {
-    let mut lines = vec![format!("Simulated: {title}"), String::new()];
+    let mut lines = vec![format!("Simulated: {title}"), assumed(assumptions), String::new()];
     lines.push("If nothing fails".to_owned());
     lines.extend(table(&["WAVE", "MEMBERS", "OPENS", "PASSES", "CLUSTERS"], &waves(said)));
     let clean = &said.clean;

@@ -285,9 +285,7 @@ impl Machine {
             }
             Goal::Remove(removal) => self.step_removal(&removal, now),
         }
-        if let Some(ids) = self.inventory.take_unsaved() {
-            self.outbox.push_back(Action::SaveInventory(ids).into());
-        }
+        self.keep_inventory();
         self.watch();
         if std::mem::take(&mut self.changed) && !std::mem::replace(&mut self.report_queued, true) {
             self.outbox.push_back(Action::ReportChanged.into());

@@ -61,6 +61,11 @@ impl Machine {
                 seen
             });
         }
+        self.keep_inventory();
+    }
+
+    /// Has the inventory kept before whatever follows, if it changed.
+    pub(crate) fn keep_inventory(&mut self) {
         if let Some(ids) = self.inventory.take_unsaved() {
             self.outbox.push_back(Action::SaveInventory(ids).into());
         }
@@ -304,7 +309,13 @@ impl Machine {
         }
         for id in self.healable() {
             let Some(desired) = assignment.desired(&id) else { continue };
-            if self.heals.due(&id, now) <= now && self.apply(Purpose::Heal, &id, desired) {
+            if self.heals.due(&id, now) > now {
+                continue;
+            }
+            // Who lost the inventory found what was there; what was not has to be known before it is again.
+            self.inventory.add([id.clone()]);
+            self.keep_inventory();
+            if self.apply(Purpose::Heal, &id, desired) {
                 self.heals.start(&id, now);
             }
         }

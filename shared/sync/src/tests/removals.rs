@@ -98,6 +98,28 @@ fn without_an_inventory_nothing_is_pruned_before_the_search() {
     assert_eq!(lab.log, ["delete ConfigMap shop/b"]);
 }
 
+/// The search finds what is there; what somebody had deleted meanwhile is healed, and is not forgotten for it.
+#[test]
+fn what_is_healed_after_the_search_is_pruned_when_its_time_comes() {
+    let mut lab = Lab::new(assignment(1, spec(), &[config_map("a", "1"), config_map("b", "1")]));
+    lab.run().told();
+    lab.machine =
+        Machine::resume(assignment(1, spec(), &[config_map("a", "1"), config_map("b", "1")]), None, lab.now);
+    lab.lose("ConfigMap/b");
+    lab.handle(Event::InventoryLoaded(vec![id("ConfigMap/a")]));
+    expect![[r#"
+        apply ConfigMap shop/b
+        = Succeeded, Synced, Healthy
+    "#]]
+    .assert_eq(&lab.told());
+    lab.handle(Event::Assigned(assignment(2, spec(), &[config_map("a", "1")])));
+    expect![[r#"
+        delete ConfigMap shop/b
+        = Succeeded, Synced, Healthy
+    "#]]
+    .assert_eq(&lab.told());
+}
+
 #[test]
 fn what_lost_our_mark_is_not_pruned() {
     let mut lab = Lab::new(assignment(1, spec(), &[config_map("a", "1"), config_map("b", "1")]));

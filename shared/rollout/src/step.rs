@@ -389,6 +389,8 @@ impl Before<'_> {
                 let position = record.state.position().unwrap_or_default();
                 record.state = MemberState::Failed { position, at, reason: reason.clone() };
                 record.failures += 1;
+                // It counts in the attempt in which it is known, and is not forgotten for having begun before.
+                record.attempt = self.head.attempt;
                 // What was proven here stops being so; what was proven before it counts again.
                 if let Some(assigned) = &mut assigned
                     && assigned.proof.is_some_and(|proof| proof.position == position)

@@ -262,10 +262,11 @@ fn decided(mut next: State, decision: &Decision) -> Option<State> {
     match decision {
         Decision::Retry => {
             let State { fleet, ghost, .. } = &mut next;
-            ghost.retry(&name, |cluster| {
-                let told = fleet.assigned.get(&seat(cluster)).and_then(|told| told.running());
-                told.is_some_and(|(_, release)| release == shipped(&name, cluster))
-            });
+            let told = |cluster: &ClusterName| fleet.assigned.get(&seat(cluster))?.running();
+            let runs = |cluster: &ClusterName| {
+                told(cluster).is_some_and(|(_, release)| release == shipped(&name, cluster))
+            };
+            ghost.retry(&name, runs, |cluster| told(cluster).map(|(position, _)| position));
         }
         Decision::Expedite { .. } => {
             next.ghost.expedited.insert(name.clone());

@@ -89,7 +89,14 @@ impl Ghost {
 
     /// A person lets the rollout try again: what failed counts anew, and only where it still `runs` is it
     /// proven.
-    pub(crate) fn retry(&mut self, rollout: &RolloutName, runs: impl Fn(&ClusterName) -> bool) {
+    pub(crate) fn retry(
+        &mut self,
+        rollout: &RolloutName,
+        runs: impl Fn(&ClusterName) -> bool,
+        at: impl Fn(&ClusterName) -> Option<Position>,
+    ) {
+        let failed = Self::at(&self.failed, rollout);
+        self.forgiven.extend(failed.into_iter().filter_map(|cluster| Some((cluster.clone(), at(&cluster)?))));
         let heard = self.heard.iter();
         let bad = heard.filter(|(_, heard)| heard.condition != Condition::Healthy);
         self.forgiven.extend(bad.map(|(cluster, heard)| (cluster.clone(), heard.position)));

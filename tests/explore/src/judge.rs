@@ -177,11 +177,16 @@ fn known(setup: &Setup, state: &State, step: &Step) -> Result<(), Broken> {
                 .ok_or_else(|| ("BlastRadius", format!("{many} of a wave are excused")))
         }
         Change::Supersede { by } => {
-            let canaries: BTreeSet<_> = Ghost::at(&ghost.shown, &step.rollout)
-                .into_iter()
-                .filter(|cluster| setup.wave_of(cluster.as_str()) == 0)
-                .collect();
-            let busy = rollout.head.phase == Phase::Progressing && !canaries.is_empty();
+            let shows = |name: &ClusterName| {
+                let told = state.fleet.assigned.get(&seat(name)).and_then(|told| told.running());
+                told.is_some_and(|(position, release)| {
+                    release == shipped(&step.rollout, name)
+                        && ghost.proven.contains(&(name.clone(), position))
+                })
+            };
+            let canaries = setup.clusters.iter().filter(|(name, _)| setup.wave_of(name) == 0);
+            let shown = canaries.map(|(name, _)| ClusterName::new(*name)).any(|name| shows(&name));
+            let busy = rollout.head.phase == Phase::Progressing && shown;
             let queues = setup.policy.supersede == Supersede::Queue && !ghost.expedited.contains(by);
             (!busy || !queues).then_some(()).ok_or_else(|| {
                 ("Pinned", format!("{by} does not wait for {}, which has shown itself", step.rollout))

@@ -45,10 +45,11 @@ pub fn setups() -> Vec<Expected> {
         of(Setup::new("partition", SKIP, Quota { losses: 1, ..CALM }), Some(7947)),
         of(Setup::new("pause", "{}", Quota { pauses: 1, ..CALM }), Some(597)),
         of(Setup::new("flight", "{}", Quota { pauses: 1, flights: 1, takeovers: 1, ..CALM }), Some(5921)),
-        of(people("undo", "{}", Quota { decisions: 1, ..CALM }, &undo), Some(1283)),
+        of(people("undo", "{}", Quota { decisions: 2, ..CALM }, &undo), Some(12916)),
         of(people("hold", "{}", Quota { decisions: 2, flights: 1, ..CALM }, &hold), Some(6387)),
         of(people("expedite", "{}", Quota { decisions: 1, ..CALM }, &ahead), Some(8579)),
         of(people("approval", APPROVED, Quota { decisions: 3, ..CALM }, &approve), Some(1051)),
+        of(people("retry", "{}", Quota { commits: 1, bad: 1, decisions: 2, ..CALM }, &undo), Some(12030)),
         // On demand.
         of(Setup::new("withdrawal", SKIP, Quota { losses: 1, bad: 1, ..CALM }), None),
         of(Setup::new("trouble", ROLLBACK, Quota { losses: 1, bad: 1, deaths: 1, ..CALM }), None),

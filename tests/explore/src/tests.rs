@@ -37,7 +37,7 @@ macro_rules! explored {
     };
 }
 
-explored! { calm failures rollback deaths partition pause flight undo hold expedite approval }
+explored! { calm failures rollback deaths partition pause flight undo hold expedite approval retry }
 
 /// Without one of its fences the hub breaks the rule, and the search tells how.
 #[track_caller]

@@ -117,6 +117,7 @@ const MANUAL: [&str; 31] = [
 ];
 
 scripts! { "scripts/":
+    a_failure_after_a_retry_counts
     a_baseline_under_a_rolled_back_rollout_keeps_to_max_update
     an_overrun_is_for_waves_that_began_in_the_window
     what_was_let_past_holds_nothing_any_more

@@ -1,6 +1,6 @@
 //! The hub is killed in the middle of a wave.
 
-use crate::web::{THREE, WEB, ground, heals_a_deletion, image, push, running};
+use crate::web::{THREE, WEB, comes_back, ground, heals_a_deletion, image, push, running};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Api, api::DeleteParams};
@@ -45,7 +45,7 @@ async fn a_killed_hub_goes_on_where_it_was_and_agents_heal_without_it() -> Resul
     })
     .await;
     println!("an agent that started without a hub had healed after {:?}", started.elapsed());
-    heals_a_deletion(&fleet, old[0]).await?;
+    comes_back(&fleet, old[0]).await?;
 
     let restarted = Instant::now();
     fleet.hub_mut().restart().await?;

@@ -253,8 +253,9 @@ impl Relay {
             match read? {
                 0 => return to.shutdown().await,
                 size => {
-                    to.write_all(&buffer[..size]).await?;
+                    // Before it: whoever has them must find them counted.
                     delivered.fetch_add(size as u64, Ordering::SeqCst);
+                    to.write_all(&buffer[..size]).await?;
                 }
             }
         }

@@ -14,8 +14,11 @@ use crate::{
     },
     terms::Terms,
 };
-use shared_model::fleet_rollout::PlanSpec;
+use shared_model::{ClusterName, fleet_rollout::PlanSpec};
 use std::fmt;
+
+/// How many clusters one decision names at most: a head keeps what was decided, and is read often.
+const NAMED: usize = 100;
 
 /// Why a decision cannot be taken, as a sentence with its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,14 +69,34 @@ pub fn decide(plan: &PlanSpec, head: &Head, leads: bool, decided: &Decided) -> R
                     hint(head)
                 ));
             }
-            let Decided { by, at, reason, .. } = decided.clone();
-            after.expedited.push(Expedited { clusters: clusters.clone(), by, at, reason });
+            expedite(&mut after, clusters, decided)?;
         }
     }
     after.decisions.push(decided.clone());
     let old = after.decisions.len().saturating_sub(DECISIONS);
     after.decisions.drain(..old);
     Ok(after)
+}
+
+/// Lets members go ahead. What an earlier decision let go and this one does too is not kept twice.
+fn expedite(head: &mut Head, clusters: &[ClusterName], decided: &Decided) -> Result<(), Refused> {
+    if clusters.len() > NAMED {
+        return refuse(format!(
+            "it names {} clusters; name at most {NAMED}, or none for all",
+            clusters.len()
+        ));
+    }
+    let covered = |earlier: &Expedited| {
+        let all = earlier.clusters.iter().all(|cluster| clusters.contains(cluster));
+        clusters.is_empty() || (all && !earlier.clusters.is_empty())
+    };
+    head.expedited.retain(|earlier| !covered(earlier));
+    if head.expedited.len() >= DECISIONS {
+        return refuse("it was expedited too often; name no cluster to let all go ahead");
+    }
+    let Decided { by, at, reason, .. } = decided.clone();
+    head.expedited.push(Expedited { clusters: clusters.to_vec(), by, at, reason });
+    Ok(())
 }
 
 fn refuse<T>(why: impl Into<String>) -> Result<T, Refused> {
@@ -230,4 +253,36 @@ fn undo(head: &mut Head, pins: bool, decided: &Decided) -> Result<(), Refused> {
 fn current(head: &Head) -> usize {
     let open = head.waves.iter().position(|wave| wave.passed.is_none());
     open.unwrap_or_else(|| head.waves.len().saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn expedite(head: &Head, clusters: &[&str]) -> Result<Head, Refused> {
+        let clusters = clusters.iter().map(|name| ClusterName::new(*name)).collect();
+        let what = Decision::Expedite { clusters };
+        let decided = Decided { what, by: "ann".into(), at: Timestamp::UNIX_EPOCH, reason: String::new() };
+        decide(&PlanSpec::Immediate, head, true, &decided)
+    }
+
+    #[test]
+    fn what_is_expedited_again_is_kept_once_and_a_head_stays_small() {
+        let mut head = Head { phase: Phase::Progressing, ..Head::default() };
+        for _ in 0..3 {
+            head = expedite(&head, &["eu-1"]).unwrap();
+        }
+        head = expedite(&head, &["us-1", "eu-2"]).unwrap();
+        assert_eq!(head.expedited.len(), 2);
+        let many: Vec<String> = (0..=NAMED).map(|index| format!("c{index}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(expedite(&head, &many).unwrap_err().0.contains("name at most 100"));
+        for name in &many[..DECISIONS - 2] {
+            head = expedite(&head, &[name]).unwrap();
+        }
+        assert!(expedite(&head, &["one-more"]).unwrap_err().0.contains("name no cluster"));
+        head = expedite(&head, &[]).unwrap();
+        assert_eq!((head.expedited.len(), head.decisions.len()), (1, DECISIONS));
+    }
 }

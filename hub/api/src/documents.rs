@@ -177,10 +177,17 @@ fn access_review(asked: &Value, subject: &Subject) -> Value {
     json!({"allowed": true, "reason": "every subject of the hub may do this"})
 }
 
-/// The answer of `/healthz` and the like, with `?verbose` a line per check.
-pub(crate) fn health(path: &str, query: &Query) -> String {
+/// The answer of `/healthz` and the like, with `?verbose` a line per check. Refused plans are a defect and no
+/// reason to send nobody here: the hub goes on with every other line.
+pub(crate) fn health(path: &str, query: &Query, violations: u64) -> String {
     if query.has("verbose") {
-        format!("[+]ping ok\n[+]store ok\n{} check passed\n", path.trim_matches('/'))
+        let plans = match violations {
+            0 => "[+]plans ok".to_owned(),
+            count => format!(
+                "[-]plans {count} would have broken an invariant and were refused: the hub's log says which"
+            ),
+        };
+        format!("[+]ping ok\n[+]store ok\n{plans}\n{} check passed\n", path.trim_matches('/'))
     } else {
         "ok".to_owned()
     }

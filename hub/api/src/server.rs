@@ -14,7 +14,13 @@ use rustls::{
 };
 use serde::Serialize;
 use shared_runtime::Tasks;
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -42,6 +48,8 @@ pub struct Config {
     pub info: watch::Receiver<HubInfo>,
     /// The keeper of the hub's authority, if it can be replaced.
     pub keeper: Option<Keeper>,
+    /// How many plans would have broken an invariant since the start, and were refused.
+    pub violations: Arc<AtomicU64>,
 }
 
 /// What a hub says of itself at `/flotilla/v1/info`.
@@ -129,6 +137,7 @@ impl Api {
             tokens: config.tokens,
             info: config.info,
             keeper: config.keeper,
+            violations: config.violations,
             records,
             feed,
             resources: kinds::resources(),

@@ -28,7 +28,14 @@ use shared_objects::{
     meta::{self, Part},
 };
 use shared_runtime::{Tasks, now};
-use std::{net::SocketAddr, panic::AssertUnwindSafe};
+use std::{
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use tokio::sync::watch;
 
 /// What kubectl accepts, and what it is answered: `@` may not stand in a Content-Type (kube-openapi's
@@ -45,6 +52,7 @@ pub(crate) struct Service {
     pub(crate) tokens: Vec<Token>,
     pub(crate) info: watch::Receiver<HubInfo>,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) violations: Arc<AtomicU64>,
     pub(crate) records: Records,
     pub(crate) feed: Feed,
     pub(crate) resources: Vec<ApiResource>,
@@ -177,7 +185,7 @@ impl Service {
 
     async fn health(&self, path: &str, query: &Query) -> Result<Answer, Status> {
         self.records.store().revision().await.map_err(|error| failed(error.into()))?;
-        let text = documents::health(path, query);
+        let text = documents::health(path, query, self.violations.load(Ordering::Relaxed));
         Ok(answer::bytes(StatusCode::OK, "text/plain; charset=utf-8", Bytes::from(text)))
     }
 

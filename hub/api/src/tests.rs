@@ -56,6 +56,7 @@ async fn on(store: hub_store::Config) -> Server {
     let config = Config {
         certificate: crate::fixed(vec![made.cert.der().clone()], &key).unwrap(),
         keeper: None,
+        violations: Arc::default(),
         tokens: vec![token(TOKEN, "ada", "admins"), token(ADMIN, "root", "system:masters")],
         info: tokio::sync::watch::channel(HubInfo {
             agent_address: "hub:8444".to_owned(),

@@ -69,6 +69,8 @@ pub struct Deps {
     pub repositories: Repositories,
     /// Who is connected.
     pub links: Links,
+    /// Counts what would have broken an invariant and was refused. Each is a defect.
+    pub violations: Arc<AtomicU64>,
 }
 
 /// Why the control loops could not start.
@@ -85,7 +87,7 @@ pub enum Error {
 /// The control loops, running until their tasks stop.
 #[derive(Debug)]
 pub struct Control {
-    violations: Arc<AtomicU64>,
+    _private: (),
 }
 
 enum Event {
@@ -135,9 +137,8 @@ impl Control {
     /// # Errors
     /// When the store cannot be read.
     pub async fn build(config: Config, deps: Deps, tasks: &Tasks) -> Result<Self, Error> {
-        let Deps { records, bundles, repositories, links } = deps;
+        let Deps { records, bundles, repositories, links, violations } = deps;
         let index: Shared = Arc::new(RwLock::new(Arc::new(Index::default())));
-        let violations = Arc::new(AtomicU64::new(0));
         let mut statuses = Statuses::default();
         let listing = records.store().list("", Page::default()).await?;
         {
@@ -169,7 +170,7 @@ impl Control {
             tell: BTreeSet::new(),
             leaving: removal::Planned::default(),
             looked: None,
-            violations: Arc::clone(&violations),
+            violations,
             evaluations: BTreeMap::new(),
             dirty,
             running: BTreeSet::new(),
@@ -188,12 +189,7 @@ impl Control {
             permits: Arc::new(Semaphore::new(EVALUATIONS)),
         };
         tasks.spawn_until_stopped("control", control.run(queue, resolutions));
-        Ok(Self { violations })
-    }
-
-    /// How many times a plan would have broken an invariant since the start, and was refused. Each is a defect.
-    pub fn violations(&self) -> u64 {
-        self.violations.load(Ordering::Relaxed)
+        Ok(Self { _private: () })
     }
 }
 
@@ -493,6 +489,7 @@ impl Loop {
         let looked = self.looked.filter(|at| now.duration_since(*at) < LOOK);
         if looked.is_none() {
             self.leaving = removal::plan(&view, &fleet.clusters, now);
+            self.violations.fetch_add(self.leaving.violations as u64, Ordering::Relaxed);
             // What is to leave is looked at until it has left.
             let mut goes = self.leaving.removals.iter();
             let still = goes.all(|removal| matches!(removal, removal::Removal::Hold { .. }));

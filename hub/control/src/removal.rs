@@ -66,6 +66,8 @@ pub(crate) struct Planned {
     waits: BTreeMap<AppKey, String>,
     /// Why other deleted objects are.
     held: BTreeMap<(Kind, String, String), String>,
+    /// How many would have broken an invariant, so that none was told.
+    pub(crate) violations: usize,
 }
 
 impl Planned {
@@ -84,8 +86,11 @@ impl Planned {
 pub(crate) fn plan(index: &Index, clusters: &BTreeMap<ClusterName, ClusterState>, now: Timestamp) -> Planned {
     let removable = going::removable(index, clusters, now);
     let mut planned = shared_rollout::removals(&removable, now);
-    for violation in shared_rollout::check_removals(&removable, &planned, now) {
+    let violations = shared_rollout::check_removals(&removable, &planned, now);
+    for violation in &violations {
         tracing::error!(%violation, "removals break an invariant and none is carried out: this is a defect, please report it");
+    }
+    if !violations.is_empty() {
         planned.tell.clear();
     }
     let tell = planned.tell.iter();
@@ -103,7 +108,7 @@ pub(crate) fn plan(index: &Index, clusters: &BTreeMap<ClusterName, ClusterState>
     });
     let held = held.collect();
     found.extend(kept);
-    Planned { removals: found, waits, held }
+    Planned { removals: found, waits, held, violations: violations.len() }
 }
 
 /// Which Applications go, and what those that cannot yet wait for.

@@ -178,7 +178,7 @@ impl Mirror {
                 cluster: text(halted, "/cluster"),
                 reason: text(halted, "/reason"),
             }),
-            waves: status["waves"].as_array().into_iter().flatten().map(wave).collect(),
+            waves: status["waves"].as_array().into_iter().flatten().map(Wave::read).collect(),
             clusters: self.clusters(name),
         })
     }
@@ -224,21 +224,6 @@ fn seen(observation: &Observation) -> Seen {
         release: observation.release.map(|release| release.to_string()).unwrap_or_default(),
         health: observation.health.status,
         healthy_since: observation.healthy_since,
-    }
-}
-
-fn wave(wave: &Value) -> Wave {
-    let count = |field: &str| wave[field].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-    Wave {
-        name: text(wave, "/name"),
-        opened: wave["opened"].is_string(),
-        passed: wave["passed"].is_string(),
-        total: count("total"),
-        released: count("released"),
-        proven: count("proven"),
-        failed: count("failed"),
-        excused: count("excused"),
-        back: count("back"),
     }
 }
 

@@ -15,7 +15,7 @@ use shared_runtime::Tasks;
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 use tokio::sync::watch;
@@ -135,10 +135,11 @@ impl Hub {
         )
         .await?;
         let agent_address = config.agent_address.clone().unwrap_or_else(|| reach(gateway.address));
-        let api = api(&config, &authority, &gateway, &agent_address, &records, tasks).await?;
+        let violations = Arc::<AtomicU64>::default();
+        let api = api(&config, &authority, &gateway, &agent_address, &records, &violations, tasks).await?;
         let repositories = Repositories::build(source(&config))?;
         let links = gateway.links.clone();
-        let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone() };
+        let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone(), violations };
         let _control =
             Control::build(hub_control::Config { poll: config.poll, exclusive: true }, deps, tasks).await?;
         Ok(Self {
@@ -159,6 +160,7 @@ async fn api(
     gateway: &Gateway,
     agent_address: &str,
     records: &Records,
+    violations: &Arc<AtomicU64>,
     tasks: &Tasks,
 ) -> Result<SocketAddr, Error> {
     // Bound first: the kubeconfig names the port.
@@ -182,7 +184,13 @@ async fn api(
     let keeper = authority::keep(gateway.rotation.clone(), tasks);
     authority::publish(Arc::clone(authority), config.data_dir.clone(), server, told, tasks);
     let certificate = Arc::clone(&gateway.certificate);
-    let api = hub_api::Config { certificate, tokens, info, keeper: Some(keeper) };
+    let api = hub_api::Config {
+        certificate,
+        tokens,
+        info,
+        keeper: Some(keeper),
+        violations: Arc::clone(violations),
+    };
     Api::build(api, listener, records.clone(), tasks.clone()).await?;
     Ok(address)
 }

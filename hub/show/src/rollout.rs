@@ -1,6 +1,7 @@
 //! A rollout as people see it.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use shared_model::HealthStatus;
 use shared_rollout::Phase;
 use std::collections::BTreeSet;
@@ -56,6 +57,25 @@ pub struct Wave {
     pub excused: usize,
     /// Told to go back, or back.
     pub back: usize,
+}
+
+impl Wave {
+    /// One of a FleetRollout's `status.waves`.
+    pub fn read(wave: &Value) -> Self {
+        let count =
+            |field: &str| wave[field].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        Self {
+            name: wave["name"].as_str().unwrap_or_default().to_owned(),
+            opened: wave["opened"].is_string(),
+            passed: wave["passed"].is_string(),
+            total: count("total"),
+            released: count("released"),
+            proven: count("proven"),
+            failed: count("failed"),
+            excused: count("excused"),
+            back: count("back"),
+        }
+    }
 }
 
 /// One cluster: where its Application stands that is furthest behind.

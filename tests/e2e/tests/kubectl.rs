@@ -34,6 +34,7 @@ async fn hub(control_plane: ControlPlane) -> Result<Hub> {
     let config = Config {
         certificate: hub_api::fixed(vec![made.cert.der().clone()], &key)?,
         keeper: None,
+        violations: Arc::default(),
         tokens: vec![Token {
             hash: hex::encode(Sha256::digest(token.as_bytes())),
             user: "ada".to_owned(),

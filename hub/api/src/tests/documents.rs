@@ -14,6 +14,14 @@ async fn nothing_is_answered_to_strangers_but_health() {
     }
 }
 
+#[test]
+fn health_counts_the_plans_that_were_refused() {
+    let verbose = crate::query::Query::parse("verbose");
+    let said = |violations| crate::documents::health("/readyz", &verbose, violations);
+    assert_eq!(said(0), "[+]ping ok\n[+]store ok\n[+]plans ok\nreadyz check passed\n");
+    assert!(said(3).contains("[-]plans 3 would have broken an invariant"), "{}", said(3));
+}
+
 #[tokio::test]
 async fn discovery_lists_every_kind_plainly_and_at_once() {
     let server = server().await;

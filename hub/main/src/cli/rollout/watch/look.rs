@@ -36,25 +36,10 @@ pub(super) fn read(rollout: &Value, members: &[Member]) -> Look {
             phase: serde_json::from_value(status["phase"].clone()).unwrap_or_default(),
             waits_for,
             halted,
-            waves: status["waves"].as_array().into_iter().flatten().map(wave).collect(),
+            waves: status["waves"].as_array().into_iter().flatten().map(Wave::read).collect(),
             clusters: clusters(members, &commit),
             commit,
         },
-    }
-}
-
-fn wave(wave: &Value) -> Wave {
-    let count = |field: &str| wave[field].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-    Wave {
-        name: text(wave, "/name"),
-        opened: wave["opened"].is_string(),
-        passed: wave["passed"].is_string(),
-        total: count("total"),
-        released: count("released"),
-        proven: count("proven"),
-        failed: count("failed"),
-        excused: count("excused"),
-        back: count("back"),
     }
 }
 

@@ -26,6 +26,25 @@ async fn revoking_needs_an_identity_and_names_who_did_it() {
 }
 
 #[tokio::test]
+async fn a_status_that_people_write_keeps_the_identity() {
+    let server = server().await;
+    server.post(CLUSTERS, json!({"metadata": {"name": "eu-1"}})).await.ok(201);
+    let path = format!("{CLUSTERS}/eu-1/status");
+    let forged = json!({"identity": {"clusterUid": "evil"}, "facts": {"nodes": 3}});
+    let put = |status: &serde_json::Value| json!({"metadata": {"name": "eu-1"}, "status": status});
+    let shown = server.put(&path, put(&forged)).await.ok(200);
+    assert_eq!(Identity::of(&shown["status"]), None, "nobody has joined");
+    let joined = Identity { cluster_uid: "u".into(), valid_from: 7, last_issued: 9, ..Identity::default() };
+    let join = |status: &mut serde_json::Value| joined.put(status);
+    server.records.modify_status(Kind::Cluster, "", "eu-1", join).await.unwrap().unwrap();
+    for status in [&forged, &json!({"facts": {"nodes": 4}}), &json!({})] {
+        let shown = server.put(&path, put(status)).await.ok(200);
+        assert_eq!(Identity::of(&shown["status"]), Some(joined.clone()), "{shown}");
+        assert_eq!(shown["status"]["facts"], status["facts"], "the rest is theirs");
+    }
+}
+
+#[tokio::test]
 async fn an_api_without_a_keeper_has_no_authority_to_ask_of() {
     let server = server().await;
     server.get("/flotilla/v1/authority").await.ok(404);

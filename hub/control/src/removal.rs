@@ -54,7 +54,7 @@ pub(crate) enum Removal {
     Hold { kind: Kind, namespace: String, name: String, message: String },
     /// Nobody needs the object any more.
     LetGo { kind: Kind, namespace: String, name: String },
-    /// Its Namespace goes.
+    /// Its Namespace goes, or the cluster that it lets in.
     Delete { kind: Kind, namespace: String, name: String },
 }
 

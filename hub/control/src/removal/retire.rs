@@ -1,9 +1,10 @@
 //! Clusters that leave the fleet (`spec.retire`, or a deleted Cluster).
 //!
 //! Flow: with a drain, everything that the hub put there is removed under the deletion budget first. Then the
-//! identity ends, the cluster's Applications go without their objects, its records are forgotten, and the
-//! Cluster goes last. Each step follows from the index alone, so a restart goes on where it was; the finalizer
-//! on the Cluster says that it began. Nothing of it needs approval: a person asked for exactly this.
+//! identity ends, tokens to join as it go, the cluster's Applications go without their objects, its records
+//! are forgotten, and the Cluster goes last. Each step follows from the index alone, so a restart goes on
+//! where it was; the finalizer on the Cluster says that it began. Nothing of it needs approval: a person
+//! asked for exactly this.
 
 use super::{Removal, going};
 use crate::index::{Index, set_of};
@@ -66,6 +67,8 @@ fn leave(index: &Index, cluster: &Cluster, apps: &[AppKey], found: &mut Vec<Remo
     let (name, by) = (cluster.name(), asked_by(cluster));
     let seats: Vec<&Seat> = seats(index, &name).collect();
     found.push(Removal::Revoke { cluster: name.clone(), by });
+    // Whoever holds one of its tokens could join as it again.
+    found.extend(tokens(index, &name));
     let mut remaining = false;
     for app in apps {
         let seat = (name.clone(), app.clone());
@@ -82,6 +85,17 @@ fn leave(index: &Index, cluster: &Cluster, apps: &[AppKey], found: &mut Vec<Remo
     if !remaining {
         found.push(Removal::Gone { cluster: name });
     }
+}
+
+fn tokens<'a>(index: &'a Index, cluster: &'a ClusterName) -> impl Iterator<Item = Removal> + 'a {
+    let of_it = index
+        .all(Kind::EnrollmentToken)
+        .filter(move |(_, token)| token.value["spec"]["cluster"].as_str() == Some(cluster.as_str()));
+    of_it.map(|((namespace, name), _)| Removal::Delete {
+        kind: Kind::EnrollmentToken,
+        namespace: namespace.clone(),
+        name: name.clone(),
+    })
 }
 
 fn seats<'a>(index: &'a Index, cluster: &'a ClusterName) -> impl Iterator<Item = &'a Seat> {

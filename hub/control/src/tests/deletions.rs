@@ -304,6 +304,10 @@ async fn a_deleted_cluster_is_retired_at_once_and_nothing_in_it_is_touched() {
     for (name, on) in [("a", "eu-1"), ("b", "eu-1"), ("c", "eu-2")] {
         store.runs(name, on).await;
     }
+    for (token, of) in [("t1", "eu-1"), ("t2", "eu-2")] {
+        let token = json!({"metadata": {"name": token}, "spec": {"cluster": of}});
+        store.records.create(Kind::EnrollmentToken, token, at(0)).await.unwrap();
+    }
     // Even one that was going with its objects stays.
     store.delete(Kind::Application, "argocd", "b").await;
     store.delete(Kind::Cluster, "", "eu-1").await;
@@ -313,6 +317,7 @@ async fn a_deleted_cluster_is_retired_at_once_and_nothing_in_it_is_touched() {
     assert_eq!(store.settle(|_, _| {}).await, [""; 0]);
     assert_eq!(store.names(Kind::Cluster).await, ["eu-2"]);
     assert_eq!(store.names(Kind::Application).await, ["c"]);
+    assert_eq!(store.names(Kind::EnrollmentToken).await, ["t2"], "nobody joins as eu-1 with an old token");
     assert!(store.assigned("eu-1", "a").await.is_none() && store.assigned("eu-2", "c").await.is_some());
 }
 

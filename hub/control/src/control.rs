@@ -9,6 +9,7 @@ use crate::{
     line::{Evaluation, Lines},
     live::{Decided, Live},
     notices, operations,
+    pace::Pace,
     releases::Releases,
     removal,
     settings::Told,
@@ -45,6 +46,8 @@ const LEASE: Duration = Duration::from_secs(15);
 const GATHER: Duration = Duration::from_millis(100);
 /// The longest for which nobody looks at what may have to leave.
 const LOOK: SignedDuration = SignedDuration::from_secs(5);
+/// How long a status that depends on time alone may be behind.
+const ALL: SignedDuration = SignedDuration::from_secs(30);
 /// The longest the loop sleeps.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -105,6 +108,11 @@ struct Loop {
     live: Live,
     /// Whose statuses may be others than before.
     tell: BTreeSet<Owner>,
+    telling: Pace,
+    /// When all statuses were computed anew.
+    told_all: Timestamp,
+    leaves: Pace,
+    noting: Pace,
     leaving: removal::Planned,
     /// When it was last looked at what leaves; absent when something may have to leave.
     looked: Option<Timestamp>,
@@ -168,6 +176,10 @@ impl Control {
             links,
             live: Live::default(),
             tell: BTreeSet::new(),
+            telling: Pace::new(2, Duration::from_secs(10)),
+            told_all: Timestamp::UNIX_EPOCH,
+            leaves: Pace::new(10, LONGEST),
+            noting: Pace::new(10, LONGEST),
             leaving: removal::Planned::default(),
             looked: None,
             violations,
@@ -249,7 +261,11 @@ impl Loop {
 
     fn sleep(&self, now: Timestamp) -> Duration {
         let soon = self.live.is_dirty().then(|| now + GATHER);
-        let next = self.live.wake().into_iter().chain(soon).chain(self.retries.values().copied()).min();
+        let leaves = if self.looked.is_none() { self.leaves.next(now) } else { None };
+        let tells = if self.tell.is_empty() { None } else { self.telling.next(now) };
+        let put_off = leaves.into_iter().chain(tells);
+        let due = self.live.wake().into_iter().chain(self.retries.values().copied());
+        let next = due.chain(soon).chain(put_off).min();
         let wait =
             next.map_or(LONGEST, |next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
         wait.clamp(Duration::from_millis(1), LONGEST)
@@ -286,6 +302,7 @@ impl Loop {
                 index.apply(change, &mut touched);
             }
         }
+        self.statuses.forget(touched.gone);
         let index = Arc::clone(&self.index.read());
         if touched.all {
             self.dirty.extend(index.owners());
@@ -361,6 +378,7 @@ impl Loop {
                     index.load(entry);
                 }
                 index.revision = listing.revision;
+                self.statuses.retain(&index);
                 *self.index.write() = Arc::new(index);
                 self.live.forget();
                 self.looked = None;
@@ -487,33 +505,48 @@ impl Loop {
             .map(|(name, _)| name.clone())
             .collect();
         let looked = self.looked.filter(|at| now.duration_since(*at) < LOOK);
-        if looked.is_none() {
-            self.leaving = removal::plan(&view, &fleet.clusters, now);
+        let looks = looked.is_none() && self.leaves.is_due(now);
+        if looks {
+            let began = tokio::time::Instant::now();
+            let before = std::mem::replace(&mut self.leaving, removal::plan(&view, &fleet.clusters, now));
             self.violations.fetch_add(self.leaving.violations as u64, Ordering::Relaxed);
             // What is to leave is looked at until it has left.
             let mut goes = self.leaving.removals.iter();
             let still = goes.all(|removal| matches!(removal, removal::Removal::Hold { .. }));
             self.looked = still.then_some(now);
-            self.tell.extend(self.evaluations.keys().cloned());
+            self.tell.extend(self.leaving.said_otherwise(&before, &view));
+            self.leaves.took(began.elapsed(), now);
         }
         let source = view.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
         self.told.tell(&self.records, self.calendar.settings(), source.map(AsRef::as_ref), now).await;
-        if looked.is_none() {
+        if looks {
             removal::perform(&self.records, lease, &view, &self.leaving.removals, now).await;
         }
         adopt::perform(&self.records, &self.links, lease, &view, self.started, now).await;
         operations::perform(&self.records, &self.links, &view, &self.evaluations, &held).await;
-        notices::keep_up(&self.records, &view, fleet, report, now).await;
-        let now = Now {
-            index: &view,
-            evaluations: &self.evaluations,
-            fleet,
-            report,
-            leaving: &self.leaving,
-            links: &self.live.links,
-            at: now,
-        };
-        self.statuses.update(&self.records, &now, &std::mem::take(&mut self.tell)).await;
+        if self.noting.is_due(now) {
+            let began = tokio::time::Instant::now();
+            notices::keep_up(&self.records, &view, fleet, report, now).await;
+            self.noting.took(began.elapsed(), now);
+        }
+        if now.duration_since(self.told_all) >= ALL {
+            self.told_all = now;
+            self.tell.extend(self.evaluations.keys().cloned());
+        }
+        if !self.tell.is_empty() && self.telling.is_due(now) {
+            let began = tokio::time::Instant::now();
+            let told = Now {
+                index: &view,
+                evaluations: &self.evaluations,
+                fleet,
+                report,
+                leaving: &self.leaving,
+                links: &self.live.links,
+                at: now,
+            };
+            self.statuses.update(&self.records, &told, &std::mem::take(&mut self.tell)).await;
+            self.telling.took(began.elapsed(), now);
+        }
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use parking_lot::RwLock;
 use shared_model::{
     AppKey, Application, Cluster, ClusterName, FleetRollout, Kind, Observation, Owner, OwnerKind, RolloutName,
 };
-use shared_rollout::{Assigned, Head, MemberRecord, Seat};
+use shared_rollout::{Assigned, Head, MemberRecord, Order, Seat};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -36,6 +36,14 @@ pub(crate) struct Index {
     made: BTreeMap<String, BTreeSet<Name>>,
     /// The rollouts of each line, oldest first.
     lines: BTreeMap<Owner, BTreeSet<(u64, Name)>>,
+    /// The clusters of each address; there should be one.
+    servers: BTreeMap<String, BTreeSet<ClusterName>>,
+    /// Where each application is assigned to run, or to go.
+    seats: BTreeMap<AppKey, BTreeSet<ClusterName>>,
+    /// How many seats run each rollout.
+    running: BTreeMap<RolloutName, usize>,
+    /// The Applications for which somebody asks for a sync.
+    asked: BTreeSet<Name>,
     /// Present when the store is an older copy of itself.
     pub(crate) restored: Option<Restored>,
     incarnation: Option<u64>,
@@ -52,6 +60,8 @@ pub(crate) struct Touched {
     pub(crate) all: bool,
     /// What the fleet is built from.
     pub(crate) parts: Vec<Part>,
+    /// Objects that are there no more.
+    pub(crate) gone: Vec<(Kind, Name)>,
 }
 
 /// A part of the fleet that is to be looked at again.
@@ -105,7 +115,7 @@ impl Index {
             if let Some(seat) = keys::parse_on_cluster(key) {
                 let seat = self.known(seat);
                 touched.parts.push(Part::Assigned(seat.clone()));
-                set(&mut self.assigned, seat, entry, revision);
+                self.put_assigned(seat, entry, revision);
             }
         } else if let Some(cluster) = key.strip_prefix(keys::ADOPTIONS) {
             touched.parts.push(Part::Cluster(ClusterName::new(cluster)));
@@ -127,6 +137,41 @@ impl Index {
         }
     }
 
+    fn put_assigned(&mut self, seat: Seat, entry: Option<&Entry>, revision: Revision) {
+        let runs = |assigned: &BTreeMap<Seat, (Assigned, Revision)>| match assigned
+            .get(&seat)
+            .map(|(told, _)| &told.order)
+        {
+            Some(Order::Run { rollout, .. }) => Some(rollout.clone()),
+            Some(Order::Remove { .. }) | None => None,
+        };
+        let before = runs(&self.assigned);
+        set(&mut self.assigned, seat.clone(), entry, revision);
+        let after = runs(&self.assigned);
+        if before != after {
+            if let Some(before) = before
+                && let Some(count) = self.running.get_mut(&before)
+            {
+                *count -= 1;
+                if *count == 0 {
+                    self.running.remove(&before);
+                }
+            }
+            if let Some(after) = after {
+                *self.running.entry(after).or_default() += 1;
+            }
+        }
+        let (cluster, app) = seat;
+        if self.assigned.contains_key(&(cluster.clone(), app.clone())) {
+            self.seats.entry(app).or_default().insert(cluster);
+        } else if let Some(clusters) = self.seats.get_mut(&app) {
+            clusters.remove(&cluster);
+            if clusters.is_empty() {
+                self.seats.remove(&app);
+            }
+        }
+    }
+
     /// The seat with the letters of the names that are there already.
     fn known(&self, (cluster, app): Seat) -> Seat {
         let cluster = self.clusters.get_key_value(&cluster).map_or(cluster, |(known, _)| known.clone());
@@ -144,6 +189,11 @@ impl Index {
             None => objects.remove(&name),
         };
         if kind == Kind::Application {
+            if new.as_deref().is_some_and(|new| !new.value["operation"]["sync"].is_null()) {
+                self.asked.insert(name.clone());
+            } else {
+                self.asked.remove(&name);
+            }
             for (stored, is_new) in [(old.as_deref(), false), (new.as_deref(), true)] {
                 if let Some((_, uid)) = stored.and_then(set_of) {
                     let made = self.made.entry(uid.to_owned()).or_default();
@@ -183,7 +233,19 @@ impl Index {
         match kind {
             Kind::Cluster => {
                 let key = ClusterName::new(name.1.clone());
-                replace(&mut self.clusters, key, new.and_then(|new| Cluster::from_value(&new.value).ok()));
+                if let Some(old) = self.clusters.get(&key)
+                    && let Some(same) = self.servers.get_mut(&old.server())
+                {
+                    same.remove(&key);
+                    if same.is_empty() {
+                        self.servers.remove(&old.server());
+                    }
+                }
+                let cluster = new.and_then(|new| Cluster::from_value(&new.value).ok());
+                if let Some(cluster) = &cluster {
+                    self.servers.entry(cluster.server()).or_default().insert(key.clone());
+                }
+                replace(&mut self.clusters, key, cluster);
             }
             Kind::Application => {
                 let key = AppKey::new(name.0.clone(), name.1.clone());
@@ -280,6 +342,21 @@ impl Index {
             .collect()
     }
 
+    /// The Applications for which somebody asks for a sync.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = AppKey> {
+        self.asked.iter().map(|(namespace, name)| AppKey::new(namespace.as_str(), name.as_str()))
+    }
+
+    /// The clusters that were told something of an application.
+    pub(crate) fn seats(&self, app: &AppKey) -> impl Iterator<Item = &ClusterName> {
+        self.seats.get(app).into_iter().flatten()
+    }
+
+    /// Whether some cluster is to run what the rollout ships.
+    pub(crate) fn is_run(&self, rollout: &RolloutName) -> bool {
+        self.running.contains_key(rollout)
+    }
+
     /// The rollouts of a line, oldest first.
     pub(crate) fn line(&self, owner: &Owner) -> Vec<Arc<FleetRollout>> {
         let names = self.lines.get(owner).into_iter().flatten();
@@ -304,18 +381,15 @@ impl Index {
                 shared_model::IN_CLUSTER_NAME => no_in_cluster_agent(),
                 _ => format!("spec.destination.name: there is no Cluster named `{name}`; `flotilla cluster list` shows them"),
             }),
-            (_, shared_model::IN_CLUSTER_SERVER) => {
-                let given = self.clusters.values().find(|cluster| cluster.spec.server == shared_model::IN_CLUSTER_SERVER);
-                given
-                    .map(|cluster| cluster.name())
-                    .or_else(|| by_name(shared_model::IN_CLUSTER_NAME))
-                    .ok_or_else(no_in_cluster_agent)
-            }
             (_, server) => {
-                let found = self.clusters.values().find(|cluster| cluster.server() == server);
-                found.map(|cluster| cluster.name()).ok_or_else(|| {
-                    format!("spec.destination.server: no Cluster has the address `{server}`; `flotilla cluster list` shows them")
-                })
+                let found = self.servers.get(server).and_then(BTreeSet::first).cloned();
+                if server == shared_model::IN_CLUSTER_SERVER {
+                    found.or_else(|| by_name(shared_model::IN_CLUSTER_NAME)).ok_or_else(no_in_cluster_agent)
+                } else {
+                    found.ok_or_else(|| {
+                        format!("spec.destination.server: no Cluster has the address `{server}`; `flotilla cluster list` shows them")
+                    })
+                }
             }
         }
     }
@@ -366,6 +440,9 @@ pub(crate) fn set_of(application: &Stored) -> Option<(&str, &str)> {
 
 impl Touched {
     fn note(&mut self, kind: Kind, name: &Name, old: Option<&Stored>, new: Option<&Stored>) {
+        if new.is_none() {
+            self.gone.push((kind, name.clone()));
+        }
         match kind {
             Kind::ApplicationSet => drop(self.owners.insert(owner(OwnerKind::ApplicationSet, name))),
             Kind::Application => {

@@ -38,6 +38,7 @@ mod line;
 mod live;
 mod notices;
 mod operations;
+mod pace;
 mod pauses;
 mod releases;
 mod removal;

@@ -9,6 +9,7 @@ use crate::{
     releases::{Releases, Unrendered},
     removal, rollouts,
 };
+use futures::future::join_all;
 use hub_records::{Records, Stored, is_deleted};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -23,6 +24,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// How many Applications of one owner are written or released at once.
+const AT_ONCE: usize = 64;
 
 /// A member as inputs and clusters give it.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +81,13 @@ struct Resolved {
     retry: bool,
 }
 
+/// One Application with its release, or why it has none.
+struct One {
+    key: AppKey,
+    conditions: Vec<Value>,
+    member: Result<(MemberInput, BTreeMap<Reference, CommitId>), Unrendered>,
+}
+
 /// What of the index one evaluation needs, read at one moment.
 struct Snapshot {
     object: Arc<Stored>,
@@ -104,7 +115,7 @@ impl Lines {
             OwnerKind::ApplicationSet => self.set(&snapshot, &mut evaluation, now).await,
             OwnerKind::Application => {
                 let object = &snapshot.object.value;
-                Some(self.resolve(vec![object.clone()], &Pins::Head).await)
+                Some(self.resolve(std::slice::from_ref(object), &Pins::Head).await)
             }
         };
         for rollout in &snapshot.live {
@@ -129,19 +140,11 @@ impl Lines {
             OwnerKind::Application => Vec::new(),
         };
         let line = index.line(owner);
-        let running: BTreeSet<RolloutName> = index
-            .assigned
-            .values()
-            .filter_map(|(assigned, _)| match &assigned.order {
-                shared_rollout::Order::Run { rollout, .. } => Some(rollout.clone()),
-                shared_rollout::Order::Remove { .. } => None,
-            })
-            .collect();
         let head = |rollout: &FleetRollout| {
             let key = (rollout.metadata.namespace.clone(), RolloutName::new(rollout.metadata.name.clone()));
             index.heads.get(&key).map(|(head, _)| head.clone()).unwrap_or_default()
         };
-        let live = rollouts::retained(&line, head, |name| running.contains(name));
+        let live = rollouts::retained(&line, head, |name| index.is_run(name));
         let plan = plan(&index, owner, &object.value);
         let projects: Vec<&Value> =
             index.all(Kind::AppProject).map(|(_, project)| &project.value["spec"]).collect();
@@ -172,8 +175,9 @@ impl Lines {
         if !expansion.problems.is_empty() {
             return None;
         }
-        let objects = expansion.applications.into_iter().map(|generated| generated.object).collect();
-        let mut resolved = self.resolve(objects, &Pins::Head).await;
+        let objects: Vec<Value> =
+            expansion.applications.into_iter().map(|generated| generated.object).collect();
+        let mut resolved = self.resolve(&objects, &Pins::Head).await;
         resolved.commits.extend(commits);
         Some(resolved)
     }
@@ -258,11 +262,12 @@ impl Lines {
                 let Expanded { expansion, .. } =
                     expand(&self.git, &rollout.spec.object, &snapshot.clusters, &pins).await;
                 let failed = !expansion.problems.is_empty();
-                let objects = expansion.applications.into_iter().map(|generated| generated.object).collect();
-                let resolved = self.resolve(objects, &pins).await;
+                let objects: Vec<Value> =
+                    expansion.applications.into_iter().map(|generated| generated.object).collect();
+                let resolved = self.resolve(&objects, &pins).await;
                 Resolved { retry: resolved.retry || failed, ..resolved }
             }
-            OwnerKind::Application => self.resolve(vec![rollout.spec.object.clone()], &pins).await,
+            OwnerKind::Application => self.resolve(std::slice::from_ref(&rollout.spec.object), &pins).await,
         };
         if !resolved.retry {
             self.expanded.lock().insert(key, (snapshot.fingerprint, resolved.clone()));
@@ -271,29 +276,42 @@ impl Lines {
     }
 
     /// The releases of Applications. One that has none does not keep the others from theirs.
-    async fn resolve(&self, objects: Vec<Value>, pins: &Pins) -> Resolved {
+    async fn resolve(&self, objects: &[Value], pins: &Pins) -> Resolved {
         let mut resolved = Resolved::default();
-        for object in objects {
-            let metadata = &object["metadata"];
-            let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
-            let key = AppKey::new(text("namespace"), text("name"));
-            let mut conditions: Vec<Value> = unsupported::application(&object)
-                .iter()
-                .map(|field| format!("{} has no effect yet: {}", field.path, field.remedy))
-                .map(|message| conditions::of_application("UnsupportedFields", &message))
-                .collect();
-            conditions.extend(self.not_enforced(&object));
-            match self.member(&key, &object, pins, &mut resolved).await {
-                Ok(member) => drop(resolved.members.insert(key.clone(), member)),
-                Err(Unrendered { condition, message, references }) => {
-                    resolved.references.extend(references);
-                    resolved.retry |= condition == "ComparisonError";
-                    conditions.push(conditions::of_application(condition, &message));
+        for part in objects.chunks(AT_ONCE) {
+            // Releases that are new together share the disk's next flush.
+            let ones = join_all(part.iter().map(|object| self.one(object, pins))).await;
+            for One { key, mut conditions, member } in ones {
+                match member {
+                    Ok((member, commits)) => {
+                        resolved.references.extend(commits.keys().cloned());
+                        resolved.commits.extend(commits);
+                        resolved.members.insert(key.clone(), member);
+                    }
+                    Err(Unrendered { condition, message, references }) => {
+                        resolved.references.extend(references);
+                        resolved.retry |= condition == "ComparisonError";
+                        conditions.push(conditions::of_application(condition, &message));
+                    }
                 }
+                resolved.conditions.insert(key, conditions);
             }
-            resolved.conditions.insert(key, conditions);
         }
         resolved
+    }
+
+    async fn one(&self, object: &Value, pins: &Pins) -> One {
+        let metadata = &object["metadata"];
+        let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
+        let key = AppKey::new(text("namespace"), text("name"));
+        let mut conditions: Vec<Value> = unsupported::application(object)
+            .iter()
+            .map(|field| format!("{} has no effect yet: {}", field.path, field.remedy))
+            .map(|message| conditions::of_application("UnsupportedFields", &message))
+            .collect();
+        conditions.extend(self.not_enforced(object));
+        let member = self.member(&key, object, pins).await;
+        One { key, conditions, member }
     }
 
     async fn member(
@@ -301,17 +319,14 @@ impl Lines {
         key: &AppKey,
         object: &Value,
         pins: &Pins,
-        resolved: &mut Resolved,
-    ) -> Result<MemberInput, Unrendered> {
+    ) -> Result<(MemberInput, BTreeMap<Reference, CommitId>), Unrendered> {
         let invalid =
             |message| Unrendered { condition: "InvalidSpecError", message, references: BTreeSet::new() };
         let application =
             Application::from_value(object).map_err(|error| invalid(format!("spec: {error}")))?;
         let cluster = self.admit(&application).map_err(invalid)?;
         let release = self.releases.release(key, &application, pins).await?;
-        resolved.references.extend(release.commits.keys().cloned());
-        resolved.commits.extend(release.commits);
-        Ok(MemberInput {
+        let member = MemberInput {
             cluster,
             labels: application.metadata.labels.clone(),
             release: release.id,
@@ -321,7 +336,8 @@ impl Lines {
                 .as_ref()
                 .is_some_and(shared_model::SyncPolicy::is_automated),
             revisions: release.spec.revisions,
-        })
+        };
+        Ok((member, release.commits))
     }
 
     /// What its AppProject asks for and nobody enforces yet, as conditions.
@@ -391,46 +407,66 @@ impl Lines {
 
     /// Writes what reconciling a set's Applications came to. The error is for the set's condition.
     async fn write(&self, snapshot: &Snapshot, changes: &Changes, now: Timestamp) -> Result<(), String> {
-        let namespace = snapshot.object.namespace();
+        let by_name: BTreeMap<&str, &Arc<Stored>> =
+            snapshot.existing.iter().map(|stored| (stored.name(), stored)).collect();
+        let update = changes.update.iter().filter_map(|object| {
+            let name = object.pointer("/metadata/name").and_then(Value::as_str)?;
+            Some((*by_name.get(name)?, object))
+        });
+        let update: Vec<(&Arc<Stored>, &Value)> = update.collect();
         let mut failures = Vec::new();
-        for object in &changes.create {
-            match self.records.create(Kind::Application, object.clone(), now).await {
-                Ok(stored) => {
-                    tracing::info!(application = stored.name(), set = snapshot.object.name(), "created")
-                }
-                Err(hub_records::Error::AlreadyExists { name, .. }) => {
-                    let own = self.index.read().object(Kind::Application, namespace, &name).cloned();
-                    let foreign = own.is_some_and(|stored| !is_of(&stored, &snapshot.object));
-                    if foreign {
-                        failures.push(format!(
-                            "Application {name} exists and does not belong to this ApplicationSet"
-                        ));
-                    }
-                }
-                Err(error) => failures.push(chain(&error)),
-            }
+        // Writes that come together share the disk's next flush.
+        for part in changes.create.chunks(AT_ONCE) {
+            failures.extend(join_all(part.iter().map(|object| self.create(snapshot, object, now))).await);
         }
-        for object in &changes.update {
-            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            let Some(old) = snapshot.existing.iter().find(|stored| stored.name() == name) else { continue };
-            match self.records.replace(Kind::Application, old, object.clone()).await {
-                // A conflict is another writer's change: it makes the owner dirty again.
-                Ok(_) | Err(hub_records::Error::Conflict { .. }) => {}
-                Err(error) => failures.push(chain(&error)),
-            }
+        for part in update.chunks(AT_ONCE) {
+            failures.extend(join_all(part.iter().map(|(old, object)| self.update(old, object))).await);
         }
-        for name in &changes.delete {
-            match self.records.delete(Kind::Application, namespace, name, now).await {
-                Ok(_) => tracing::info!(
-                    application = name,
-                    set = snapshot.object.name(),
-                    "deleted: its set gives it no more"
-                ),
-                Err(hub_records::Error::NotFound { .. }) => {}
-                Err(error) => failures.push(chain(&error)),
-            }
+        for part in changes.delete.chunks(AT_ONCE) {
+            failures.extend(join_all(part.iter().map(|name| self.delete(snapshot, name, now))).await);
         }
+        let failures: Vec<String> = failures.into_iter().flatten().collect();
         if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+    }
+
+    /// Makes an Application of a set; answers why not.
+    async fn create(&self, snapshot: &Snapshot, object: &Value, now: Timestamp) -> Option<String> {
+        match self.records.create(Kind::Application, object.clone(), now).await {
+            Ok(stored) => {
+                tracing::info!(application = stored.name(), set = snapshot.object.name(), "created");
+                None
+            }
+            Err(hub_records::Error::AlreadyExists { name, .. }) => {
+                let namespace = snapshot.object.namespace();
+                let own = self.index.read().object(Kind::Application, namespace, &name).cloned();
+                let foreign = own.is_some_and(|stored| !is_of(&stored, &snapshot.object));
+                foreign
+                    .then(|| format!("Application {name} exists and does not belong to this ApplicationSet"))
+            }
+            Err(error) => Some(chain(&error)),
+        }
+    }
+
+    /// Changes an Application of a set; answers why not.
+    async fn update(&self, old: &Stored, object: &Value) -> Option<String> {
+        match self.records.replace(Kind::Application, old, object.clone()).await {
+            // A conflict is another writer's change: it makes the owner dirty again.
+            Ok(_) | Err(hub_records::Error::Conflict { .. }) => None,
+            Err(error) => Some(chain(&error)),
+        }
+    }
+
+    /// Deletes an Application that its set gives no more; answers why not.
+    async fn delete(&self, snapshot: &Snapshot, name: &str, now: Timestamp) -> Option<String> {
+        match self.records.delete(Kind::Application, snapshot.object.namespace(), name, now).await {
+            Ok(_) => {
+                let set = snapshot.object.name();
+                tracing::info!(application = name, set, "deleted: its set gives it no more");
+                None
+            }
+            Err(hub_records::Error::NotFound { .. }) => None,
+            Err(error) => Some(chain(&error)),
+        }
     }
 }
 

@@ -38,11 +38,9 @@ pub(crate) async fn perform(
 
 /// Applications whose sync is asked for and whose seat runs what their inputs give now.
 fn ready(index: &Index, evaluations: &BTreeMap<Owner, Evaluation>) -> Vec<(AppKey, ClusterName)> {
-    let asked =
-        index.all(Kind::Application).filter(|(_, stored)| !stored.value["operation"]["sync"].is_null());
-    asked
-        .filter_map(|((ns, name), _)| {
-            let app = AppKey::new(ns.clone(), name.clone());
+    index
+        .asked()
+        .filter_map(|app| {
             let member = evaluations.values().find_map(|evaluation| evaluation.head.get(&app))?;
             let (assigned, _) = index.assigned.get(&(member.cluster.clone(), app.clone()))?;
             let runs = matches!(assigned.order, Order::Run { release, .. } if release == member.release);

@@ -23,8 +23,8 @@ use crate::{index::Index, rollouts};
 use going::{has_finalizer, pending};
 use hub_records::is_deleted;
 use jiff::Timestamp;
-use shared_model::{AppKey, ClusterName, Kind};
-use shared_rollout::{ClusterState, Hold, Order, Phase, RemovalWait, Seat};
+use shared_model::{AppKey, ClusterName, Kind, Owner, OwnerKind};
+use shared_rollout::{ClusterState, Hold, Phase, RemovalWait, Seat};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that goes.
@@ -79,6 +79,22 @@ impl Planned {
     /// Why the deletion of an object waits.
     pub(crate) fn held(&self, kind: Kind, namespace: &str, name: &str) -> Option<&str> {
         self.held.get(&(kind, namespace.to_owned(), name.to_owned())).map(String::as_str)
+    }
+}
+
+impl Planned {
+    /// The owners of what is said otherwise than `before`.
+    pub(crate) fn said_otherwise(&self, before: &Self, index: &Index) -> BTreeSet<Owner> {
+        let (waits, held) = (&self.waits, &self.held);
+        let apps = waits.iter().filter(|(app, why)| before.waits.get(*app) != Some(*why)).map(|(app, _)| app);
+        let apps = apps.chain(before.waits.keys().filter(|app| !waits.contains_key(*app)));
+        let held_now = held.iter().filter(|(object, why)| before.held.get(*object) != Some(*why));
+        let held_now = held_now.map(|(object, _)| object);
+        let objects = held_now.chain(before.held.keys().filter(|object| !held.contains_key(*object)));
+        let sets = objects.filter(|(kind, ..)| *kind == Kind::ApplicationSet).map(|(_, namespace, name)| {
+            Owner { kind: OwnerKind::ApplicationSet, namespace: namespace.clone(), name: name.clone() }
+        });
+        apps.filter_map(|app| index.line_of(app)).chain(sets).collect()
     }
 }
 
@@ -179,9 +195,7 @@ fn of_rollouts(index: &Index) -> Vec<Removal> {
                         | Phase::RolledBack
                 )
             });
-            let runs = index.assigned.values().any(
-                |(assigned, _)| matches!(&assigned.order, Order::Run { rollout, .. } if *rollout == key.1),
-            );
+            let runs = index.is_run(&key.1);
             if keep == 0 || (!live && !runs) {
                 found.push(Removal::Rollout { namespace, name });
             }

@@ -5,7 +5,7 @@
 use crate::{
     conditions,
     history::history,
-    index::Index,
+    index::{Index, Name},
     line::{Evaluation, MemberInput},
     pauses, removal,
 };
@@ -50,6 +50,18 @@ impl Statuses {
         }
     }
 
+    /// These objects are there no more: one of the same name starts anew.
+    pub(crate) fn forget(&mut self, gone: Vec<(Kind, Name)>) {
+        for (kind, (namespace, name)) in gone {
+            self.written.remove(&(kind, namespace, name));
+        }
+    }
+
+    /// Keeps what the index still has, after changes were missed.
+    pub(crate) fn retain(&mut self, index: &Index) {
+        self.written.retain(|(kind, namespace, name), _| index.object(*kind, namespace, name).is_some());
+    }
+
     /// Computes the statuses of these owners, of what they made and of their rollouts, and writes those that changed.
     pub(crate) async fn update(&mut self, records: &Records, now: &Now<'_>, owners: &BTreeSet<Owner>) {
         let mut changed = Vec::new();
@@ -77,10 +89,6 @@ impl Statuses {
                 );
             }
         }
-        let objects = &now.index.objects;
-        self.written.retain(|(kind, ns, name), _| {
-            objects.get(kind).is_some_and(|known| known.contains_key(&(ns.clone(), name.clone())))
-        });
         let events = changed.iter().filter(|((kind, ..), _)| *kind == Kind::Application);
         let events: Vec<Op> = events
             .filter_map(|(key, status)| {
@@ -187,7 +195,7 @@ fn of_application(
     if let Some(MemberInput { cluster, release, revisions, .. }) = placed {
         status.insert("cluster".into(), json!(cluster));
         status.insert("target".into(), json!({"release": release, "revisions": revisions}));
-    } else if let Some(((cluster, _), _)) = now.index.assigned.iter().find(|((_, of), _)| of == app) {
+    } else if let Some(cluster) = now.index.seats(app).next() {
         status.insert("cluster".into(), json!(cluster));
     }
     let cluster = status.get("cluster").and_then(Value::as_str).map(ClusterName::new);

@@ -5,6 +5,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = "flotilla/agent/v1/agent.proto";
     println!("cargo:rerun-if-changed={file}");
     let descriptors = protox::compile([file], ["."])?;
-    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    tonic_prost_build::configure().bytes(".").codec_path("crate::codec::Small").compile_fds(descriptors)?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The agent protocol (`flotilla/agent/v1/agent.proto`): generated messages and services, and their
 //! conversion to and from the types of `shared/model`, which happens at this rim only.
 
+mod codec;
 mod convert;
 #[cfg(test)]
 mod tests;

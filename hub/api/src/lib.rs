@@ -14,6 +14,7 @@
 //! | `feed` | the changes, resolved once for all watchers |
 //! | `decisions`, `members` | what people decide about a rollout, and all of its members |
 //! | `identities` | revoking a cluster's identity, replacing the hub's authority |
+//! | `metrics` | what is counted, and `/metrics` |
 //! | `documents` | discovery, OpenAPI, version |
 //!
 //! Invariants:
@@ -36,6 +37,7 @@ mod identities;
 mod kinds;
 mod list;
 mod members;
+mod metrics;
 mod namespaces;
 mod options;
 mod query;
@@ -50,6 +52,7 @@ mod write;
 pub use access::Token;
 pub use identities::{Keeper, Wanted, Wish};
 pub use kinds::refusal;
+pub use metrics::Metrics;
 pub use server::{Api, Config, Error, HubInfo, fixed, listen};
 
 #[cfg(test)]

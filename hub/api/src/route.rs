@@ -8,6 +8,8 @@ use shared_model::{Kind, gvk};
 pub(crate) enum Route {
     /// `/healthz` and the like.
     Health,
+    /// `/metrics`
+    Metrics,
     /// `/version`
     Version,
     /// `/api`
@@ -48,6 +50,7 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
     let text = |text: &str| text.to_owned();
     Some(match parts[..] {
         ["healthz" | "readyz" | "livez", ..] => Route::Health,
+        ["metrics"] => Route::Metrics,
         ["version"] => Route::Version,
         ["api"] => Route::CoreVersions,
         ["apis"] => Route::Groups,
@@ -158,6 +161,6 @@ mod tests {
         check("/api/v1", Some(Route::Resources { group: v1().0, version: v1().1 }));
         check("/openapi/v3/api/v1", Some(Route::OpenApi { group: v1().0, version: v1().1 }));
         check("/", None);
-        check("/metrics", None);
+        check("/metrics", Some(Route::Metrics));
     }
 }

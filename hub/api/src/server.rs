@@ -1,26 +1,23 @@
 //! The listener: TLS, HTTP/1.1 and HTTP/2, limits, draining.
 
-use crate::{access::Token, feed::Feed, identities::Keeper, kinds, namespaces, service::Service};
+use crate::{
+    access::Token, feed::Feed, identities::Keeper, kinds, metrics::Metrics, namespaces, service::Service,
+};
 use hub_records::Records;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
+use prometheus_client::metrics::counter::Counter;
 use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer},
     server::ResolvesServerCert,
     sign::{CertifiedKey, SingleCertAndKey},
 };
 use serde::Serialize;
-use shared_runtime::Tasks;
-use std::{
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use shared_runtime::{Tasks, metrics::Exposed};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -49,7 +46,11 @@ pub struct Config {
     /// The keeper of the hub's authority, if it can be replaced.
     pub keeper: Option<Keeper>,
     /// How many plans would have broken an invariant since the start, and were refused.
-    pub violations: Arc<AtomicU64>,
+    pub violations: Counter,
+    /// What the API counts.
+    pub metrics: Metrics,
+    /// What `/metrics` shows.
+    pub exposed: Exposed,
 }
 
 /// What a hub says of itself at `/flotilla/v1/info`.
@@ -138,6 +139,8 @@ impl Api {
             info: config.info,
             keeper: config.keeper,
             violations: config.violations,
+            metrics: config.metrics,
+            exposed: config.exposed,
             records,
             feed,
             resources: kinds::resources(),

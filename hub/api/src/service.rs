@@ -7,6 +7,7 @@ use crate::{
     feed::Feed,
     identities::{self, Keeper, Wish},
     kinds, members,
+    metrics::{Metrics, verb},
     options::{Selector, failed},
     query::Query,
     read,
@@ -20,6 +21,7 @@ use futures::FutureExt as _;
 use http::{HeaderMap, Method, Request, StatusCode, header, request};
 use hub_records::{Records, resource};
 use hyper::body::Incoming;
+use prometheus_client::metrics::counter::Counter;
 use serde_json::{Value, json};
 use shared_model::Kind;
 use shared_objects::{
@@ -27,16 +29,9 @@ use shared_objects::{
     discovery::{self, AGGREGATED, ApiResource},
     meta::{self, Part},
 };
-use shared_runtime::{Tasks, now};
-use std::{
-    net::SocketAddr,
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
-use tokio::sync::watch;
+use shared_runtime::{Tasks, metrics::Exposed, now};
+use std::{net::SocketAddr, panic::AssertUnwindSafe};
+use tokio::{sync::watch, time::Instant};
 
 /// What kubectl accepts, and what it is answered: `@` may not stand in a Content-Type (kube-openapi's
 /// `pkg/handler/handler.go` answers so too).
@@ -52,7 +47,9 @@ pub(crate) struct Service {
     pub(crate) tokens: Vec<Token>,
     pub(crate) info: watch::Receiver<HubInfo>,
     pub(crate) keeper: Option<Keeper>,
-    pub(crate) violations: Arc<AtomicU64>,
+    pub(crate) violations: Counter,
+    pub(crate) metrics: Metrics,
+    pub(crate) exposed: Exposed,
     pub(crate) records: Records,
     pub(crate) feed: Feed,
     pub(crate) resources: Vec<ApiResource>,
@@ -71,28 +68,37 @@ struct Asked<'a> {
 impl Service {
     /// Answers one request. A panic answers 500 and harms no other request.
     pub(crate) async fn handle(&self, request: Request<Incoming>) -> Answer {
-        let answered = AssertUnwindSafe(self.answer(request)).catch_unwind().await;
-        match answered {
+        let began = Instant::now();
+        let (head, incoming) = request.into_parts();
+        let query = Query::parse(head.uri.query().unwrap_or_default());
+        let route = route::parse(head.uri.path());
+        let verb = verb(&head.method, route.as_ref(), &query);
+        let answered = AssertUnwindSafe(self.answer(&head, incoming, &query, route)).catch_unwind().await;
+        let answer = match answered {
             Ok(Ok(answer)) => answer,
             Ok(Err(status)) => answer::status(&status),
             Err(_) => {
                 answer::status(&Status::internal("a request could not be answered; the hub's log says why"))
             }
-        }
+        };
+        self.metrics.answered(verb, answer.status().as_u16(), began.elapsed());
+        answer
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Result<Answer, Status> {
-        let (request::Parts { method, uri, headers, .. }, incoming) = request.into_parts();
-        let query = Query::parse(uri.query().unwrap_or_default());
-        let route = route::parse(uri.path());
+    async fn answer(
+        &self,
+        request::Parts { method, uri, headers, .. }: &request::Parts,
+        incoming: Incoming,
+        query: &Query,
+        route: Option<Route>,
+    ) -> Result<Answer, Status> {
         if route == Some(Route::Health) {
-            return self.health(uri.path(), &query).await;
+            return self.health(uri.path(), query).await;
         }
         // Before the body: strangers are not read.
-        let subject = access::subject(&headers, &self.tokens)?;
+        let subject = access::subject(headers, &self.tokens)?;
         let route = route.ok_or_else(Status::no_such_path)?;
-        let asked =
-            Asked { method: &method, path: uri.path(), headers: &headers, query: &query, subject: &subject };
+        let asked = Asked { method, path: uri.path(), headers, query, subject: &subject };
         match route {
             Route::Collection { kind, namespace } => {
                 self.collection(&asked, incoming, kind, namespace.as_deref()).await
@@ -105,10 +111,11 @@ impl Service {
             }
             Route::Review(plural) => {
                 only(&asked, &Method::POST)?;
-                let review = body::object(&headers, &body::read(incoming).await?)?;
+                let review = body::object(headers, &body::read(incoming).await?)?;
                 let review = documents::review(&plural, review, &subject).ok_or_else(Status::no_such_path)?;
                 Ok(answer::json(StatusCode::CREATED, &review))
             }
+            Route::Metrics => self.scrape(&asked),
             Route::Revoke(_) | Route::Authority => self.identity(&asked, incoming, &route).await,
             Route::Health
             | Route::Version
@@ -185,8 +192,15 @@ impl Service {
 
     async fn health(&self, path: &str, query: &Query) -> Result<Answer, Status> {
         self.records.store().revision().await.map_err(|error| failed(error.into()))?;
-        let text = documents::health(path, query, self.violations.load(Ordering::Relaxed));
+        let text = documents::health(path, query, self.violations.get());
         Ok(answer::bytes(StatusCode::OK, "text/plain; charset=utf-8", Bytes::from(text)))
+    }
+
+    fn scrape(&self, asked: &Asked<'_>) -> Result<Answer, Status> {
+        only(asked, &Method::GET)?;
+        let accept = asked.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        let scrape = self.exposed.scrape(accept.unwrap_or_default());
+        Ok(answer::bytes(StatusCode::OK, scrape.media_type, Bytes::from(scrape.text)))
     }
 
     fn document(&self, asked: &Asked<'_>, route: &Route) -> Result<Answer, Status> {
@@ -212,6 +226,7 @@ impl Service {
             Route::OpenApiV2 => Some(documents::openapi_v2()),
             Route::Info => Some(json!(*self.info.borrow())),
             Route::Health
+            | Route::Metrics
             | Route::Revoke(_)
             | Route::Authority
             | Route::Review(_)
@@ -299,7 +314,7 @@ impl Service {
     }
 
     async fn watch(&self, asked: &Asked<'_>, kind: Kind, selector: Selector) -> Result<Answer, Status> {
-        let sources = (&self.records, self.feed.clone());
+        let sources = (&self.records, self.feed.clone(), self.metrics.watching());
         watching::watch(sources, kind, selector, asked.headers, asked.query, self.tasks.stopped()).await
     }
 

@@ -4,6 +4,7 @@ mod decisions;
 mod documents;
 mod identities;
 mod limits;
+mod metrics;
 mod reading;
 mod watching;
 mod writing;
@@ -13,7 +14,7 @@ use hub_records::Records;
 use hub_store::Memory;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use shared_runtime::Tasks;
+use shared_runtime::{Tasks, metrics::Exposed};
 use std::{sync::Arc, time::Duration};
 
 const TOKEN: &str = "let-me-in";
@@ -53,10 +54,13 @@ async fn on(store: hub_store::Config) -> Server {
         groups: vec![group.to_owned()],
     };
     let key = made.signing_key.serialize_der().try_into().unwrap();
+    let metrics = crate::Metrics::default();
     let config = Config {
         certificate: crate::fixed(vec![made.cert.der().clone()], &key).unwrap(),
         keeper: None,
-        violations: Arc::default(),
+        violations: Default::default(),
+        metrics: metrics.clone(),
+        exposed: Exposed::new("hub", "1.2.3", |registry| metrics.register(registry)),
         tokens: vec![token(TOKEN, "ada", "admins"), token(ADMIN, "root", "system:masters")],
         info: tokio::sync::watch::channel(HubInfo {
             agent_address: "hub:8444".to_owned(),

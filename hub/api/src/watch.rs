@@ -4,6 +4,7 @@ use crate::{
     answer::{self, Answer},
     feed::{Compacted, Event, Feed},
     kinds, list,
+    metrics::Watching,
     options::{Form, Selector, failed, partial, version},
     query::Query,
     view,
@@ -43,11 +44,12 @@ struct Watcher {
     ends: Instant,
     ended: bool,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    _counted: Watching,
 }
 
 /// Starts a watch. It ends when `stopped` resolves.
 pub(crate) async fn watch(
-    (records, feed): (&Records, Feed),
+    (records, feed, counted): (&Records, Feed, Watching),
     kind: Kind,
     selector: Selector,
     headers: &HeaderMap,
@@ -79,6 +81,7 @@ pub(crate) async fn watch(
         ends: now + lasts.min(LASTS),
         ended: false,
         stopped: Box::pin(stopped),
+        _counted: counted,
     };
     match from {
         Some(from) if !initial => {

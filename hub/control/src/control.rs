@@ -8,6 +8,7 @@ use crate::{
     index::{Index, Part, Shared, Touched, kind_of},
     line::{Evaluation, Lines},
     live::{Decided, Live},
+    metrics::Metrics,
     notices, operations,
     pace::Pace,
     releases::Releases,
@@ -31,10 +32,7 @@ use shared_project::settings;
 use shared_runtime::Tasks;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 use tokio::sync::{Semaphore, mpsc};
@@ -72,8 +70,8 @@ pub struct Deps {
     pub repositories: Repositories,
     /// Who is connected.
     pub links: Links,
-    /// Counts what would have broken an invariant and was refused. Each is a defect.
-    pub violations: Arc<AtomicU64>,
+    /// What the loops count.
+    pub metrics: Metrics,
 }
 
 /// Why the control loops could not start.
@@ -116,7 +114,7 @@ struct Loop {
     leaving: removal::Planned,
     /// When it was last looked at what leaves; absent when something may have to leave.
     looked: Option<Timestamp>,
-    violations: Arc<AtomicU64>,
+    metrics: Metrics,
     git: Git,
     records: Records,
     links: Links,
@@ -145,7 +143,7 @@ impl Control {
     /// # Errors
     /// When the store cannot be read.
     pub async fn build(config: Config, deps: Deps, tasks: &Tasks) -> Result<Self, Error> {
-        let Deps { records, bundles, repositories, links, violations } = deps;
+        let Deps { records, bundles, repositories, links, metrics } = deps;
         let index: Shared = Arc::new(RwLock::new(Arc::new(Index::default())));
         let mut statuses = Statuses::default();
         let listing = records.store().list("", Page::default()).await?;
@@ -182,7 +180,7 @@ impl Control {
             noting: Pace::new(10, LONGEST),
             leaving: removal::Planned::default(),
             looked: None,
-            violations,
+            metrics,
             evaluations: BTreeMap::new(),
             dirty,
             running: BTreeSet::new(),
@@ -239,6 +237,7 @@ impl Loop {
             let began = tokio::time::Instant::now();
             self.step(now).await;
             let cost = began.elapsed();
+            self.metrics.passes.took(cost);
             let event = tokio::select! {
                 Some(event) = queue.recv() => event,
                 Some(key) = resolutions.recv() => Event::Resolved(key),
@@ -478,11 +477,13 @@ impl Loop {
         let links = || self.links.snapshot();
         let known = (&self.evaluations, self.leads.unwrap_or(self.started));
         self.live.refresh(&view, known, &mut self.calendar, links, now);
+        let began = tokio::time::Instant::now();
         let Decided { owners, plan, violations } = self.live.decide(now);
+        self.metrics.plans.took(began.elapsed());
         for violation in &violations {
             tracing::error!(%violation, "the plan breaks an invariant and was refused: this is a defect, please report it");
         }
-        self.violations.fetch_add(violations.len() as u64, Ordering::Relaxed);
+        self.metrics.violations.inc_by(violations.len() as u64);
         let progress = commit::commit(&self.records, lease, &view, &mut self.live.fleet, &plan).await;
         if !matches!(progress, Ok(Progress::Whole(_))) {
             self.live.undo(&plan);
@@ -495,8 +496,10 @@ impl Loop {
         }
         self.tell.extend(owners);
         if let Progress::Overtaken(_) = progress {
+            self.metrics.overtaken.inc();
             return Ok(());
         }
+        self.metrics.steps.inc_by(plan.steps.len() as u64);
         let (fleet, report) = (&self.live.fleet, &self.live.report);
         let held: BTreeSet<ClusterName> = fleet
             .clusters
@@ -509,7 +512,7 @@ impl Loop {
         if looks {
             let began = tokio::time::Instant::now();
             let before = std::mem::replace(&mut self.leaving, removal::plan(&view, &fleet.clusters, now));
-            self.violations.fetch_add(self.leaving.violations as u64, Ordering::Relaxed);
+            self.metrics.violations.inc_by(self.leaving.violations as u64);
             // What is to leave is looked at until it has left.
             let mut goes = self.leaving.removals.iter();
             let still = goes.all(|removal| matches!(removal, removal::Removal::Hold { .. }));

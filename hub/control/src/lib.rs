@@ -36,6 +36,7 @@ mod history;
 mod index;
 mod line;
 mod live;
+mod metrics;
 mod notices;
 mod operations;
 mod pace;
@@ -48,6 +49,7 @@ mod statuses;
 mod windows;
 
 pub use control::{Config, Control, Deps, Error};
+pub use metrics::Metrics;
 
 #[cfg(test)]
 mod tests;

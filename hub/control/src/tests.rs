@@ -201,7 +201,7 @@ impl Loops {
             ..hub_source::Config::new(loops.folder.path().join("mirrors"))
         };
         let deps = Deps {
-            violations: Arc::default(),
+            metrics: crate::Metrics::default(),
             records: loops.records.clone(),
             bundles: Bundles::open(&loops.folder.path().join("bundles")).unwrap(),
             repositories: Repositories::build(config).unwrap(),

@@ -69,6 +69,7 @@ fn hub_config(folder: &Path) -> hub_serve::Config {
     hub_serve::Config {
         data_dir: folder.join("hub"),
         listen: any,
+        metrics_listen: None,
         agent_listen: any,
         agent_address: None,
         names: Vec::new(),

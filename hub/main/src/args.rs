@@ -136,6 +136,9 @@ pub(crate) struct HubOptions {
     /// The address of the API, for kubectl and this command
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     pub(crate) listen: SocketAddr,
+    /// Serve metrics on this address too, by plain HTTP and without a token; the API has them at /metrics, with one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// The address that agents dial
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8444")]
     pub(crate) agent_listen: SocketAddr,

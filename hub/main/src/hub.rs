@@ -15,6 +15,9 @@ pub(crate) async fn run(options: HubOptions) -> anyhow::Result<()> {
     let hub = Hub::start(config, &tasks).await?;
     output::line(&format!("API for kubectl:  https://{}", hub.api));
     output::line(&format!("port for agents:  {} (agents dial {})", hub.agents, hub.agent_address));
+    if let Some(metrics) = hub.metrics {
+        output::line(&format!("metrics:          http://{metrics}/metrics"));
+    }
     output::line("");
     output::line("Next, in another terminal:");
     output::line(&format!("  export KUBECONFIG={}", hub.kubeconfig.display()));
@@ -48,6 +51,7 @@ fn config(options: HubOptions) -> anyhow::Result<Config> {
     Ok(Config {
         data_dir,
         listen: options.listen,
+        metrics_listen: options.metrics_listen,
         agent_listen: options.agent_listen,
         agent_address: options.agent_address,
         names: options.names,

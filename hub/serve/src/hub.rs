@@ -4,18 +4,22 @@ use crate::{
     access, authority,
     folder::{self, FolderError},
     home,
+    metrics::Metrics,
 };
 use hub_api::{Api, HubInfo, Token};
 use hub_control::{Control, Deps};
 use hub_gateway::{Authority, AuthorityError, Gateway, Links};
 use hub_records::{BundleError, Bundles, Records};
 use hub_source::{Repositories, poll::Settings};
-use hub_store::Embedded;
-use shared_runtime::Tasks;
+use hub_store::{Embedded, Measured};
+use shared_runtime::{
+    Tasks,
+    metrics::{self, Exposed},
+};
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
     time::Duration,
 };
 use tokio::sync::watch;
@@ -27,6 +31,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The address of the API.
     pub listen: SocketAddr,
+    /// The address of a port for metrics alone, without TLS and token; none when absent.
+    pub metrics_listen: Option<SocketAddr>,
     /// The address of the agent port.
     pub agent_listen: SocketAddr,
     /// How agents reach the agent port, as HOST:PORT; derived from `agent_listen` when absent.
@@ -79,6 +85,9 @@ pub enum Error {
     /// The loops cannot start.
     #[error("the control loops cannot start")]
     Control(#[from] hub_control::Error),
+    /// The port for metrics cannot be opened.
+    #[error("metrics cannot be served")]
+    Metrics(#[source] std::io::Error),
     /// The machine refused a thread.
     #[error("opening the store was interrupted")]
     Interrupted,
@@ -93,6 +102,8 @@ pub struct Hub {
     pub agents: SocketAddr,
     /// How agents reach it, as HOST:PORT.
     pub agent_address: String,
+    /// The address of the port for metrics alone.
+    pub metrics: Option<SocketAddr>,
     /// The admin's kubeconfig.
     pub kubeconfig: PathBuf,
     /// SHA-256 of the authority's certificate, in hex, as tokens carry it.
@@ -110,6 +121,8 @@ impl Hub {
     /// When any part cannot start; the chain says which and why.
     pub async fn start(config: Config, tasks: &Tasks) -> Result<Self, Error> {
         folder::make(&config.data_dir)?;
+        let metrics = Metrics::default();
+        let exposed = metrics.exposed();
         let now = shared_runtime::now();
         let authority = Authority::open(&config.data_dir.join("ca"), &config.trust_domain, now)?;
         let authority = Arc::new(authority.with_agent_lifetime(config.agent_lifetime));
@@ -118,7 +131,7 @@ impl Hub {
         let opening =
             tokio::task::spawn_blocking(move || Embedded::open(&folder, hub_store::Config::default()));
         let store = opening.await.map_err(|_| Error::Interrupted)??;
-        let records = Records::new(Arc::new(store));
+        let records = Records::new(Arc::new(Measured::new(Arc::new(store), metrics.store.clone())));
         // Before anybody can connect.
         home::check(&records, &store_folder, now).await?;
         let bundles = Bundles::open(&config.data_dir.join("bundles"))?;
@@ -135,16 +148,19 @@ impl Hub {
         )
         .await?;
         let agent_address = config.agent_address.clone().unwrap_or_else(|| reach(gateway.address));
-        let violations = Arc::<AtomicU64>::default();
-        let api = api(&config, &authority, &gateway, &agent_address, &records, &violations, tasks).await?;
+        let scraped = scraped(config.metrics_listen, &exposed, tasks).await?;
+        let api =
+            api(&config, &authority, &gateway, &agent_address, &records, (&metrics, exposed), tasks).await?;
         let repositories = Repositories::build(source(&config))?;
         let links = gateway.links.clone();
-        let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone(), violations };
+        let metrics = metrics.control;
+        let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone(), metrics };
         let _control =
             Control::build(hub_control::Config { poll: config.poll, exclusive: true }, deps, tasks).await?;
         Ok(Self {
             api,
             agents: gateway.address,
+            metrics: scraped,
             agent_address,
             kubeconfig: config.data_dir.join("admin.kubeconfig"),
             authority: authority.fingerprint(),
@@ -154,13 +170,26 @@ impl Hub {
     }
 }
 
+/// Opens the port for metrics alone, if there is to be one.
+async fn scraped(
+    address: Option<SocketAddr>,
+    exposed: &Exposed,
+    tasks: &Tasks,
+) -> Result<Option<SocketAddr>, Error> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = metrics::listen(address).await.map_err(Error::Metrics)?;
+    let address = listener.local_addr().map_err(Error::Metrics)?;
+    metrics::serve(listener, exposed.clone(), tasks);
+    Ok(Some(address))
+}
+
 async fn api(
     config: &Config,
     authority: &Arc<Authority>,
     gateway: &Gateway,
     agent_address: &str,
     records: &Records,
-    violations: &Arc<AtomicU64>,
+    (metrics, exposed): (&Metrics, Exposed),
     tasks: &Tasks,
 ) -> Result<SocketAddr, Error> {
     // Bound first: the kubeconfig names the port.
@@ -189,7 +218,9 @@ async fn api(
         tokens,
         info,
         keeper: Some(keeper),
-        violations: Arc::clone(violations),
+        violations: metrics.control.violations.clone(),
+        metrics: metrics.api.clone(),
+        exposed,
     };
     Api::build(api, listener, records.clone(), tasks.clone()).await?;
     Ok(address)

@@ -16,8 +16,12 @@ mod authority;
 mod folder;
 mod home;
 mod hub;
+mod metrics;
 
 pub use folder::FolderError;
 pub use home::Error as HomeError;
 pub use hub::{Config, Error, Hub};
 pub use hub_gateway::{AGENT_LIFETIME, KEEPALIVE};
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ mod entry;
 mod error;
 pub mod lease;
 mod memory;
+mod metrics;
 mod txn;
 mod watch;
 mod window;
@@ -34,6 +35,7 @@ pub use embedded::{Embedded, FILE};
 pub use entry::{Change, ChangeKind, Entry, Listing, Page, Revision};
 pub use error::Error;
 pub use memory::Memory;
+pub use metrics::{Measured, Metrics};
 pub use txn::{Compare, MAX_KEY_BYTES, MAX_OPS, MAX_TXN_BYTES, MAX_VALUE_BYTES, Op, Outcome, Txn};
 pub use watch::Watch;
 

@@ -1,9 +1,10 @@
 //! The impure exception of `shared/`: what every process of Flotilla needs from the outside world.
 //!
 //! The clock ([`now`]), named and traced tasks that drain ([`Tasks`]), back-off with jitter
-//! ([`Backoff`], [`backoff`]), logging ([`telemetry`]), signals ([`interrupted`]).
+//! ([`Backoff`], [`backoff`]), logging ([`telemetry`]), metrics ([`metrics`]), signals ([`interrupted`]).
 
 pub mod backoff;
+pub mod metrics;
 mod tasks;
 pub mod telemetry;
 

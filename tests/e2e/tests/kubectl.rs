@@ -7,7 +7,7 @@ use hub_api::{Api, Config, HubInfo, Token};
 use hub_records::Records;
 use hub_store::Memory;
 use sha2::{Digest as _, Sha256};
-use shared_runtime::Tasks;
+use shared_runtime::{Tasks, metrics::Exposed};
 use tests_e2e::{ControlPlane, Kubectl, control_plane, eventually};
 
 const WITHIN: Duration = Duration::from_secs(30);
@@ -34,7 +34,9 @@ async fn hub(control_plane: ControlPlane) -> Result<Hub> {
     let config = Config {
         certificate: hub_api::fixed(vec![made.cert.der().clone()], &key)?,
         keeper: None,
-        violations: Arc::default(),
+        violations: Default::default(),
+        metrics: hub_api::Metrics::default(),
+        exposed: Exposed::new("hub", "1", |_| {}),
         tokens: vec![Token {
             hash: hex::encode(Sha256::digest(token.as_bytes())),
             user: "ada".to_owned(),

@@ -1,36 +1,14 @@
 //! A hub as a process has it: the authority is replaced under the API and the admin's kubeconfig.
 
-use crate::{Config, Hub};
+use crate::{
+    Hub,
+    tests::{config, field},
+};
 use base64::Engine as _;
-use hub_source::poll::Settings;
 use reqwest::{Certificate, Client};
 use serde_json::{Value, json};
 use shared_runtime::Tasks;
-use std::{path::Path, time::Duration};
-
-fn config(folder: &Path) -> Config {
-    Config {
-        data_dir: folder.to_owned(),
-        listen: "127.0.0.1:0".parse().unwrap(),
-        agent_listen: "127.0.0.1:0".parse().unwrap(),
-        agent_address: None,
-        names: Vec::new(),
-        allow_file: false,
-        poll: Settings::default(),
-        git_authorities: Vec::new(),
-        git_timeout: Duration::from_secs(10),
-        trust_domain: "test".to_owned(),
-        keepalive: crate::KEEPALIVE,
-        agent_lifetime: crate::AGENT_LIFETIME,
-    }
-}
-
-/// What follows a word in the admin's kubeconfig.
-fn field(hub: &Hub, name: &str) -> String {
-    let text = std::fs::read_to_string(&hub.kubeconfig).unwrap();
-    let line = text.lines().find_map(|line| line.trim().strip_prefix(name));
-    line.unwrap().trim().to_owned()
-}
+use std::time::Duration;
 
 /// The authorities of the kubeconfig, PEM.
 fn authorities(hub: &Hub) -> Vec<u8> {

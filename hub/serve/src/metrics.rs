@@ -1,0 +1,25 @@
+//! The metrics of all parts of a hub, in one registry.
+
+use shared_runtime::metrics::Exposed;
+
+/// Handed to the parts that count.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Metrics {
+    pub(crate) api: hub_api::Metrics,
+    pub(crate) control: hub_control::Metrics,
+    pub(crate) store: hub_store::Metrics,
+}
+
+impl Metrics {
+    /// The registry.
+    pub(crate) fn exposed(&self) -> Exposed {
+        Exposed::new("hub", env!("CARGO_PKG_VERSION"), |registry| {
+            self.api.register(registry);
+            self.control.register(registry);
+            self.store.register(registry);
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

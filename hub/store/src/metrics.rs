@@ -1,0 +1,133 @@
+//! How long the store takes, and what it holds: counted around any [`Store`].
+
+use crate::{Entry, Error, Listing, Outcome, Page, Revision, Store, Txn, Watch};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+};
+use shared_runtime::metrics::{Latency, Registry, from_the_start};
+use std::{sync::Arc, time::Instant};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Operation {
+    operation: &'static str,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    seconds: Family<Operation, Latency>,
+    failures: Family<Operation, Counter>,
+    conflicts: Counter,
+    operations: Counter,
+    revision: Gauge,
+}
+
+impl Metrics {
+    /// Shows them.
+    pub fn register(&self, registry: &mut Registry) {
+        let operations =
+            ["get", "list", "commit", "watch", "revision"].map(|operation| Operation { operation });
+        from_the_start(&self.seconds, operations.clone());
+        from_the_start(&self.failures, operations);
+        registry.register(
+            "flotilla_store_operation_seconds",
+            "How long the store took to answer; a commit is durable then",
+            self.seconds.clone(),
+        );
+        registry.register(
+            "flotilla_store_failures",
+            "Operations that the store could not carry out",
+            self.failures.clone(),
+        );
+        registry.register(
+            "flotilla_store_conflicts",
+            "Commits that wrote nothing because somebody else had written first",
+            self.conflicts.clone(),
+        );
+        registry.register(
+            "flotilla_store_writes",
+            "Keys written or deleted by commits that went through",
+            self.operations.clone(),
+        );
+        registry.register(
+            "flotilla_store_revision",
+            "The newest revision, each of which is one durable transaction",
+            self.revision.clone(),
+        );
+    }
+
+    async fn time<T>(
+        &self,
+        operation: &'static str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let began = Instant::now();
+        let result = work.await;
+        let operation = Operation { operation };
+        self.seconds.get_or_create(&operation).took(began.elapsed());
+        if result.is_err() {
+            self.failures.get_or_create(&operation).inc();
+        }
+        result
+    }
+}
+
+/// A store whose operations are counted.
+#[derive(Debug)]
+pub struct Measured {
+    store: Arc<dyn Store>,
+    metrics: Metrics,
+}
+
+impl Measured {
+    /// Counts what goes through to `store`.
+    pub fn new(store: Arc<dyn Store>, metrics: Metrics) -> Self {
+        Self { store, metrics }
+    }
+}
+
+fn shown(revision: Revision) -> i64 {
+    i64::try_from(revision.0).unwrap_or(i64::MAX)
+}
+
+#[async_trait::async_trait]
+impl Store for Measured {
+    async fn get(&self, key: &str) -> Result<Option<Entry>, Error> {
+        self.metrics.time("get", self.store.get(key)).await
+    }
+
+    async fn list(&self, prefix: &str, page: Page) -> Result<Listing, Error> {
+        let listing = self.metrics.time("list", self.store.list(prefix, page)).await?;
+        self.metrics
+            .revision
+            .inner()
+            .fetch_max(shown(listing.revision), std::sync::atomic::Ordering::Relaxed);
+        Ok(listing)
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<Outcome, Error> {
+        let operations = txn.ops.len() as u64;
+        let outcome = self.metrics.time("commit", self.store.commit(txn)).await?;
+        match &outcome {
+            Outcome::Committed(revision) => {
+                self.metrics.operations.inc_by(operations);
+                // Answers may overtake each other.
+                let newest = &self.metrics.revision;
+                newest.inner().fetch_max(shown(*revision), std::sync::atomic::Ordering::Relaxed);
+            }
+            Outcome::Conflict { .. } => {
+                self.metrics.conflicts.inc();
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {
+        self.metrics.time("watch", self.store.watch(prefix, from)).await
+    }
+
+    async fn revision(&self) -> Result<Revision, Error> {
+        self.metrics.time("revision", self.store.revision()).await
+    }
+}

@@ -306,6 +306,9 @@ impl Loop {
         if touched.all {
             self.dirty.extend(index.owners());
         }
+        if touched.access {
+            self.git.retry();
+        }
         if touched.all
             || !touched.owners.is_empty()
             || touched.parts.iter().any(|part| may_leave(&index, part))

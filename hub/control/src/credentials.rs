@@ -1,46 +1,102 @@
-//! Which credentials a repository is read with: Secrets with Argo CD's labels.
+//! Which credentials a repository is read with: Secrets with Argo CD's labels, and its two ConfigMaps about
+//! Git servers.
 //!
 //! `argocd.argoproj.io/secret-type: repository` names one repository, `repo-creds` a prefix; the
-//! exact one wins, then the longest prefix (Argo CD `util/db/repository_secrets.go`).
+//! exact one wins, then the longest prefix (Argo CD `util/db/repository_secrets.go`). Each of login, client
+//! certificate, proxy and `insecure` is taken from the first of them that has it.
+//!
+//! `argocd-tls-certs-cm` holds the authorities of a server under its host name, `argocd-ssh-known-hosts-cm`
+//! the lines of a `known_hosts` file under `ssh_known_hosts`.
 
+use crate::index::Index;
 use base64::Engine as _;
 use hub_records::Stored;
 use hub_source::Credentials;
 use serde_json::Value;
-use shared_model::RepoUrl;
+use shared_model::{DEFAULT_NAMESPACE, Kind, RepoUrl};
 use std::sync::Arc;
 
 const TYPE: &str = "argocd.argoproj.io/secret-type";
+const AUTHORITIES: &str = "argocd-tls-certs-cm";
+const KNOWN_HOSTS: &str = "argocd-ssh-known-hosts-cm";
 
-/// The credentials for `url` among all Secrets; `None` when none of them is for it.
-pub(crate) fn find<'a>(secrets: impl Iterator<Item = &'a Arc<Stored>>, url: &RepoUrl) -> Option<Credentials> {
+/// What `url` is read with; `None` when nothing is said about it.
+pub(crate) fn find(index: &Index, url: &RepoUrl) -> Option<Credentials> {
     let wanted = url.normalized();
-    let rank = |secret: &Stored| {
-        let given = field(secret, "url").map(RepoUrl::new)?;
-        match secret.value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str())? {
-            "repository" => (given.normalized() == wanted).then_some(usize::MAX),
-            "repo-creds" => wanted.starts_with(&given.normalized()).then(|| given.normalized().len()),
-            _ => None,
-        }
-    };
-    let mut ranked: Vec<(usize, &Arc<Stored>)> =
-        secrets.filter_map(|secret| rank(secret).map(|rank| (rank, secret))).collect();
+    let mut ranked: Vec<(usize, &Stored)> = index
+        .all(Kind::Secret)
+        .filter_map(|(_, secret)| rank(secret, &wanted).map(|rank| (rank, &**secret)))
+        .collect();
+    // Sorting keeps the order by name of those that rank the same.
     ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+    let secrets: Vec<&Stored> = ranked.into_iter().map(|(_, secret)| secret).collect();
     // A repository Secret without credentials of its own inherits those of the longest prefix.
-    ranked.into_iter().find_map(|(_, secret)| of_secret(secret))
+    let login = secrets.iter().find_map(|secret| login(secret));
+    let mut credentials = login.unwrap_or_default();
+    let pair = |one: &str, other: &str| {
+        secrets.iter().find_map(|secret| Some((field(secret, one)?, field(secret, other)?)))
+    };
+    if let Some((chain, key)) = pair("tlsClientCertData", "tlsClientCertKey") {
+        credentials = credentials.with_client_certificate(chain, key);
+    }
+    let proxy = secrets
+        .iter()
+        .find_map(|secret| Some((field(secret, "proxy")?, field(secret, "noProxy").unwrap_or_default())));
+    if let Some((proxy, except)) = proxy {
+        credentials = credentials.through_proxy(proxy, except);
+    }
+    if secrets.iter().find_map(|secret| flag(secret, "insecure")) == Some(true) {
+        credentials = credentials.insecure();
+    }
+    let map = |name: &str, key: &str| {
+        let text = index.object(Kind::ConfigMap, DEFAULT_NAMESPACE, name)?.value["data"][key].as_str()?;
+        (!text.is_empty()).then(|| Arc::<str>::from(text))
+    };
+    if let Some(pem) = map(AUTHORITIES, host(&wanted)) {
+        credentials = credentials.with_authorities(pem);
+    }
+    if wanted.starts_with("ssh://")
+        && let Some(lines) = map(KNOWN_HOSTS, "ssh_known_hosts")
+    {
+        credentials = credentials.with_known_hosts(lines);
+    }
+    (credentials != Credentials::none()).then_some(credentials)
+}
+
+/// Whether the ConfigMap of that namespace and name is one of the two about Git servers.
+pub(crate) fn is_about_servers(name: &(String, String)) -> bool {
+    name.0 == DEFAULT_NAMESPACE && [AUTHORITIES, KNOWN_HOSTS].contains(&name.1.as_str())
+}
+
+/// How well a Secret fits: the exact one best, then the longest prefix.
+fn rank(secret: &Stored, wanted: &str) -> Option<usize> {
+    let given = RepoUrl::new(field(secret, "url")?).normalized();
+    match secret.value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str())? {
+        "repository" => (given == wanted).then_some(usize::MAX),
+        "repo-creds" => wanted.starts_with(&given).then_some(given.len()),
+        _ => None,
+    }
+}
+
+/// The host of a normalized address, without its port.
+fn host(normalized: &str) -> &str {
+    let rest = normalized.split_once("://").map_or(normalized, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.strip_prefix('[') {
+        Some(inside) => inside.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
 }
 
 /// Whether the Secret is one that `url` may be read with.
 pub(crate) fn serves(secret: &Stored, url: &RepoUrl) -> bool {
-    let Some(given) = field(secret, "url").map(RepoUrl::new) else { return false };
-    match secret.value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str()) {
-        Some("repository") => given.normalized() == url.normalized(),
-        Some("repo-creds") => url.normalized().starts_with(&given.normalized()),
-        _ => false,
-    }
+    rank(secret, &url.normalized()).is_some()
 }
 
-fn of_secret(secret: &Stored) -> Option<Credentials> {
+fn login(secret: &Stored) -> Option<Credentials> {
+    if let Some(key) = field(secret, "sshPrivateKey") {
+        return Some(Credentials::ssh_key(key));
+    }
     if let Some(token) = field(secret, "bearerToken") {
         return Some(Credentials::bearer(token));
     }
@@ -49,7 +105,15 @@ fn of_secret(secret: &Stored) -> Option<Credentials> {
     Some(Credentials::basic(username, password))
 }
 
-fn field(secret: &Stored, name: &str) -> Option<String> {
+/// A flag as Go reads them (`strconv.ParseBool`).
+fn flag(secret: &Stored, name: &str) -> Option<bool> {
+    match field(secret, name)?.trim() {
+        "1" | "t" | "T" | "true" | "True" | "TRUE" => Some(true),
+        _ => Some(false),
+    }
+}
+
+pub(crate) fn field(secret: &Stored, name: &str) -> Option<String> {
     let plain =
         secret.value.pointer(&format!("/stringData/{name}")).and_then(Value::as_str).map(str::to_owned);
     plain
@@ -60,3 +124,6 @@ fn field(secret: &Stored, name: &str) -> Option<String> {
         })
         .filter(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use hub_source::{
     poll::{Answer, Failed, Key, Schedule, Settings},
 };
 use parking_lot::Mutex;
-use shared_model::{CommitId, Kind, RepoUrl};
+use shared_model::{CommitId, RepoUrl};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -95,6 +95,13 @@ impl Git {
         self.wake.notify_one();
     }
 
+    /// What repositories are read with has changed: asks again soon for everything that failed.
+    pub(crate) fn retry(&self) {
+        let failed = |(key, resolved): (&Key, &Resolved)| resolved.failure.is_some().then(|| key.clone());
+        let failed = self.known.borrow().iter().filter_map(failed).collect();
+        self.refresh(&failed);
+    }
+
     /// Polls exactly these from now on; what nobody needs any more is forgotten.
     pub(crate) fn follow(&self, keys: &BTreeSet<Key>) {
         let mut keys = keys.clone();
@@ -109,8 +116,7 @@ impl Git {
 
     /// The credentials for a repository.
     pub(crate) fn credentials(&self, url: &RepoUrl) -> Option<hub_source::Credentials> {
-        let index = self.index.read();
-        credentials::find(index.all(Kind::Secret).map(|(_, secret)| secret), url)
+        credentials::find(&self.index.read(), url)
     }
 
     /// Makes a commit readable.

@@ -1,5 +1,6 @@
 //! What the store holds, in memory, as far as deciding needs it: kept up to date by one watch.
 
+use crate::credentials;
 use hub_records::{Adoption, Restored, Stored, keys};
 use hub_store::{Change, ChangeKind, Entry, Revision};
 use parking_lot::RwLock;
@@ -58,6 +59,8 @@ pub(crate) struct Touched {
     pub(crate) owners: BTreeSet<Owner>,
     /// All of them are: the clusters changed, as generators and waves see them.
     pub(crate) all: bool,
+    /// What repositories are read with changed.
+    pub(crate) access: bool,
     /// What the fleet is built from.
     pub(crate) parts: Vec<Part>,
     /// Objects that are there no more.
@@ -462,7 +465,15 @@ impl Touched {
                 let cluster = ClusterName::new(&*name.1);
                 self.parts.push(if other { Part::Whole } else { Part::Cluster(cluster) });
             }
-            Kind::AppProject | Kind::RolloutPolicy | Kind::Secret => self.all = true,
+            Kind::AppProject | Kind::RolloutPolicy => self.all = true,
+            Kind::Secret => {
+                self.all = true;
+                self.access = true;
+            }
+            Kind::ConfigMap if credentials::is_about_servers(name) => {
+                self.all = true;
+                self.access = true;
+            }
             Kind::FleetRollout | Kind::EnrollmentToken | Kind::Namespace | Kind::ConfigMap | Kind::Event => {}
         }
     }

@@ -6,7 +6,7 @@ mod restore;
 mod windows;
 
 use crate::{
-    Config, Control, Deps, conditions, credentials,
+    Config, Control, Deps, conditions,
     index::{Index, Touched},
     removal::{self, Removal},
 };
@@ -17,7 +17,7 @@ use hub_store::{Memory, Page};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared_model::{
-    AppKey, ClusterName, Digest, Kind, Position, RESOURCES_FINALIZER, ReleaseId, RepoUrl, RolloutName,
+    AppKey, ClusterName, Digest, Kind, Position, RESOURCES_FINALIZER, ReleaseId, RolloutName,
 };
 use shared_rollout::{Assigned, ClusterState, Hold, Order, Pause};
 use shared_runtime::Tasks;
@@ -139,38 +139,6 @@ async fn only_what_generators_see_of_a_cluster_expands_sets_again() {
         }
     }
     assert_eq!(all, [true, false, true]);
-}
-
-#[tokio::test]
-async fn the_most_exact_credentials_win() {
-    let (records, now) = (records(), Timestamp::UNIX_EPOCH);
-    let secret = |name: &str, kind: &str, fields: Value| {
-        json!({
-            "metadata": {"name": name, "namespace": "argocd", "labels": {"argocd.argoproj.io/secret-type": kind}},
-            "stringData": fields,
-        })
-    };
-    for object in [
-        secret("forge", "repo-creds", json!({"url": "https://git.example.com", "password": "forge"})),
-        secret("team", "repo-creds", json!({"url": "https://git.example.com/team", "password": "team"})),
-        secret(
-            "app",
-            "repository",
-            json!({"url": "https://git.example.com/team/app.git", "bearerToken": "app"}),
-        ),
-        secret("bare", "repository", json!({"url": "https://git.example.com/team/bare"})),
-    ] {
-        records.create(Kind::Secret, object, now).await.unwrap();
-    }
-    let index = index(&records).await;
-    let find =
-        |url: &str| credentials::find(index.all(Kind::Secret).map(|(_, secret)| secret), &RepoUrl::new(url));
-    let basic = |password: &str| Some(hub_source::Credentials::basic("git", password));
-    assert_eq!(find("https://git.example.com/team/app"), Some(hub_source::Credentials::bearer("app")));
-    assert_eq!(find("https://git.example.com/team/other"), basic("team"));
-    assert_eq!(find("https://git.example.com/team/bare"), basic("team"));
-    assert_eq!(find("https://git.example.com/else"), basic("forge"));
-    assert_eq!(find("https://elsewhere.example.com/x"), None);
 }
 
 #[test]

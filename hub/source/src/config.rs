@@ -1,6 +1,6 @@
-//! What a caller chooses: where mirrors live, how long an operation may take, and what to log in with.
+//! What a caller chooses: where mirrors live, how long an operation may take, and how much it may bring.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// How [`Repositories`](crate::Repositories) works.
 #[derive(Debug, Clone)]
@@ -29,43 +29,6 @@ impl Config {
             timeout: Duration::from_secs(60),
             ca_certificates: Vec::new(),
         }
-    }
-}
-
-/// What a repository is read with. `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials(pub(crate) Login);
-
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Login {
-    Basic { username: String, password: String },
-    Bearer { token: String },
-}
-
-impl Credentials {
-    /// User name and password, or token as the password. Without a user name it is
-    /// `x-access-token`, as in Argo CD: forges that take tokens do not look at it.
-    pub fn basic(username: impl Into<String>, password: impl Into<String>) -> Self {
-        let username = username.into();
-        let username = if username.is_empty() { "x-access-token".to_owned() } else { username };
-        Self(Login::Basic { username, password: line(password.into()) })
-    }
-
-    /// A token sent as `Authorization: Bearer` (Argo CD's `bearerToken`, for Bitbucket Data Center).
-    pub fn bearer(token: impl Into<String>) -> Self {
-        Self(Login::Bearer { token: line(token.into()) })
-    }
-}
-
-/// A secret as it was meant: `echo` and editors end it with a line feed.
-fn line(mut secret: String) -> String {
-    secret.truncate(secret.trim_end_matches(['\r', '\n']).len());
-    secret
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Credentials(..)")
     }
 }
 

@@ -41,6 +41,38 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
+    /// What it is to be read with is not what its address or its form asks for.
+    #[error("the credentials for {url} cannot be used: {cause}")]
+    Credentials {
+        /// The repository.
+        url: RepoUrl,
+        /// What is wrong, and what would do.
+        cause: String,
+    },
+    /// The server's host key is in no line of the known hosts.
+    #[error(
+        "the host key of {host}{key} is not known: compare it with what the server's owner publishes, then add its line (`ssh-keyscan` prints it) to `ssh_known_hosts` of the ConfigMap argocd/argocd-ssh-known-hosts-cm"
+    )]
+    HostKeyUnknown {
+        /// The repository.
+        url: RepoUrl,
+        /// The host as a line of known hosts names it.
+        host: String,
+        /// The key's kind and fingerprint in brackets, where it was shown.
+        key: String,
+    },
+    /// The server shows another host key than the known one.
+    #[error(
+        "the host key of {host} has changed{key}: somebody may be in between; only if the server's owner says so, replace its line in `ssh_known_hosts` of the ConfigMap argocd/argocd-ssh-known-hosts-cm"
+    )]
+    HostKeyChanged {
+        /// The repository.
+        url: RepoUrl,
+        /// The host as a line of known hosts names it.
+        host: String,
+        /// The new key's kind and fingerprint in brackets, where it was shown.
+        key: String,
+    },
     /// There is a server but no repository.
     #[error("no repository at {url}: check the address and that the credentials may read it")]
     NoRepository {

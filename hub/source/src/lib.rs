@@ -27,6 +27,7 @@
 mod address;
 mod cache;
 mod config;
+mod credentials;
 mod error;
 mod mirror;
 mod pools;
@@ -37,7 +38,8 @@ mod tree;
 
 pub mod poll;
 
-pub use config::{Config, Credentials, ReadLimit};
+pub use config::{Config, ReadLimit};
+pub use credentials::Credentials;
 pub use error::Error;
 pub use mirror::PACKS_PER_GENERATION;
 pub use repositories::Repositories;

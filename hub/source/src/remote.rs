@@ -10,10 +10,13 @@
 
 mod deadline;
 mod failure;
+mod ssh;
 mod transport;
+mod tunnel;
 
 use deadline::Bounded;
 pub(crate) use deadline::Deadline;
+pub(crate) use ssh::{Said, clean};
 pub(crate) use transport::Trust;
 
 use crate::{
@@ -44,12 +47,37 @@ const MAX_HAVES: usize = 256;
 const DEPTH: NonZeroU32 = NonZeroU32::MIN;
 
 /// Who is asked, with what, and for how long.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Target<'a> {
     pub(crate) address: &'a Address,
     pub(crate) credentials: Option<&'a Credentials>,
     pub(crate) trust: &'a Trust,
     pub(crate) deadline: &'a Deadline,
+    /// The folder for files that programs read keys from.
+    pub(crate) secrets: &'a Path,
+    /// What the program in between says, where there is one.
+    pub(crate) said: Said,
+}
+
+/// Why a conversation ended before its time.
+#[derive(Debug)]
+enum Stop {
+    /// gix says so, and it is to be told what that means.
+    Git(gix::Error),
+    /// It is plain already.
+    For(Error),
+}
+
+impl From<gix::Error> for Stop {
+    fn from(err: gix::Error) -> Self {
+        Self::Git(err)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(err: Error) -> Self {
+        Self::For(err)
+    }
 }
 
 impl Target<'_> {
@@ -67,9 +95,9 @@ impl Target<'_> {
             if enough(&first) || session.lists_all() {
                 return Ok(first);
             }
-            session.references(otherwise.iter().copied())
+            Ok(session.references(otherwise.iter().copied())?)
         };
-        listed().map_err(|err| self.failed(&err, "listing references"))
+        listed().map_err(|stop| self.failed(stop, "listing references"))
     }
 
     /// Fetches `commit` into the bare repository at `path`, beside the commits that are there.
@@ -80,17 +108,17 @@ impl Target<'_> {
                 url: self.address.url.clone(),
                 cause: "repositories with SHA-256 ids are not supported yet".to_owned(),
             })?;
-        let received =
-            Session::open(self, MAX_PACK).and_then(|session| session.fetch(wanted, path, self.deadline));
-        let files =
-            received.map_err(|err| match failure::says_missing(&err) || self.is_missing_here(&wanted) {
-                true => Error::CommitNotFound {
-                    url: self.address.url.clone(),
-                    commit: commit.clone(),
-                    revision: revision.to_owned(),
-                },
-                false => self.failed(&err, "fetching"),
-            })?;
+        let received = Session::open(self, MAX_PACK)
+            .and_then(|session| Ok(session.fetch(wanted, path, self.deadline)?));
+        let missing = || Error::CommitNotFound {
+            url: self.address.url.clone(),
+            commit: commit.clone(),
+            revision: revision.to_owned(),
+        };
+        let files = received.map_err(|stop| match &stop {
+            Stop::Git(err) if failure::says_missing(err) || self.is_missing_here(&wanted) => missing(),
+            Stop::Git(_) | Stop::For(_) => self.failed(stop, "fetching"),
+        })?;
         let disk =
             |err: &std::io::Error| Error::disk(format!("cannot write the mirror {}", path.display()), err);
         let store = mirror::store(path).map_err(|err| disk(&err))?;
@@ -110,7 +138,7 @@ impl Target<'_> {
     fn is_missing_here(&self, wanted: &gix::oid) -> bool {
         use gix::objs::Exists as _;
         match &self.address.place {
-            Place::Http { .. } => false,
+            Place::Http { .. } | Place::Ssh { .. } => false,
             Place::File { path } => [path.join(".git"), path.clone()]
                 .iter()
                 .find_map(|folder| gix::odb::at(folder.join("objects"), gix::hash::Kind::Sha1).ok())
@@ -118,8 +146,11 @@ impl Target<'_> {
         }
     }
 
-    fn failed(&self, err: &gix::Error, stage: &'static str) -> Error {
-        failure(self, err, stage)
+    fn failed(&self, stop: Stop, stage: &'static str) -> Error {
+        match stop {
+            Stop::Git(err) => failure(self, &err, stage),
+            Stop::For(err) => err,
+        }
     }
 }
 
@@ -141,7 +172,7 @@ fn agent() -> (&'static str, Option<String>) {
 }
 
 impl Session {
-    fn open(target: &Target<'_>, most: u64) -> gix::Result<Self> {
+    fn open(target: &Target<'_>, most: u64) -> Result<Self, Stop> {
         let mut transport = SendFlushOnDrop::new(transport::open(target, most)?, false);
         // Credentials were sent with the first request: being asked for them means they were refused.
         let refuse = |_| Ok(None);

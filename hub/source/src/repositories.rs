@@ -9,7 +9,7 @@ use crate::{
     mirror::{Failure, Generation, Mirror, Remembered},
     pools::Pools,
     refs::{self, Revision},
-    remote::{Deadline, Target, Trust},
+    remote::{self, Deadline, Trust},
     tree,
 };
 use bytes::Bytes;
@@ -45,6 +45,9 @@ impl Repositories {
         std::fs::create_dir_all(&config.folder).map_err(|err| {
             Error::disk(format!("cannot make the folder {}", config.folder.display()), &err)
         })?;
+        remote::clean(&config.folder).map_err(|err| {
+            Error::disk(format!("cannot tidy the folder {}", config.folder.display()), &err)
+        })?;
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // Another thread may have been first: then its provider serves.
             rustls::crypto::ring::default_provider().install_default().ok();
@@ -59,7 +62,7 @@ impl Repositories {
     }
 
     /// The commit that `revision` is now: `HEAD` (or empty), a branch, a tag (an annotated one is what it
-    /// points to), a full reference (`refs/…`). A commit id with all its digits is returned as it is,
+    /// points to), a full reference (`refs/…`), a range of versions (`1.*`: the newest tag in it). A commit id with all its digits is returned as it is,
     /// without asking. Nothing is fetched.
     ///
     /// # Errors
@@ -72,25 +75,24 @@ impl Repositories {
         credentials: Option<&Credentials>,
     ) -> Result<CommitId, Error> {
         let address = self.address(url)?;
-        let names = match Revision::parse(revision) {
+        let wanted = match Revision::parse(revision) {
             Revision::Commit(commit) => return Ok(commit),
-            Revision::Names(names) => names,
-            // No name of a reference: the listing is for the error.
-            Revision::Invalid => Vec::new(),
+            wanted => wanted,
         };
-        let (trust, credentials) = (self.0.trust.clone(), credentials.cloned());
+        let (inner, credentials) = (Arc::clone(&self.0), credentials.cloned());
         let (url, revision) = (url.clone(), revision.to_owned());
         let asked = address.clone();
         let ask = move |deadline: &Deadline, (): &()| {
             repository(&asked)?;
-            let target =
-                Target { address: &asked, credentials: credentials.as_ref(), trust: &trust, deadline };
-            let enough = |listed: &[refs::Reference]| refs::choose(&names, listed).is_some();
-            let listed = match names.is_empty() {
-                true => target.list(&["refs/heads/".to_owned(), "refs/tags/".to_owned()], |_| true, &[])?,
-                false => target.list(&names, enough, &["refs/heads/", "refs/tags/"])?,
+            let target = inner.target(&asked, credentials.as_ref(), deadline);
+            let everything = ["refs/heads/", "refs/tags/"];
+            let prefixes = wanted.prefixes();
+            let listed = match prefixes.is_empty() {
+                // No name of a reference: the listing is for the error.
+                true => target.list(&everything.map(str::to_owned), |_| true, &[])?,
+                false => target.list(&prefixes, |listed| wanted.choose(listed).is_some(), &everything)?,
             };
-            refs::choose(&names, &listed).ok_or_else(|| refs::not_found(&url, &revision, &listed))
+            wanted.choose(&listed).ok_or_else(|| refs::not_found(&url, &revision, &listed))
         };
         self.0.pools.talk(&address, std::future::ready(()), ask).await
     }
@@ -130,7 +132,7 @@ impl Repositories {
     ) -> Result<(), Error> {
         let since = mirror.ended.lock().0;
         let turn = Arc::clone(&mirror.fetching).lock_owned();
-        let (trust, commit, asked) = (self.0.trust.clone(), commit.clone(), address.clone());
+        let (inner, commit, asked) = (Arc::clone(&self.0), commit.clone(), address.clone());
         let fetch = move |deadline: &Deadline, _: &tokio::sync::OwnedMutexGuard<()>| {
             if readable(&mirror, &commit)? {
                 return Ok(());
@@ -141,8 +143,7 @@ impl Repositories {
             {
                 return Err(failure.error);
             }
-            let target =
-                Target { address: &asked, credentials: with.credentials.as_ref(), trust: &trust, deadline };
+            let target = inner.target(&asked, with.credentials.as_ref(), deadline);
             let fetched = fetch_now(&target, &mirror, &commit, &with.revision);
             let mut ended = mirror.ended.lock();
             ended.0 += 1;

@@ -6,8 +6,12 @@
 mod authority;
 #[path = "support/git_server.rs"]
 mod git_server;
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "support/git.rs"]
 mod repository;
+#[path = "support/sshd.rs"]
+mod sshd;
 
 #[path = "git/access.rs"]
 mod access;
@@ -17,6 +21,10 @@ mod contents;
 mod mirrors;
 #[path = "git/resolve.rs"]
 mod resolve;
+#[path = "git/ssh.rs"]
+mod ssh;
+#[path = "git/tls.rs"]
+mod tls;
 
 use git_server::{GitServer, Options};
 use hub_source::{CommitId, Config, Error, ReadLimit, RepoUrl, Repositories};

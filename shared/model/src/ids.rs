@@ -76,9 +76,13 @@ impl RepoUrl {
     }
 
     /// The form in which two spellings of one repository are equal: no user information, no
-    /// trailing `/` or `.git`, host in lower case (Argo CD's `git.NormalizeGitURL`).
+    /// trailing `/` or `.git`, host in lower case (Argo CD's `git.NormalizeGitURL`). `git@host:path` is
+    /// `ssh://host/path`.
     pub fn normalized(&self) -> String {
-        let shown = self.to_string();
+        let shown = match self.scp() {
+            Some((host, path)) => format!("ssh://{host}/{}", path.trim_start_matches('/')),
+            None => self.to_string(),
+        };
         let trimmed = shown.trim_end_matches('/');
         let trimmed = trimmed.strip_suffix(".git").unwrap_or(trimmed);
         match trimmed.split_once("://") {
@@ -93,6 +97,15 @@ impl RepoUrl {
             }
             None => trimmed.to_owned(),
         }
+    }
+
+    /// Host and path of the form `user@host:path`, which has no scheme.
+    fn scp(&self) -> Option<(&str, &str)> {
+        let (before, path) = self.0.split_once(':')?;
+        if before.contains('/') || path.starts_with("//") {
+            return None;
+        }
+        Some((before.rsplit_once('@').map_or(before, |(_, host)| host), path))
     }
 }
 

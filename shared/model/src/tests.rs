@@ -37,6 +37,14 @@ fn repository_addresses_hide_credentials_and_normalise() {
     assert_eq!(url.to_string(), "https://Git.Example.com/team/app.git/");
     assert_eq!(url.normalized(), "https://git.example.com/team/app");
     assert!(!format!("{url:?}").contains("hunter2"));
+    for url in [
+        "git@Git.example.com:team/app.git",
+        "ssh://git@git.example.com/team/app",
+        "git.example.com:team/app/",
+    ] {
+        assert_eq!(RepoUrl::new(url).normalized(), "ssh://git.example.com/team/app", "{url}");
+    }
+    assert_eq!(RepoUrl::new("/srv/a:b").normalized(), "/srv/a:b");
 }
 
 #[test]

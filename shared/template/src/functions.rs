@@ -21,7 +21,7 @@ mod math;
 mod paths;
 mod patterns;
 mod reflect;
-mod semver;
+pub(crate) mod semver;
 mod slug;
 mod strings;
 mod text;

@@ -10,6 +10,7 @@ mod functions;
 pub mod go;
 mod number;
 mod quote;
+pub mod semver;
 mod value;
 
 pub use error::{Error, Exceeded};

@@ -13,14 +13,20 @@ fn listed() -> Vec<Reference> {
         reference("refs/heads/both", B),
         reference("refs/tags/both", C),
         reference("refs/tags/v1", C),
+        reference("refs/tags/v1.2.0", A),
+        reference("refs/tags/1.10.0", B),
+        reference("refs/tags/v2.0.0-rc.1", C),
+        reference("refs/heads/2.x", A),
     ]
 }
 
 fn check(revision: &str, expect: &str) {
     let got = match Revision::parse(revision) {
         Revision::Commit(commit) => format!("commit {commit}"),
-        Revision::Names(names) => choose(&names, &listed()).map_or("none".to_owned(), |c| c.to_string()),
         Revision::Invalid => "invalid".to_owned(),
+        named @ (Revision::Names(_) | Revision::Newest(..)) => {
+            named.choose(&listed()).map_or("none".to_owned(), |c| c.to_string())
+        }
     };
     assert_eq!(got, expect, "{revision}");
 }
@@ -39,7 +45,13 @@ fn revisions_are_chosen() {
     check(A, &format!("commit {A}"));
     check(&A.to_uppercase(), &format!("commit {A}"));
     check("a b", "invalid");
-    check("1.2.*", "invalid");
+    check("1.2.*", A);
+    check("1.*", B);
+    check("*", B);
+    check(">=1.2 <1.5", A);
+    check(">=2.0.0-0", C);
+    check("2.x", A);
+    check("3.x", "none");
     check("x\nref-prefix refs/", "invalid");
     check("..", "invalid");
 }
@@ -51,12 +63,15 @@ fn what_is_missing_is_said_with_what_is_near() {
     };
     assert_eq!(
         message("mian", &listed()),
-        "revision `mian` not found in https://h/r: branches and tags there: main, both, main-2, v1"
+        "revision `mian` not found in https://h/r: branches and tags there: main, 2.x, both, main-2, v1 and 3 more"
     );
     assert_eq!(
         message("x", &[]),
         "revision `x` not found in https://h/r: the repository has no branches and no tags yet"
     );
-    assert!(message(">=1.2", &listed()).contains("ranges of versions are not read yet, name one; branches"));
-    assert!(message("abcdef1", &listed()).contains("all its 40 digits"));
+    let range = message(">=7.2", &listed()[..2]);
+    assert!(range.ends_with("no tag is a version in that range; branches and tags there: main"), "{range}");
+    let whole = format!("a commit is named by all its 40 digits, write {B}; branches");
+    assert!(message("bbbbbbb", &listed()[..3]).contains(&whole));
+    assert!(message("abcdef1", &listed()).contains("all its 40 digits; branches"));
 }

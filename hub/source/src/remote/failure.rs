@@ -1,7 +1,7 @@
 //! What a failed conversation means for the person who wrote the address.
 
-use super::Target;
-use crate::{Error, address::Place};
+use super::{Target, ssh};
+use crate::{Credentials, Error, address::Place};
 use std::io;
 
 /// What `err` says, for an operation that was at `stage`.
@@ -29,10 +29,15 @@ pub(super) fn failure(target: &Target<'_>, err: &gix::Error, stage: &'static str
         return Error::TimedOut { url, stage, after: target.deadline.given() };
     }
     let cause = cause(err);
+    if let Some(server) = target.address.server()
+        && let Some(said) = ssh::failure(target, server, &target.said.words())
+    {
+        return said;
+    }
     let network = err.iter_errors().any(|e| e.is::<reqwest::Error>());
     match &target.address.place {
         Place::Http { .. } if network => Error::Unreachable { url, cause },
-        Place::Http { .. } => Error::Broken { url, cause },
+        Place::Http { .. } | Place::Ssh { .. } => Error::Broken { url, cause },
         Place::File { .. } => Error::Broken {
             url,
             cause: format!(
@@ -45,9 +50,9 @@ pub(super) fn failure(target: &Target<'_>, err: &gix::Error, stage: &'static str
 fn refused(target: &Target<'_>, remedy: &'static str) -> Error {
     let login = match &target.address.place {
         Place::Http { login, .. } => login.is_some(),
-        Place::File { .. } => false,
+        Place::File { .. } | Place::Ssh { .. } => false,
     };
-    let with = match target.credentials.is_some() || login {
+    let with = match target.credentials.is_some_and(Credentials::has_login) || login {
         true => "with the given credentials",
         false => "without credentials",
     };

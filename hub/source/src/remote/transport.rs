@@ -1,4 +1,5 @@
-//! How bytes travel: HTTP by reqwest, local repositories by the `git-upload-pack` program.
+//! How bytes travel: HTTP by reqwest, SSH by the `ssh` program ([`super::ssh`]), local repositories by the
+//! `git-upload-pack` program.
 //!
 //! # Caveats
 //! - Over plain `http://` gix refuses credentials; they travel in a header of ours, as with Argo CD, and a
@@ -6,8 +7,12 @@
 //! - A local repository is read through a child process that gix starts: that one has no deadline of its
 //!   own, the caller's wait has.
 
-use super::{Bounded, Deadline, Target};
-use crate::{Error, address::Place, config::Login};
+use super::{Bounded, Deadline, Stop, Target, ssh};
+use crate::{
+    Error,
+    address::Place,
+    credentials::{Credentials, Login, Proxy},
+};
 use base64::Engine as _;
 use gix::protocol::transport::{
     Protocol,
@@ -50,22 +55,26 @@ impl Trust {
     }
 }
 
-/// A transport to the target. No answer over HTTP may bring more than `most` bytes.
-pub(super) fn open(target: &Target<'_>, most: u64) -> gix::Result<Box<dyn Transport + Send>> {
+/// A transport to the target. No answer over the network may bring more than `most` bytes.
+pub(super) fn open(target: &Target<'_>, most: u64) -> Result<Box<dyn Transport + Send>, Stop> {
     match &target.address.place {
         Place::File { path } => {
-            let url = gix::url::parse(path.to_string_lossy().as_ref())?;
+            let url = gix::url::parse(path.to_string_lossy().as_ref()).map_err(gix::Error::from)?;
             let options = connect::Options { version: Protocol::V2, ..Default::default() };
-            connect::connect(url, options)
+            Ok(connect::connect(url, options)?)
+        }
+        Place::Ssh { .. } => {
+            let server = target.address.server().expect("an address of SSH has a server");
+            ssh::open(target, server, most)
         }
         Place::Http { url, secure, login } => {
-            let credentials = target.credentials.or(login.as_ref());
-            let remote = Remote::default();
-            let wire = Wire { remote, deadline: target.deadline.clone(), most };
-            let url = gix::url::parse(url.as_str())?;
+            let own = target.credentials.and_then(|c| c.login.as_ref());
+            let login = own.or(login.as_ref());
+            let wire = Wire { remote: Remote::default(), deadline: target.deadline.clone(), most };
+            let url = gix::url::parse(url.as_str()).map_err(gix::Error::from)?;
             let mut transport = http::Transport::new_http(wire, url, Protocol::V2, false);
-            let mut options = options(target);
-            match credentials.map(|c| &c.0) {
+            let mut options = options(target)?;
+            match login {
                 Some(Login::Basic { username, password }) if *secure => {
                     let account = gix::sec::identity::Account {
                         username: username.clone(),
@@ -74,7 +83,16 @@ pub(super) fn open(target: &Target<'_>, most: u64) -> gix::Result<Box<dyn Transp
                     };
                     transport.set_identity(account).map_err(gix::Error::from_error)?;
                 }
-                Some(login) => options.extra_headers.push(authorization(login)),
+                Some(Login::Basic { username, password }) => {
+                    options.extra_headers.push(basic(username, password));
+                }
+                Some(Login::Bearer { token }) => {
+                    options.extra_headers.push(format!("Authorization: Bearer {token}"));
+                }
+                Some(Login::SshKey { .. }) => {
+                    let cause = "an `sshPrivateKey` needs an address of SSH (git@HOST:PATH)".to_owned();
+                    return Err(Error::Credentials { url: target.address.url.clone(), cause }.into());
+                }
                 None => {}
             }
             transport.configure(&options)?;
@@ -83,31 +101,90 @@ pub(super) fn open(target: &Target<'_>, most: u64) -> gix::Result<Box<dyn Transp
     }
 }
 
-fn authorization(login: &Login) -> String {
-    match login {
-        Login::Basic { username, password } => {
-            let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
-            format!("Authorization: Basic {pair}")
-        }
-        Login::Bearer { token } => format!("Authorization: Bearer {token}"),
-    }
+fn basic(username: &str, password: &str) -> String {
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
+    format!("Authorization: Basic {pair}")
 }
 
-fn options(target: &Target<'_>) -> Options {
-    let (deadline, trust) = (target.deadline.clone(), target.trust.clone());
+fn options(target: &Target<'_>) -> Result<Options, Error> {
+    let reach = Reach::of(target)?;
+    let deadline = target.deadline.clone();
     let client = Client {
         configure_client: Some(Box::new(move |builder| {
             let left = deadline.left();
-            let builder = builder.timeout(left).connect_timeout(CONNECT.min(left));
-            // Merging even nothing would make reqwest read the system's authorities in another way.
-            if trust.0.is_empty() {
-                return Ok(builder);
-            }
-            Ok(builder.tls_certs_merge(trust.0.iter().cloned()))
+            Ok(reach.configure(builder.timeout(left).connect_timeout(CONNECT.min(left))))
         })),
         configure_request: None,
     };
-    Options { backend: Some(shared(client)), ..Default::default() }
+    Ok(Options { backend: Some(shared(client)), ..Default::default() })
+}
+
+/// How a server of HTTP is reached and trusted.
+#[derive(Debug)]
+pub(super) struct Reach {
+    authorities: Vec<reqwest::Certificate>,
+    identity: Option<reqwest::Identity>,
+    proxy: Option<reqwest::Proxy>,
+    insecure: bool,
+}
+
+impl Reach {
+    pub(super) fn of(target: &Target<'_>) -> Result<Self, Error> {
+        let none = Credentials::none();
+        let credentials = target.credentials.unwrap_or(&none);
+        let wrong = |what: &str, err: &dyn std::fmt::Display| Error::Credentials {
+            url: target.address.url.clone(),
+            cause: format!("{what}: {err}"),
+        };
+        let mut authorities = target.trust.0.to_vec();
+        if let Some(pem) = &credentials.authorities {
+            let more = reqwest::Certificate::from_pem_bundle(pem.as_bytes());
+            authorities.extend(more.map_err(|_| wrong("its authorities", &"they are no PEM certificates"))?);
+        }
+        let identity = credentials.client_certificate.as_ref().map(|(chain, key)| {
+            // reqwest's words could quote the key.
+            let form = "write PEM, the key without a passphrase";
+            reqwest::Identity::from_pem(format!("{chain}\n{key}\n").as_bytes()).map_err(|_| {
+                wrong("`tlsClientCertData` and `tlsClientCertKey` are no certificate with its key", &form)
+            })
+        });
+        let proxy =
+            credentials.proxy.as_ref().map(|proxy| proxy.for_http().map_err(|err| wrong("`proxy`", &err)));
+        Ok(Self {
+            authorities,
+            identity: identity.transpose()?,
+            proxy: proxy.transpose()?,
+            insecure: credentials.insecure,
+        })
+    }
+
+    pub(super) fn configure(
+        &self,
+        builder: reqwest::blocking::ClientBuilder,
+    ) -> reqwest::blocking::ClientBuilder {
+        let mut builder = builder;
+        // Merging even nothing would make reqwest read the system's authorities in another way.
+        if !self.authorities.is_empty() {
+            builder = builder.tls_certs_merge(self.authorities.iter().cloned());
+        }
+        if let Some(identity) = &self.identity {
+            builder = builder.identity(identity.clone());
+        }
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.clone());
+        }
+        if self.insecure { builder.tls_danger_accept_invalid_certs(true) } else { builder }
+    }
+}
+
+impl Proxy {
+    fn for_http(&self) -> Result<reqwest::Proxy, &'static str> {
+        const FORM: &str = "write http://HOST:PORT or https://HOST:PORT";
+        let known = ["http://", "https://"].iter().any(|scheme| self.url.starts_with(scheme));
+        // The words of the error could hold the proxy's password.
+        let proxy = reqwest::Proxy::all(&self.url).ok().filter(|_| known).ok_or(FORM)?;
+        Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&self.except)))
+    }
 }
 
 /// gix asks for the standard library's mutex.

@@ -2,16 +2,26 @@
 
 use super::Inner;
 use crate::{
-    CommitId, Entry, Error, Mode, ReadLimit, RepoUrl, Tree, TreeId,
+    CommitId, Credentials, Entry, Error, Mode, ReadLimit, RepoUrl, Tree, TreeId,
     address::{Address, Place},
     mirror::{Generation, Mirror},
-    remote::{Deadline, Target},
+    remote::{Deadline, Said, Target},
     tree::{self, Unreadable},
 };
 use bytes::Bytes;
 use std::{path::Path, sync::Arc, time::Instant};
 
 impl Inner {
+    pub(super) fn target<'a>(
+        &'a self,
+        address: &'a Address,
+        credentials: Option<&'a Credentials>,
+        deadline: &'a Deadline,
+    ) -> Target<'a> {
+        let secrets = &self.config.folder;
+        Target { address, credentials, trust: &self.trust, deadline, secrets, said: Said::default() }
+    }
+
     pub(super) fn tree(&self, generation: &Generation, commit: &CommitId) -> Result<Arc<Tree>, Stopped> {
         let objects = generation.objects();
         let root = tree::root(&objects, &gix_id(commit))?;
@@ -119,7 +129,7 @@ pub(super) fn fetch_now(
 pub(super) fn repository(address: &Address) -> Result<(), Error> {
     match &address.place {
         Place::File { path } if !is_repository(path) => Err(Error::NoRepository { url: address.url.clone() }),
-        Place::File { .. } | Place::Http { .. } => Ok(()),
+        Place::File { .. } | Place::Http { .. } | Place::Ssh { .. } => Ok(()),
     }
 }
 

@@ -53,8 +53,51 @@ async fn what_is_not_there() {
     let mian =
         "revision `mian` not found in URL: branches and tags there: main, x, y, z, release-1 and 1 more";
     check(&fixture, "mian", Err(mian)).await;
-    let invalid = "revision `x*` not found in URL: ranges of versions are not read yet, name one; branches and tags there: x, y, z, main, release-1 and 1 more";
-    check(&fixture, "x*", Err(invalid)).await;
+    let near = "main, release-2, x, y, z and 1 more";
+    let range = format!(
+        "revision `>=1.2 <2` not found in URL: no tag is a version in that range; branches and tags there: {near}"
+    );
+    check(&fixture, ">=1.2 <2", Err(&range)).await;
+    let invalid =
+        "revision `x..` not found in URL: branches and tags there: x, y, z, main, release-1 and 1 more";
+    check(&fixture, "x..", Err(invalid)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ranges_of_versions() {
+    let fixture = Fixture::new();
+    let first = fixture.app.commit("a.yaml", "1");
+    fixture.app.git(&["tag", "v1.2.0"]);
+    fixture.app.git(&["branch", "9.x"]);
+    let second = fixture.app.commit("a.yaml", "2");
+    fixture.app.git(&["tag", "-a", "1.10.0", "-m", "annotated"]);
+    let third = fixture.app.commit("a.yaml", "3");
+    fixture.app.git(&["tag", "v2.0.0-rc.1"]);
+    for (range, expect) in [
+        ("1.*", &second),
+        ("*", &second),
+        (">=1.2 <1.5", &first),
+        (">=2.0.0-0", &third),
+        ("9.x", &first),
+        ("v1.2.0", &first),
+    ] {
+        check(&fixture, range, Ok(expect)).await;
+    }
+    fixture.app.git(&["tag", "-d", "1.10.0"]);
+    check(&fixture, "1.*", Ok(&first)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_digits_of_a_commit() {
+    let fixture = Fixture::new();
+    let commit = fixture.app.commit("a.yaml", "1");
+    let short = &commit[..7];
+    let expect = format!(
+        "revision `{short}` not found in URL: a commit is named by all its 40 digits, write {commit}; branches and tags there: main"
+    );
+    check(&fixture, short, Err(&expect)).await;
+    fixture.app.git(&["branch", short]);
+    check(&fixture, short, Ok(&commit)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,6 +113,7 @@ async fn a_branch_that_moves() {
     fixture.app.git(&["branch", "-m", "main", "trunk"]);
     let gone = "revision `main` not found in URL: branches and tags there: trunk";
     check(&fixture, "main", Err(gone)).await;
+    check(&fixture, "HEAD", Ok(&forced)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,8 @@
 
 mod constraint;
 
+pub(crate) use constraint::Constraints;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::rc::Rc;
@@ -13,8 +15,6 @@ use super::text::text;
 use super::{Answer, Fail, Row};
 use crate::go::Scope;
 use crate::{Object, Value};
-
-use constraint::Constraints;
 
 pub(super) const TABLE: &[Row] = &[("semver", "s", semver), ("semverCompare", "ss", compare)];
 
@@ -34,7 +34,7 @@ fn compare(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 
 /// A version; ordered as the specification says, build metadata aside.
 #[derive(Clone, Debug)]
-struct Version {
+pub(crate) struct Version {
     original: String,
     numbers: [u64; 3],
     prerelease: String,
@@ -42,7 +42,7 @@ struct Version {
 }
 
 impl Version {
-    fn parse(text: &str) -> Result<Self, Fail> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Fail> {
         let invalid = || Fail::from("Invalid Semantic Version");
         let parts = VERSION.captures(text).ok_or_else(invalid)?;
         let part = |index| parts.get(index).map_or("", |part| part.as_str());
@@ -72,7 +72,7 @@ impl Version {
         })
     }
 
-    fn compare(&self, other: &Self) -> Ordering {
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
         self.numbers.cmp(&other.numbers).then_with(|| {
             match (self.prerelease.as_str(), other.prerelease.as_str()) {
                 ("", "") => Ordering::Equal,

@@ -26,7 +26,7 @@ static VALID: LazyLock<Regex> = LazyLock::new(|| {
 
 /// Any of the lists must hold as a whole.
 #[derive(Debug)]
-pub(super) struct Constraints(Vec<Vec<Constraint>>);
+pub(crate) struct Constraints(Vec<Vec<Constraint>>);
 
 #[derive(Debug)]
 struct Constraint {
@@ -39,7 +39,7 @@ struct Constraint {
 }
 
 impl Constraints {
-    pub(super) fn parse(text: &str) -> Result<Self, Fail> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Fail> {
         let text = HYPHEN.replace_all(text, ">= $1, <= $6 ");
         let parsed = text.split("||").map(|part| {
             if !VALID.is_match(part) {
@@ -50,7 +50,7 @@ impl Constraints {
         Ok(Self(parsed.collect::<Result<_, _>>()?))
     }
 
-    pub(super) fn accept(&self, version: &Version) -> bool {
+    pub(crate) fn accept(&self, version: &Version) -> bool {
         self.0.iter().any(|all| all.iter().all(|one| one.accepts(version)))
     }
 }

@@ -77,7 +77,7 @@ impl Repositories {
         let address = self.address(url)?;
         let wanted = match Revision::parse(revision) {
             Revision::Commit(commit) => return Ok(commit),
-            wanted => wanted,
+            wanted @ (Revision::Names(_) | Revision::Newest(..) | Revision::Invalid) => wanted,
         };
         let (inner, credentials) = (Arc::clone(&self.0), credentials.cloned());
         let (url, revision) = (url.clone(), revision.to_owned());

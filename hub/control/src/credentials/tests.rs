@@ -3,13 +3,13 @@ use crate::tests::{index, records};
 use jiff::Timestamp;
 use serde_json::json;
 
-fn secret(name: &str, kind: &str, fields: Value) -> (Kind, Value) {
+fn secret(name: &str, kind: &str, fields: &Value) -> (Kind, Value) {
     let labels = json!({TYPE: kind});
     let metadata = json!({"name": name, "namespace": "argocd", "labels": labels});
     (Kind::Secret, json!({"metadata": metadata, "stringData": fields}))
 }
 
-fn map(name: &str, data: Value) -> (Kind, Value) {
+fn map(name: &str, data: &Value) -> (Kind, Value) {
     (Kind::ConfigMap, json!({"metadata": {"name": name, "namespace": "argocd"}, "data": data}))
 }
 
@@ -21,31 +21,31 @@ async fn indexed(objects: impl IntoIterator<Item = (Kind, Value)>) -> Index {
     index(&records).await
 }
 
-fn check(index: &Index, url: &str, expect: Option<Credentials>) {
-    assert!(find(index, &RepoUrl::new(url)) == expect, "{url}");
+fn check(index: &Index, url: &str, expect: Option<&Credentials>) {
+    assert!(find(index, &RepoUrl::new(url)).as_ref() == expect, "{url}");
 }
 
-fn basic(password: &str) -> Option<Credentials> {
-    Some(Credentials::basic("git", password))
+fn basic(password: &str) -> Credentials {
+    Credentials::basic("git", password)
 }
 
 #[tokio::test]
 async fn the_most_exact_wins() {
     let index = indexed([
-        secret("forge", "repo-creds", json!({"url": "https://git.example.com", "password": "forge"})),
-        secret("team", "repo-creds", json!({"url": "https://git.example.com/team", "password": "team"})),
+        secret("forge", "repo-creds", &json!({"url": "https://git.example.com", "password": "forge"})),
+        secret("team", "repo-creds", &json!({"url": "https://git.example.com/team", "password": "team"})),
         secret(
             "app",
             "repository",
-            json!({"url": "https://git.example.com/team/app.git", "bearerToken": "app"}),
+            &json!({"url": "https://git.example.com/team/app.git", "bearerToken": "app"}),
         ),
-        secret("bare", "repository", json!({"url": "https://git.example.com/team/bare"})),
+        secret("bare", "repository", &json!({"url": "https://git.example.com/team/bare"})),
     ])
     .await;
-    check(&index, "https://git.example.com/team/app", Some(Credentials::bearer("app")));
-    check(&index, "https://git.example.com/team/other", basic("team"));
-    check(&index, "https://git.example.com/team/bare", basic("team"));
-    check(&index, "https://git.example.com/else", basic("forge"));
+    check(&index, "https://git.example.com/team/app", Some(&Credentials::bearer("app")));
+    check(&index, "https://git.example.com/team/other", Some(&basic("team")));
+    check(&index, "https://git.example.com/team/bare", Some(&basic("team")));
+    check(&index, "https://git.example.com/else", Some(&basic("forge")));
     check(&index, "https://elsewhere.example.com/x", None);
 }
 
@@ -55,7 +55,7 @@ async fn settings_come_with_the_login_or_alone() {
         secret(
             "forge",
             "repo-creds",
-            json!({
+            &json!({
                 "url": "https://git.example.com", "password": "forge", "insecure": "false",
                 "tlsClientCertData": "chain", "tlsClientCertKey": "key",
             }),
@@ -63,41 +63,41 @@ async fn settings_come_with_the_login_or_alone() {
         secret(
             "app",
             "repository",
-            json!({
+            &json!({
                 "url": "https://git.example.com/app", "insecure": "true",
                 "proxy": "http://proxy:3128", "noProxy": "localhost",
             }),
         ),
-        secret("open", "repository", json!({"url": "https://open.example.com/a", "insecure": "true"})),
+        secret("open", "repository", &json!({"url": "https://open.example.com/a", "insecure": "true"})),
     ])
     .await;
     let forge = || Credentials::basic("git", "forge").with_client_certificate("chain", "key");
-    check(&index, "https://git.example.com/other", Some(forge()));
+    check(&index, "https://git.example.com/other", Some(&forge()));
     let app = forge().insecure().through_proxy("http://proxy:3128", "localhost");
-    check(&index, "https://git.example.com/app.git", Some(app));
-    check(&index, "https://open.example.com/a", Some(Credentials::none().insecure()));
+    check(&index, "https://git.example.com/app.git", Some(&app));
+    check(&index, "https://open.example.com/a", Some(&Credentials::none().insecure()));
 }
 
 #[tokio::test]
 async fn keys_and_known_hosts() {
     let index = indexed([
-        secret("team", "repo-creds", json!({"url": "git@git.example.com:team", "sshPrivateKey": "pem"})),
-        map(KNOWN_HOSTS, json!({"ssh_known_hosts": "git.example.com ssh-ed25519 AAAA"})),
+        secret("team", "repo-creds", &json!({"url": "git@git.example.com:team", "sshPrivateKey": "pem"})),
+        map(KNOWN_HOSTS, &json!({"ssh_known_hosts": "git.example.com ssh-ed25519 AAAA"})),
     ])
     .await;
     let known = || Credentials::none().with_known_hosts("git.example.com ssh-ed25519 AAAA");
     let team = Credentials::ssh_key("pem").with_known_hosts("git.example.com ssh-ed25519 AAAA");
-    check(&index, "git@git.example.com:team/app.git", Some(team.clone()));
-    check(&index, "ssh://git@git.example.com/team/app", Some(team));
-    check(&index, "git@git.example.com:other/app", Some(known()));
+    check(&index, "git@git.example.com:team/app.git", Some(&team));
+    check(&index, "ssh://git@git.example.com/team/app", Some(&team));
+    check(&index, "git@git.example.com:other/app", Some(&known()));
     check(&index, "https://git.example.com/team/app", None);
 }
 
 #[tokio::test]
 async fn authorities_are_those_of_the_host() {
-    let index = indexed([map(AUTHORITIES, json!({"git.example.com": "pem", "::1": "six"}))]).await;
-    let trusting = |pem: &str| Some(Credentials::none().with_authorities(pem));
-    check(&index, "https://Git.example.com:8443/team/app", trusting("pem"));
-    check(&index, "https://[::1]:8443/app", trusting("six"));
+    let index = indexed([map(AUTHORITIES, &json!({"git.example.com": "pem", "::1": "six"}))]).await;
+    let trusting = |pem: &str| Credentials::none().with_authorities(pem);
+    check(&index, "https://Git.example.com:8443/team/app", Some(&trusting("pem")));
+    check(&index, "https://[::1]:8443/app", Some(&trusting("six")));
     check(&index, "https://example.com/team/app", None);
 }

@@ -69,12 +69,9 @@ pub(super) fn open(
     let insecure = credentials.is_some_and(|c| c.insecure);
     let mut command =
         command(server, through.as_ref().map(|way| way.0), key.is_some(), insecure, secrets.folder());
-    let mut child = command.spawn().map_err(|err| match err.kind() {
-        io::ErrorKind::NotFound => Error::Setup {
-            what: "cannot run the program `ssh`".to_owned(),
-            cause: "it is not installed here: install OpenSSH's client".to_owned(),
-        },
-        _ => Error::disk("cannot run the program `ssh`", &err),
+    let mut child = command.spawn().map_err(|err| {
+        let what = "cannot run the program `ssh`: is OpenSSH's client installed here?";
+        Error::disk(what, &err)
     })?;
     let (input, output) = (child.stdin.take(), child.stdout.take());
     let (input, output) = (input.expect("asked for"), output.expect("asked for"));

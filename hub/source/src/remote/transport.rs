@@ -59,7 +59,7 @@ impl Trust {
 pub(super) fn open(target: &Target<'_>, most: u64) -> Result<Box<dyn Transport + Send>, Stop> {
     match &target.address.place {
         Place::File { path } => {
-            let url = gix::url::parse(path.to_string_lossy().as_ref()).map_err(gix::Error::from)?;
+            let url = gix::url::parse(path.to_string_lossy().as_ref())?;
             let options = connect::Options { version: Protocol::V2, ..Default::default() };
             Ok(connect::connect(url, options)?)
         }
@@ -71,7 +71,7 @@ pub(super) fn open(target: &Target<'_>, most: u64) -> Result<Box<dyn Transport +
             let own = target.credentials.and_then(|c| c.login.as_ref());
             let login = own.or(login.as_ref());
             let wire = Wire { remote: Remote::default(), deadline: target.deadline.clone(), most };
-            let url = gix::url::parse(url.as_str()).map_err(gix::Error::from)?;
+            let url = gix::url::parse(url.as_str())?;
             let mut transport = http::Transport::new_http(wire, url, Protocol::V2, false);
             let mut options = options(target)?;
             match login {

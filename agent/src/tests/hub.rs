@@ -54,6 +54,7 @@ impl Hub {
             listen: listen.parse().unwrap(),
             names: vec!["127.0.0.1".into()],
             keepalive: hub_gateway::KEEPALIVE,
+            lost_after: hub_gateway::LOST_AFTER,
         };
         let gateway =
             Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())

@@ -16,9 +16,10 @@ use crate::{
     view,
     write::Change,
 };
-use hub_records::{About, Notice, Records, keys, resource};
+use hub_records::{About, Notice, Records, history, keys, resource};
 use hub_store::{Compare, Op, Outcome, Page, Revision, Txn};
 use serde_json::{Value, json};
+use shared_history::{Entry, What};
 use shared_model::{ClusterName, FleetRollout, Kind, Owner, OwnerKind, RolloutName};
 use shared_objects::{Status, status::MODIFIED};
 use shared_rollout::{Decided, Decision, Head, MemberRecord, decide};
@@ -86,6 +87,7 @@ async fn take(change: &Change<'_>, decided: &Decided) -> Result<Value, Status> {
                 })
                 .put(key, json!(next).to_string());
             txn.ops.extend(events(change, &stored, &rollout, decided).await?);
+            txn.ops.push(history::put(entry(change, &rollout, &next, decided)));
             match records.store().commit(txn).await.map_err(|error| failed(error.into()))? {
                 Outcome::Committed(_) => {}
                 Outcome::Conflict { .. } => continue,
@@ -170,6 +172,31 @@ async fn events(
     let message = format!("{}: {said}", change.name);
     let owners = owner.and_then(|owner| notice(message).put(About::of(kind, &owner), change.now));
     Ok(own.into_iter().chain(owners).collect())
+}
+
+/// The entry of the history.
+fn entry(change: &Change<'_>, rollout: &FleetRollout, after: &Head, decided: &Decided) -> Entry {
+    let what = match &decided.what {
+        Decision::Approve { .. } => What::Approved,
+        Decision::Pause { .. } => What::RolloutPaused,
+        Decision::Resume => What::RolloutResumed,
+        Decision::Abort => What::Aborted,
+        Decision::Retry => What::Retried,
+        Decision::Undo { .. } => What::Undone,
+        Decision::Expedite { .. } => What::Expedited,
+    };
+    let approved = after.approvals.last().filter(|_| what == What::Approved);
+    let wave = approved.map(|given| rollout.spec.plan.wave_name(given.wave)).unwrap_or_default();
+    let said = sentence(decided);
+    let said = match (approved, &decided.what) {
+        (Some(_), Decision::Approve { wave: None }) => {
+            said.replacen("the wave that waited for it", &format!("wave {wave}"), 1)
+        }
+        (_, _) => said,
+    };
+    let entry = Entry::new(what, change.now, format!("{}: {said}", change.name));
+    let entry = entry.of_rollout(&rollout.spec.owner, &RolloutName::new(change.name));
+    Entry { wave, trace: rollout.spec.trace_id.clone(), ..entry }.by(&decided.by, &decided.reason)
 }
 
 const fn word(decision: &Decision) -> &'static str {

@@ -45,6 +45,7 @@ mod read;
 mod route;
 mod server;
 mod service;
+mod timeline;
 mod view;
 mod watch;
 mod write;

@@ -28,6 +28,8 @@ pub(crate) enum Route {
     OpenApiV2,
     /// `/flotilla/v1/info`
     Info,
+    /// `/flotilla/v1/timeline`
+    Timeline,
     /// `/flotilla/v1/authority`
     Authority,
     /// `/flotilla/v1/clusters/NAME/revoke`
@@ -61,6 +63,7 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
             Route::OpenApi { group: text(group), version: text(version) }
         }
         ["flotilla", "v1", "info"] => Route::Info,
+        ["flotilla", "v1", "timeline"] => Route::Timeline,
         ["flotilla", "v1", "authority"] => Route::Authority,
         ["flotilla", "v1", "clusters", name, "revoke"] => Route::Revoke(text(name)),
         ["api", version] => Route::Resources { group: String::new(), version: text(version) },
@@ -153,6 +156,7 @@ mod tests {
     #[test]
     fn documents() {
         check("/readyz/ping", Some(Route::Health));
+        check("/flotilla/v1/timeline", Some(Route::Timeline));
         check("/flotilla/v1/authority", Some(Route::Authority));
         check("/flotilla/v1/clusters/eu-1/revoke", Some(Route::Revoke("eu-1".into())));
         check("/flotilla/v1/clusters/eu-1", None);

@@ -13,7 +13,7 @@ use crate::{
     read,
     route::{self, Route},
     server::HubInfo,
-    watch as watching,
+    timeline, watch as watching,
     write::{self, Change, Changed},
 };
 use bytes::Bytes;
@@ -63,6 +63,8 @@ struct Asked<'a> {
     headers: &'a HeaderMap,
     query: &'a Query,
     subject: &'a Subject,
+    /// What the subject changes is told in the history.
+    records: Records,
 }
 
 impl Service {
@@ -98,7 +100,9 @@ impl Service {
         // Before the body: strangers are not read.
         let subject = access::subject(headers, &self.tokens)?;
         let route = route.ok_or_else(Status::no_such_path)?;
-        let asked = Asked { method, path: uri.path(), headers, query, subject: &subject };
+        let records = self.records.on_behalf_of(&subject.user);
+        let (path, subject) = (uri.path(), &subject);
+        let asked = Asked { method, path, headers, query, subject, records };
         match route {
             Route::Collection { kind, namespace } => {
                 self.collection(&asked, incoming, kind, namespace.as_deref()).await
@@ -112,10 +116,14 @@ impl Service {
             Route::Review(plural) => {
                 only(&asked, &Method::POST)?;
                 let review = body::object(headers, &body::read(incoming).await?)?;
-                let review = documents::review(&plural, review, &subject).ok_or_else(Status::no_such_path)?;
+                let review = documents::review(&plural, review, subject).ok_or_else(Status::no_such_path)?;
                 Ok(answer::json(StatusCode::CREATED, &review))
             }
             Route::Metrics => self.scrape(&asked),
+            Route::Timeline => {
+                only(&asked, &Method::GET)?;
+                timeline::get(&self.records, asked.query, self.tasks.stopped()).await
+            }
             Route::Revoke(_) | Route::Authority => self.identity(&asked, incoming, &route).await,
             Route::Health
             | Route::Version
@@ -152,7 +160,7 @@ impl Service {
             (Kind::FleetRollout, "decisions") => {
                 only(asked, &Method::POST)?;
                 let body = body::object(asked.headers, &body::read(incoming).await?)?;
-                let change = self.change(asked, kind, (namespace, name), Part::Main);
+                let change = Self::change(asked, kind, (namespace, name), Part::Main);
                 Ok(answer::json(StatusCode::CREATED, &decisions::post(&change, body).await?))
             }
             (_, "status") if kinds::has_status(kind) => {
@@ -227,6 +235,7 @@ impl Service {
             Route::Info => Some(json!(*self.info.borrow())),
             Route::Health
             | Route::Metrics
+            | Route::Timeline
             | Route::Revoke(_)
             | Route::Authority
             | Route::Review(_)
@@ -253,7 +262,7 @@ impl Service {
                 read::list(&self.records, kind, namespace, asked.headers, asked.query, now()).await
             }
             Method::POST => {
-                let change = self.change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
+                let change = Self::change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
                 let changed = async {
                     let object = body::object(asked.headers, &body::read(incoming).await?)?;
                     if namespace.is_none() && shared_model::gvk(kind).namespaced {
@@ -266,7 +275,7 @@ impl Service {
                 self.changed("create", &change, changed.await)
             }
             Method::DELETE => {
-                let change = self.change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
+                let change = Self::change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
                 let changed = async {
                     let selector = Selector::parse(asked.query, namespace)?;
                     let options = options(asked.headers, &body::read(incoming).await?)?;
@@ -286,7 +295,7 @@ impl Service {
         (namespace, name): (&str, &str),
         part: Part,
     ) -> Result<Answer, Status> {
-        let change = self.change(asked, kind, (namespace, name), part);
+        let change = Self::change(asked, kind, (namespace, name), part);
         match *asked.method {
             Method::GET | Method::HEAD => {
                 read::get(&self.records, kind, (namespace, name), asked.headers, asked.query, now()).await
@@ -319,14 +328,13 @@ impl Service {
     }
 
     fn change<'a>(
-        &'a self,
         asked: &'a Asked<'_>,
         kind: Kind,
         (namespace, name): (&'a str, &'a str),
         part: Part,
     ) -> Change<'a> {
         Change {
-            records: &self.records,
+            records: &asked.records,
             subject: asked.subject,
             kind,
             namespace,

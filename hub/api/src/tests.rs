@@ -6,6 +6,7 @@ mod identities;
 mod limits;
 mod metrics;
 mod reading;
+mod timeline;
 mod watching;
 mod writing;
 

@@ -101,7 +101,9 @@ async fn one(
     let done =
         Adoption { request: adoption.request.clone(), state: AdoptionState::Done { at: now, changed } };
     let compares = vec![lease.fence(), Compare::ModRevision { key: key.clone(), revision }];
-    let committed = records.store().commit(Txn { compares, ops: vec![put(key, &done)] }).await?;
+    let told = crate::chronicle::adopted(cluster, &adoption.request.by, changed, now);
+    let ops = vec![put(key, &done), hub_records::history::put(told)];
+    let committed = records.store().commit(Txn { compares, ops }).await?;
     Ok(matches!(committed, Outcome::Committed(_)).then_some(changed))
 }
 

@@ -2,7 +2,9 @@
 
 use crate::{
     adopt,
+    chronicle::Ended,
     commit::{self, Progress},
+    commits::Commits,
     expand::Reference,
     git::{Git, chain},
     index::{Index, Part, Shared, Touched, kind_of},
@@ -13,6 +15,7 @@ use crate::{
     pace::Pace,
     releases::Releases,
     removal,
+    retention::{self, Retention},
     settings::Told,
     statuses::{Now, Statuses},
     windows::Calendar,
@@ -57,6 +60,8 @@ pub struct Config {
     /// Whether the store belongs to this process alone (the embedded one does): then whoever held the
     /// planning lease before is dead, and nobody has to wait for it.
     pub exclusive: bool,
+    /// How long the history is kept.
+    pub history: Retention,
 }
 
 /// What the control loops stand on.
@@ -125,6 +130,8 @@ struct Loop {
     statuses: Statuses,
     calendar: Calendar,
     told: Told,
+    commits: Commits,
+    ended: Ended,
     followed: BTreeSet<Key>,
     lease: Option<lease::Lease>,
     holder: String,
@@ -165,6 +172,7 @@ impl Control {
         let (resolved, resolutions) = mpsc::channel(64);
         tasks.spawn_until_stopped("poll", git.clone().poll(resolved));
         tasks.spawn_until_stopped("watch", watch(records.clone(), listing.revision, events.clone()));
+        tasks.spawn_until_stopped("history", retention::run(records.clone(), config.history));
         let dirty = index.read().owners();
         let control = Loop {
             lines: Lines::new(Arc::clone(&index), git.clone(), releases, records.clone()),
@@ -188,6 +196,8 @@ impl Control {
             statuses,
             calendar: Calendar::default(),
             told: Told::default(),
+            commits: Commits::default(),
+            ended: Ended::default(),
             followed: BTreeSet::new(),
             lease: None,
             holder: format!("hub-{}", uuid::Uuid::new_v4()),
@@ -363,7 +373,9 @@ impl Loop {
         } else {
             self.retries.remove(&owner);
         }
+        let references = evaluation.references.clone();
         self.evaluations.insert(owner, evaluation);
+        self.commits.look(&self.git, &self.records, &self.index.read(), &self.evaluations, &references);
         let wanted: BTreeSet<Key> =
             self.evaluations.values().flat_map(|evaluation| keys_of(&evaluation.references)).collect();
         if wanted != self.followed {
@@ -533,6 +545,7 @@ impl Loop {
         if self.noting.is_due(now) {
             let began = tokio::time::Instant::now();
             notices::keep_up(&self.records, &view, fleet, report, now).await;
+            self.ended.tell(&self.records, &view, now).await;
             self.noting.took(began.elapsed(), now);
         }
         if now.duration_since(self.told_all) >= ALL {

@@ -84,6 +84,11 @@ impl Git {
         resolved.commit.ok_or_else(|| resolved.failure.unwrap_or_else(|| "not resolved yet".to_owned()))
     }
 
+    /// The commit that a revision is known to be.
+    pub(crate) fn known(&self, key: &Key) -> Option<CommitId> {
+        self.known.borrow().get(key)?.commit.clone()
+    }
+
     /// Asks again soon.
     pub(crate) fn refresh(&self, keys: &BTreeSet<Key>) {
         let now = shared_runtime::now();

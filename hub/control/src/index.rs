@@ -1,7 +1,7 @@
 //! What the store holds, in memory, as far as deciding needs it: kept up to date by one watch.
 
 use crate::credentials;
-use hub_records::{Adoption, Restored, Stored, keys};
+use hub_records::{Adoption, Restored, Stored, history::Seen, keys};
 use hub_store::{Change, ChangeKind, Entry, Revision};
 use parking_lot::RwLock;
 use shared_model::{
@@ -33,6 +33,8 @@ pub(crate) struct Index {
     pub(crate) observed: BTreeMap<Seat, Observation>,
     /// What agents hold and the hub is to take as truth, or took.
     pub(crate) adoptions: BTreeMap<ClusterName, (Adoption, Revision)>,
+    /// What each revision that somebody follows was last, by its key.
+    pub(crate) seen: BTreeMap<String, Seen>,
     /// The Applications that each set made, by the set's uid.
     made: BTreeMap<String, BTreeSet<Name>>,
     /// The rollouts of each line, oldest first.
@@ -123,6 +125,11 @@ impl Index {
         } else if let Some(cluster) = key.strip_prefix(keys::ADOPTIONS) {
             touched.parts.push(Part::Cluster(ClusterName::new(cluster)));
             set(&mut self.adoptions, ClusterName::new(cluster), entry, revision);
+        } else if key.starts_with(keys::SEEN) {
+            match entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
+                Some(seen) => drop(self.seen.insert(key.to_owned(), seen)),
+                None => drop(self.seen.remove(key)),
+            }
         } else if key == keys::RESTORED {
             touched.parts.push(Part::Whole);
             self.restored = entry.and_then(|entry| serde_json::from_slice(&entry.value).ok());

@@ -25,7 +25,9 @@
 //! (shared/generate), how agents are reached (hub/gateway).
 
 mod adopt;
+mod chronicle;
 mod commit;
+mod commits;
 mod conditions;
 mod control;
 mod credentials;
@@ -43,6 +45,7 @@ mod pace;
 mod pauses;
 mod releases;
 mod removal;
+mod retention;
 mod rollouts;
 mod settings;
 mod statuses;
@@ -50,6 +53,7 @@ mod windows;
 
 pub use control::{Config, Control, Deps, Error};
 pub use metrics::Metrics;
+pub use retention::Retention;
 
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,14 @@
 //! has an Event for as long as it waits. Members raise none: a large fleet would flood its readers, and
 //! statuses name them. As in Kubernetes, Events are kept for an hour.
 
-use crate::index::{Index, kind_of};
-use hub_records::{About, Notice, Records};
-use hub_store::{Op, Outcome, Txn};
+use crate::{
+    chronicle,
+    index::{Index, kind_of},
+};
+use hub_records::{About, Notice, Records, history};
+use hub_store::{Compare, Op, Outcome, Txn};
 use jiff::Timestamp;
+use shared_history::What;
 use shared_model::{Kind, Owner, RolloutName, fleet_rollout::PlanSpec};
 use shared_rollout::{Change, Fleet, Head, MemberRecord, Phase, Report, Rollout, Side, Step, Wait};
 use std::{collections::BTreeSet, time::Duration};
@@ -18,13 +22,25 @@ const KEPT: Duration = Duration::from_secs(3600);
 /// How many writes one transaction takes.
 const BATCH: usize = 90;
 
-/// The most writes that [`of_step`] answers: a change of the phase and of a wave, each told twice.
-pub(crate) const MOST: usize = 4;
+/// The most writes that [`of_step`] answers: a change of the phase and of a wave, each told twice and kept in the history.
+pub(crate) const MOST: usize = 6;
 
-/// The Events of a step that changes the rollout's head to `after`.
+/// What a change of a rollout's head means to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Transition {
+    pub(crate) what: What,
+    /// Of which wave, from 0.
+    pub(crate) wave: Option<usize>,
+    pub(crate) notice: Notice,
+}
+
+/// The Events and the history of a step that changes the rollout's head to `after`.
 pub(crate) fn of_step(index: &Index, step: &Step, rollout: &Rollout, after: &Head, at: Timestamp) -> Vec<Op> {
     let told = transitions(rollout, after, &step.change);
-    told.into_iter().flat_map(|notice| tell(index, &step.owner, &step.rollout, &notice, at)).collect()
+    let events = |told: &Transition| tell(index, &step.owner, &step.rollout, &told.notice, at);
+    let kept = told.iter().map(|told| chronicle::of_transition(index, &step.owner, rollout, told, at));
+    let kept = history::puts(kept.collect());
+    told.iter().flat_map(events).chain(kept).collect()
 }
 
 /// Writes what statuses tell and no transition: who is waited for. Takes away what is too old.
@@ -35,28 +51,34 @@ pub(crate) async fn keep_up(
     report: &Report,
     now: Timestamp,
 ) {
-    let waiting: Vec<Op> = report
+    let waiting: Vec<(Vec<Op>, Op)> = report
         .rollouts
         .iter()
         .filter_map(|((owner, name), rollout)| {
-            let attempt = fleet.lines.get(owner)?.get(name)?.head.attempt;
-            let notice = approval(rollout.waits_for.as_ref()?, attempt)?;
-            Some(tell(index, owner, name, &notice, now))
+            let head = &fleet.lines.get(owner)?.get(name)?.head;
+            let told = waits(rollout.waits_for.as_ref()?, head)?;
+            let entry = chronicle::of_wait(index, (owner, name), rollout.waits_for.as_ref()?, &told, now);
+            Some((tell(index, owner, name, &told.notice, now), history::put(entry)))
         })
-        .flatten()
         .collect();
-    let wanted: BTreeSet<&str> = waiting.iter().map(Op::key).collect();
+    let wanted: BTreeSet<&str> = waiting.iter().flat_map(|(events, _)| events).map(Op::key).collect();
     let old = index.all(Kind::Event).filter(|(_, event)| Notice::wrote(event) && is_old(&event.value, now));
     let old = old.map(|((ns, name), _)| hub_records::keys::object(Kind::Event, ns, name));
     let old: Vec<Op> =
         old.filter(|key| !wanted.contains(key.as_str())).map(|key| Op::Delete { key }).collect();
-    let is_new = |op: &Op| {
+    let is_new = |op: &&Op| {
         let known = hub_records::keys::parse_object(op.key());
         known.is_some_and(|(kind, ns, name)| index.object(kind, ns, name).is_none())
     };
-    let ops: Vec<Op> = waiting.iter().filter(|op| is_new(op)).cloned().chain(old).collect();
-    for part in ops.chunks(BATCH) {
-        match records.store().commit(Txn { compares: Vec::new(), ops: part.to_vec() }).await {
+    let new = waiting.iter().filter(|(events, _)| events.iter().any(|op| is_new(&op)));
+    let new = new.map(|(events, kept)| {
+        // The mirror may be behind: what is there already was told.
+        let compares = events.iter().map(|op| Compare::Absent { key: op.key().to_owned() }).collect();
+        Txn { compares, ops: events.iter().chain([kept]).cloned().collect() }
+    });
+    let old = old.chunks(BATCH).map(|part| Txn { compares: Vec::new(), ops: part.to_vec() });
+    for txn in new.chain(old) {
+        match records.store().commit(txn).await {
             Ok(Outcome::Committed(_) | Outcome::Conflict { .. }) => {}
             Err(error) => tracing::warn!(%error, "events could not be written"),
         }
@@ -69,15 +91,25 @@ fn is_old(event: &serde_json::Value, now: Timestamp) -> bool {
     age.is_none_or(|age| age >= KEPT)
 }
 
-/// A wave that waits for a person.
-fn approval(wait: &Wait, attempt: u32) -> Option<Notice> {
-    let Wait::Approval { wave, side, .. } = wait else { return None };
-    let side = match side {
-        Side::Before => "before",
-        Side::After => "after",
+/// A rollout that waits for a person, or for a window.
+fn waits(wait: &Wait, head: &Head) -> Option<Transition> {
+    let attempt = head.attempt;
+    let notice = |reason, key| Notice { reason, warning: false, message: wait.to_string(), key };
+    let (what, notice) = if let Wait::Approval { wave, side, .. } = wait {
+        let side = match side {
+            Side::Before => "before",
+            Side::After => "after",
+        };
+        (What::WaitingForApproval, notice("WaitingForApproval", format!("{attempt}/{wave}/{side}")))
+    } else if let Wait::Window { why, until, .. } = wait {
+        // A window that stays closed is told once, whichever clusters it holds at the moment.
+        let until = until.map(|until| until.to_string()).unwrap_or_default();
+        (What::WaitingForWindow, notice("WaitingForWindow", format!("{attempt}/{why}/{until}")))
+    } else {
+        return None;
     };
-    let key = format!("{attempt}/{wave}/{side}");
-    Some(Notice { reason: "WaitingForApproval", warning: false, message: wait.to_string(), key })
+    let wave = head.waves.iter().position(|wave| wave.passed.is_none());
+    Some(Transition { what, wave, notice })
 }
 
 /// The Events of a notice: on the rollout and on its owner.
@@ -92,7 +124,7 @@ fn tell(index: &Index, owner: &Owner, name: &RolloutName, notice: &Notice, at: T
 }
 
 /// What a change of the head means to people.
-fn transitions(rollout: &Rollout, after: &Head, change: &Change) -> Vec<Notice> {
+fn transitions(rollout: &Rollout, after: &Head, change: &Change) -> Vec<Transition> {
     let before = &rollout.head;
     let mut notices = Vec::new();
     let notice = |reason, warning, message, key| Notice { reason, warning, message, key };
@@ -104,28 +136,27 @@ fn transitions(rollout: &Rollout, after: &Head, change: &Change) -> Vec<Notice> 
         let (name, key) = (rollout.plan.wave_name(wave), format!("{attempt}/{wave}"));
         if then.opened.is_none() && now.opened.is_some() {
             let message = format!("wave {name} has opened: {}", members(of_wave(rollout, wave).count()));
-            notices.push(notice("WaveOpened", false, message, key.clone()));
+            let notice = notice("WaveOpened", false, message, key.clone());
+            notices.push(Transition { what: What::WaveOpened, wave: Some(wave), notice });
         }
         if then.passed.is_none() && now.passed.is_some() {
-            notices.push(notice(
-                "WavePassed",
-                false,
-                format!("wave {name} has passed{}", with(rollout, after, wave)),
-                key,
-            ));
+            let message = format!("wave {name} has passed{}", with(rollout, after, wave));
+            let notice = notice("WavePassed", false, message, key);
+            notices.push(Transition { what: What::WavePassed, wave: Some(wave), notice });
         }
     }
     if before.phase != after.phase {
-        let (reason, warning, message) = phase(rollout, after, change);
-        notices.push(notice(reason, warning, message, attempt.to_string()));
+        let (what, reason, warning, message) = phase(rollout, after, change);
+        let notice = notice(reason, warning, message, attempt.to_string());
+        notices.push(Transition { what, wave: None, notice });
     }
     notices
 }
 
-fn phase(rollout: &Rollout, after: &Head, change: &Change) -> (&'static str, bool, String) {
+fn phase(rollout: &Rollout, after: &Head, change: &Change) -> (What, &'static str, bool, String) {
     let count = members(rollout.members.len());
     match after.phase {
-        Phase::Queued => ("RolloutQueued", false, "it waits for its turn".to_owned()),
+        Phase::Queued => (What::RolloutQueued, "RolloutQueued", false, "it waits for its turn".to_owned()),
         Phase::Progressing => {
             let waves: Vec<String> =
                 (0..after.waves.len()).map(|wave| rollout.plan.wave_name(wave)).collect();
@@ -134,20 +165,23 @@ fn phase(rollout: &Rollout, after: &Head, change: &Change) -> (&'static str, boo
                 PlanSpec::RollingSync(_) => format!("in {} steps", waves.len()),
                 PlanSpec::Policy(_) => format!("in waves {}", waves.join(", ")),
             };
-            ("RolloutStarted", false, format!("{count} {waves}"))
+            (What::RolloutStarted, "RolloutStarted", false, format!("{count} {waves}"))
         }
-        Phase::Halted => ("RolloutHalted", true, halted(rollout, after)),
+        Phase::Halted => (What::RolloutHalted, "RolloutHalted", true, halted(rollout, after)),
         Phase::RollingBack => (
+            What::RollbackStarted,
             "RollbackStarted",
             true,
             format!("members go back to what was proven before: {}", halted(rollout, after)),
         ),
-        Phase::RolledBack => ("RolledBack", true, "every member that can be told has gone back".to_owned()),
-        Phase::Done => ("RolloutDone", false, format!("every wave has passed, {count}")),
+        Phase::RolledBack => {
+            (What::RolledBack, "RolledBack", true, "every member that can be told has gone back".to_owned())
+        }
+        Phase::Done => (What::RolloutDone, "RolloutDone", false, format!("every wave has passed, {count}")),
         Phase::Superseded => {
             let by =
                 if let Change::Supersede { by } = change { by.to_string() } else { "a newer one".to_owned() };
-            ("RolloutSuperseded", false, format!("{by} took its place"))
+            (What::RolloutSuperseded, "RolloutSuperseded", false, format!("{by} took its place"))
         }
     }
 }

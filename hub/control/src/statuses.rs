@@ -3,14 +3,14 @@
 //! What agents report is not copied here: the API reads it beside the status (design §8).
 
 use crate::{
-    conditions,
-    history::history,
+    chronicle, conditions,
+    history::history as of_proofs,
     index::{Index, Name},
     line::{Evaluation, MemberInput},
     pauses, removal,
 };
 use hub_gateway::LinkState;
-use hub_records::{About, Records, is_deleted, keys};
+use hub_records::{About, Records, history, is_deleted, keys};
 use hub_store::{Compare, Op, Outcome, Txn};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -89,17 +89,18 @@ impl Statuses {
                 );
             }
         }
-        let events = changed.iter().filter(|((kind, ..), _)| *kind == Kind::Application);
-        let events: Vec<Op> = events
-            .filter_map(|(key, status)| {
-                let notice = pauses::notice(
-                    &self.written.get(key).unwrap_or(&Value::Null)["pause"],
-                    &status["pause"],
-                    now.at,
-                )?;
-                notice.put(About::of(Kind::Application, now.index.object(key.0, &key.1, &key.2)?), now.at)
-            })
-            .collect();
+        let mut events = Vec::new();
+        for (key, status) in &changed {
+            let before = self.written.get(key).unwrap_or(&Value::Null);
+            let (kind, ns, name) = key;
+            events.extend(history::puts(chronicle::of_status(*kind, (ns, name), before, status, now.at)));
+            let notice = pauses::notice(&before["pause"], &status["pause"], now.at);
+            if let Some(notice) = notice.filter(|_| *kind == Kind::Application)
+                && let Some(object) = now.index.object(*kind, ns, name)
+            {
+                events.extend(notice.put(About::of(*kind, object), now.at));
+            }
+        }
         self.write(records, changed).await;
         for part in events.chunks(BATCH) {
             if let Err(error) = records.store().commit(Txn { compares: Vec::new(), ops: part.to_vec() }).await
@@ -217,7 +218,7 @@ fn of_application(
             }),
         );
     }
-    let history = history(evaluation, line, app);
+    let history = of_proofs(evaluation, line, app);
     if !history.is_empty() {
         status.insert("history".into(), history.into());
     }

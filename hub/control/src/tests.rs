@@ -2,6 +2,7 @@
 
 mod commit;
 mod deletions;
+mod history;
 mod restore;
 mod windows;
 
@@ -164,6 +165,12 @@ impl Loops {
         let folder = tempfile::tempdir().unwrap();
         let loops = Self { folder, records: records(), tasks: Tasks::new() };
         loops.git(&["init", "-q", "-b", "main", "."]);
+        loops.again().await
+    }
+
+    /// Loops on what others left.
+    async fn again(self) -> Self {
+        let loops = Self { tasks: Tasks::new(), ..self };
         let config = hub_source::Config {
             allow_file: true,
             ..hub_source::Config::new(loops.folder.path().join("mirrors"))
@@ -181,7 +188,13 @@ impl Loops {
             first_retry: Duration::from_millis(50),
             ..Settings::default()
         };
-        Control::build(Config { poll, exclusive: true }, deps, &loops.tasks).await.unwrap();
+        Control::build(
+            Config { poll, exclusive: true, history: crate::Retention::default() },
+            deps,
+            &loops.tasks,
+        )
+        .await
+        .unwrap();
         loops
     }
 

@@ -79,6 +79,8 @@ fn hub_config(folder: &Path) -> hub_serve::Config {
         git_timeout: Duration::from_secs(60),
         trust_domain: "demo".to_owned(),
         keepalive: hub_serve::KEEPALIVE,
+        lost_after: hub_serve::LOST_AFTER,
+        history: hub_serve::Retention::default(),
         agent_lifetime: hub_serve::AGENT_LIFETIME,
     }
 }

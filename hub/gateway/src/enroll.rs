@@ -216,6 +216,8 @@ impl Enrollment {
         }
         let mut written = place.status.clone();
         identity.put(&mut written);
+        let told = shared_history::of_status(&ClusterName::new(name), &place.status, &written, now);
+        txn.ops.extend(hub_records::history::puts(told));
         txn.ops.push(Op::Put { key: status, value: written.to_string().into() });
         let outcome = self.0.records.store().commit(txn).await.map_err(hub_records::Error::from)?;
         Ok(matches!(outcome, Outcome::Committed(_)))

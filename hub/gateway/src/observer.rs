@@ -1,5 +1,7 @@
 //! Keeps what agents report: batched, on change only, in at most [`LARGEST`] bytes each.
 
+mod told;
+
 use crate::{Links, links::Seat, session::Input};
 use hub_records::{Event, Events, Records, keys};
 use hub_store::{Compare, MAX_OPS, Op, Txn};
@@ -8,6 +10,7 @@ use proto::v1;
 use shared_model::{ClusterName, Kind, Observation};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::mpsc;
+use told::Degraded;
 
 /// The largest record of an observation, in bytes (design §8).
 pub(crate) const LARGEST: usize = 2048;
@@ -64,6 +67,7 @@ impl Observer {
 /// Writes observations until the queue closes.
 pub(crate) async fn run(records: Records, links: Links, mut queue: mpsc::Receiver<Report>) {
     let mut batch = Vec::new();
+    let mut degraded = Degraded::load(&records).await;
     while queue.recv_many(&mut batch, MAX_OPS).await > 0 {
         if batch.len() < MAX_OPS {
             // A little patience makes one durable write of many.
@@ -91,7 +95,7 @@ pub(crate) async fn run(records: Records, links: Links, mut queue: mpsc::Receive
             }
         }
         let kept = async {
-            write(&records, observations).await?;
+            write(&records, &mut degraded, observations).await?;
             Ok::<_, hub_records::Error>(records.store().revision().await?)
         };
         match kept.await {
@@ -130,15 +134,21 @@ async fn add_events(
 ) -> Result<(), hub_records::Error> {
     let key = keys::events(cluster);
     let mut events = records.read::<Events>(&key).await?.map(|(events, _)| events).unwrap_or_default();
+    let kept = told::of_events(records, cluster, &told, shared_runtime::now()).await?;
     events.add(told, dropped);
     let value = serde_json::to_vec(&events).expect("events have string keys only").into();
     let object = keys::object(Kind::Cluster, "", cluster.as_str());
-    let txn = Txn { compares: vec![Compare::Exists { key: object }], ops: vec![Op::Put { key, value }] };
+    let mut txn = Txn { compares: vec![Compare::Exists { key: object }], ops: vec![Op::Put { key, value }] };
+    txn.ops.extend(kept);
     let _gone = records.store().commit(txn).await?;
     Ok(())
 }
 
-async fn write(records: &Records, batch: Vec<Observation>) -> Result<(), hub_records::Error> {
+async fn write(
+    records: &Records,
+    degraded: &mut Degraded,
+    batch: Vec<Observation>,
+) -> Result<(), hub_records::Error> {
     let mut latest: BTreeMap<String, (Option<Observation>, Observation)> = BTreeMap::new();
     for report in batch {
         let key = keys::observation(&report.cluster, &report.application);
@@ -153,14 +163,20 @@ async fn write(records: &Records, batch: Vec<Observation>) -> Result<(), hub_rec
         let kept = shared_rollout::observe(previous.as_ref(), bounded(report), now);
         latest.insert(key, (stored, kept));
     }
-    let ops: Vec<Op> = latest
-        .into_iter()
-        .filter(|(_, (stored, kept))| !stored.as_ref().is_some_and(|stored| says_the_same(stored, kept)))
-        .map(|(key, (_, kept))| {
-            let value = serde_json::to_vec(&kept).expect("observations have string keys only");
-            Op::Put { key, value: value.into() }
-        })
-        .collect();
+    let mut ops: Vec<Op> = Vec::new();
+    for (key, (stored, kept)) in latest {
+        if stored.as_ref().is_some_and(|stored| says_the_same(stored, &kept)) {
+            continue;
+        }
+        // With its entry of the history it goes into one transaction, or into the next.
+        if ops.len() + 3 > MAX_OPS {
+            let _committed =
+                records.store().commit(Txn { compares: Vec::new(), ops: std::mem::take(&mut ops) }).await?;
+        }
+        ops.extend(degraded.of_observation(stored.as_ref(), &kept));
+        let value = serde_json::to_vec(&kept).expect("observations have string keys only");
+        ops.push(Op::Put { key, value: value.into() });
+    }
     if !ops.is_empty() {
         let _committed = records.store().commit(Txn { compares: Vec::new(), ops }).await?;
     }

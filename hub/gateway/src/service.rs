@@ -3,6 +3,7 @@
 use crate::{
     Authority, CertificateFailure, HubCertificate, Links, Rotation, adoption, attach, bundles, dispatch,
     enroll::Enrollment,
+    lost,
     observer::{self, Observer},
     paused::Paused,
     rotation, status, tls,
@@ -24,6 +25,8 @@ const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 const HANDSHAKES: usize = 256;
 /// How often an idle agent's connection is tested.
 pub const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long an agent is away before its cluster is told to be lost.
+pub const LOST_AFTER: Duration = Duration::from_secs(30);
 
 /// Where and under which names agents reach the hub.
 #[derive(Debug, Clone)]
@@ -35,6 +38,8 @@ pub struct Config {
     /// How often an idle connection is tested; without an answer within two thirds of that again the agent counts
     /// as disconnected.
     pub keepalive: Duration,
+    /// How long an agent is away before its cluster is told to be lost.
+    pub lost_after: Duration,
 }
 
 /// Why the agent port could not be opened.
@@ -105,7 +110,7 @@ impl Gateway {
         let rotation = Rotation::new(Arc::clone(&authority), records.clone(), links.clone());
         let (observer, observations) = Observer::channel();
         let paused = Paused::default();
-        forget_connections(&records).await;
+        let away = forget_connections(&records).await;
         // The observer ends when the last session drops its end of the queue.
         tasks.spawn("observer", observer::run(records.clone(), links.clone(), observations));
         tasks.spawn_until_stopped("dispatch", dispatch::run(records.clone(), links.clone(), paused.clone()));
@@ -114,6 +119,10 @@ impl Gateway {
             tls::renew(Arc::clone(&authority), Arc::clone(&certificate)),
         );
         tasks.spawn_until_stopped("rotation", rotation::run(rotation.clone()));
+        tasks.spawn_until_stopped(
+            "lost clusters",
+            lost::run(records.clone(), links.clone(), away, config.lost_after),
+        );
         tasks.spawn_until_stopped("rivals", rivals(records.clone(), links.clone()));
         let shared = Shared {
             authority,
@@ -160,25 +169,32 @@ async fn rivals(records: Records, links: Links) {
     }
 }
 
-/// After a start nobody is connected, whatever was written before.
-async fn forget_connections(records: &Records) {
+/// After a start nobody is connected, whatever was written before. Answers who was, and is away now.
+async fn forget_connections(records: &Records) -> Vec<ClusterName> {
+    let mut away = Vec::new();
     let now = shared_runtime::now();
     let clusters = match records.list(Kind::Cluster, None).await {
         Ok((clusters, _)) => clusters,
         Err(error) => {
             tracing::error!(%error, "Clusters cannot be read");
-            return;
+            return away;
         }
     };
     for cluster in clusters {
-        status::update(records, &ClusterName::new(cluster.name()), |status| {
-            if status.pointer("/connection/state").is_some_and(|state| state == "Connected") {
+        let name = ClusterName::new(cluster.name());
+        let mut joined = false;
+        status::update(records, &name, |status| {
+            let state = status.pointer("/connection/state").and_then(serde_json::Value::as_str);
+            joined = state.is_some();
+            if state == Some("Connected") {
                 status::disconnected(status, "the hub started again", now);
             }
             status::alone(status);
         })
         .await;
+        away.extend(Some(name).filter(|_| joined));
     }
+    away
 }
 
 async fn accept(

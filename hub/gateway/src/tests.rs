@@ -1,6 +1,7 @@
 //! The agent port over real TLS, with a bare client in the place of an agent.
 
 mod client;
+mod history;
 mod identities;
 mod pausing;
 mod rotating;
@@ -29,6 +30,10 @@ pub(crate) struct Hub {
 
 impl Hub {
     async fn start() -> Self {
+        Self::losing_after(LOST_AFTER).await
+    }
+
+    async fn losing_after(lost_after: Duration) -> Self {
         shared_runtime::install_crypto();
         let folder = tempfile::tempdir().unwrap();
         let authority =
@@ -40,6 +45,7 @@ impl Hub {
             listen: "127.0.0.1:0".parse().unwrap(),
             names: vec!["127.0.0.1".into()],
             keepalive: KEEPALIVE,
+            lost_after,
         };
         let gateway =
             Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())

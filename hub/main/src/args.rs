@@ -2,6 +2,7 @@
 
 mod decisions;
 mod simulate;
+mod timeline;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
@@ -9,6 +10,7 @@ use shared_model::parse_duration;
 use shared_runtime::telemetry;
 pub(crate) use simulate::{Output, SimulateOptions};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
+pub(crate) use timeline::{TimelineForm, TimelineOptions};
 
 /// More would be a load on a large fleet's network.
 const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(1);
@@ -52,6 +54,13 @@ pub(crate) enum Command {
                       --schedule it lasts until it is lifted. Freezes are windows in the ConfigMap flotilla-cm, key windows.yaml."
     )]
     Freeze(Box<FreezeArgs>),
+    /// What happened, the newest last: commits, rollouts, gates, pauses, drift, approvals, clusters
+    #[command(
+        after_help = "KINDS are commit, rollout, wave, gate, decision, pause, drift, health, cluster, freeze, change, removal \
+                      and hub, with commas between them. Times are local; --cluster and --app show the rollouts and \
+                      commits that concern them as well."
+    )]
+    Timeline(Box<TimelineOptions>),
     /// See rollouts and what they wait for; approve, pause, take back, and watch them
     #[command(subcommand)]
     Rollout(RolloutCommand),
@@ -169,6 +178,15 @@ pub(crate) struct HubOptions {
     /// How long an agent's certificate lasts; it is renewed at two thirds of that, and for 90 days after its end
     #[arg(long, value_name = "TIME", default_value = "720h", value_parser = lifetime)]
     pub(crate) agent_certificate_lifetime: Duration,
+    /// How long an agent is away before its cluster is told to be lost, in the timeline and in notifications
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(crate) cluster_lost_after: Duration,
+    /// How long the timeline goes back
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = some_age)]
+    pub(crate) history_age: Duration,
+    /// How many entries the timeline has at most; the oldest go first
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    pub(crate) history_entries: usize,
 }
 
 #[derive(Debug, Group)]
@@ -481,6 +499,13 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 fn keepalive(text: &str) -> Result<Duration, String> {
     let every = duration(text)?;
     if every < SHORTEST_KEEPALIVE { Err("shorter than a second".to_owned()) } else { Ok(every) }
+}
+
+fn some_age(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        some if some < Duration::from_secs(60) => Err("shorter than a minute".to_owned()),
+        some => Ok(some),
+    }
 }
 
 fn some_duration(text: &str) -> Result<Duration, String> {

@@ -12,3 +12,4 @@ pub(crate) mod output;
 pub(crate) mod restore;
 pub(crate) mod rollout;
 mod simulate;
+pub(crate) mod timeline;

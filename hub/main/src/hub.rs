@@ -2,8 +2,9 @@
 
 use crate::{args::HubOptions, cli::output};
 use anyhow::Context as _;
-use hub_serve::{Config, Hub};
+use hub_serve::{Config, Hub, Retention};
 use hub_source::poll::Settings;
+use jiff::SignedDuration;
 use shared_runtime::Tasks;
 use std::time::Duration;
 
@@ -61,6 +62,11 @@ fn config(options: HubOptions) -> anyhow::Result<Config> {
         git_timeout: options.git_timeout,
         trust_domain: options.trust_domain,
         keepalive: options.keepalive,
+        lost_after: options.cluster_lost_after,
+        history: Retention {
+            age: SignedDuration::try_from(options.history_age).context("--history-age")?,
+            entries: options.history_entries,
+        },
         agent_lifetime: options.agent_certificate_lifetime,
     })
 }

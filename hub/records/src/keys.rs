@@ -22,6 +22,12 @@ pub const HEADS: &str = "head/";
 pub const ADOPTIONS: &str = "adopt/";
 /// That this store is an older copy of itself.
 pub const RESTORED: &str = "meta/restored";
+/// What happened, in the order of time.
+pub const HISTORY: &str = "hist/";
+/// What each revision that somebody follows was last.
+pub const SEEN: &str = "seen/";
+/// Applications that were told to be degraded, by cluster.
+pub const DEGRADED: &str = "degraded/";
 /// Where the store's file is, so that a copy is known as one.
 pub const HOME: &str = "meta/home";
 /// The incarnation that new positions carry.
@@ -86,6 +92,11 @@ pub fn adoption(cluster: &ClusterName) -> String {
     format!("{ADOPTIONS}{cluster}")
 }
 
+/// That an application of a cluster was told to be degraded.
+pub fn degraded(cluster: &ClusterName, application: &AppKey) -> String {
+    format!("{DEGRADED}{cluster}/{application}")
+}
+
 /// What a cluster's agent told of what happened there, bounded.
 pub fn events(cluster: &ClusterName) -> String {
     format!("events/{cluster}")
@@ -126,9 +137,12 @@ pub fn parse_object(key: &str) -> Option<(Kind, &str, &str)> {
     Some((kind, if ns == NO_NAMESPACE { "" } else { ns }, name))
 }
 
-/// What a key of [`OBSERVATIONS`] or [`ASSIGNMENTS`] names.
+/// What a key of [`OBSERVATIONS`], [`ASSIGNMENTS`] or [`DEGRADED`] names.
 pub fn parse_on_cluster(key: &str) -> Option<(ClusterName, AppKey)> {
-    let rest = key.strip_prefix(OBSERVATIONS).or_else(|| key.strip_prefix(ASSIGNMENTS))?;
+    let rest = key
+        .strip_prefix(OBSERVATIONS)
+        .or_else(|| key.strip_prefix(ASSIGNMENTS))
+        .or_else(|| key.strip_prefix(DEGRADED))?;
     let (cluster, application) = rest.split_once('/')?;
     Some((ClusterName::new(cluster), application.parse().ok()?))
 }

@@ -13,6 +13,7 @@
 mod adoption;
 mod bundles;
 mod events;
+pub mod history;
 mod identity;
 pub mod keys;
 mod notice;

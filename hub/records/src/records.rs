@@ -6,7 +6,7 @@ use hub_store::{Compare, Op, Outcome, Page, Revision, Store, Txn};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use shared_model::{Kind, gvk};
+use shared_model::{ClusterName, Kind, gvk};
 use shared_objects::{
     Status,
     meta::{self, Deletion, NewObject, Part, Updated},
@@ -69,12 +69,28 @@ pub enum Deleted {
 #[derive(Debug, Clone)]
 pub struct Records {
     store: Arc<dyn Store>,
+    /// The person for whom objects are written: what becomes of them is told in the history.
+    person: Option<Arc<str>>,
 }
 
 impl Records {
     /// Records in `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, person: None }
+    }
+
+    /// The same records, written for a person: each change of an object is told in the history, in the transaction
+    /// that makes it.
+    #[must_use]
+    pub fn on_behalf_of(&self, person: &str) -> Self {
+        Self { store: Arc::clone(&self.store), person: Some(person.into()) }
+    }
+
+    /// What the history is told of a change of an object, when a person makes it.
+    fn telling(&self, kind: Kind, before: Option<&Value>, after: Option<&Value>) -> Vec<Op> {
+        let Some(person) = &self.person else { return Vec::new() };
+        let entries = shared_history::of_object(kind, (before, after), person, shared_runtime::now());
+        crate::history::puts(entries)
     }
 
     /// The store below.
@@ -134,7 +150,8 @@ impl Records {
     pub async fn insert(&self, kind: Kind, value: Value) -> Result<Stored, Error> {
         let stored = Stored { value, revision: Revision::default(), created: Revision::default() };
         let key = keys::object(kind, stored.namespace(), stored.name());
-        let txn = Txn::new().when(Compare::Absent { key: key.clone() }).put(key, encode(&stored.value));
+        let mut txn = Txn::new().when(Compare::Absent { key: key.clone() }).put(key, encode(&stored.value));
+        txn.ops.extend(self.telling(kind, None, Some(&stored.value)));
         match self.store.commit(txn).await? {
             Outcome::Committed(revision) => Ok(Stored { revision, created: revision, ..stored }),
             Outcome::Conflict { .. } => Err(Error::AlreadyExists { kind, name: stored.name().to_owned() }),
@@ -166,7 +183,9 @@ impl Records {
     pub async fn put(&self, kind: Kind, old: &Stored, value: Value) -> Result<Stored, Error> {
         let key = keys::object(kind, old.namespace(), old.name());
         let still = Compare::ModRevision { key: key.clone(), revision: old.revision };
-        match self.store.commit(Txn::new().when(still).put(key, encode(&value))).await? {
+        let mut txn = Txn::new().when(still).put(key, encode(&value));
+        txn.ops.extend(self.telling(kind, Some(&old.value), Some(&value)));
+        match self.store.commit(txn).await? {
             Outcome::Committed(revision) => Ok(Stored { value, revision, created: old.created }),
             Outcome::Conflict { .. } => Err(Error::Conflict { kind, name: old.name().to_owned() }),
         }
@@ -180,7 +199,12 @@ impl Records {
         let key = keys::object(kind, old.namespace(), old.name());
         let status = keys::status(kind, old.namespace(), old.name());
         let still = Compare::ModRevision { key: key.clone(), revision: old.revision };
-        match self.store.commit(Txn::new().when(still).delete(key).delete(status)).await? {
+        let mut txn = Txn::new().when(still).delete(key).delete(status);
+        // What was marked before was told then.
+        if !meta::is_deleting(&old.value) {
+            txn.ops.extend(self.telling(kind, Some(&old.value), None));
+        }
+        match self.store.commit(txn).await? {
             Outcome::Committed(revision) => Ok(Stored { revision, ..old.clone() }),
             Outcome::Conflict { .. } => Err(Error::Conflict { kind, name: old.name().to_owned() }),
         }
@@ -289,10 +313,15 @@ impl Records {
             if after == before {
                 return Ok(Some(after));
             }
-            let txn = Txn::new()
+            let mut txn = Txn::new()
                 .when(Compare::Exists { key: object.clone() })
                 .when(Compare::ModRevision { key: key.clone(), revision })
                 .put(key.clone(), encode(&after));
+            if kind == Kind::Cluster {
+                let now = shared_runtime::now();
+                let told = shared_history::of_status(&ClusterName::new(name), &before, &after, now);
+                txn.ops.extend(crate::history::puts(told));
+            }
             if let Outcome::Committed(_) = self.store.commit(txn).await? {
                 return Ok(Some(after));
             }

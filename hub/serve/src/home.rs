@@ -9,6 +9,7 @@
 use crate::folder::{FolderError, failed};
 use hub_records::{Records, Restored, keys};
 use jiff::Timestamp;
+use shared_history::{Entry, What};
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 /// Compares the store's file with what the store knows of it, and marks a store that is a copy.
@@ -26,6 +27,11 @@ pub(crate) async fn check(records: &Records, store: &Path, now: Timestamp) -> Re
         let restored = Restored { at: now, why: "its data folder is a copy".to_owned() };
         // Before the new home: a crash in between finds the copy again.
         records.write(keys::RESTORED, &restored).await?;
+        let text = format!(
+            "the hub runs on an older copy of its data ({}): clusters are told nothing until `flotilla hub restore --adopt`",
+            restored.why
+        );
+        records.note(vec![Entry::new(What::HubRestored, now, text)]).await;
         tracing::warn!(
             "this hub's data folder is a copy: a restored backup, or a hub that moved; nothing is released to any cluster until `flotilla hub restore --adopt` is run"
         );

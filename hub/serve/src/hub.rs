@@ -7,11 +7,12 @@ use crate::{
     metrics::Metrics,
 };
 use hub_api::{Api, HubInfo, Token};
-use hub_control::{Control, Deps};
+use hub_control::{Control, Deps, Retention};
 use hub_gateway::{Authority, AuthorityError, Gateway, Links};
 use hub_records::{BundleError, Bundles, Records};
 use hub_source::{Repositories, poll::Settings};
 use hub_store::{Embedded, Measured};
+use shared_history::{Entry, What};
 use shared_runtime::{
     Tasks,
     metrics::{self, Exposed},
@@ -53,6 +54,10 @@ pub struct Config {
     pub keepalive: Duration,
     /// How long an agent's certificate lasts.
     pub agent_lifetime: Duration,
+    /// How long an agent is away before its cluster is told to be lost.
+    pub lost_after: Duration,
+    /// How long the history is kept.
+    pub history: Retention,
 }
 
 /// Why a hub could not start.
@@ -134,12 +139,14 @@ impl Hub {
         let records = Records::new(Arc::new(Measured::new(Arc::new(store), metrics.store.clone())));
         // Before anybody can connect.
         home::check(&records, &store_folder, now).await?;
+        records.note(vec![started(now)]).await;
         let bundles = Bundles::open(&config.data_dir.join("bundles"))?;
         let gateway = Gateway::build(
             hub_gateway::Config {
                 listen: config.agent_listen,
                 names: names(&config),
                 keepalive: config.keepalive,
+                lost_after: config.lost_after,
             },
             Arc::clone(&authority),
             records.clone(),
@@ -155,8 +162,8 @@ impl Hub {
         let links = gateway.links.clone();
         let metrics = metrics.control;
         let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone(), metrics };
-        let _control =
-            Control::build(hub_control::Config { poll: config.poll, exclusive: true }, deps, tasks).await?;
+        let control = hub_control::Config { poll: config.poll, exclusive: true, history: config.history };
+        let _control = Control::build(control, deps, tasks).await?;
         Ok(Self {
             api,
             agents: gateway.address,
@@ -181,6 +188,11 @@ async fn scraped(
     let address = listener.local_addr().map_err(Error::Metrics)?;
     metrics::serve(listener, exposed.clone(), tasks);
     Ok(Some(address))
+}
+
+/// That the hub runs.
+fn started(now: jiff::Timestamp) -> Entry {
+    Entry::new(What::HubStarted, now, format!("the hub started, version {}", env!("CARGO_PKG_VERSION")))
 }
 
 async fn api(

@@ -19,6 +19,8 @@ pub(crate) fn config(folder: &Path) -> Config {
         git_timeout: Duration::from_secs(10),
         trust_domain: "test".to_owned(),
         keepalive: crate::KEEPALIVE,
+        lost_after: crate::LOST_AFTER,
+        history: crate::Retention::default(),
         agent_lifetime: crate::AGENT_LIFETIME,
     }
 }

@@ -12,12 +12,14 @@ mod rollout;
 mod screen;
 mod style;
 pub mod summary;
+mod timeline;
 
 pub use changes::{FEW, changes};
 pub use frame::{counts, frame};
 pub use rollout::{Cluster, Halt, Rollout, State, Wave, natural, short};
 pub use screen::Screen;
 pub use style::{Style, bar};
+pub use timeline::{Detail, timeline_line};
 
 #[cfg(test)]
 mod tests;

@@ -42,6 +42,6 @@ pub use config::{Config, ReadLimit};
 pub use credentials::Credentials;
 pub use error::Error;
 pub use mirror::PACKS_PER_GENERATION;
-pub use repositories::Repositories;
+pub use repositories::{Described, Repositories};
 pub use shared_model::{CommitId, RepoUrl};
 pub use tree::{Entry, Mode, ObjectId, Tree, TreeId};

@@ -1,5 +1,6 @@
 //! The mirrors of all repositories behind one async handle.
 
+mod described;
 mod work;
 
 use crate::{
@@ -13,6 +14,8 @@ use crate::{
     tree,
 };
 use bytes::Bytes;
+pub use described::Described;
+pub(crate) use described::read as describe;
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet},

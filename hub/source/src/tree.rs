@@ -157,6 +157,28 @@ fn object<'a>(
     }
 }
 
+/// What a commit says of itself, or the commit that a tag object points to.
+pub(crate) fn described(
+    objects: &impl Find,
+    commit: &oid,
+) -> Result<crate::repositories::Described, Unreadable> {
+    let mut buffer = Vec::new();
+    let mut id = commit.to_owned();
+    for _ in 0..8 {
+        match objects.try_find(&id, &mut buffer)? {
+            Some(data) if data.kind == Kind::Tag => {
+                id = gix::objs::TagRefIter::from_bytes(data.data, data.object_hash).target_id()?;
+            }
+            Some(data) if data.kind == Kind::Commit => {
+                let commit = gix::objs::CommitRef::from_bytes(data.data, data.object_hash)?;
+                return Ok(crate::repositories::describe(&commit));
+            }
+            Some(_) | None => break,
+        }
+    }
+    Err(Unreadable::Corrupt(format!("object {commit} is no commit")))
+}
+
 /// The root tree of a commit, or of the commit that a tag object points to.
 pub(crate) fn root(objects: &impl Find, commit: &oid) -> Result<gix::ObjectId, Unreadable> {
     let mut buffer = Vec::new();

@@ -58,6 +58,13 @@ async fn a_decision_changes_the_head_and_is_told() {
     let paused = head.paused.unwrap();
     assert_eq!((paused.by.as_str(), paused.reason.as_str()), ("ada", "INC-7"));
     assert_eq!((head.decisions.len(), head.decisions[0].by.as_str()), (1, "ada"));
+    let kept = server.get("/flotilla/v1/timeline?rollout=shop-1").await.ok(200);
+    let kept = &kept["items"][0];
+    assert_eq!(
+        (&kept["what"], &kept["by"], &kept["reason"]),
+        (&json!("RolloutPaused"), &json!("ada"), &json!("INC-7"))
+    );
+    assert_eq!(kept["text"], "shop-1: ada paused it: INC-7");
     let events = server.get("/api/v1/namespaces/argocd/events").await.ok(200);
     let mut told: Vec<_> = events["items"].as_array().unwrap().iter().collect();
     told.sort_by_key(|event| event["involvedObject"]["kind"].to_string());

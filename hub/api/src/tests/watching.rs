@@ -3,13 +3,13 @@ use hub_records::keys;
 use shared_model::{AppKey, ClusterName, Kind};
 
 /// A watch whose lines are read one by one.
-struct Watch {
+pub(super) struct Watch {
     response: reqwest::Response,
     buffer: Vec<u8>,
 }
 
 impl Server {
-    async fn watch(&self, path: &str) -> Watch {
+    pub(super) async fn watch(&self, path: &str) -> Watch {
         let response = self.request("GET", path).send().await.unwrap();
         assert_eq!(response.status(), 200);
         Watch { response, buffer: Vec::new() }
@@ -18,7 +18,7 @@ impl Server {
 
 impl Watch {
     /// The next event; `None` at the end.
-    async fn next(&mut self) -> Option<(String, Value)> {
+    pub(super) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();

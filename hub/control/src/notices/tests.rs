@@ -39,7 +39,8 @@ fn head(phase: Phase, waves: [WaveHead; 2]) -> Head {
 #[track_caller]
 fn check(plan: PlanSpec, before: Head, after: &Head, change: &Change, expect: &Expect) {
     let told = transitions(&rollout(plan, before), after, change);
-    let lines = told.iter().map(|notice| {
+    let lines = told.iter().map(|told| {
+        let notice = &told.notice;
         let kind = if notice.warning { "Warning" } else { "Normal" };
         format!("{kind} {} [{}] {}", notice.reason, notice.key, notice.message)
     });

@@ -59,7 +59,9 @@ async fn one(
             tracing::info!(%cluster, "a cluster left the fleet");
             let gone = without_hold(records, Kind::Cluster, "", cluster.as_str()).await;
             found(gone)?;
-            found(records.delete(Kind::Cluster, "", cluster.as_str(), now).await)
+            found(records.delete(Kind::Cluster, "", cluster.as_str(), now).await)?;
+            records.note(vec![crate::chronicle::gone(cluster, now)]).await;
+            Ok(())
         }
         Removal::Stays { cluster } => {
             let lift = |status: &mut Value| retiring(status, None);

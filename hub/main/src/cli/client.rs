@@ -7,6 +7,9 @@ use serde_json::Value;
 use shared_model::{Kind, gvk};
 use std::time::Duration;
 
+/// Longer than any watch of the hub's.
+const LONGEST_WATCH: Duration = Duration::from_secs(3600);
+
 /// The hub said no.
 #[derive(Debug)]
 pub(crate) struct Refused {
@@ -109,6 +112,30 @@ impl Hub {
         }
         let mut list = self.get(&path).await?;
         Ok(list["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
+    }
+
+    /// Hands on the lines of an answer as they come, until it ends or `take` fails.
+    pub(crate) async fn lines(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&str) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let request = self.client.get(format!("{}{path}", self.server)).bearer_auth(&self.token);
+        // A watch lasts as long as the hub lets it.
+        let mut answer = request.timeout(LONGEST_WATCH).send().await.context("the hub cannot be reached")?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(Refused { code: status, said: answer.text().await.unwrap_or_default() }.into());
+        }
+        let mut rest = Vec::new();
+        while let Some(chunk) = answer.chunk().await.context("the hub's answer broke off")? {
+            rest.extend_from_slice(&chunk);
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                take(String::from_utf8_lossy(&line).trim())?;
+            }
+        }
+        Ok(())
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> anyhow::Result<Value> {

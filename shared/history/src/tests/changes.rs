@@ -1,5 +1,7 @@
 //! What people did, in words.
 
+#![allow(clippy::needless_pass_by_value, reason = "cases read better with values")]
+
 use crate::{Entry, Filter, What, of_object, of_status};
 use expect_test::{Expect, expect};
 use jiff::Timestamp;

@@ -15,10 +15,11 @@
 //! | `decisions`, `members` | what people decide about a rollout, and all of its members |
 //! | `identities` | revoking a cluster's identity, replacing the hub's authority |
 //! | `metrics` | what is counted, and `/metrics` |
+//! | `webhooks` | the door for webhooks of Git forges |
 //! | `documents` | discovery, OpenAPI, version |
 //!
 //! Invariants:
-//! 1. Nothing is answered without a known subject but the health of the process; every change leaves one
+//! 1. Nothing is answered without a known subject but the health of the process, and webhooks, which prove themselves; every change leaves one
 //!    audit line (who, verb, object, outcome), never a body.
 //! 2. What a client has read is at least as new as the `resourceVersion` that comes with it, so a watch from
 //!    a listing misses nothing.
@@ -48,6 +49,7 @@ mod service;
 mod timeline;
 mod view;
 mod watch;
+mod webhooks;
 mod write;
 
 pub use access::Token;
@@ -55,6 +57,7 @@ pub use identities::{Keeper, Wanted, Wish};
 pub use kinds::refusal;
 pub use metrics::Metrics;
 pub use server::{Api, Config, Error, HubInfo, fixed, listen};
+pub use webhooks::{Delivery, LARGEST_WEBHOOK_MIB, Verdict, Webhooks};
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,8 @@ pub(crate) enum Route {
     Health,
     /// `/metrics`
     Metrics,
+    /// `/api/webhook`
+    Webhook,
     /// `/version`
     Version,
     /// `/api`
@@ -66,6 +68,7 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["flotilla", "v1", "timeline"] => Route::Timeline,
         ["flotilla", "v1", "authority"] => Route::Authority,
         ["flotilla", "v1", "clusters", name, "revoke"] => Route::Revoke(text(name)),
+        ["api", "webhook"] => Route::Webhook,
         ["api", version] => Route::Resources { group: String::new(), version: text(version) },
         ["apis", group] => Route::Group(text(group)),
         ["apis", group, version] => Route::Resources { group: text(group), version: text(version) },
@@ -157,6 +160,7 @@ mod tests {
     fn documents() {
         check("/readyz/ping", Some(Route::Health));
         check("/flotilla/v1/timeline", Some(Route::Timeline));
+        check("/api/webhook", Some(Route::Webhook));
         check("/flotilla/v1/authority", Some(Route::Authority));
         check("/flotilla/v1/clusters/eu-1/revoke", Some(Route::Revoke("eu-1".into())));
         check("/flotilla/v1/clusters/eu-1", None);

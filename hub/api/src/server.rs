@@ -1,7 +1,14 @@
 //! The listener: TLS, HTTP/1.1 and HTTP/2, limits, draining.
 
 use crate::{
-    access::Token, feed::Feed, identities::Keeper, kinds, metrics::Metrics, namespaces, service::Service,
+    access::Token,
+    feed::Feed,
+    identities::Keeper,
+    kinds,
+    metrics::Metrics,
+    namespaces,
+    service::Service,
+    webhooks::{Door, Webhooks},
 };
 use hub_records::Records;
 use hyper::service::service_fn;
@@ -45,6 +52,8 @@ pub struct Config {
     pub info: watch::Receiver<HubInfo>,
     /// The keeper of the hub's authority, if it can be replaced.
     pub keeper: Option<Keeper>,
+    /// Who takes webhooks; without, there is no such path.
+    pub webhooks: Option<Webhooks>,
     /// How many plans would have broken an invariant since the start, and were refused.
     pub violations: Counter,
     /// What the API counts.
@@ -138,6 +147,7 @@ impl Api {
             tokens: config.tokens,
             info: config.info,
             keeper: config.keeper,
+            webhooks: config.webhooks.map(Door::new),
             violations: config.violations,
             metrics: config.metrics,
             exposed: config.exposed,
@@ -214,7 +224,8 @@ async fn serve(
     stopped: impl Future<Output = ()>,
     peer: SocketAddr,
 ) {
-    let handle = service_fn(|request| {
+    let handle = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(peer);
         let service = Arc::clone(&service);
         async move { Ok::<_, Infallible>(service.handle(request).await) }
     });

@@ -13,7 +13,7 @@ use crate::{
     read,
     route::{self, Route},
     server::HubInfo,
-    timeline, watch as watching,
+    timeline, watch as watching, webhooks,
     write::{self, Change, Changed},
 };
 use bytes::Bytes;
@@ -47,6 +47,7 @@ pub(crate) struct Service {
     pub(crate) tokens: Vec<Token>,
     pub(crate) info: watch::Receiver<HubInfo>,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) webhooks: Option<webhooks::Door>,
     pub(crate) violations: Counter,
     pub(crate) metrics: Metrics,
     pub(crate) exposed: Exposed,
@@ -89,13 +90,19 @@ impl Service {
 
     async fn answer(
         &self,
-        request::Parts { method, uri, headers, .. }: &request::Parts,
+        request::Parts { method, uri, headers, extensions, .. }: &request::Parts,
         incoming: Incoming,
         query: &Query,
         route: Option<Route>,
     ) -> Result<Answer, Status> {
         if route == Some(Route::Health) {
             return self.health(uri.path(), query).await;
+        }
+        if route == Some(Route::Webhook)
+            && let Some(door) = &self.webhooks
+        {
+            let source = extensions.get::<SocketAddr>().map(SocketAddr::ip);
+            return door.take(method, headers.clone(), incoming, source).await;
         }
         // Before the body: strangers are not read.
         let subject = access::subject(headers, &self.tokens)?;
@@ -126,6 +133,7 @@ impl Service {
             }
             Route::Revoke(_) | Route::Authority => self.identity(&asked, incoming, &route).await,
             Route::Health
+            | Route::Webhook
             | Route::Version
             | Route::CoreVersions
             | Route::Groups
@@ -236,6 +244,7 @@ impl Service {
             Route::Health
             | Route::Metrics
             | Route::Timeline
+            | Route::Webhook
             | Route::Revoke(_)
             | Route::Authority
             | Route::Review(_)

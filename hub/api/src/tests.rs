@@ -8,6 +8,7 @@ mod metrics;
 mod reading;
 mod timeline;
 mod watching;
+mod webhooks;
 mod writing;
 
 use crate::{Api, Config, HubInfo, Token, listen};
@@ -30,6 +31,7 @@ const MAPS: &str = "/api/v1/namespaces/argocd/configmaps";
 struct Server {
     client: reqwest::Client,
     url: String,
+    authority: rustls::pki_types::CertificateDer<'static>,
     records: Records,
     tasks: Tasks,
 }
@@ -45,6 +47,10 @@ async fn server() -> Server {
 }
 
 async fn on(store: hub_store::Config) -> Server {
+    with(store, None).await
+}
+
+async fn with(store: hub_store::Config, webhooks: Option<crate::Webhooks>) -> Server {
     shared_runtime::install_crypto();
     let records = Records::new(Arc::new(Memory::new(store)));
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
@@ -59,6 +65,7 @@ async fn on(store: hub_store::Config) -> Server {
     let config = Config {
         certificate: crate::fixed(vec![made.cert.der().clone()], &key).unwrap(),
         keeper: None,
+        webhooks,
         violations: Default::default(),
         metrics: metrics.clone(),
         exposed: Exposed::new("hub", "1.2.3", |registry| metrics.register(registry)),
@@ -75,7 +82,13 @@ async fn on(store: hub_store::Config) -> Server {
     let api = Api::build(config, listener, records.clone(), tasks.clone()).await.unwrap();
     let authority = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([authority]).timeout(WITHIN).build().unwrap();
-    Server { client, url: format!("https://{}", api.address), records, tasks }
+    Server {
+        authority: made.cert.der().clone(),
+        client,
+        url: format!("https://{}", api.address),
+        records,
+        tasks,
+    }
 }
 
 /// An answer, as far as the tests look at it.

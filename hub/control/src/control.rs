@@ -2,6 +2,7 @@
 
 use crate::{
     adopt,
+    argocd::ArgoCd,
     chronicle::Ended,
     commit::{self, Progress},
     commits::Commits,
@@ -18,6 +19,7 @@ use crate::{
     retention::{self, Retention},
     settings::Told,
     statuses::{Now, Statuses},
+    webhooks::Webhooks,
     windows::Calendar,
 };
 use hub_gateway::Links;
@@ -62,6 +64,8 @@ pub struct Config {
     pub exclusive: bool,
     /// How long the history is kept.
     pub history: Retention,
+    /// The most MiB of a webhook that can be set.
+    pub largest_webhook_mib: usize,
 }
 
 /// What the control loops stand on.
@@ -93,7 +97,8 @@ pub enum Error {
 /// The control loops, running until their tasks stop.
 #[derive(Debug)]
 pub struct Control {
-    _private: (),
+    /// Takes webhooks of Git forges.
+    pub webhooks: Webhooks,
 }
 
 enum Event {
@@ -132,6 +137,9 @@ struct Loop {
     told: Told,
     commits: Commits,
     ended: Ended,
+    argocd: ArgoCd,
+    /// References that moved while these owners were evaluated.
+    moved: BTreeMap<Owner, BTreeSet<Key>>,
     followed: BTreeSet<Key>,
     lease: Option<lease::Lease>,
     holder: String,
@@ -174,6 +182,10 @@ impl Control {
         tasks.spawn_until_stopped("watch", watch(records.clone(), listing.revision, events.clone()));
         tasks.spawn_until_stopped("history", retention::run(records.clone(), config.history));
         let dirty = index.read().owners();
+        let mut argocd = ArgoCd::new(config.largest_webhook_mib);
+        argocd.refresh(&index.read());
+        let webhooks =
+            Webhooks::new(Arc::clone(&index), git.clone(), metrics.webhooks.clone(), argocd.limit());
         let control = Loop {
             lines: Lines::new(Arc::clone(&index), git.clone(), releases, records.clone()),
             index,
@@ -198,6 +210,8 @@ impl Control {
             told: Told::default(),
             commits: Commits::default(),
             ended: Ended::default(),
+            argocd,
+            moved: BTreeMap::new(),
             followed: BTreeSet::new(),
             lease: None,
             holder: format!("hub-{}", uuid::Uuid::new_v4()),
@@ -209,7 +223,7 @@ impl Control {
             permits: Arc::new(Semaphore::new(EVALUATIONS)),
         };
         tasks.spawn_until_stopped("control", control.run(queue, resolutions));
-        Ok(Self { _private: () })
+        Ok(Self { webhooks })
     }
 }
 
@@ -284,10 +298,14 @@ impl Loop {
         match event {
             Event::Changed(changes) => self.changed(&changes).await,
             Event::Resolved(key) => {
-                let reference: Reference = (key.url().clone(), key.revision().to_owned());
-                let concerned =
-                    self.evaluations.iter().filter(|(_, known)| known.references.contains(&reference));
+                let follows = |references: &BTreeSet<Reference>| {
+                    references.iter().any(|(url, revision)| key.is(url, revision))
+                };
+                let concerned = self.evaluations.iter().filter(|(_, known)| follows(&known.references));
                 self.dirty.extend(concerned.map(|(owner, _)| owner.clone()));
+                for owner in &self.running {
+                    self.moved.entry(owner.clone()).or_default().insert(key.clone());
+                }
             }
             Event::Evaluated(owner, evaluation) => self.take(owner, *evaluation),
             Event::Lost(error) => {
@@ -313,6 +331,7 @@ impl Loop {
         }
         self.statuses.forget(touched.gone);
         let index = Arc::clone(&self.index.read());
+        self.argocd.refresh(&index);
         if touched.all {
             self.dirty.extend(index.owners());
         }
@@ -360,6 +379,7 @@ impl Loop {
 
     fn take(&mut self, owner: Owner, evaluation: Evaluation) {
         self.running.remove(&owner);
+        let moved = self.moved.remove(&owner).unwrap_or_default();
         self.tell.insert(owner.clone());
         self.live.evaluated(owner.clone());
         if self.index.read().owner(&owner).is_none() {
@@ -372,6 +392,10 @@ impl Loop {
             self.retries.insert(owner.clone(), at);
         } else {
             self.retries.remove(&owner);
+        }
+        // It may have seen what these were before they moved.
+        if evaluation.references.iter().any(|(url, revision)| moved.iter().any(|key| key.is(url, revision))) {
+            self.dirty.insert(owner.clone());
         }
         let references = evaluation.references.clone();
         self.evaluations.insert(owner, evaluation);
@@ -393,6 +417,7 @@ impl Loop {
                 }
                 index.revision = listing.revision;
                 self.statuses.retain(&index);
+                self.argocd.refresh(&index);
                 *self.index.write() = Arc::new(index);
                 self.live.forget();
                 self.looked = None;

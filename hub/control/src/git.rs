@@ -4,6 +4,7 @@ use crate::{credentials, index::Shared};
 use hub_source::{
     Repositories,
     poll::{Answer, Failed, Key, Schedule, Settings},
+    webhook::Push,
 };
 use parking_lot::Mutex;
 use shared_model::{CommitId, RepoUrl};
@@ -105,6 +106,13 @@ impl Git {
         let failed = |(key, resolved): (&Key, &Resolved)| resolved.failure.is_some().then(|| key.clone());
         let failed = self.known.borrow().iter().filter_map(failed).collect();
         self.refresh(&failed);
+    }
+
+    /// Asks soon for what a webhook names and somebody follows; gives back which that is.
+    pub(crate) fn push(&self, push: &Push) -> Vec<Key> {
+        let asked = self.schedule.lock().push(push, shared_runtime::now());
+        self.wake.notify_one();
+        asked
     }
 
     /// Polls exactly these from now on; what nobody needs any more is forgotten.

@@ -25,6 +25,7 @@
 //! (shared/generate), how agents are reached (hub/gateway).
 
 mod adopt;
+mod argocd;
 mod chronicle;
 mod commit;
 mod commits;
@@ -49,11 +50,13 @@ mod retention;
 mod rollouts;
 mod settings;
 mod statuses;
+mod webhooks;
 mod windows;
 
 pub use control::{Config, Control, Deps, Error};
 pub use metrics::Metrics;
 pub use retention::Retention;
+pub use webhooks::Webhooks;
 
 #[cfg(test)]
 mod tests;

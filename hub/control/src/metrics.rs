@@ -1,5 +1,6 @@
 //! What the control loops count.
 
+use crate::webhooks::WebhookMetrics;
 use prometheus_client::metrics::counter::Counter;
 use shared_runtime::metrics::{Latency, Registry};
 
@@ -12,6 +13,7 @@ pub struct Metrics {
     pub(crate) plans: Latency,
     pub(crate) steps: Counter,
     pub(crate) overtaken: Counter,
+    pub(crate) webhooks: WebhookMetrics,
 }
 
 impl Metrics {
@@ -42,5 +44,6 @@ impl Metrics {
             "Plans that were made again because somebody else had changed something first",
             self.overtaken.clone(),
         );
+        self.webhooks.register(registry);
     }
 }

@@ -188,13 +188,9 @@ impl Loops {
             first_retry: Duration::from_millis(50),
             ..Settings::default()
         };
-        Control::build(
-            Config { poll, exclusive: true, history: crate::Retention::default() },
-            deps,
-            &loops.tasks,
-        )
-        .await
-        .unwrap();
+        let history = crate::Retention::default();
+        let config = Config { poll, exclusive: true, history, largest_webhook_mib: 32 };
+        Control::build(config, deps, &loops.tasks).await.unwrap();
         loops
     }
 

@@ -5,6 +5,7 @@ use crate::{
     folder::{self, FolderError},
     home,
     metrics::Metrics,
+    webhooks,
 };
 use hub_api::{Api, HubInfo, Token};
 use hub_control::{Control, Deps, Retention};
@@ -156,14 +157,21 @@ impl Hub {
         .await?;
         let agent_address = config.agent_address.clone().unwrap_or_else(|| reach(gateway.address));
         let scraped = scraped(config.metrics_listen, &exposed, tasks).await?;
-        let api =
-            api(&config, &authority, &gateway, &agent_address, &records, (&metrics, exposed), tasks).await?;
+        let (door, delivered, limit) = webhooks::door();
+        let shown = (&metrics, exposed, door);
+        let api = api(&config, &authority, &gateway, &agent_address, &records, shown, tasks).await?;
         let repositories = Repositories::build(source(&config))?;
         let links = gateway.links.clone();
         let metrics = metrics.control;
         let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone(), metrics };
-        let control = hub_control::Config { poll: config.poll, exclusive: true, history: config.history };
-        let _control = Control::build(control, deps, tasks).await?;
+        let control = hub_control::Config {
+            poll: config.poll,
+            exclusive: true,
+            history: config.history,
+            largest_webhook_mib: hub_api::LARGEST_WEBHOOK_MIB,
+        };
+        let control = Control::build(control, deps, tasks).await?;
+        webhooks::take(control.webhooks, delivered, limit, tasks);
         Ok(Self {
             api,
             agents: gateway.address,
@@ -201,7 +209,7 @@ async fn api(
     gateway: &Gateway,
     agent_address: &str,
     records: &Records,
-    (metrics, exposed): (&Metrics, Exposed),
+    (metrics, exposed, door): (&Metrics, Exposed, hub_api::Webhooks),
     tasks: &Tasks,
 ) -> Result<SocketAddr, Error> {
     // Bound first: the kubeconfig names the port.
@@ -230,6 +238,7 @@ async fn api(
         tokens,
         info,
         keeper: Some(keeper),
+        webhooks: Some(door),
         violations: metrics.control.violations.clone(),
         metrics: metrics.api.clone(),
         exposed,

@@ -17,6 +17,7 @@ mod folder;
 mod home;
 mod hub;
 mod metrics;
+mod webhooks;
 
 pub use folder::FolderError;
 pub use home::Error as HomeError;

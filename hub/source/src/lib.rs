@@ -37,6 +37,7 @@ mod repositories;
 mod tree;
 
 pub mod poll;
+pub mod webhook;
 
 pub use config::{Config, ReadLimit};
 pub use credentials::Credentials;

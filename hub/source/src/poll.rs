@@ -19,8 +19,11 @@
 //!
 //! It refuses to know what an answer is used for, and who subscribed: subscriptions are a set.
 
-use crate::{CommitId, RepoUrl, address};
+mod places;
+
+use crate::{CommitId, RepoUrl, address, webhook::Push};
 use jiff::{SignedDuration, Timestamp};
+use places::Places;
 use sha2::{Digest, Sha256};
 use std::{
     cmp::Ordering,
@@ -54,6 +57,12 @@ impl Key {
     /// The reference.
     pub fn revision(&self) -> &str {
         &self.revision
+    }
+
+    /// Whether this is the key of `revision` in the repository at `url`.
+    pub fn is(&self, url: &RepoUrl, revision: &str) -> bool {
+        let revision = if revision.is_empty() { "HEAD" } else { revision };
+        self.revision == revision && (self.url == *url || self.identity == address::identity(url))
     }
 }
 
@@ -172,12 +181,19 @@ pub struct Schedule {
     keys: BTreeMap<Key, Subscription>,
     queue: BTreeSet<(Timestamp, Key)>,
     hosts: BTreeMap<String, Host>,
+    places: Places,
 }
 
 impl Schedule {
     /// A schedule without subscriptions.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, keys: BTreeMap::new(), queue: BTreeSet::new(), hosts: BTreeMap::new() }
+        Self {
+            settings,
+            keys: BTreeMap::new(),
+            queue: BTreeSet::new(),
+            hosts: BTreeMap::new(),
+            places: Places::default(),
+        }
     }
 
     /// Has the key asked for, the first time at once. Subscribing again changes nothing.
@@ -188,6 +204,7 @@ impl Schedule {
                 let state = State::Due(now);
                 let subscription = Subscription { wanted: true, state, asked: 0, failures: 0, last: None };
                 self.keys.insert(key.clone(), subscription);
+                self.places.insert(&key);
                 self.queue.insert((now, key));
             }
         }
@@ -200,13 +217,13 @@ impl Schedule {
             State::Out { .. } => subscription.wanted = false,
             State::Due(at) => {
                 self.queue.remove(&(at, key.clone()));
-                self.keys.remove(key);
+                self.forget(key);
             }
             State::Held(since) => {
                 if let Some(host) = self.hosts.get_mut(&key.host) {
                     host.held.remove(&(since, key.clone()));
                 }
-                self.keys.remove(key);
+                self.forget(key);
             }
         }
     }
@@ -239,6 +256,16 @@ impl Schedule {
         }
     }
 
+    /// Has asked for now what a webhook names: of its repository, by whatever address somebody follows that, the revisions that it could have
+    /// moved. Gives back which.
+    pub fn push(&mut self, push: &Push, now: Timestamp) -> Vec<Key> {
+        let concerned = self.places.concerned(push);
+        for key in &concerned {
+            self.refresh(key, now);
+        }
+        concerned
+    }
+
     /// Takes in the answer for a key that [`Schedule::poll_action`] gave out.
     pub fn handle_resolved(&mut self, key: &Key, answer: Result<CommitId, Failed>, now: Timestamp) -> Answer {
         let Some(subscription) = self.keys.get_mut(key) else { return Answer::Unwanted };
@@ -267,7 +294,7 @@ impl Schedule {
             self.queue.insert((next, key.clone()));
             result
         } else {
-            self.keys.remove(key);
+            self.forget(key);
             Answer::Unwanted
         }
     }
@@ -314,6 +341,11 @@ impl Schedule {
     /// The keys that somebody is subscribed to, in order.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.keys.iter().filter(|(_, s)| s.wanted).map(|(key, _)| key)
+    }
+
+    fn forget(&mut self, key: &Key) {
+        self.keys.remove(key);
+        self.places.remove(key);
     }
 
     /// Gives a host's slot back: the key that waits longest may go.

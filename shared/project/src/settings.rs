@@ -1,9 +1,10 @@
 //! What people set for the whole fleet: the ConfigMap `argocd/flotilla-cm`.
 //!
-//! Decides, from that object, when nothing goes out anywhere (freezes) and how much may be unproven on one cluster at once.
+//! Decides, from that object, when nothing goes out anywhere (freezes), how much may be unproven on one cluster at once, and whether webhooks
+//! have to prove themselves.
 //!
 //! Invariants:
-//! - what cannot be read is as careful as it could have been: a list of freezes that cannot be read closes everything, a limit that cannot be read is 1;
+//! - what cannot be read is as careful as it could have been: a list of freezes that cannot be read closes everything, a limit that cannot be read is 1, webhooks need secrets;
 //! - whatever is wrong is named, with its key and how to mend it.
 //!
 //! Refuses to know: who may change the settings, and whether they are in force.
@@ -22,7 +23,10 @@ pub const WINDOWS: &str = "windows.yaml";
 /// The key of how many applications of one cluster may be released and not proven at once, across all rollouts.
 pub const MAX_PER_CLUSTER: &str = "rollout.maxUnprovenPerCluster";
 
-const KEYS: [&str; 2] = [WINDOWS, MAX_PER_CLUSTER];
+/// The key that has webhooks believed whose forge no secret was agreed on with.
+pub const ALLOW_UNSIGNED: &str = "webhook.allowUnsigned";
+
+const KEYS: [&str; 3] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED];
 
 /// The settings, as far as they can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Settings {
     pub windows: Vec<SyncWindow>,
     /// How many applications of one cluster may be released and not proven at once.
     pub max_per_cluster: Option<usize>,
+    /// Whether webhooks are believed whose forge no secret was agreed on with.
+    pub allow_unsigned: bool,
     /// What cannot be read, each with its path and remedy.
     pub problems: Vec<String>,
 }
@@ -49,10 +55,10 @@ impl Settings {
             match key.as_str() {
                 WINDOWS => settings.read_windows(text),
                 MAX_PER_CLUSTER => settings.read_limit(text),
-                other => settings.problems.push(format!(
-                    "data[{other}]: there is no such setting; there are {}",
-                    KEYS.join(" and ")
-                )),
+                ALLOW_UNSIGNED => settings.read_unsigned(text),
+                other => settings
+                    .problems
+                    .push(format!("data[{other}]: there is no such setting; there are {}", KEYS.join(", "))),
             }
         }
         settings
@@ -72,6 +78,16 @@ impl Settings {
                 let description = format!("{WINDOWS} of the hub's settings is not a list of windows");
                 self.windows = vec![SyncWindow { description, ..SyncWindow::default() }];
             }
+        }
+    }
+
+    fn read_unsigned(&mut self, text: &str) {
+        match text.trim() {
+            "true" => self.allow_unsigned = true,
+            "false" | "" => {}
+            other => self.problems.push(format!(
+                "data[{ALLOW_UNSIGNED}]: `{other}` is neither \"true\" nor \"false\"; webhooks need their secret until it is"
+            )),
         }
     }
 

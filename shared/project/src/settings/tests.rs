@@ -31,7 +31,7 @@ fn freezes_and_the_limit_are_read() {
 fn what_cannot_be_read_is_as_careful_as_it_could_have_been() {
     let limit = "data[rollout.maxUnprovenPerCluster]: `0` is not a count; write \"1\" or more, or take the key away for no limit";
     check(&json!({MAX_PER_CLUSTER: "0"}), 0, Some(1), &[limit]);
-    let typing_error = "data[window.yaml]: there is no such setting; there are windows.yaml and rollout.maxUnprovenPerCluster";
+    let typing_error = "data[window.yaml]: there is no such setting; there are windows.yaml, rollout.maxUnprovenPerCluster, webhook.allowUnsigned";
     check(&json!({"window.yaml": "[]"}), 0, None, &[typing_error]);
     let wrong = "data[windows.yaml][0].timeZone: `Berlin` is not a zone of the IANA database, such as Europe/Berlin; leave it out for UTC";
     let entry = "- {kind: deny, schedule: '0 22 * * *', duration: 9h, timeZone: Berlin}";
@@ -51,6 +51,18 @@ fn what_cannot_be_read_is_as_careful_as_it_could_have_been() {
     let broken = Settings::read(&json!({"data": {WINDOWS: "- kind: [deny"}}));
     assert_eq!(broken.problems.len(), 1, "{:?}", broken.problems);
     assert_eq!(broken.windows.len(), 1);
+}
+
+#[test]
+fn webhooks_need_secrets_until_somebody_says_otherwise_clearly() {
+    let check = |text: &str, expect: bool, problems: usize| {
+        let settings = Settings::read(&json!({"data": {ALLOW_UNSIGNED: text}}));
+        assert_eq!((settings.allow_unsigned, settings.problems.len()), (expect, problems), "{text}");
+    };
+    check("true", true, 0);
+    check("false\n", false, 0);
+    check("yes", false, 1);
+    check("True", false, 1);
 }
 
 #[test]

@@ -1,0 +1,159 @@
+//! The door for webhooks of Git forges: `POST /api/webhook`, Argo CD's path, the one request to change something that needs no subject.
+//!
+//! It decides how much a stranger may cost before anything of the request is believed; whether it is, and what it means, decides whoever takes
+//! [`Webhooks::deliveries`].
+//!
+//! # Guarantees
+//! - The bodies of all webhooks under way together take at most [`BUDGET`] MiB of memory, one at most the limit of the settings.
+//! - A webhook that is not there whole, taken and answered after [`PATIENCE`] is given up.
+//!
+//! It refuses to know what a forge is, and any secret.
+
+use crate::{answer, answer::Answer};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde_json::Value;
+use shared_objects::Status;
+use std::{net::IpAddr, sync::Arc, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+/// MiB of all bodies at once.
+const BUDGET: usize = 64;
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+/// Forges give up after ten seconds themselves.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How much of a body that is too large is read and thrown away, so that the forge gets to read why.
+const DISCARDED: usize = 64 * MIB;
+
+/// The most MiB that one body may have, whatever the settings say.
+pub const LARGEST_WEBHOOK_MIB: usize = BUDGET / 2;
+
+/// A webhook, on its way to who understands it.
+#[derive(Debug)]
+pub struct Delivery {
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The body as it came.
+    pub body: Bytes,
+    /// What came of it goes here.
+    pub answer: oneshot::Sender<Verdict>,
+}
+
+/// What came of a webhook.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It was believed; what was done about it.
+    Taken(Value),
+    /// It cannot be understood.
+    Malformed(String),
+    /// It proves nothing, or the wrong thing.
+    Unproven(String),
+    /// Webhooks of this forge are not taken.
+    Closed(String),
+    /// There are too many; when to try again, in seconds.
+    TooMany(String, u32),
+}
+
+/// The way to who understands webhooks.
+#[derive(Debug, Clone)]
+pub struct Webhooks {
+    /// Where they go.
+    pub deliveries: mpsc::Sender<Delivery>,
+    /// The most bytes of a body.
+    pub limit: watch::Receiver<usize>,
+}
+
+/// The door.
+#[derive(Debug)]
+pub(crate) struct Door {
+    webhooks: Webhooks,
+    budget: Arc<Semaphore>,
+}
+
+impl Door {
+    pub(crate) fn new(webhooks: Webhooks) -> Self {
+        Self { webhooks, budget: Arc::new(Semaphore::new(BUDGET * MIB / KIB)) }
+    }
+
+    /// Takes one webhook, from its headers on.
+    pub(crate) async fn take(
+        &self,
+        method: &Method,
+        headers: HeaderMap,
+        body: Incoming,
+        _source: Option<IpAddr>,
+    ) -> Result<Answer, Status> {
+        if method != Method::POST {
+            let text = "webhooks are sent here with POST: write this address into the forge's settings\n";
+            let mut answer =
+                answer::bytes(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", text.into());
+            answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+            return Ok(answer);
+        }
+        let taken = tokio::time::timeout(PATIENCE, self.deliver(headers, body)).await;
+        let verdict = taken.unwrap_or_else(|_| Err(timed_out()))?;
+        Ok(match verdict {
+            Verdict::Taken(done) => answer::ok(&done),
+            Verdict::Malformed(why) => answer::status(&Status::bad_request(why)),
+            Verdict::Unproven(why) => answer::status(&refused(401, "Unauthorized", why)),
+            Verdict::Closed(why) => answer::status(&refused(403, "Forbidden", why)),
+            Verdict::TooMany(why, after) => answer::status(&Status::too_many_requests(&why, after)),
+        })
+    }
+
+    async fn deliver(&self, headers: HeaderMap, body: Incoming) -> Result<Verdict, Status> {
+        let limit = *self.webhooks.limit.borrow();
+        let (body, _room) = self.read(body, limit).await?;
+        let (answer, answered) = oneshot::channel();
+        let stopping = || Status::unavailable("the hub is stopping", 5);
+        let delivery = Delivery { headers, body, answer };
+        self.webhooks.deliveries.send(delivery).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())
+    }
+
+    /// Reads a body. Room is taken as it comes and held as long as it is there: who announces much and sends little takes little.
+    async fn read(&self, mut body: Incoming, limit: usize) -> Result<(Bytes, OwnedSemaphorePermit), Status> {
+        let room = |kib: u32| async move {
+            let room = Arc::clone(&self.budget).acquire_many_owned(kib).await;
+            room.expect("the semaphore is never closed")
+        };
+        let mut held = room(1).await;
+        let (mut read, mut total) = (Vec::new(), 0);
+        while let Some(frame) = body.frame().await {
+            let frame =
+                frame.map_err(|_| Status::bad_request("the request ended before its body was complete"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            total += data.len();
+            if total <= limit {
+                let kib = (total / KIB + 1).saturating_sub(held.num_permits());
+                held.merge(room(u32::try_from(kib).unwrap_or(u32::MAX)).await);
+                read.extend_from_slice(&data);
+            } else if total > DISCARDED {
+                break;
+            } else {
+                (read, held) = (Vec::new(), room(0).await);
+            }
+        }
+        if total > limit {
+            return Err(Status::too_large(&format!(
+                "limit is {} MB for a webhook; `webhook.maxPayloadSizeMB` of the ConfigMap argocd/argocd-cm sets it",
+                limit / MIB
+            )));
+        }
+        Ok((Bytes::from(read), held))
+    }
+}
+
+fn timed_out() -> Status {
+    refused(408, "Timeout", format!("the webhook was not complete within {} s", PATIENCE.as_secs()))
+}
+
+fn refused(code: u16, reason: &'static str, message: String) -> Status {
+    let mut status = Status::bad_request(message);
+    status.code = code;
+    status.reason = reason;
+    status
+}

@@ -18,6 +18,7 @@ use crate::{
     retention::{self, Retention},
     settings::Told,
     statuses::{Now, Statuses},
+    traces::Traces,
     windows::Calendar,
 };
 use hub_gateway::Links;
@@ -32,7 +33,7 @@ use parking_lot::RwLock;
 use serde_json::Value;
 use shared_model::{ClusterName, Kind, Owner};
 use shared_project::settings;
-use shared_runtime::Tasks;
+use shared_runtime::{Tasks, otlp::Tracing};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -77,6 +78,8 @@ pub struct Deps {
     pub links: Links,
     /// What the loops count.
     pub metrics: Metrics,
+    /// Where spans go.
+    pub tracing: Tracing,
 }
 
 /// Why the control loops could not start.
@@ -132,6 +135,7 @@ struct Loop {
     told: Told,
     commits: Commits,
     ended: Ended,
+    traces: Traces,
     followed: BTreeSet<Key>,
     lease: Option<lease::Lease>,
     holder: String,
@@ -150,7 +154,7 @@ impl Control {
     /// # Errors
     /// When the store cannot be read.
     pub async fn build(config: Config, deps: Deps, tasks: &Tasks) -> Result<Self, Error> {
-        let Deps { records, bundles, repositories, links, metrics } = deps;
+        let Deps { records, bundles, repositories, links, metrics, tracing } = deps;
         let index: Shared = Arc::new(RwLock::new(Arc::new(Index::default())));
         let mut statuses = Statuses::default();
         let listing = records.store().list("", Page::default()).await?;
@@ -198,6 +202,7 @@ impl Control {
             told: Told::default(),
             commits: Commits::default(),
             ended: Ended::default(),
+            traces: Traces::new(tracing),
             followed: BTreeSet::new(),
             lease: None,
             holder: format!("hub-{}", uuid::Uuid::new_v4()),
@@ -272,7 +277,7 @@ impl Loop {
         let soon = self.live.is_dirty().then(|| now + GATHER);
         let leaves = if self.looked.is_none() { self.leaves.next(now) } else { None };
         let tells = if self.tell.is_empty() { None } else { self.telling.next(now) };
-        let put_off = leaves.into_iter().chain(tells);
+        let put_off = leaves.into_iter().chain(tells).chain(self.traces.next(now));
         let due = self.live.wake().into_iter().chain(self.retries.values().copied());
         let next = due.chain(soon).chain(put_off).min();
         let wait =
@@ -509,6 +514,7 @@ impl Loop {
         if !plan.steps.is_empty() {
             self.planned = self.planned.max(plan.at);
         }
+        self.traces.planned(&owners);
         self.tell.extend(owners);
         if let Progress::Overtaken(_) = progress {
             self.metrics.overtaken.inc();
@@ -516,6 +522,7 @@ impl Loop {
         }
         self.metrics.steps.inc_by(plan.steps.len() as u64);
         let (fleet, report) = (&self.live.fleet, &self.live.report);
+        self.traces.update(&self.records, lease, &view, (fleet, report), now).await;
         let held: BTreeSet<ClusterName> = fleet
             .clusters
             .iter()

@@ -49,6 +49,7 @@ mod retention;
 mod rollouts;
 mod settings;
 mod statuses;
+mod traces;
 mod windows;
 
 pub use control::{Config, Control, Deps, Error};

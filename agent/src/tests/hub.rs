@@ -55,6 +55,7 @@ impl Hub {
             names: vec!["127.0.0.1".into()],
             keepalive: hub_gateway::KEEPALIVE,
             lost_after: hub_gateway::LOST_AFTER,
+            tracing: shared_runtime::otlp::Tracing::default(),
         };
         let gateway =
             Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())

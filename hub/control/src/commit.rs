@@ -25,6 +25,8 @@ pub(crate) enum Progress {
 struct Batch {
     compares: BTreeMap<String, Compare>,
     ops: BTreeMap<String, Op>,
+    /// What the log is told once it is written.
+    lines: Vec<notices::Line>,
 }
 
 /// Commits a plan in batches, each safe alone. `fleet` is what the plan was made for, and is what the
@@ -95,8 +97,9 @@ impl Batch {
         self.compares.entry(key.to_owned()).or_insert(compare);
     }
 
-    fn tell(&mut self, events: Vec<Op>) {
-        self.ops.extend(events.into_iter().map(|op| (op.key().to_owned(), op)));
+    fn tell(&mut self, told: notices::Told) {
+        self.lines.extend(told.lines);
+        self.ops.extend(told.ops.into_iter().map(|op| (op.key().to_owned(), op)));
     }
 
     fn put<T: Serialize>(&mut self, key: String, record: &T) {
@@ -120,6 +123,7 @@ async fn flush(
     let ops = batch.ops.into_values().collect();
     match records.store().commit(Txn { compares, ops }).await? {
         Outcome::Committed(revision) => {
+            batch.lines.iter().for_each(notices::Line::log);
             written.extend(touched.into_iter().map(|key| (key, revision)));
             Ok(Some(revision))
         }

@@ -19,6 +19,7 @@ use crate::{
     retention::{self, Retention},
     settings::Told,
     statuses::{Now, Statuses},
+    traces::Traces,
     webhooks::Webhooks,
     windows::Calendar,
 };
@@ -34,7 +35,7 @@ use parking_lot::RwLock;
 use serde_json::Value;
 use shared_model::{ClusterName, Kind, Owner};
 use shared_project::settings;
-use shared_runtime::Tasks;
+use shared_runtime::{Tasks, otlp::Tracing};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -81,6 +82,8 @@ pub struct Deps {
     pub links: Links,
     /// What the loops count.
     pub metrics: Metrics,
+    /// Where spans go.
+    pub tracing: Tracing,
 }
 
 /// Why the control loops could not start.
@@ -140,6 +143,7 @@ struct Loop {
     argocd: ArgoCd,
     /// References that moved while these owners were evaluated.
     moved: BTreeMap<Owner, BTreeSet<Key>>,
+    traces: Traces,
     followed: BTreeSet<Key>,
     lease: Option<lease::Lease>,
     holder: String,
@@ -158,7 +162,7 @@ impl Control {
     /// # Errors
     /// When the store cannot be read.
     pub async fn build(config: Config, deps: Deps, tasks: &Tasks) -> Result<Self, Error> {
-        let Deps { records, bundles, repositories, links, metrics } = deps;
+        let Deps { records, bundles, repositories, links, metrics, tracing } = deps;
         let index: Shared = Arc::new(RwLock::new(Arc::new(Index::default())));
         let mut statuses = Statuses::default();
         let listing = records.store().list("", Page::default()).await?;
@@ -212,6 +216,7 @@ impl Control {
             ended: Ended::default(),
             argocd,
             moved: BTreeMap::new(),
+            traces: Traces::new(tracing),
             followed: BTreeSet::new(),
             lease: None,
             holder: format!("hub-{}", uuid::Uuid::new_v4()),
@@ -286,7 +291,7 @@ impl Loop {
         let soon = self.live.is_dirty().then(|| now + GATHER);
         let leaves = if self.looked.is_none() { self.leaves.next(now) } else { None };
         let tells = if self.tell.is_empty() { None } else { self.telling.next(now) };
-        let put_off = leaves.into_iter().chain(tells);
+        let put_off = leaves.into_iter().chain(tells).chain(self.traces.next(now));
         let due = self.live.wake().into_iter().chain(self.retries.values().copied());
         let next = due.chain(soon).chain(put_off).min();
         let wait =
@@ -534,6 +539,7 @@ impl Loop {
         if !plan.steps.is_empty() {
             self.planned = self.planned.max(plan.at);
         }
+        self.traces.planned(&owners);
         self.tell.extend(owners);
         if let Progress::Overtaken(_) = progress {
             self.metrics.overtaken.inc();
@@ -541,6 +547,7 @@ impl Loop {
         }
         self.metrics.steps.inc_by(plan.steps.len() as u64);
         let (fleet, report) = (&self.live.fleet, &self.live.report);
+        self.traces.update(&self.records, lease, &view, (fleet, report), now).await;
         let held: BTreeSet<ClusterName> = fleet
             .clusters
             .iter()

@@ -6,6 +6,7 @@ use hub_source::{
     poll::{Answer, Failed, Key, Schedule, Settings},
     webhook::Push,
 };
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use shared_model::{CommitId, RepoUrl};
 use std::{
@@ -22,6 +23,8 @@ pub(crate) struct Resolved {
     pub(crate) commit: Option<CommitId>,
     /// Why the last question was not answered; the commit, if any, stands.
     pub(crate) failure: Option<String>,
+    /// When the server was asked that said so first, and when it had answered.
+    pub(crate) seen: Option<(Timestamp, Timestamp)>,
 }
 
 /// Git, shared by everything that asks.
@@ -90,6 +93,11 @@ impl Git {
         self.known.borrow().get(key)?.commit.clone()
     }
 
+    /// When it was first heard that a revision is what it is.
+    pub(crate) fn seen(&self, url: &RepoUrl, revision: &str) -> Option<(Timestamp, Timestamp)> {
+        self.known.borrow().get(&Key::new(url.clone(), revision))?.seen
+    }
+
     /// Asks again soon.
     pub(crate) fn refresh(&self, keys: &BTreeSet<Key>) {
         let now = shared_runtime::now();
@@ -143,17 +151,17 @@ impl Git {
 
     /// Asks what the schedule says, for as long as it runs; tells of every change.
     pub(crate) async fn poll(self, changed: mpsc::Sender<Key>) {
-        let (answers, mut answered) = mpsc::channel::<(Key, Result<CommitId, String>)>(64);
+        let (answers, mut answered) = mpsc::channel::<(Key, Timestamp, Result<CommitId, String>)>(64);
         loop {
             loop {
                 let due = self.schedule.lock().poll_action(shared_runtime::now());
                 let Some(key) = due else { break };
                 let (git, answers) = (self.clone(), answers.clone());
                 shared_runtime::spawn("resolve", async move {
-                    let credentials = git.credentials(key.url());
+                    let (asked, credentials) = (shared_runtime::now(), git.credentials(key.url()));
                     let resolved =
                         git.repositories.resolve(key.url(), key.revision(), credentials.as_ref()).await;
-                    drop(answers.send((key, resolved.map_err(|error| chain(&error)))).await);
+                    drop(answers.send((key, asked, resolved.map_err(|error| chain(&error)))).await);
                 });
             }
             let timeout = self.schedule.lock().poll_timeout().map(|(at, _)| at);
@@ -161,8 +169,8 @@ impl Git {
                 Duration::try_from(at.duration_since(shared_runtime::now())).unwrap_or_default()
             });
             tokio::select! {
-                Some((key, answer)) = answered.recv() => {
-                    if self.take(&key, answer) {
+                Some((key, asked, answer)) = answered.recv() => {
+                    if self.take(&key, asked, answer) {
                         drop(changed.send(key).await);
                     }
                 }
@@ -173,22 +181,23 @@ impl Git {
     }
 
     /// Takes an answer; whether owners have to hear of it.
-    fn take(&self, key: &Key, answer: Result<CommitId, String>) -> bool {
+    fn take(&self, key: &Key, asked: Timestamp, answer: Result<CommitId, String>) -> bool {
         let now = shared_runtime::now();
-        let asked = answer.clone().map_err(|_| Failed);
-        let verdict = self.schedule.lock().handle_resolved(key, asked, now);
+        let heard = answer.clone().map_err(|_| Failed);
+        let verdict = self.schedule.lock().handle_resolved(key, heard, now);
         if let (Answer::Failed { times, .. }, Err(failure)) = (&verdict, &answer) {
             tracing::warn!(repository = %key.url(), revision = key.revision(), times, failure, "Git did not answer");
         }
         let mut differs = false;
         self.known.send_modify(|known| {
             let before = known.get(key).cloned();
+            let then = before.clone().unwrap_or_default();
             let resolved = match answer {
-                Ok(commit) => Resolved { commit: Some(commit), failure: None },
-                Err(failure) => Resolved {
-                    commit: before.as_ref().and_then(|before| before.commit.clone()),
-                    failure: Some(failure),
-                },
+                Ok(commit) => {
+                    let seen = then.seen.filter(|_| then.commit.as_ref() == Some(&commit));
+                    Resolved { commit: Some(commit), failure: None, seen: seen.or(Some((asked, now))) }
+                }
+                Err(failure) => Resolved { failure: Some(failure), ..then },
             };
             differs = before.as_ref() != Some(&resolved);
             known.insert(key.clone(), resolved);

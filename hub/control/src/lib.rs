@@ -50,6 +50,7 @@ mod retention;
 mod rollouts;
 mod settings;
 mod statuses;
+mod traces;
 mod webhooks;
 mod windows;
 

@@ -1,6 +1,8 @@
 //! One owner, evaluated: what its set expands to, what its Applications release, whether a new
 //! rollout is due, and who the members of its live rollouts are.
 
+mod timings;
+
 use crate::{
     conditions,
     expand::{Expanded, Pins, Reference, expand},
@@ -17,7 +19,9 @@ use serde_json::Value;
 use shared_generate::{Changes, ClusterInput};
 use shared_model::{
     AppKey, Application, ApplicationSet, ClusterName, CommitId, Digest, FleetRollout, Kind, Owner, OwnerKind,
-    POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy, fleet_rollout::PlanSpec, unsupported,
+    POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy,
+    fleet_rollout::{PlanSpec, Took},
+    unsupported,
 };
 use shared_project::{Scope, windows};
 use std::{
@@ -79,6 +83,9 @@ struct Resolved {
     commits: BTreeMap<Reference, CommitId>,
     references: BTreeSet<Reference>,
     retry: bool,
+    /// How long it took, at the head.
+    generate: Option<Took>,
+    render: Option<Took>,
 }
 
 /// One Application with its release, or why it has none.
@@ -115,7 +122,7 @@ impl Lines {
             OwnerKind::ApplicationSet => self.set(&snapshot, &mut evaluation, now).await,
             OwnerKind::Application => {
                 let object = &snapshot.object.value;
-                Some(self.resolve(std::slice::from_ref(object), &Pins::Head).await)
+                Some(self.timed(std::slice::from_ref(object)).await)
             }
         };
         for rollout in &snapshot.live {
@@ -163,8 +170,10 @@ impl Lines {
         if is_deleted(set) {
             return None;
         }
+        let from = shared_runtime::now();
         let Expanded { expansion, commits, references } =
             expand(&self.git, set, &snapshot.clusters, &Pins::Head).await;
+        let generate = Some(Took { from, to: shared_runtime::now() });
         evaluation.references.extend(references);
         let changes = self.changes(snapshot, &expansion);
         let failure = self.write(snapshot, &changes, now).await.err();
@@ -177,7 +186,8 @@ impl Lines {
         }
         let objects: Vec<Value> =
             expansion.applications.into_iter().map(|generated| generated.object).collect();
-        let mut resolved = self.resolve(&objects, &Pins::Head).await;
+        let mut resolved = self.timed(&objects).await;
+        resolved.generate = generate;
         resolved.commits.extend(commits);
         Some(resolved)
     }
@@ -212,13 +222,13 @@ impl Lines {
         &self,
         owner: &Owner,
         snapshot: &Snapshot,
-        head: Resolved,
+        mut head: Resolved,
         evaluation: &mut Evaluation,
         now: Timestamp,
     ) {
-        evaluation.references.extend(head.references);
+        evaluation.references.append(&mut head.references);
         evaluation.retry |= head.retry;
-        evaluation.applications = head.conditions;
+        evaluation.applications = std::mem::take(&mut head.conditions);
         let newest = snapshot.line.last().map(|rollout| RolloutName::new(rollout.metadata.name.clone()));
         let known = newest.as_ref().and_then(|name| evaluation.rollouts.get(name));
         let object = &snapshot.object.value;
@@ -228,10 +238,14 @@ impl Lines {
         match &snapshot.plan {
             Err(problem) => held(owner, evaluation, problem),
             Ok(plan) if needed => {
-                let object = rollouts::next(owner, object, head.commits, plan.clone(), &snapshot.line);
+                let timings = self.timings(&head, &snapshot.line).await;
+                let mut object =
+                    rollouts::next(owner, object, head.commits.clone(), plan.clone(), &snapshot.line);
+                rollouts::timed(&mut object, &timings);
                 match self.records.create(Kind::FleetRollout, object, now).await {
                     Ok(stored) => {
-                        tracing::info!(rollout = stored.name(), %owner, members = head.members.len(), "a rollout was frozen");
+                        let trace_id = stored.value.pointer("/spec/traceId").and_then(Value::as_str);
+                        tracing::info!(rollout = stored.name(), %owner, members = head.members.len(), trace_id, "a rollout was frozen");
                         let name = RolloutName::new(stored.name());
                         evaluation.rollouts.insert(name, head.members.clone());
                     }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use shared_history::What;
 use shared_model::{Kind, Owner, RolloutName, fleet_rollout::PlanSpec};
 use shared_rollout::{Change, Fleet, Head, MemberRecord, Phase, Report, Rollout, Side, Step, Wait};
+use shared_trace::Seed;
 use std::{collections::BTreeSet, time::Duration};
 
 /// How long Events are kept, as Kubernetes keeps them (`--event-ttl` of its API server).
@@ -34,13 +35,56 @@ pub(crate) struct Transition {
     pub(crate) notice: Notice,
 }
 
-/// The Events and the history of a step that changes the rollout's head to `after`.
-pub(crate) fn of_step(index: &Index, step: &Step, rollout: &Rollout, after: &Head, at: Timestamp) -> Vec<Op> {
-    let told = transitions(rollout, after, &step.change);
-    let events = |told: &Transition| tell(index, &step.owner, &step.rollout, &told.notice, at);
-    let kept = told.iter().map(|told| chronicle::of_transition(index, &step.owner, rollout, told, at));
-    let kept = history::puts(kept.collect());
-    told.iter().flat_map(events).chain(kept).collect()
+/// What a step tells: Events and history, and the lines for the log once these are written.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// A line of the log about a rollout.
+#[derive(Debug)]
+pub(crate) struct Line {
+    rollout: RolloutName,
+    /// Where its trace has it.
+    trace_id: Option<String>,
+    span_id: Option<String>,
+    warning: bool,
+    reason: &'static str,
+    message: String,
+}
+
+impl Line {
+    pub(crate) fn log(&self) {
+        let Self { rollout, trace_id, span_id, warning, reason, message } = self;
+        if *warning {
+            tracing::warn!(%rollout, reason, trace_id, span_id, "{message}");
+        } else {
+            tracing::info!(%rollout, reason, trace_id, span_id, "{message}");
+        }
+    }
+}
+
+/// What a step tells that changes the rollout's head to `after`.
+pub(crate) fn of_step(index: &Index, step: &Step, rollout: &Rollout, after: &Head, at: Timestamp) -> Told {
+    let mut told = Told::default();
+    let key = (step.owner.namespace.clone(), step.rollout.clone());
+    let seed = index.rollouts.get(&key).and_then(|frozen| Seed::of(&frozen.spec));
+    let mut kept = Vec::new();
+    for transition in transitions(rollout, after, &step.change) {
+        told.ops.extend(tell(index, &step.owner, &step.rollout, &transition.notice, at));
+        kept.push(chronicle::of_transition(index, &step.owner, rollout, &transition, at));
+        told.lines.push(Line {
+            rollout: step.rollout.clone(),
+            trace_id: seed.map(|seed| seed.trace.to_string()),
+            span_id: seed.map(|seed| seed.root(after.attempt).to_string()),
+            warning: transition.notice.warning,
+            reason: transition.notice.reason,
+            message: transition.notice.message,
+        });
+    }
+    told.ops.extend(history::puts(kept));
+    told
 }
 
 /// Writes what statuses tell and no transition: who is waited for. Takes away what is too old.

@@ -4,7 +4,7 @@ use crate::{expand::Reference, line::Members};
 use serde_json::{Value, json};
 use shared_model::{
     CommitId, Digest, FleetRollout, FleetRolloutSpec, Owner, OwnerKind, PinnedCommit, RolloutName,
-    fleet_rollout::PlanSpec,
+    fleet_rollout::{PlanSpec, Timings},
 };
 use shared_rollout::{Head, Phase};
 use std::{collections::BTreeMap, sync::Arc};
@@ -105,6 +105,7 @@ pub(crate) fn next(
         plan,
         parent: parent.map(|parent| RolloutName::new(parent.metadata.name.clone())),
         trace_id,
+        timings: None,
     };
     json!({
         "metadata": {
@@ -114,6 +115,11 @@ pub(crate) fn next(
         },
         "spec": spec,
     })
+}
+
+/// Adds when what a FleetRollout ships came about.
+pub(crate) fn timed(rollout: &mut Value, timings: &Timings) {
+    rollout["spec"]["timings"] = json!(timings);
 }
 
 /// The parts of an owner that its rollout freezes.

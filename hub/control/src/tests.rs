@@ -181,6 +181,7 @@ impl Loops {
             bundles: Bundles::open(&loops.folder.path().join("bundles")).unwrap(),
             repositories: Repositories::build(config).unwrap(),
             links: Links::new(),
+            tracing: shared_runtime::otlp::Tracing::default(),
         };
         let poll = Settings {
             period: Duration::from_millis(50),
@@ -291,6 +292,15 @@ async fn a_commit_becomes_applications_and_a_pinned_rollout() {
         .await;
     let second = records.get(Kind::FleetRollout, "argocd", "web-2").await.unwrap().unwrap();
     assert_eq!(second.value["spec"]["parent"], "web-1");
+    // When it came about is frozen with it.
+    let timings = &second.value["spec"]["timings"];
+    let commit = &timings["commits"][0];
+    assert_eq!((&commit["author"], &commit["title"]), (&json!("t"), &json!("change")), "{timings}");
+    assert_eq!(timings["members"], 2);
+    let time = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
+    assert!(time(&commit["asked"]) <= time(&commit["answered"]));
+    assert!(time(&commit["answered"]) <= time(&timings["render"]["from"]));
+    assert!(time(&timings["generate"]["to"]) <= time(&timings["render"]["to"]));
 
     // The course of both is told once each, on the rollout and on its set.
     let told = async |records: &Records| {

@@ -82,6 +82,7 @@ fn hub_config(folder: &Path) -> hub_serve::Config {
         lost_after: hub_serve::LOST_AFTER,
         history: hub_serve::Retention::default(),
         agent_lifetime: hub_serve::AGENT_LIFETIME,
+        traces: shared_runtime::otlp::Choice::default(),
     }
 }
 

@@ -173,8 +173,10 @@ async fn act(
 ) -> Result<Option<Input>, Status> {
     let now = shared_runtime::now();
     match action {
-        Action::Assign { application, position, release } => {
-            let assign = assignment(shared, &application, position, release).await?;
+        Action::Assign { application, position, release, rollout } => {
+            let mut assign = assignment(shared, &application, position, release).await?;
+            let context = shared.traces.context(&shared.records, &application, &rollout).await;
+            assign.traceparent = context.map(|context| context.to_string()).unwrap_or_default();
             send(outbound, v1::hub_message::Message::Assign(assign)).await?;
         }
         Action::Send(message) => {

@@ -35,6 +35,7 @@ mod service;
 mod session;
 mod status;
 mod tls;
+mod traces;
 mod verdict;
 
 pub use authority::{AGENT_LIFETIME, Authority, AuthorityError, Phase};

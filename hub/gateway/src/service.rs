@@ -7,11 +7,12 @@ use crate::{
     observer::{self, Observer},
     paused::Paused,
     rotation, status, tls,
+    traces::Traces,
 };
 use hub_records::{Bundles, Records};
 use proto::v1;
 use shared_model::{ClusterName, Kind};
-use shared_runtime::Tasks;
+use shared_runtime::{Tasks, otlp::Tracing};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -40,6 +41,8 @@ pub struct Config {
     pub keepalive: Duration,
     /// How long an agent is away before its cluster is told to be lost.
     pub lost_after: Duration,
+    /// Where spans go, and which are kept.
+    pub tracing: Tracing,
 }
 
 /// Why the agent port could not be opened.
@@ -70,6 +73,7 @@ pub(crate) struct Shared {
     pub(crate) links: Links,
     pub(crate) observer: Observer,
     pub(crate) paused: Paused,
+    pub(crate) traces: Traces,
     pub(crate) tasks: Tasks,
 }
 
@@ -131,6 +135,7 @@ impl Gateway {
             links: links.clone(),
             observer,
             paused,
+            traces: Traces::new(config.tracing),
             tasks: tasks.clone(),
         };
         let (connections, incoming) = mpsc::channel(16);

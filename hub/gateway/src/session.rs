@@ -20,7 +20,7 @@ use adoption::{Adoption, Step};
 use jiff::Timestamp;
 use proto::v1;
 use shared_model::{
-    AppKey, Cluster, ClusterName, Digest, Mode, PauseRequest, Position, ReleaseId, ReleaseSpec,
+    AppKey, Cluster, ClusterName, Digest, Mode, PauseRequest, Position, ReleaseId, ReleaseSpec, RolloutName,
 };
 use shared_rollout::{Assigned, Hold, Order};
 use std::{
@@ -56,8 +56,8 @@ pub enum Input {
 /// What a session asks of its shell, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Send a release, with its spec from the store.
-    Assign { application: AppKey, position: Position, release: ReleaseId },
+    /// Send a release of a rollout, with its spec from the store.
+    Assign { application: AppKey, position: Position, release: ReleaseId, rollout: RolloutName },
     /// Send this.
     Send(v1::hub_message::Message),
     /// Keep these observations.
@@ -373,14 +373,15 @@ impl Session {
         if self.hold.is_some() || held.is_some_and(|held| held.position >= assigned.position) {
             return;
         }
-        match assigned.order {
-            Order::Run { release, .. } => {
+        match &assigned.order {
+            Order::Run { release, rollout, .. } => {
                 let position = assigned.position;
-                self.held.insert(application.clone(), Held { position, release: Some(release) });
+                self.held.insert(application.clone(), Held { position, release: Some(*release) });
                 self.actions.push_back(Action::Assign {
                     application: application.clone(),
                     position,
-                    release,
+                    release: *release,
+                    rollout: rollout.clone(),
                 });
             }
             Order::Remove { cascade, .. } => {
@@ -388,7 +389,7 @@ impl Session {
                 self.send(v1::hub_message::Message::Remove(v1::Remove {
                     application: Some(proto::application_to_wire(application)),
                     position: Some(proto::position_to_wire(assigned.position)),
-                    cascade,
+                    cascade: *cascade,
                 }));
             }
         }

@@ -46,6 +46,7 @@ impl Hub {
             names: vec!["127.0.0.1".into()],
             keepalive: KEEPALIVE,
             lost_after,
+            tracing: shared_runtime::otlp::Tracing::default(),
         };
         let gateway =
             Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())

@@ -7,7 +7,7 @@ mod timeline;
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
 use shared_model::parse_duration;
-use shared_runtime::telemetry;
+use shared_runtime::{otlp, telemetry};
 pub(crate) use simulate::{Output, SimulateOptions};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 pub(crate) use timeline::{TimelineForm, TimelineOptions};
@@ -88,6 +88,11 @@ pub(crate) struct Log {
 enum LogFormat {
     Text,
     Json,
+}
+
+/// What the standard `OTEL_*` variables say of traces.
+pub(crate) fn traces() -> Result<otlp::Choice, otlp::InvalidSetting> {
+    otlp::Choice::read(|name| std::env::var(name).ok(), "flotilla-hub", env!("CARGO_PKG_VERSION"))
 }
 
 impl Log {

@@ -68,5 +68,6 @@ fn config(options: HubOptions) -> anyhow::Result<Config> {
             entries: options.history_entries,
         },
         agent_lifetime: options.agent_certificate_lifetime,
+        traces: crate::args::traces()?,
     })
 }

@@ -112,6 +112,11 @@ pub fn head(ns: &str, rollout: &RolloutName) -> String {
     format!("{HEADS}{ns}/{rollout}")
 }
 
+/// What the gates of a rollout waited for (shared/trace `Waited`).
+pub fn waits(ns: &str, rollout: &RolloutName) -> String {
+    format!("waits/{ns}/{rollout}")
+}
+
 /// All members of a rollout.
 pub fn members(ns: &str, rollout: &RolloutName) -> String {
     format!("{MEMBERS}{ns}/{rollout}/")

@@ -17,6 +17,7 @@ use shared_history::{Entry, What};
 use shared_runtime::{
     Tasks,
     metrics::{self, Exposed},
+    otlp,
 };
 use std::{
     net::{IpAddr, SocketAddr},
@@ -59,6 +60,8 @@ pub struct Config {
     pub lost_after: Duration,
     /// How long the history is kept.
     pub history: Retention,
+    /// Where spans go, and which are kept.
+    pub traces: otlp::Choice,
 }
 
 /// Why a hub could not start.
@@ -142,12 +145,14 @@ impl Hub {
         home::check(&records, &store_folder, now).await?;
         records.note(vec![started(now)]).await;
         let bundles = Bundles::open(&config.data_dir.join("bundles"))?;
+        let tracing = config.traces.clone().start(metrics.traces.clone(), tasks);
         let gateway = Gateway::build(
             hub_gateway::Config {
                 listen: config.agent_listen,
                 names: names(&config),
                 keepalive: config.keepalive,
                 lost_after: config.lost_after,
+                tracing: tracing.clone(),
             },
             Arc::clone(&authority),
             records.clone(),
@@ -163,7 +168,8 @@ impl Hub {
         let repositories = Repositories::build(source(&config))?;
         let links = gateway.links.clone();
         let metrics = metrics.control;
-        let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone(), metrics };
+        let deps =
+            Deps { records: records.clone(), bundles, repositories, links: links.clone(), metrics, tracing };
         let control = hub_control::Config {
             poll: config.poll,
             exclusive: true,

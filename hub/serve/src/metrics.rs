@@ -1,6 +1,6 @@
 //! The metrics of all parts of a hub, in one registry.
 
-use shared_runtime::metrics::Exposed;
+use shared_runtime::{metrics::Exposed, otlp};
 
 /// Handed to the parts that count.
 #[derive(Debug, Clone, Default)]
@@ -8,6 +8,7 @@ pub(crate) struct Metrics {
     pub(crate) api: hub_api::Metrics,
     pub(crate) control: hub_control::Metrics,
     pub(crate) store: hub_store::Metrics,
+    pub(crate) traces: otlp::Metrics,
 }
 
 impl Metrics {
@@ -17,6 +18,7 @@ impl Metrics {
             self.api.register(registry);
             self.control.register(registry);
             self.store.register(registry);
+            self.traces.register(registry);
         })
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn config(folder: &Path) -> Config {
         lost_after: crate::LOST_AFTER,
         history: crate::Retention::default(),
         agent_lifetime: crate::AGENT_LIFETIME,
+        traces: shared_runtime::otlp::Choice::default(),
     }
 }
 

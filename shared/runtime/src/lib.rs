@@ -1,10 +1,12 @@
 //! The impure exception of `shared/`: what every process of Flotilla needs from the outside world.
 //!
 //! The clock ([`now`]), named and traced tasks that drain ([`Tasks`]), back-off with jitter
-//! ([`Backoff`], [`backoff`]), logging ([`telemetry`]), metrics ([`metrics`]), signals ([`interrupted`]).
+//! ([`Backoff`], [`backoff`]), logging ([`telemetry`]), metrics ([`metrics`]), traces ([`otlp`]), signals
+//! ([`interrupted`]).
 
 pub mod backoff;
 pub mod metrics;
+pub mod otlp;
 mod tasks;
 pub mod telemetry;
 

@@ -58,6 +58,7 @@ mod reads;
 mod removal;
 mod report;
 mod retry;
+mod runs;
 mod scope;
 mod step;
 mod text;
@@ -66,6 +67,7 @@ pub use assignment::Assignment;
 pub use event::{Action, Event, Failure, Method, Propagation, Write};
 pub use machine::Machine;
 pub use report::{MOST_DRIFT_LINES, MOST_RESOURCES, Report};
+pub use runs::HookRun;
 
 #[cfg(test)]
 mod tests;

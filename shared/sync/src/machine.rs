@@ -13,6 +13,7 @@ use crate::outbox::Out;
 use crate::reads::Reads;
 use crate::removal::Removal;
 use crate::retry::Again;
+use crate::runs::{HookRun, HookRuns};
 use crate::{Action, Event};
 use jiff::Timestamp;
 use shared_manifest::ObjectId;
@@ -41,6 +42,7 @@ pub struct Machine {
     pub(crate) deletions: BTreeMap<ObjectId, Deletion>,
     /// Hooks to delete because they ended.
     pub(crate) cleanup: BTreeSet<ObjectId>,
+    pub(crate) runs: HookRuns,
     pub(crate) flights: BTreeMap<ObjectId, Flight>,
     pub(crate) outbox: VecDeque<Out>,
     /// Other objects are to be watched than the last watch said.
@@ -155,6 +157,7 @@ impl Machine {
             healed: 0,
             deletions: BTreeMap::new(),
             cleanup: BTreeSet::new(),
+            runs: HookRuns::default(),
             flights: BTreeMap::new(),
             outbox: VecDeque::new(),
             watch_changed: true,
@@ -251,6 +254,11 @@ impl Machine {
             Goal::Run(assignment) => assignment.position,
             Goal::Remove(removal) => removal.position,
         }
+    }
+
+    /// The hooks that ended since this was asked last.
+    pub fn take_hook_runs(&mut self) -> Vec<HookRun> {
+        self.runs.take()
     }
 
     /// Whether the release that the machine holds its cluster to has this object.

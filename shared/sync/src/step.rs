@@ -85,7 +85,7 @@ impl Machine {
         let mut group = std::mem::replace(group, empty);
         let resolved =
             self.step_prunes(&mut group, assignment, now) && self.step_jobs(&mut group, assignment, now);
-        let ended = resolved && !failed(&group) && self.step_health(&mut group, assignment);
+        let ended = resolved && !failed(&group) && self.step_health(&mut group, assignment, now);
         let failed = resolved && failed(&group);
         self.operation.groups[at] = group;
         if failed {
@@ -224,6 +224,9 @@ impl Machine {
         if desired.is_resource() && as_wished && written {
             job.state = JobState::Applied;
         } else if self.apply(Purpose::Job, &job.id, desired) {
+            if desired.hook.is_some() {
+                self.runs.begin(&job.id, now);
+            }
             job.state = JobState::Sent;
         }
     }
@@ -237,7 +240,7 @@ impl Machine {
     }
 
     /// Waits for hooks to end, and for health where that counts; whether the group is done.
-    fn step_health(&mut self, group: &mut Group, assignment: &Arc<Assignment>) -> bool {
+    fn step_health(&mut self, group: &mut Group, assignment: &Arc<Assignment>, now: Timestamp) -> bool {
         let waits = waits_for_health(&self.operation.groups, assignment) || has_hook(group, assignment);
         for job in group.jobs.iter_mut().filter(|job| job.state == JobState::Applied) {
             let Some(desired) = job.object.map(|index| &assignment.objects[index]) else { continue };
@@ -251,10 +254,12 @@ impl Machine {
             let good = match outcome {
                 Outcome::Wait(_) => continue,
                 Outcome::Good => {
+                    self.runs.end(&job.id, None, now);
                     job.state = JobState::Done;
                     true
                 }
                 Outcome::Bad(message) => {
+                    self.runs.end(&job.id, Some(message.clone()), now);
                     job.state = JobState::Failed { message, free: false, wait: Duration::ZERO };
                     false
                 }

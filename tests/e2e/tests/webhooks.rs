@@ -110,6 +110,7 @@ fn config(folder: &Path) -> Config {
         allow_file: false,
         lost_after: Duration::from_secs(60),
         history: hub_serve::Retention::default(),
+        traces: shared_runtime::otlp::Choice::default(),
         poll: Settings { period: HOUR, jitter: Duration::ZERO, ..Settings::default() },
         git_authorities: Vec::new(),
         git_timeout: Duration::from_secs(30),

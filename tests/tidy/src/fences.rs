@@ -16,6 +16,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("redb", &["hub-store"]),
     ("etcd-client", &["hub-store"]),
     ("tonic", &["hub-gateway", "proto", "agent"]),
+    ("opentelemetry-proto", &["shared-runtime"]),
     ("kube", &["agent"]),
     ("axum", &["hub-api"]),
     ("rcgen", &["hub-gateway", "agent"]),

@@ -146,6 +146,7 @@ fn fields(kind: Kind) -> Fields {
             "spec.plan",
             "spec.parent",
             "spec.traceId",
+            "spec.timings",
         ],
         Kind::RolloutPolicy => &POLICY,
         Kind::EnrollmentToken => &[

@@ -278,6 +278,7 @@ async fn rollout(records: &Records, lease: &Lease, namespace: &str, name: &str) 
         Op::Delete { key: keys::object(Kind::FleetRollout, namespace, name) },
         Op::Delete { key: keys::status(Kind::FleetRollout, namespace, name) },
         Op::Delete { key: keys::head(namespace, &rollout) },
+        Op::Delete { key: keys::waits(namespace, &rollout) },
     ];
     let _overtaken = records.store().commit(Txn { compares: vec![lease.fence()], ops }).await?;
     Ok(())

@@ -20,7 +20,7 @@ fn release(text: &str) -> ReleaseId {
 }
 
 fn run(generation: u64, text: &str) -> Assigned {
-    let order = Order::Run { release: release(text), rollout: shared_model::RolloutName::new("r"), at: NOW };
+    let order = Order::Run { release: release(text), rollout: RolloutName::new("r"), at: NOW };
     Assigned { position: at(generation), order, proof: None, adopted: None }
 }
 

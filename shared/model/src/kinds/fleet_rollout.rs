@@ -1,6 +1,7 @@
 //! FleetRollout (flotilla.dev/v1alpha1): the immutable record of what one rollout ships.
 
 use crate::{CommitId, Object, Owner, RepoUrl, RollingSync, RolloutName, RolloutPolicySpec};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,6 +31,61 @@ pub struct FleetRolloutSpec {
     /// The W3C trace id of its trace, 32 hex digits.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub trace_id: String,
+    /// When what it ships came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timings: Option<Timings>,
+}
+
+/// When what a rollout ships came about, for people who ask where the time went. It decides nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Timings {
+    /// How many members there were.
+    pub members: usize,
+    /// The commits that the rollout before it did not ship.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<CommitSeen>,
+    /// Expanding the set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generate: Option<Took>,
+    /// Rendering the releases that were not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub render: Option<Took>,
+}
+
+/// A commit, and when it was noticed. Times of the commit are by its author's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitSeen {
+    /// The repository.
+    #[serde(rename = "repoURL")]
+    pub repo_url: RepoUrl,
+    /// The revision that was asked for.
+    pub revision: String,
+    /// What it was.
+    pub commit: CommitId,
+    /// Who wrote it, as `Name`; empty when that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub author: String,
+    /// The first line of its message.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// When it was committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed_at: Option<Timestamp>,
+    /// When the server was asked.
+    pub asked: Timestamp,
+    /// When it had answered.
+    pub answered: Timestamp,
+}
+
+/// How long something took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Took {
+    /// When it began.
+    pub from: Timestamp,
+    /// When it had ended.
+    pub to: Timestamp,
 }
 
 /// What one revision of one repository resolved to.

@@ -83,7 +83,7 @@ impl World {
             let Some(action) = entry.session.as_mut().and_then(Session::poll_action) else { return };
             let name = self.agents[agent].name.clone();
             match action {
-                Action::Assign { application, position, release } => {
+                Action::Assign { application, position, release, .. } => {
                     let message = self.hub.assign(&application, position, release);
                     self.send(connection, message);
                 }

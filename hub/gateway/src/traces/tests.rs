@@ -1,0 +1,79 @@
+use super::Traces;
+use hub_records::{Records, keys};
+use hub_store::Memory;
+use jiff::Timestamp;
+use serde_json::json;
+use shared_model::{AppKey, Digest, Kind, ReleaseId, RolloutName};
+use shared_rollout::MemberRecord;
+use shared_runtime::{
+    Tasks,
+    otlp::{Choice, Metrics, Tracing},
+};
+use std::sync::Arc;
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+fn tracing(collector: bool, tasks: &Tasks) -> Tracing {
+    shared_runtime::install_crypto();
+    let endpoint = |name: &str| {
+        (collector && name == "OTEL_EXPORTER_OTLP_ENDPOINT").then(|| "http://127.0.0.1:1".to_owned())
+    };
+    Choice::read(endpoint, "hub", "1").unwrap().start(Metrics::default(), tasks)
+}
+
+async fn rollout(members: usize) -> Records {
+    let records = Records::new(Arc::new(Memory::default()));
+    let object = json!({
+        "metadata": {"name": "web-1", "namespace": "argocd"},
+        "spec": {"traceId": TRACE, "timings": {"members": members}},
+    });
+    records.create(Kind::FleetRollout, object, Timestamp::UNIX_EPOCH).await.unwrap();
+    records
+}
+
+async fn member(records: &Records, state: serde_json::Value) {
+    let record = json!({
+        "cluster": "eu-1", "release": ReleaseId(Digest::of(b"release")), "wave": 0, "state": state,
+        "released": Timestamp::UNIX_EPOCH,
+    });
+    let record: MemberRecord = serde_json::from_value(record).unwrap();
+    let key = keys::member("argocd", &RolloutName::new("web-1"), &AppKey::new("argocd", "web"));
+    records.write(&key, &record).await.unwrap();
+}
+
+async fn context(traces: &Traces, records: &Records) -> Option<shared_trace::Context> {
+    traces.context(records, &AppKey::new("argocd", "web"), &RolloutName::new("web-1")).await
+}
+
+#[tokio::test]
+async fn an_order_names_its_members_span_and_any_hub_says_the_same() {
+    let tasks = Tasks::new();
+    let records = rollout(3).await;
+    let traces = Traces::new(tracing(true, &tasks));
+    assert_eq!(context(&traces, &records).await, None, "no record, no member");
+    let position = json!({"incarnation": 1, "generation": 1});
+    member(&records, json!({"Released": {"position": position, "at": Timestamp::UNIX_EPOCH}})).await;
+    let first = context(&traces, &records).await.unwrap();
+    assert_eq!((first.trace.to_string(), first.sampled), (TRACE.to_owned(), true));
+    let other = Traces::new(tracing(true, &tasks));
+    assert_eq!(context(&other, &records).await, Some(first));
+    member(&records, json!({"Proven": {"position": position, "at": Timestamp::UNIX_EPOCH}})).await;
+    assert_eq!(context(&traces, &records).await, None, "it is over");
+}
+
+#[tokio::test]
+async fn in_a_large_rollout_it_is_the_waves_trace() {
+    let tasks = Tasks::new();
+    let records = rollout(201).await;
+    let position = json!({"incarnation": 1, "generation": 1});
+    member(&records, json!({"Released": {"position": position, "at": Timestamp::UNIX_EPOCH}})).await;
+    let context = context(&Traces::new(tracing(true, &tasks)), &records).await.unwrap();
+    assert_ne!(context.trace.to_string(), TRACE);
+}
+
+#[tokio::test]
+async fn a_hub_that_exports_nothing_names_the_rollout() {
+    let records = rollout(3).await;
+    let context = context(&Traces::new(tracing(false, &Tasks::new())), &records).await.unwrap();
+    assert_eq!(context.trace.to_string(), TRACE);
+}

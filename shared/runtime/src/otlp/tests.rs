@@ -1,0 +1,3 @@
+mod collector;
+mod export;
+mod settings;

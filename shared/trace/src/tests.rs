@@ -1,0 +1,4 @@
+mod course;
+mod ids;
+mod waits;
+mod world;

@@ -66,8 +66,8 @@ fn what_is_missing_is_said_with_what_is_near() {
         "revision `mian` not found in https://h/r: branches and tags there: main, 2.x, both, main-2, v1 and 3 more"
     );
     assert_eq!(
-        message("x", &[]),
-        "revision `x` not found in https://h/r: the repository has no branches and no tags yet"
+        message("nope", &[]),
+        "revision `nope` not found in https://h/r: the repository has no branches and no tags yet"
     );
     let range = message(">=7.2", &listed()[..2]);
     assert!(range.ends_with("no tag is a version in that range; branches and tags there: main"), "{range}");

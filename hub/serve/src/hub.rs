@@ -136,6 +136,7 @@ impl Hub {
         let opening =
             tokio::task::spawn_blocking(move || Embedded::open(&folder, hub_store::Config::default()));
         let store = opening.await.map_err(|_| Error::Interrupted)??;
+        metrics.store.follow(&store);
         let records = Records::new(Arc::new(Measured::new(Arc::new(store), metrics.store.clone())));
         // Before anybody can connect.
         home::check(&records, &store_folder, now).await?;
@@ -147,6 +148,7 @@ impl Hub {
                 names: names(&config),
                 keepalive: config.keepalive,
                 lost_after: config.lost_after,
+                metrics: metrics.gateway.clone(),
             },
             Arc::clone(&authority),
             records.clone(),
@@ -158,7 +160,7 @@ impl Hub {
         let scraped = scraped(config.metrics_listen, &exposed, tasks).await?;
         let api =
             api(&config, &authority, &gateway, &agent_address, &records, (&metrics, exposed), tasks).await?;
-        let repositories = Repositories::build(source(&config))?;
+        let repositories = Repositories::build(source(&config, metrics.source.clone()))?;
         let links = gateway.links.clone();
         let metrics = metrics.control;
         let deps = Deps { records: records.clone(), bundles, repositories, links: links.clone(), metrics };
@@ -238,11 +240,12 @@ async fn api(
     Ok(address)
 }
 
-fn source(config: &Config) -> hub_source::Config {
+fn source(config: &Config, metrics: hub_source::Metrics) -> hub_source::Config {
     hub_source::Config {
         allow_file: config.allow_file,
         ca_certificates: config.git_authorities.clone(),
         timeout: config.git_timeout,
+        metrics,
         ..hub_source::Config::new(config.data_dir.join("mirrors"))
     }
 }

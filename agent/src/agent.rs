@@ -5,6 +5,7 @@ use crate::{
     engine::Ceiling,
     journal::{self, Identity, Journal, Place},
     link::{self, Dialer, Identities, Link, News, Pace, Untried},
+    metrics::Metrics,
     shell::{self, Shell},
 };
 use shared_model::{ClusterName, JoinToken};
@@ -34,6 +35,8 @@ pub struct Config {
     pub place: Place,
     /// What nobody may change through this agent.
     pub ceiling: Ceiling,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// Why an agent could not start. What time may mend is not here: it is waited for.
@@ -90,8 +93,8 @@ impl Agent {
     }
 
     async fn start(config: Config, cluster: Cluster, tasks: &Tasks) -> Result<Self, Error> {
-        let dialer = Dialer::new(&config.link)?;
-        let journal = Arc::new(open(&config.place).await?);
+        let dialer = Dialer::new(&config.link)?.counted(config.metrics.bytes.clone());
+        let journal = Arc::new(open(&config.place, &config.metrics).await?);
         tasks.spawn_until_stopped("journal keeper", Arc::clone(&journal).keep(tasks.clone()));
         match Self::join_and_start(config, dialer, cluster, tasks, &journal).await {
             Ok(agent) => Ok(agent),
@@ -125,6 +128,7 @@ impl Agent {
             journal: Arc::clone(journal),
             tasks: tasks.clone(),
             ceiling: config.ceiling,
+            metrics: config.metrics,
         };
         let annotated = Arc::clone(journal).follow_annotation(cluster.clone(), namespace);
         tasks.spawn_until_stopped("annotation", annotated);
@@ -151,12 +155,12 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Opens the journal, waiting for another agent to go and for an API server that is away.
-async fn open(place: &Place) -> Result<Journal, journal::Error> {
+async fn open(place: &Place, metrics: &Metrics) -> Result<Journal, journal::Error> {
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     let mut told = None;
     loop {
-        let opening = place.clone();
-        match blocking(move || Journal::open(&opening)).await {
+        let (opening, metrics) = (place.clone(), metrics.clone());
+        match blocking(move || Journal::measured(&opening, &metrics)).await {
             Err(error @ journal::Error::Held { .. }) => {
                 let text = error.to_string();
                 if told.as_ref() != Some(&text) {

@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use shared_model::{JoinToken, parse_duration};
 use shared_runtime::telemetry;
-use std::{env, fs, io, path::PathBuf, time::Duration};
+use std::{env, fs, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub(crate) const FAILED: u8 = 1;
 pub(crate) const WRONG_COMMAND: u8 = 2;
@@ -91,6 +91,9 @@ pub(crate) struct RunOptions {
     /// Objects that no order of the hub may change here: KIND[.GROUP][/NAMESPACE][/NAME], `*` for any; may be given again
     #[arg(long, value_name = "OBJECTS")]
     pub(crate) protect: Vec<Protected>,
+    /// Serve metrics on this address, by plain HTTP and without a token
+    #[arg(long, env = "FLOTILLA_METRICS_LISTEN", value_name = "ADDR")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
     #[command(flatten)]
     folder: Folder,
 }

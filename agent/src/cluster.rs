@@ -25,11 +25,12 @@ pub(crate) use own::ANSWER_WITHIN;
 pub(crate) use watches::Watches;
 pub use watches::{Watched, WatchedKind, WatchedPlace};
 
+use crate::metrics::Requests;
 use calm::Calm;
 use discovery::Discovery;
 use kube::{
     Client,
-    client::Body,
+    client::{Body, ClientBuilder},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use std::{path::Path, sync::Arc};
@@ -70,6 +71,7 @@ pub enum Error {
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+    pub(crate) requests: Requests,
     discovery: Arc<Discovery>,
     calm: Arc<Calm>,
 }
@@ -118,8 +120,9 @@ impl Cluster {
         };
         // kube would send what was refused again, up to 15 times from 5 ms on, unseen by the limit.
         config.default_retry = false;
-        let client = Client::try_from(config).map_err(|source| Error::Client(Box::new(source)))?;
-        Ok(Self::from_client(client))
+        let builder = ClientBuilder::try_from(config).map_err(|source| Error::Client(Box::new(source)))?;
+        let requests = Requests::default();
+        Ok(Self::from_client(builder.with_layer(&requests).build(), requests))
     }
 
     /// A cluster behind any service that speaks Kubernetes' REST.
@@ -127,15 +130,17 @@ impl Cluster {
     where
         S: tower::Service<http::Request<Body>, Response = http::Response<B>> + Send + 'static,
         S::Future: Send + 'static,
-        S::Error: Into<tower::BoxError>,
+        S::Error: Into<tower::BoxError> + Send,
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<tower::BoxError>,
     {
-        Self::from_client(Client::new(service, default_namespace))
+        let requests = Requests::default();
+        let client = ClientBuilder::new(service, default_namespace).with_layer(&requests).build();
+        Self::from_client(client, requests)
     }
 
-    fn from_client(client: Client) -> Self {
-        Self { client, discovery: Arc::default(), calm: Arc::default() }
+    fn from_client(client: Client, requests: Requests) -> Self {
+        Self { client, requests, discovery: Arc::default(), calm: Arc::default() }
     }
 }
 

@@ -199,6 +199,16 @@ pub struct Engine {
     /// Records of the journal that were lost, until the hub has told everything again.
     lost: Vec<String>,
     work: VecDeque<Work>,
+    healed: u64,
+}
+
+/// What an engine has counted since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Objects put back to what their release says.
+    pub healed: u64,
+    /// Events for which there was no room.
+    pub lost_events: u64,
 }
 
 impl Engine {
@@ -224,6 +234,7 @@ impl Engine {
             told: told::Told::default(),
             lost: restored.damaged.iter().map(|error| format!("a record was lost: {error}")).collect(),
             work: VecDeque::new(),
+            healed: 0,
         };
         // Before any machine is made: none may write while a pause holds.
         engine.obey_pauses(now);
@@ -258,6 +269,11 @@ impl Engine {
             Event::Tick => {}
         }
         self.tick(now);
+    }
+
+    /// What it has counted.
+    pub const fn counts(&self) -> Counts {
+        Counts { healed: self.healed, lost_events: self.outbox.lost() }
     }
 
     /// The next thing to do; `None` when there is nothing until the next event.

@@ -39,7 +39,7 @@ mod pauses;
 mod place;
 mod rollback;
 mod secrets;
-mod store;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
@@ -55,6 +55,7 @@ pub use secrets::Secrets;
 #[cfg(test)]
 pub(crate) use secrets::tests as secrets_tests;
 
+use crate::metrics::{Measured, Metrics};
 use apps::Index;
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
@@ -150,6 +151,15 @@ impl Journal {
     /// Makes the place if need be, and holds it.
     pub fn open(place: &Place) -> Result<Self, Error> {
         Ok(Self { records: Records(place.hold()?), index: Mutex::default(), unkept: Mutex::default() })
+    }
+
+    /// As [`Journal::open`]; what it costs is counted.
+    pub(crate) fn measured(place: &Place, metrics: &Metrics) -> Result<Self, Error> {
+        let store = Measured::new(place.hold()?, metrics.journal.clone());
+        if let Place::Folder(folder) = place {
+            metrics.journal.folder(folder);
+        }
+        Ok(Self { records: Records(Arc::new(store)), index: Mutex::default(), unkept: Mutex::default() })
     }
 
     /// Keeps hold of the place, for as long as it runs; stops the tasks when it is lost to another agent.

@@ -20,6 +20,7 @@ mod cluster;
 mod engine;
 mod journal;
 mod link;
+mod metrics;
 mod shell;
 pub mod status;
 
@@ -31,13 +32,14 @@ pub use journal::{
     history, local_pause, roll_back, set_local_pause, unpin,
 };
 pub use link::{Config as LinkConfig, Error as LinkError, InvalidProxy, Proxies};
+pub use metrics::Metrics;
 
 /// The agent without its shell and without network, for simulations in virtual time: what decides, and what is kept.
 pub mod parts {
     pub use crate::cluster::{Facts, Watched, WatchedKind, WatchedPlace};
     pub use crate::engine::{
-        Ceiling, Done, Engine, Event, Failure, Gate, Known, Note, Order, Preparation, Prepared, Request,
-        Restored, Work,
+        Ceiling, Counts, Done, Engine, Event, Failure, Gate, Known, Note, Order, Preparation, Prepared,
+        Request, Restored, Work,
     };
     pub use crate::journal::{
         App, Control, HubPause, Journal, Local, Memory, Order as KeptOrder, Pin, Place, What,

@@ -4,10 +4,14 @@ mod args;
 mod health;
 mod output;
 
-use agent::{Agent, Ceiling, Cluster, Config, Error};
+use agent::{Agent, Ceiling, Cluster, Config, Error, Metrics};
 use args::{Action, Args, RunOptions};
 use clap::{Parser as _, error::ErrorKind};
-use shared_runtime::{Tasks, telemetry};
+use shared_runtime::{
+    Tasks,
+    metrics::{Exposed, listen, serve},
+    telemetry,
+};
 use std::{process::ExitCode, time::Duration};
 
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -61,8 +65,15 @@ async fn run(options: &RunOptions) -> anyhow::Result<()> {
     let cluster = Cluster::connect(options.kubeconfig.as_deref()).await?;
     let ceiling = Ceiling { own_namespace: options.namespace(), protected: options.protect.clone() };
     let (link, token, place) = (options.link()?, options.token()?, options.place(&cluster)?);
-    let config = Config { link, token, place, ceiling };
+    let metrics = Metrics::of(&cluster);
     let tasks = Tasks::new();
+    if let Some(address) = options.metrics_listen {
+        let exposed = Exposed::new("agent", env!("CARGO_PKG_VERSION"), |registry| metrics.register(registry));
+        let listener = listen(address).await?;
+        tracing::info!(address = %listener.local_addr()?, "metrics are at /metrics");
+        serve(listener, exposed, &tasks);
+    }
+    let config = Config { link, token, place, ceiling, metrics };
     let interrupted = async {
         shared_runtime::interrupted().await;
         tasks.stop();

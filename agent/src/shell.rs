@@ -10,6 +10,7 @@ use crate::{
     engine::{Ceiling, Done, Engine, Event, Known, Restored},
     journal::{self, Journal, Local},
     link::{Bundles, News},
+    metrics::Metrics,
 };
 use jiff::Timestamp;
 use proto::v1;
@@ -30,6 +31,7 @@ pub(crate) struct Deps {
     pub(crate) journal: Arc<Journal>,
     pub(crate) tasks: Tasks,
     pub(crate) ceiling: Ceiling,
+    pub(crate) metrics: Metrics,
 }
 
 /// Bundles in memory at once.
@@ -98,11 +100,13 @@ impl Shell {
         let (told, watched) = mpsc::channel(256);
         let (decided, local) = mpsc::channel(4);
         deps.tasks.spawn_until_stopped("local", Arc::clone(&deps.journal).follow_local(decided));
+        let limit = Limit::new();
+        limit.show(&deps.metrics.waiting, &deps.metrics.asking);
         let mut shell = Self {
             engine: Engine::new(known, restored, clock.now()),
             clock,
             watches: Watches::new(deps.cluster.clone(), deps.tasks.clone(), told),
-            limit: Limit::new(),
+            limit,
             preparing: Arc::new(Semaphore::new(PREPARING)),
             outbound: None,
             bundles: None,
@@ -149,6 +153,7 @@ impl Shell {
             };
             self.engine.handle(event, self.clock.now());
             self.work();
+            self.deps.metrics.counted(self.engine.counts());
         }
         self.engine.handle(Event::Down, self.clock.now());
         work::write_status(&self.deps, &self.engine.status(self.clock.now())).await;
@@ -164,9 +169,16 @@ impl Shell {
             News::Down => {
                 self.outbound = None;
                 self.bundles = None;
+                self.deps.metrics.linked(false);
                 Event::Down
             }
-            News::Said(message) => Event::Said(message),
+            News::Said(message) => {
+                self.deps.metrics.messages.came(1);
+                if matches!(message, v1::hub_message::Message::Welcome(_)) {
+                    self.deps.metrics.linked(true);
+                }
+                Event::Said(message)
+            }
             News::Standing(standing) => Event::Standing(standing),
             News::Facts(facts) => Event::Facts(facts),
         }
@@ -180,6 +192,7 @@ impl Shell {
         };
         if let Some(message) = self.engine.poll_message(self.clock.now()) {
             place.send(message);
+            self.deps.metrics.messages.went(1);
         }
     }
 }

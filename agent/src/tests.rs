@@ -5,6 +5,7 @@ mod hub;
 mod identity;
 mod joining;
 pub(crate) mod kubernetes;
+mod metrics;
 mod proxy;
 mod rotating;
 mod scripted;

@@ -9,6 +9,7 @@
 //! fairness (Kubernetes KEP-1040), so an agent never fills a queue that others wait in.
 
 use parking_lot::Mutex;
+use shared_runtime::metrics::Depth;
 use std::{
     collections::VecDeque,
     sync::Arc,
@@ -80,6 +81,17 @@ impl Limit {
         let bucket = Bucket { tokens: f64::from(BURST), at: Instant::now() };
         let waiting = Waiting { bucket, first: VecDeque::new(), normal: VecDeque::new(), serving: false };
         Self { waiting: Arc::new(Mutex::new(waiting)), slots: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Shows how many wait, and how many are under way.
+    pub(crate) fn show(&self, waiting: &Depth, under_way: &Depth) {
+        let all = Arc::clone(&self.waiting);
+        waiting.ask(move || {
+            let waiting = all.lock();
+            waiting.first.len() + waiting.normal.len()
+        });
+        let slots = Arc::clone(&self.slots);
+        under_way.ask(move || AT_ONCE - slots.available_permits());
     }
 
     /// Waits for the right to make a request.

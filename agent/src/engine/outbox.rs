@@ -29,6 +29,8 @@ pub(super) struct Outbox {
     sent: BTreeMap<AppKey, Timestamp>,
     events: VecDeque<v1::Event>,
     dropped: u64,
+    /// All that were ever dropped.
+    lost: u64,
     results: VecDeque<v1::CommandResult>,
     holdings: VecDeque<v1::Holding>,
 }
@@ -66,6 +68,11 @@ impl Outbox {
         self.sent.clear();
     }
 
+    /// How many events the hub will never hear of.
+    pub(super) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
     pub(super) const fn is_up(&self) -> bool {
         self.up
     }
@@ -100,6 +107,7 @@ impl Outbox {
         if self.events.len() == EVENTS {
             self.events.pop_front();
             self.dropped += 1;
+            self.lost += 1;
         }
         self.events.push_back(v1::Event {
             at_ms: now.as_millisecond(),

@@ -213,6 +213,8 @@ impl Engine {
             return;
         }
         self.told.change();
+        let known = before.as_ref().filter(|before| before.position == report.position);
+        self.healed += report.healed.saturating_sub(known.map_or(0, |before| before.healed));
         let urgent = before.as_ref().is_none_or(|before| {
             before.position != report.position
                 || before.phase != report.phase

@@ -7,16 +7,16 @@ use shared_runtime::Tasks;
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 /// Something that ends.
-pub(super) type Changed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+pub(crate) type Changed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Takes a record: its name, and its bytes or why they cannot be read.
-pub(super) type Take<'a> = dyn FnMut(&str, Result<Vec<u8>, Error>) + 'a;
+pub(crate) type Take<'a> = dyn FnMut(&str, Result<Vec<u8>, Error>) + 'a;
 
 /// Makes a record's new bytes from what it has; `None` leaves it as it is. Called again when another writer was quicker.
-pub(super) type Change<'a> = dyn FnMut(Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Error> + 'a;
+pub(crate) type Change<'a> = dyn FnMut(Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Error> + 'a;
 
 /// A place's records.
-pub(super) trait Store: fmt::Debug + Send + Sync {
+pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Where a record is, for people.
     fn at(&self, name: &str) -> String;
 

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use rustls::{CertificateError, ClientConfig};
 use rustls_pki_types::{CertificateDer, ServerName};
+use shared_runtime::metrics::{Counted, Traffic};
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint};
@@ -24,6 +25,7 @@ pub(crate) struct Dialer {
     /// The file of `--hub-ca`, and what it said when it could be read last.
     extra: Option<(PathBuf, Mutex<Vec<CertificateDer<'static>>>)>,
     keepalive: Duration,
+    traffic: Traffic,
 }
 
 impl Dialer {
@@ -44,7 +46,12 @@ impl Dialer {
             None => None,
         };
         let keepalive = config.keepalive.unwrap_or(KEEPALIVE);
-        Ok(Self { proxies: config.proxies.clone(), extra, keepalive })
+        Ok(Self { proxies: config.proxies.clone(), extra, keepalive, traffic: Traffic::default() })
+    }
+
+    /// Counts the bytes of its connections there.
+    pub(crate) fn counted(self, traffic: Traffic) -> Self {
+        Self { traffic, ..self }
     }
 
     /// The authorities of `--hub-ca`, as the file says now.
@@ -84,10 +91,11 @@ impl Dialer {
         hub: &str,
         config: ClientConfig,
         verdict: &Verdict,
-    ) -> Result<(TlsStream<proxy::Stream>, Proof), Error> {
+    ) -> Result<(TlsStream<Counted<proxy::Stream>>, Proof), Error> {
         let (host, port) = address(hub)?;
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Error::Address(hub.to_owned()))?;
         let socket = proxy::open(&self.proxies, hub, host, port).await?;
+        let socket = self.traffic.clone().counted(socket);
         let connected = TlsConnector::from(Arc::new(config)).connect(name.clone(), socket).await;
         let stream = connected.map_err(|error| match verdict.take() {
             Some(verdict) => of_verdict(hub, &verdict),

@@ -6,6 +6,7 @@ use crate::{
     engine::{Done, Failure, Gate, Note, Order, Preparation, Prepared, Request, Work},
     journal::{self, Control, Journal},
     link::Bundles,
+    metrics::Metrics,
     status::Status,
 };
 use futures::FutureExt as _;
@@ -30,12 +31,13 @@ impl Shell {
 
     fn start(&mut self, work: Work) {
         let (tasks, done) = (self.deps.tasks.clone(), self.done.clone());
+        let metrics = self.deps.metrics.clone();
         let (journal, cluster, limit) =
             (Arc::clone(&self.deps.journal), self.deps.cluster.clone(), self.limit.clone());
         // Whoever is told of an end may be gone: then nobody waits for it.
         match work {
             Work::Request(request) => {
-                let asking = Asking { cluster, limit, gate: self.engine.gate(), journal };
+                let asking = Asking { cluster, limit, gate: self.engine.gate(), journal, metrics };
                 tasks.spawn_until_stopped("request", async move {
                     let tell = |event| drop(done.send(event));
                     asking.perform(request, tell).await;
@@ -53,6 +55,7 @@ impl Shell {
                 tasks.spawn_until_stopped("order", async move {
                     let (application, wish) = (order.application.clone(), order.wish());
                     let result = prepare(order, journal, bundles, &places).await;
+                    metrics.ordered(result.is_ok());
                     drop(done.send(Done::Ordered { application, wish, result }));
                 });
             }
@@ -63,6 +66,9 @@ impl Shell {
                 });
             }
             Work::Note { application, note } => {
+                if let Note::Synced(_) = note {
+                    metrics.synced();
+                }
                 tasks.spawn("journal", keep_note(journal, application, note));
             }
             Work::KeepControl(control) => tasks.spawn_until_stopped("journal", async move {
@@ -83,6 +89,7 @@ impl Shell {
                 });
             }
             Work::WriteStatus(status) => {
+                metrics.stand(&status);
                 let deps = self.deps.clone();
                 tasks.spawn("status", async move {
                     let kept = write_status(&deps, &status).await;
@@ -203,6 +210,7 @@ struct Asking {
     limit: Limit,
     gate: Gate,
     journal: Arc<Journal>,
+    metrics: Metrics,
 }
 
 impl Asking {
@@ -211,19 +219,29 @@ impl Asking {
         let permit = self.limit.permit(if heals { Priority::First } else { Priority::Normal }).await;
         tell(Done::Started(application.clone()));
         // The last moment: a pause that came while this waited stops it, and so does a lease that ran out meanwhile.
-        let event = if let Some(why) = forbidden {
-            action.failed(Refusal::Forbidden(why))
+        let word = word(&action);
+        let held = if let Some(why) = forbidden {
+            Some(Refusal::Forbidden(why))
         } else if let Some(why) = self.gate.stops(&application).filter(|_| write) {
-            action.failed(Refusal::Unreachable(format!("not asked: {why}")))
+            Some(Refusal::Unreachable(format!("not asked: {why}")))
         } else if write && !self.journal.holds() {
-            action.failed(Refusal::Unreachable(LEASE.to_owned()))
+            Some(Refusal::Unreachable(LEASE.to_owned()))
         } else {
-            let asked = self.send(action.clone(), version.as_deref());
-            AssertUnwindSafe(asked)
-                .catch_unwind()
-                .await
-                .unwrap_or_else(|_| action.failed(Refusal::Unreachable("the agent failed inside".to_owned())))
+            None
         };
+        let was_held = held.is_some();
+        let event = match held {
+            Some(why) => action.failed(why),
+            None => {
+                let asked = self.send(action.clone(), version.as_deref());
+                AssertUnwindSafe(asked).catch_unwind().await.unwrap_or_else(|_| {
+                    action.failed(Refusal::Unreachable("the agent failed inside".to_owned()))
+                })
+            }
+        };
+        if let Some(word) = word {
+            self.metrics.wrote(word, if was_held { "held" } else { outcome(&event) });
+        }
         drop(permit);
         tell(Done::Answered { application, event: Box::new(event), write });
     }
@@ -247,6 +265,19 @@ impl Asking {
             Action::Watch(_) | Action::SaveInventory(_) | Action::ReportChanged => Event::Tick,
         }
     }
+}
+
+/// What a write is called where it is counted; `None` for what is no write.
+const fn word(action: &Action) -> Option<&'static str> {
+    match action {
+        Action::Apply { .. } | Action::CreateNamespace { .. } => Some("apply"),
+        Action::Delete { .. } => Some("delete"),
+        Action::Get(_) | Action::Watch(_) | Action::SaveInventory(_) | Action::ReportChanged => None,
+    }
+}
+
+const fn outcome(event: &Event) -> &'static str {
+    if matches!(event, Event::Applied(_, Err(_)) | Event::Deleted(_, Err(_))) { "failed" } else { "done" }
 }
 
 #[cfg(test)]

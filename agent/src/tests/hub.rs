@@ -1,7 +1,7 @@
 //! A real gateway over a store in memory, and agents that join it.
 
 use super::kubernetes::Kubernetes;
-use crate::{Agent, Ceiling, Cluster, Config, Error, LinkConfig, Place, status::Status};
+use crate::{Agent, Ceiling, Cluster, Config, Error, LinkConfig, Metrics, Place, status::Status};
 use hub_gateway::{Authority, Gateway};
 use hub_records::{Bundles, Records, keys};
 use hub_store::Memory;
@@ -56,6 +56,7 @@ impl Hub {
             keepalive: hub_gateway::KEEPALIVE,
             lost_after: hub_gateway::LOST_AFTER,
             tracing: shared_runtime::otlp::Tracing::default(),
+            metrics: hub_gateway::Metrics::default(),
         };
         let gateway =
             Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())
@@ -205,7 +206,13 @@ impl Spoke {
         token: Option<JoinToken>,
     ) -> Result<(Agent, Tasks), Error> {
         shared_runtime::install_crypto();
-        let config = Config { link, token, place: self.place(), ceiling: Ceiling::default() };
+        let config = Config {
+            link,
+            token,
+            place: self.place(),
+            ceiling: Ceiling::default(),
+            metrics: Metrics::default(),
+        };
         let tasks = Tasks::new();
         let cluster = Cluster::from_service(self.kubernetes.clone(), "default");
         Agent::build(config, cluster, &tasks).await.map(|agent| (agent, tasks))
@@ -213,6 +220,22 @@ impl Spoke {
 }
 
 impl Spoke {
+    /// An agent that is counted.
+    pub(super) async fn start_on(
+        &self,
+        cluster: Cluster,
+        metrics: Metrics,
+        hub: &str,
+        token: JoinToken,
+    ) -> Tasks {
+        shared_runtime::install_crypto();
+        let (link, token) = (LinkConfig::of(hub), Some(token));
+        let config = Config { link, token, place: self.place(), ceiling: Ceiling::default(), metrics };
+        let tasks = Tasks::new();
+        Agent::build(config, cluster, &tasks).await.unwrap();
+        tasks
+    }
+
     /// Waits until the status file says what is wished.
     pub(super) async fn status(&self, wish: impl Fn(&Status) -> bool) -> Status {
         let wished = async {

@@ -1,7 +1,11 @@
 //! Plans become transactions: fenced by the planning lease, the rollouts' heads, the seats' assignments, and
 //! the Clusters that are told something, so that a pause counts from the moment it is requested.
 
-use crate::{index::Index, notices};
+use crate::{
+    index::Index,
+    metrics::{Ended, Metrics, ended},
+    notices,
+};
 use hub_records::{Records, keys};
 use hub_store::{Compare, Op, Outcome, Revision, Txn, lease::Lease};
 use serde::Serialize;
@@ -27,12 +31,14 @@ struct Batch {
     ops: BTreeMap<String, Op>,
     /// What the log is told once it is written.
     lines: Vec<notices::Line>,
+    /// What is over once this is in the store.
+    ended: Vec<Ended>,
 }
 
 /// Commits a plan in batches, each safe alone. `fleet` is what the plan was made for, and is what the
 /// store says afterwards as far as the plan went.
 pub(crate) async fn commit(
-    records: &Records,
+    (records, metrics): (&Records, &Metrics),
     lease: &Lease,
     index: &Index,
     fleet: &mut Fleet,
@@ -47,7 +53,7 @@ pub(crate) async fn commit(
             return Ok(Progress::Overtaken(last));
         };
         if batch.ops.len() + 3 + notices::MOST > LARGEST {
-            match flush(records, lease, std::mem::take(&mut batch), &mut written).await? {
+            match flush((records, metrics), lease, std::mem::take(&mut batch), &mut written).await? {
                 Some(revision) => last = revision,
                 None => return Ok(Progress::Overtaken(last)),
             }
@@ -58,8 +64,12 @@ pub(crate) async fn commit(
             index.heads.get(&(ns.clone(), step.rollout.clone())).map(|(_, revision)| *revision);
         // Whoever wants to stop the rollout changes its head: then this batch does not go through.
         batch.expect(&head_key, head_revision, &written);
+        let rollout = fleet.lines.get(&step.owner).and_then(|line| line.get(&step.rollout));
+        if let Some(rollout) = rollout {
+            batch.ended.extend(ended(index, step, rollout, &writes, plan.at));
+        }
         if let Some(head) = &writes.head {
-            if let Some(rollout) = fleet.lines.get(&step.owner).and_then(|line| line.get(&step.rollout)) {
+            if let Some(rollout) = rollout {
                 batch.tell(notices::of_step(index, step, rollout, head, plan.at));
             }
             batch.put(head_key, head);
@@ -82,7 +92,7 @@ pub(crate) async fn commit(
             return Ok(Progress::Overtaken(last));
         }
     }
-    match flush(records, lease, batch, &mut written).await? {
+    match flush((records, metrics), lease, batch, &mut written).await? {
         Some(revision) => Ok(Progress::Whole(revision.max(last))),
         None => Ok(Progress::Overtaken(last)),
     }
@@ -110,7 +120,7 @@ impl Batch {
 
 /// Commits a batch; `None` when it was overtaken.
 async fn flush(
-    records: &Records,
+    (records, metrics): (&Records, &Metrics),
     lease: &Lease,
     batch: Batch,
     written: &mut BTreeMap<String, Revision>,
@@ -119,11 +129,13 @@ async fn flush(
         return Ok(Some(Revision::default()));
     }
     let touched: Vec<String> = batch.ops.keys().cloned().collect();
-    let compares = batch.compares.into_values().chain([lease.fence()]).collect();
-    let ops = batch.ops.into_values().collect();
+    let Batch { compares, ops, lines, ended } = batch;
+    let compares = compares.into_values().chain([lease.fence()]).collect();
+    let ops = ops.into_values().collect();
     match records.store().commit(Txn { compares, ops }).await? {
         Outcome::Committed(revision) => {
-            batch.lines.iter().for_each(notices::Line::log);
+            lines.iter().for_each(notices::Line::log);
+            metrics.took(&ended);
             written.extend(touched.into_iter().map(|key| (key, revision)));
             Ok(Some(revision))
         }

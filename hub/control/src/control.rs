@@ -11,7 +11,7 @@ use crate::{
     index::{Index, Part, Shared, Touched, kind_of},
     line::{Evaluation, Lines},
     live::{Decided, Live},
-    metrics::Metrics,
+    metrics::{Metrics, Seen},
     notices, operations,
     pace::Pace,
     releases::Releases,
@@ -52,6 +52,8 @@ const GATHER: Duration = Duration::from_millis(100);
 const LOOK: SignedDuration = SignedDuration::from_secs(5);
 /// How long a status that depends on time alone may be behind.
 const ALL: SignedDuration = SignedDuration::from_secs(30);
+/// The longest for which the fleet is not counted while the loop has something to do.
+const COUNT: Duration = Duration::from_secs(15);
 /// The longest the loop sleeps.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -124,6 +126,7 @@ struct Loop {
     told_all: Timestamp,
     leaves: Pace,
     noting: Pace,
+    counting: Pace,
     leaving: removal::Planned,
     /// When it was last looked at what leaves; absent when something may have to leave.
     looked: Option<Timestamp>,
@@ -178,9 +181,10 @@ impl Control {
         if config.exclusive {
             release_lease(&records).await?;
         }
-        let git = Git::new(repositories, Arc::clone(&index), config.poll);
-        let releases = Releases::new(git.clone(), records.clone(), bundles);
+        let git = Git::new(repositories, Arc::clone(&index), config.poll, metrics.work.clone());
+        let releases = Releases::new(git.clone(), records.clone(), bundles, metrics.work.clone());
         let (events, queue) = mpsc::channel(256);
+        metrics.work.queue.of(&events);
         let (resolved, resolutions) = mpsc::channel(64);
         tasks.spawn_until_stopped("poll", git.clone().poll(resolved));
         tasks.spawn_until_stopped("watch", watch(records.clone(), listing.revision, events.clone()));
@@ -202,6 +206,7 @@ impl Control {
             told_all: Timestamp::UNIX_EPOCH,
             leaves: Pace::new(10, LONGEST),
             noting: Pace::new(10, LONGEST),
+            counting: Pace::new(50, COUNT),
             leaving: removal::Planned::default(),
             looked: None,
             metrics,
@@ -266,7 +271,7 @@ impl Loop {
             let began = tokio::time::Instant::now();
             self.step(now).await;
             let cost = began.elapsed();
-            self.metrics.passes.took(cost);
+            self.metrics.work.passes.took(cost);
             let event = tokio::select! {
                 Some(event) = queue.recv() => event,
                 Some(key) = resolutions.recv() => Event::Resolved(key),
@@ -452,6 +457,8 @@ impl Loop {
             self.dirty.insert(owner);
         }
         self.evaluate(now);
+        self.metrics.work.evaluating.set((self.running.len() + self.dirty.len()) as i64);
+        self.metrics.work.leads.set(i64::from(self.lease.is_some()));
         // What this loop wrote last must be in the mirror before it decides again.
         if self.index.read().revision < self.committed {
             return;
@@ -481,9 +488,12 @@ impl Loop {
             self.running.insert(owner.clone());
             let (lines, events, permits) =
                 (self.lines.clone(), self.evaluated.clone(), Arc::clone(&self.permits));
+            let took = self.metrics.work.evaluations.clone();
             shared_runtime::spawn("evaluate", async move {
                 let _permit = permits.acquire_owned().await;
+                let began = tokio::time::Instant::now();
                 let evaluation = lines.evaluate(&owner, now).await;
+                took.took(began.elapsed());
                 drop(events.send(Event::Evaluated(owner, Box::new(evaluation))).await);
             });
         }
@@ -524,12 +534,13 @@ impl Loop {
         self.live.refresh(&view, known, &mut self.calendar, links, now);
         let began = tokio::time::Instant::now();
         let Decided { owners, plan, violations } = self.live.decide(now);
-        self.metrics.plans.took(began.elapsed());
+        self.metrics.work.plans.took(began.elapsed());
         for violation in &violations {
             tracing::error!(%violation, "the plan breaks an invariant and was refused: this is a defect, please report it");
         }
         self.metrics.violations.inc_by(violations.len() as u64);
-        let progress = commit::commit(&self.records, lease, &view, &mut self.live.fleet, &plan).await;
+        let progress =
+            commit::commit((&self.records, &self.metrics), lease, &view, &mut self.live.fleet, &plan).await;
         if !matches!(progress, Ok(Progress::Whole(_))) {
             self.live.undo(&plan);
         }
@@ -542,10 +553,10 @@ impl Loop {
         self.traces.planned(&owners);
         self.tell.extend(owners);
         if let Progress::Overtaken(_) = progress {
-            self.metrics.overtaken.inc();
+            self.metrics.work.overtaken.inc();
             return Ok(());
         }
-        self.metrics.steps.inc_by(plan.steps.len() as u64);
+        self.metrics.work.steps.inc_by(plan.steps.len() as u64);
         let (fleet, report) = (&self.live.fleet, &self.live.report);
         self.traces.update(&self.records, lease, &view, (fleet, report), now).await;
         let held: BTreeSet<ClusterName> = fleet
@@ -579,6 +590,11 @@ impl Loop {
             notices::keep_up(&self.records, &view, fleet, report, now).await;
             self.ended.tell(&self.records, &view, now).await;
             self.noting.took(began.elapsed(), now);
+        }
+        if self.counting.is_due(now) {
+            let began = tokio::time::Instant::now();
+            self.metrics.census(&Seen { fleet, report, leaving: &self.leaving, at: now });
+            self.counting.took(began.elapsed(), now);
         }
         if now.duration_since(self.told_all) >= ALL {
             self.told_all = now;

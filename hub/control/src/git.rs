@@ -1,6 +1,6 @@
 //! Git for the whole fleet: one answer per (repository, revision), asked by one schedule.
 
-use crate::{credentials, index::Shared};
+use crate::{credentials, index::Shared, metrics::Work};
 use hub_source::{
     Repositories,
     poll::{Answer, Failed, Key, Schedule, Settings},
@@ -37,6 +37,7 @@ pub(crate) struct Git {
     /// Keys that somebody waits for right now: not to be forgotten whatever the owners say.
     asking: Arc<Mutex<BTreeMap<Key, usize>>>,
     wake: Arc<Notify>,
+    metrics: Work,
 }
 
 /// Keeps a key from being forgotten while it lives.
@@ -55,7 +56,7 @@ impl Drop for Asking<'_> {
 }
 
 impl Git {
-    pub(crate) fn new(repositories: Repositories, index: Shared, settings: Settings) -> Self {
+    pub(crate) fn new(repositories: Repositories, index: Shared, settings: Settings, metrics: Work) -> Self {
         Self {
             repositories,
             index,
@@ -63,6 +64,7 @@ impl Git {
             known: Arc::new(watch::Sender::new(BTreeMap::new())),
             asking: Arc::default(),
             wake: Arc::new(Notify::new()),
+            metrics,
         }
     }
 
@@ -132,6 +134,7 @@ impl Git {
             known.retain(|key, _| keys.contains(key));
             false
         });
+        self.count();
         self.wake.notify_one();
     }
 
@@ -188,7 +191,7 @@ impl Git {
         if let (Answer::Failed { times, .. }, Err(failure)) = (&verdict, &answer) {
             tracing::warn!(repository = %key.url(), revision = key.revision(), times, failure, "Git did not answer");
         }
-        let mut differs = false;
+        let (mut differs, mut counts) = (false, false);
         self.known.send_modify(|known| {
             let before = known.get(key).cloned();
             let then = before.clone().unwrap_or_default();
@@ -200,9 +203,22 @@ impl Git {
                 Err(failure) => Resolved { failure: Some(failure), ..then },
             };
             differs = before.as_ref() != Some(&resolved);
+            counts =
+                before.as_ref().map(|before| before.failure.is_some()) != Some(resolved.failure.is_some());
             known.insert(key.clone(), resolved);
         });
+        if counts {
+            self.count();
+        }
         differs
+    }
+
+    /// Counts what is followed, for people.
+    fn count(&self) {
+        let known = self.known.borrow();
+        let failing = known.values().filter(|resolved| resolved.failure.is_some()).count();
+        self.metrics.references.set(known.len() as i64);
+        self.metrics.failing.set(failing as i64);
     }
 }
 

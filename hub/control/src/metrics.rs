@@ -1,19 +1,33 @@
 //! What the control loops count.
+//!
+//! Counters and durations are counted where things happen. How many there are of what is counted over the whole fleet
+//! by [`census`], which the loop takes at a pace that costs it little; a scrape only reads what the last one found.
+
+mod census;
+mod courses;
+mod fleet;
+mod rollouts;
+mod work;
+
+pub(crate) use census::Seen;
+pub(crate) use courses::{Ended, ended};
+pub(crate) use work::Work;
 
 use crate::webhooks::WebhookMetrics;
+use fleet::Fleet;
 use prometheus_client::metrics::counter::Counter;
-use shared_runtime::metrics::{Latency, Registry};
+use rollouts::Rollouts;
+use shared_runtime::metrics::Registry;
 
 /// What is counted.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
     /// Plans and removals that would have broken an invariant and were refused. Each is a defect.
     pub violations: Counter,
-    pub(crate) passes: Latency,
-    pub(crate) plans: Latency,
-    pub(crate) steps: Counter,
-    pub(crate) overtaken: Counter,
     pub(crate) webhooks: WebhookMetrics,
+    pub(crate) work: Work,
+    rollouts: Rollouts,
+    fleet: Fleet,
 }
 
 impl Metrics {
@@ -24,26 +38,12 @@ impl Metrics {
             "Plans and removals that would have broken an invariant and were refused; each is a defect",
             self.violations.clone(),
         );
-        registry.register(
-            "flotilla_control_pass_seconds",
-            "How long a pass of the control loop took, with everything that it wrote",
-            self.passes.clone(),
-        );
-        registry.register(
-            "flotilla_control_plan_seconds",
-            "How long it took to decide what may be released, without writing it",
-            self.plans.clone(),
-        );
-        registry.register(
-            "flotilla_control_plan_steps",
-            "Steps of plans that are in the store: releases, gates, halts, rollbacks",
-            self.steps.clone(),
-        );
-        registry.register(
-            "flotilla_control_plans_overtaken",
-            "Plans that were made again because somebody else had changed something first",
-            self.overtaken.clone(),
-        );
+        self.work.register(registry);
+        self.rollouts.register(registry);
+        self.fleet.register(registry);
         self.webhooks.register(registry);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use crate::{
     expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
+    metrics::Work,
 };
 use hub_records::{Bundles, Records, keys};
 use hub_render::{Cache, Inputs, Known, LARGEST_FILE, LARGEST_SOURCE, Rendered};
@@ -11,6 +12,7 @@ use shared_model::{AppKey, Application, CommitId, Digest, ReleaseId, ReleaseSpec
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Instant,
 };
 
 const REMEMBERED: usize = 10_000;
@@ -22,6 +24,7 @@ pub(crate) struct Releases {
     records: Records,
     bundles: Bundles,
     cache: Arc<Cache>,
+    metrics: Work,
 }
 
 /// A release that is durable, with the commits that it was rendered from.
@@ -42,8 +45,8 @@ pub(crate) struct Unrendered {
 }
 
 impl Releases {
-    pub(crate) fn new(git: Git, records: Records, bundles: Bundles) -> Self {
-        Self { git, records, bundles, cache: Arc::new(Cache::new(REMEMBERED)) }
+    pub(crate) fn new(git: Git, records: Records, bundles: Bundles, metrics: Work) -> Self {
+        Self { git, records, bundles, cache: Arc::new(Cache::new(REMEMBERED)), metrics }
     }
 
     /// The release of an Application at the given commits.
@@ -126,10 +129,15 @@ impl Releases {
             }
         }
         let inputs = Inputs::of(tree.as_str(), &shape);
-        if let Some(known) = self.cache.get(&inputs) {
+        let known = self.cache.get(&inputs);
+        self.metrics.looked_up(known.is_some());
+        if let Some(known) = known {
             return known.map_err(|problems| lines(&problems));
         }
-        let result = self.render(source, reference, commit, path).await?;
+        let began = Instant::now();
+        let rendered = self.render(source, reference, commit, path).await;
+        self.metrics.rendered(began.elapsed(), !matches!(rendered, Ok(Ok(_))));
+        let result = rendered?;
         self.cache.put(inputs, result.clone());
         result.map_err(|problems| lines(&problems))
     }

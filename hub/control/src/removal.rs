@@ -76,6 +76,16 @@ impl Planned {
         Some(format!("Terminating, {}", self.waits.get(app)?))
     }
 
+    /// How many deleted Applications are still there.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waits.len()
+    }
+
+    /// How many other deleted objects are.
+    pub(crate) fn holding(&self) -> usize {
+        self.held.len()
+    }
+
     /// Why the deletion of an object waits.
     pub(crate) fn held(&self, kind: Kind, namespace: &str, name: &str) -> Option<&str> {
         self.held.get(&(kind, namespace.to_owned(), name.to_owned())).map(String::as_str)

@@ -112,6 +112,7 @@ async fn join_one(
         token: Some(token(hub, &place).await?),
         place: folder.to_owned().into(),
         ceiling: agent::Ceiling::default(),
+        metrics: agent::Metrics::default(),
     };
     Box::pin(Agent::build(config, Cluster::from_service(cluster.clone(), "default"), tasks)).await?;
     Ok(Member { place, cluster })

@@ -22,7 +22,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 const HELLO_WITHIN: Duration = Duration::from_secs(20);
 /// How long an agent may leave messages lying; it must not keep a stream up by that.
@@ -98,6 +98,7 @@ async fn converse(
             status::adopted(status, adopted.as_ref());
         })
         .await;
+        shared.metrics.sessions.inc();
         tracing::info!(%cluster, held = hello.held.len(), assigned = assignments.len(), "an agent connected");
         let authorities = shared.authority.fingerprints();
         let differs = !hello.authorities.is_empty() && differ(&hello.authorities, &authorities);
@@ -154,7 +155,10 @@ async fn run(
         }
         let input = tokio::select! {
             message = inbound.next() => match message {
-                Some(Ok(v1::AgentMessage { message: Some(message) })) => Input::Message(message),
+                Some(Ok(v1::AgentMessage { message: Some(message) })) => {
+                    shared.metrics.messages.came(1);
+                    Input::Message(message)
+                }
                 Some(Ok(v1::AgentMessage { message: None })) => continue,
                 Some(Err(status)) => return Err(status),
                 None => return Ok(()),
@@ -178,9 +182,11 @@ async fn act(
             let context = shared.traces.context(&shared.records, &application, &rollout).await;
             assign.traceparent = context.map(|context| context.to_string()).unwrap_or_default();
             send(outbound, v1::hub_message::Message::Assign(assign)).await?;
+            shared.metrics.messages.went(1);
         }
         Action::Send(message) => {
             send(outbound, message).await?;
+            shared.metrics.messages.went(1);
         }
         Action::Arrived => shared.observer.arrived(cluster, seat).await,
         Action::Observe(observations) => {
@@ -315,6 +321,7 @@ fn log(cluster: &ClusterName, events: &[v1::Event], dropped: u64) {
 
 async fn leave(shared: &Shared, cluster: &ClusterName, seat: &Seat, ended: &Result<(), Status>) {
     let now = shared_runtime::now();
+    shared.metrics.ended(ended.as_ref().map_or_else(code, |()| "OK"));
     if shared.links.leave(cluster, seat, now) {
         let reason = match ended {
             Ok(()) => "the agent closed the stream".to_owned(),
@@ -322,5 +329,28 @@ async fn leave(shared: &Shared, cluster: &ClusterName, seat: &Seat, ended: &Resu
         };
         tracing::info!(%cluster, reason, "an agent disconnected");
         status::update(&shared.records, cluster, |status| status::disconnected(status, &reason, now)).await;
+    }
+}
+
+/// As the specification of gRPC writes them.
+fn code(status: &Status) -> &'static str {
+    match status.code() {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }

@@ -39,6 +39,8 @@ pub(crate) async fn fetch(
         return Err(Status::out_of_range(format!("the bundle's compressed form has {total} bytes")));
     }
     let rest = bytes.slice(usize::try_from(request.offset).unwrap_or(bytes.len())..);
+    shared.metrics.bundles.inc();
+    shared.metrics.bundle_bytes.inc_by(rest.len() as u64);
     let chunks: Vec<_> = (0..rest.len())
         .step_by(proto::CHUNK_BYTES)
         .map(|start| rest.slice(start..rest.len().min(start + proto::CHUNK_BYTES)))

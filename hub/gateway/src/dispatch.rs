@@ -1,7 +1,7 @@
 //! One store watch for all sessions: changes of assignments, Clusters and pauses go to the sessions concerned.
 
 use crate::{
-    Links,
+    Links, Metrics,
     paused::{News, Paused, cluster_of},
     session::Input,
 };
@@ -12,10 +12,10 @@ use std::{sync::Arc, time::Duration};
 
 /// Follows the store for as long as it runs. A watch that was cut (compacted, or too slow) starts
 /// again from now; sessions are cut then, so that they compare anew.
-pub(crate) async fn run(records: Records, links: Links, paused: Paused) {
+pub(crate) async fn run(records: Records, (links, metrics): (Links, Metrics), paused: Paused) {
     let mut from = None;
     loop {
-        if let Err(error) = follow(&records, &links, &paused, &mut from).await {
+        if let Err(error) = follow(&records, (&links, &metrics), &paused, &mut from).await {
             tracing::warn!(%error, "following assignments failed and starts again");
             from = None;
             paused.unload();
@@ -29,7 +29,7 @@ pub(crate) async fn run(records: Records, links: Links, paused: Paused) {
 
 async fn follow(
     records: &Records,
-    links: &Links,
+    (links, metrics): (&Links, &Metrics),
     paused: &Paused,
     from: &mut Option<Revision>,
 ) -> Result<(), hub_records::Error> {
@@ -45,7 +45,7 @@ async fn follow(
             for (application, (cluster, asked)) in pauses(records, paused, &change).await? {
                 links.tell(&cluster, Input::Paused(application, asked));
             }
-            route(links, &change);
+            route(links, metrics, &change);
         }
     }
     Ok(())
@@ -84,7 +84,7 @@ async fn pauses(
     Ok(news.into_iter().map(|news| (application.clone(), news)).collect())
 }
 
-fn route(links: &Links, change: &Change) {
+fn route(links: &Links, metrics: &Metrics, change: &Change) {
     if change.key.starts_with(keys::ASSIGNMENTS) {
         let (Some((cluster, application)), ChangeKind::Put(entry)) =
             (keys::parse_on_cluster(&change.key), &change.kind)
@@ -102,6 +102,7 @@ fn route(links: &Links, change: &Change) {
             if let ChangeKind::Put(entry) = &change.kind
                 && let Ok(status) = serde_json::from_slice(&entry.value)
             {
+                metrics.agents.judge(&name, Some(&status));
                 links.judge(&name, &status, shared_runtime::now());
             }
             return;
@@ -115,6 +116,7 @@ fn route(links: &Links, change: &Change) {
                 }
             }
             ChangeKind::Delete => {
+                metrics.agents.judge(&name, None);
                 links.tell(&name, Input::Cluster(None));
                 links.forget(&name, "the Cluster was deleted on the hub");
             }

@@ -84,7 +84,9 @@ impl v1::enrollment_server::Enrollment for Enrollment {
     async fn enroll(&self, request: Request<v1::EnrollRequest>) -> Result<Response<v1::Identity>, Status> {
         let request = request.into_inner();
         let token = request.token_id.clone();
-        match self.join(request, shared_runtime::now()).await {
+        let joined = self.join(request, shared_runtime::now()).await;
+        self.0.metrics.asked("enroll", joined.is_ok());
+        match joined {
             Ok(identity) => {
                 tracing::info!(cluster = %identity.cluster, token, "a cluster joined");
                 Ok(Response::new(identity))
@@ -99,7 +101,9 @@ impl v1::enrollment_server::Enrollment for Enrollment {
     async fn renew(&self, request: Request<v1::RenewRequest>) -> Result<Response<v1::Identity>, Status> {
         let peer = self.0.identify(&request)?;
         let cluster = &peer.certificate.cluster;
-        match self.extend(&peer.certificate, request.get_ref(), shared_runtime::now()).await {
+        let extended = self.extend(&peer.certificate, request.get_ref(), shared_runtime::now()).await;
+        self.0.metrics.asked("renew", extended.is_ok());
+        match extended {
             Ok(identity) => {
                 tracing::info!(%cluster, "the agent's certificate was renewed");
                 Ok(Response::new(identity))

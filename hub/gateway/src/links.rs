@@ -158,6 +158,18 @@ impl Links {
         self.inner.lock().sessions.len()
     }
 
+    /// Those of `clusters` without a session, and since when; `since` is when this hub began to listen.
+    pub(crate) fn absent<'a>(
+        &self,
+        clusters: impl Iterator<Item = &'a ClusterName>,
+        since: Timestamp,
+    ) -> Vec<(Timestamp, ClusterName)> {
+        let inner = self.inner.lock();
+        let away = clusters.filter(|cluster| !inner.sessions.contains_key(*cluster));
+        let lost = |cluster: &ClusterName| inner.states.get(cluster)?.link.lost_since();
+        away.map(|cluster| (lost(cluster).unwrap_or(since), cluster.clone())).collect()
+    }
+
     fn changed(&self) {
         self.version.send_modify(|version| *version += 1);
     }

@@ -2,7 +2,7 @@
 
 mod told;
 
-use crate::{Links, links::Seat, session::Input};
+use crate::{Links, Metrics, links::Seat, session::Input};
 use hub_records::{Event, Events, Records, keys};
 use hub_store::{Compare, MAX_OPS, Op, Txn};
 use jiff::Timestamp;
@@ -37,8 +37,9 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    pub(crate) fn channel() -> (Self, mpsc::Receiver<Report>) {
+    pub(crate) fn channel(metrics: &Metrics) -> (Self, mpsc::Receiver<Report>) {
         let (queue, receiver) = mpsc::channel(QUEUE);
+        metrics.queue.of(&queue);
         (Self { queue }, receiver)
     }
 
@@ -65,7 +66,7 @@ impl Observer {
 }
 
 /// Writes observations until the queue closes.
-pub(crate) async fn run(records: Records, links: Links, mut queue: mpsc::Receiver<Report>) {
+pub(crate) async fn run(records: Records, links: Links, metrics: Metrics, mut queue: mpsc::Receiver<Report>) {
     let mut batch = Vec::new();
     let mut degraded = Degraded::load(&records).await;
     while queue.recv_many(&mut batch, MAX_OPS).await > 0 {
@@ -80,9 +81,14 @@ pub(crate) async fn run(records: Records, links: Links, mut queue: mpsc::Receive
         let (mut observations, mut arrived, mut events) = (Vec::new(), Vec::new(), BTreeMap::new());
         for report in batch.drain(..) {
             match report {
-                Report::Observation(observation) => observations.push(*observation),
+                Report::Observation(observation) => {
+                    metrics.observations.inc();
+                    observations.push(*observation);
+                }
                 Report::Events(cluster, told, dropped) => {
                     let (all, lost): &mut (Vec<Event>, u64) = events.entry(cluster).or_default();
+                    metrics.events.inc_by(told.len() as u64);
+                    metrics.lost_events.inc_by(dropped);
                     all.extend(told);
                     *lost += dropped;
                 }
@@ -95,7 +101,7 @@ pub(crate) async fn run(records: Records, links: Links, mut queue: mpsc::Receive
             }
         }
         let kept = async {
-            write(&records, &mut degraded, observations).await?;
+            metrics.healed.inc_by(write(&records, &mut degraded, observations).await?);
             Ok::<_, hub_records::Error>(records.store().revision().await?)
         };
         match kept.await {
@@ -144,11 +150,13 @@ async fn add_events(
     Ok(())
 }
 
+/// Keeps observations. Answers how often drift was healed since those before them.
 async fn write(
     records: &Records,
     degraded: &mut Degraded,
     batch: Vec<Observation>,
-) -> Result<(), hub_records::Error> {
+) -> Result<u64, hub_records::Error> {
+    let mut healed = 0;
     let mut latest: BTreeMap<String, (Option<Observation>, Observation)> = BTreeMap::new();
     for report in batch {
         let key = keys::observation(&report.cluster, &report.application);
@@ -160,6 +168,7 @@ async fn write(
             }
         };
         let now = report.received_at;
+        healed += healed_since(previous.as_ref(), &report);
         let kept = shared_rollout::observe(previous.as_ref(), bounded(report), now);
         latest.insert(key, (stored, kept));
     }
@@ -180,7 +189,14 @@ async fn write(
     if !ops.is_empty() {
         let _committed = records.store().commit(Txn { compares: Vec::new(), ops }).await?;
     }
-    Ok(())
+    Ok(healed)
+}
+
+/// An agent counts from zero when it applies a release, and when it starts.
+fn healed_since(previous: Option<&Observation>, report: &Observation) -> u64 {
+    let before =
+        previous.filter(|previous| previous.position == report.position && previous.healed <= report.healed);
+    report.healed - before.map_or(0, |before| before.healed)
 }
 
 /// Whether nothing but the time of receipt differs.

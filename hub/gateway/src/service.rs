@@ -1,12 +1,15 @@
 //! The agent port: TLS, the gRPC services, and what they share.
 
 use crate::{
-    Authority, CertificateFailure, HubCertificate, Links, Rotation, adoption, attach, bundles, dispatch,
+    Authority, CertificateFailure, HubCertificate, Links, Metrics, Rotation, adoption, attach, bundles,
+    dispatch,
     enroll::Enrollment,
     lost,
     observer::{self, Observer},
     paused::Paused,
-    rotation, status, tls,
+    rotation,
+    socket::Socket,
+    status, tls,
     traces::Traces,
 };
 use hub_records::{Bundles, Records};
@@ -15,7 +18,7 @@ use shared_model::{ClusterName, Kind};
 use shared_runtime::{Tasks, otlp::Tracing};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{Semaphore, mpsc},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -43,6 +46,8 @@ pub struct Config {
     pub lost_after: Duration,
     /// Where spans go, and which are kept.
     pub tracing: Tracing,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// Why the agent port could not be opened.
@@ -75,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) paused: Paused,
     pub(crate) traces: Traces,
     pub(crate) tasks: Tasks,
+    pub(crate) metrics: Metrics,
 }
 
 /// The agent port, open.
@@ -110,14 +116,19 @@ impl Gateway {
         let certificate = HubCertificate::new(Arc::clone(&authority), config.names, shared_runtime::now())?;
         let tls = tls::server_config(Arc::clone(&authority), Arc::clone(&certificate))?;
         let acceptor = TlsAcceptor::from(Arc::new(tls));
-        let links = Links::new();
+        let (links, metrics) = (Links::new(), config.metrics);
+        let now = shared_runtime::now();
+        metrics.agents.follow(links.clone(), Arc::clone(&authority), Arc::clone(&certificate), now);
         let rotation = Rotation::new(Arc::clone(&authority), records.clone(), links.clone());
-        let (observer, observations) = Observer::channel();
+        let (observer, observations) = Observer::channel(&metrics);
         let paused = Paused::default();
-        let away = forget_connections(&records).await;
+        let away = forget_connections(&records, &metrics).await;
         // The observer ends when the last session drops its end of the queue.
-        tasks.spawn("observer", observer::run(records.clone(), links.clone(), observations));
-        tasks.spawn_until_stopped("dispatch", dispatch::run(records.clone(), links.clone(), paused.clone()));
+        tasks.spawn("observer", observer::run(records.clone(), links.clone(), metrics.clone(), observations));
+        tasks.spawn_until_stopped(
+            "dispatch",
+            dispatch::run(records.clone(), (links.clone(), metrics.clone()), paused.clone()),
+        );
         tasks.spawn_until_stopped(
             "certificates",
             tls::renew(Arc::clone(&authority), Arc::clone(&certificate)),
@@ -137,9 +148,10 @@ impl Gateway {
             paused,
             traces: Traces::new(config.tracing),
             tasks: tasks.clone(),
+            metrics: metrics.clone(),
         };
         let (connections, incoming) = mpsc::channel(16);
-        tasks.spawn_until_stopped("agent port", accept(listener, acceptor, connections));
+        tasks.spawn_until_stopped("agent port", accept(listener, acceptor, connections, metrics));
         let server = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(config.keepalive))
             .http2_keepalive_timeout(Some(config.keepalive * 2 / 3))
@@ -175,7 +187,7 @@ async fn rivals(records: Records, links: Links) {
 }
 
 /// After a start nobody is connected, whatever was written before. Answers who was, and is away now.
-async fn forget_connections(records: &Records) -> Vec<ClusterName> {
+async fn forget_connections(records: &Records, metrics: &Metrics) -> Vec<ClusterName> {
     let mut away = Vec::new();
     let now = shared_runtime::now();
     let clusters = match records.list(Kind::Cluster, None).await {
@@ -189,6 +201,7 @@ async fn forget_connections(records: &Records) -> Vec<ClusterName> {
         let name = ClusterName::new(cluster.name());
         let mut joined = false;
         status::update(records, &name, |status| {
+            metrics.agents.judge(&name, Some(status));
             let state = status.pointer("/connection/state").and_then(serde_json::Value::as_str);
             joined = state.is_some();
             if state == Some("Connected") {
@@ -205,7 +218,8 @@ async fn forget_connections(records: &Records) -> Vec<ClusterName> {
 async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    connections: mpsc::Sender<Result<TlsStream<TcpStream>, std::io::Error>>,
+    connections: mpsc::Sender<Result<TlsStream<Socket>, std::io::Error>>,
+    metrics: Metrics,
 ) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
     loop {
@@ -218,17 +232,27 @@ async fn accept(
             }
         };
         let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else { return };
-        let (acceptor, connections) = (acceptor.clone(), connections.clone());
+        let (acceptor, connections, metrics) = (acceptor.clone(), connections.clone(), metrics.clone());
         shared_runtime::spawn("handshake", async move {
             let _permit = permit;
             let _unsupported = socket.set_nodelay(true);
+            let socket = Socket(metrics.bytes.clone().counted(socket));
             match tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(socket)).await {
-                Ok(Ok(stream)) => drop(connections.send(Ok(stream)).await),
-                Ok(Err(error)) => tracing::warn!(
-                    %peer, %error,
-                    "a connection to the agent port was not TLS of this hub's authority and was refused"
-                ),
-                Err(_) => tracing::warn!(%peer, "a connection to the agent port sent nothing and was closed"),
+                Ok(Ok(stream)) => {
+                    metrics.came("done");
+                    drop(connections.send(Ok(stream)).await);
+                }
+                Ok(Err(error)) => {
+                    metrics.came("refused");
+                    tracing::warn!(
+                        %peer, %error,
+                        "a connection to the agent port was not TLS of this hub's authority and was refused"
+                    );
+                }
+                Err(_) => {
+                    metrics.came("silent");
+                    tracing::warn!(%peer, "a connection to the agent port sent nothing and was closed");
+                }
             }
         });
     }

@@ -3,6 +3,7 @@
 mod client;
 mod history;
 mod identities;
+mod metrics;
 mod pausing;
 mod rotating;
 
@@ -24,6 +25,7 @@ pub(crate) struct Hub {
     records: Records,
     gateway: Gateway,
     bundles: Bundles,
+    metrics: Metrics,
     _folder: TempDir,
     _tasks: Tasks,
 }
@@ -41,18 +43,20 @@ impl Hub {
         let records = Records::new(Arc::new(Memory::new(hub_store::Config::default())));
         let bundles = Bundles::open(&folder.path().join("bundles")).unwrap();
         let tasks = Tasks::new();
+        let metrics = Metrics::default();
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
             names: vec!["127.0.0.1".into()],
             keepalive: KEEPALIVE,
             lost_after,
             tracing: shared_runtime::otlp::Tracing::default(),
+            metrics: metrics.clone(),
         };
         let gateway =
             Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())
                 .await
                 .unwrap();
-        Self { authority, records, gateway, bundles, _folder: folder, _tasks: tasks }
+        Self { authority, records, gateway, bundles, metrics, _folder: folder, _tasks: tasks }
     }
 
     async fn token(&self, id: &str, spec: Value) {

@@ -54,6 +54,7 @@ pub struct HubCertificate {
 struct Present {
     key: Arc<CertifiedKey>,
     due: Timestamp,
+    expires: Timestamp,
     authorities: Vec<String>,
 }
 
@@ -69,6 +70,11 @@ impl HubCertificate {
     ) -> Result<Arc<Self>, CertificateFailure> {
         let present = ArcSwap::from_pointee(issue(&authority, &names, now)?);
         Ok(Arc::new(Self { authority, names, present }))
+    }
+
+    /// When the present certificate ends.
+    pub fn expires(&self) -> Timestamp {
+        self.present.load().expires
     }
 
     /// Replaces the certificate if it is due. Answers when it will be.
@@ -103,7 +109,7 @@ fn issue(authority: &Authority, names: &[String], now: Timestamp) -> Result<Pres
     let ServerCertificate { chain, key, expires } = authority.issue_server(names, now)?;
     let key = rustls::crypto::ring::sign::any_supported_type(&key)?;
     let due = expires - expires.duration_since(now) / 3;
-    Ok(Present { key: Arc::new(CertifiedKey::new(chain, key)), due, authorities })
+    Ok(Present { key: Arc::new(CertifiedKey::new(chain, key)), due, expires, authorities })
 }
 
 /// Keeps the hub's certificate fresh for as long as it runs.

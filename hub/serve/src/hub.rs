@@ -140,6 +140,7 @@ impl Hub {
         let opening =
             tokio::task::spawn_blocking(move || Embedded::open(&folder, hub_store::Config::default()));
         let store = opening.await.map_err(|_| Error::Interrupted)??;
+        metrics.store.follow(&store);
         let records = Records::new(Arc::new(Measured::new(Arc::new(store), metrics.store.clone())));
         // Before anybody can connect.
         home::check(&records, &store_folder, now).await?;
@@ -153,6 +154,7 @@ impl Hub {
                 keepalive: config.keepalive,
                 lost_after: config.lost_after,
                 tracing: tracing.clone(),
+                metrics: metrics.gateway.clone(),
             },
             Arc::clone(&authority),
             records.clone(),
@@ -165,7 +167,7 @@ impl Hub {
         let (door, delivered, limit) = webhooks::door();
         let shown = (&metrics, exposed, door);
         let api = api(&config, &authority, &gateway, &agent_address, &records, shown, tasks).await?;
-        let repositories = Repositories::build(source(&config))?;
+        let repositories = Repositories::build(source(&config, metrics.source.clone()))?;
         let links = gateway.links.clone();
         let metrics = metrics.control;
         let deps =
@@ -253,11 +255,12 @@ async fn api(
     Ok(address)
 }
 
-fn source(config: &Config) -> hub_source::Config {
+fn source(config: &Config, metrics: hub_source::Metrics) -> hub_source::Config {
     hub_source::Config {
         allow_file: config.allow_file,
         ca_certificates: config.git_authorities.clone(),
         timeout: config.git_timeout,
+        metrics,
         ..hub_source::Config::new(config.data_dir.join("mirrors"))
     }
 }

@@ -7,6 +7,8 @@ use shared_runtime::{metrics::Exposed, otlp};
 pub(crate) struct Metrics {
     pub(crate) api: hub_api::Metrics,
     pub(crate) control: hub_control::Metrics,
+    pub(crate) gateway: hub_gateway::Metrics,
+    pub(crate) source: hub_source::Metrics,
     pub(crate) store: hub_store::Metrics,
     pub(crate) traces: otlp::Metrics,
 }
@@ -17,6 +19,8 @@ impl Metrics {
         Exposed::new("hub", env!("CARGO_PKG_VERSION"), |registry| {
             self.api.register(registry);
             self.control.register(registry);
+            self.gateway.register(registry);
+            self.source.register(registry);
             self.store.register(registry);
             self.traces.register(registry);
         })

@@ -1,5 +1,6 @@
 //! What a caller chooses: where mirrors live, how long an operation may take, and how much it may bring.
 
+use crate::Metrics;
 use std::{path::PathBuf, time::Duration};
 
 /// How [`Repositories`](crate::Repositories) works.
@@ -17,6 +18,8 @@ pub struct Config {
     pub timeout: Duration,
     /// Authorities to trust besides the system's, each a text of one or more PEM certificates.
     pub ca_certificates: Vec<String>,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 impl Config {
@@ -28,6 +31,7 @@ impl Config {
             parallelism: 8,
             timeout: Duration::from_secs(60),
             ca_certificates: Vec::new(),
+            metrics: Metrics::default(),
         }
     }
 }

@@ -97,7 +97,8 @@ impl Repositories {
             };
             wanted.choose(&listed).ok_or_else(|| refs::not_found(&url, &revision, &listed))
         };
-        self.0.pools.talk(&address, std::future::ready(()), ask).await
+        let asked = self.0.pools.talk(&address, std::future::ready(()), ask);
+        self.0.config.metrics.time("resolve", address.host(), asked).await
     }
 
     /// Makes `commit` readable: fetches it when it is not there. `revision` is what it was resolved from,
@@ -158,7 +159,8 @@ impl Repositories {
             });
             fetched
         };
-        self.0.pools.talk(address, turn, fetch).await
+        let fetched = self.0.pools.talk(address, turn, fetch);
+        self.0.config.metrics.time("fetch", address.host(), fetched).await
     }
 
     /// Every file of the commit. A commit that is not there is fetched with what the last

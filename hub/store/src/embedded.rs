@@ -8,10 +8,12 @@
 //! so no later one could be compared with it honestly. Opening the store again finds out.
 
 mod file;
+mod shown;
 mod table;
 mod writer;
 
 pub use file::NAME as FILE;
+pub(crate) use shown::Shown;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -50,6 +52,11 @@ impl Embedded {
         let publisher = Arc::new(Publisher::new(at, config));
         let writer = Writer::start(Arc::clone(&database), Arc::clone(&publisher), folder.to_owned(), at)?;
         Ok(Self { writer, publisher, database, folder: folder.to_owned() })
+    }
+
+    /// What can be looked at without holding the store open.
+    pub(crate) fn shown(&self) -> Shown {
+        Shown::new(&self.publisher, self.folder.join(FILE), self.writer.waiting())
     }
 
     fn snapshot(&self) -> Result<Snapshot, Error> {

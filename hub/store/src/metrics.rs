@@ -1,12 +1,21 @@
 //! How long the store takes, and what it holds: counted around any [`Store`].
 
-use crate::{Entry, Error, Listing, Outcome, Page, Revision, Store, Txn, Watch};
+use crate::{Embedded, Entry, Error, Listing, Outcome, Page, Revision, Store, Txn, Watch, embedded::Shown};
 use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::{ConstGauge, Gauge},
+    },
 };
 use shared_runtime::metrics::{Latency, Registry, from_the_start};
-use std::{sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock, atomic::Ordering},
+    time::Instant,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Operation {
@@ -21,6 +30,7 @@ pub struct Metrics {
     conflicts: Counter,
     operations: Counter,
     revision: Gauge,
+    held: Held,
 }
 
 impl Metrics {
@@ -55,6 +65,12 @@ impl Metrics {
             "The newest revision, each of which is one durable transaction",
             self.revision.clone(),
         );
+        registry.register_collector(Box::new(self.held.clone()));
+    }
+
+    /// Shows besides what an embedded store holds: its file, the changes that it keeps for watchers, who waits.
+    pub fn follow(&self, store: &Embedded) {
+        let _first_one_stays = self.held.0.set(store.shown());
     }
 
     async fn time<T>(
@@ -70,6 +86,33 @@ impl Metrics {
             self.failures.get_or_create(&operation).inc();
         }
         result
+    }
+}
+
+/// What an embedded store holds, looked at when it is read.
+#[derive(Debug, Clone, Default)]
+struct Held(Arc<OnceLock<Shown>>);
+
+impl Collector for Held {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(shown) = self.0.get().and_then(Shown::look) else { return Ok(()) };
+        let gauges = [
+            ("flotilla_store_size_bytes", "The size of the store's file", shown.bytes),
+            ("flotilla_store_queue_depth", "Commits that wait to be written", shown.waiting as u64),
+            ("flotilla_store_window_changes", "Changes kept in memory for watchers", shown.changes as u64),
+            ("flotilla_store_window_bytes", "Bytes of those", shown.change_bytes as u64),
+            ("flotilla_store_watches", "Watches of the store under way", shown.watches as u64),
+            (
+                "flotilla_store_watch_lag_revisions",
+                "How far the slowest of them is behind; beyond the window it is ended",
+                shown.lag,
+            ),
+        ];
+        for (name, about, value) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, about, None, gauge.metric_type())?)?;
+        }
+        Ok(())
     }
 }
 
@@ -99,10 +142,7 @@ impl Store for Measured {
 
     async fn list(&self, prefix: &str, page: Page) -> Result<Listing, Error> {
         let listing = self.metrics.time("list", self.store.list(prefix, page)).await?;
-        self.metrics
-            .revision
-            .inner()
-            .fetch_max(shown(listing.revision), std::sync::atomic::Ordering::Relaxed);
+        self.metrics.revision.inner().fetch_max(shown(listing.revision), Ordering::Relaxed);
         Ok(listing)
     }
 
@@ -114,7 +154,7 @@ impl Store for Measured {
                 self.metrics.operations.inc_by(operations);
                 // Answers may overtake each other.
                 let newest = &self.metrics.revision;
-                newest.inner().fetch_max(shown(*revision), std::sync::atomic::Ordering::Relaxed);
+                newest.inner().fetch_max(shown(*revision), Ordering::Relaxed);
             }
             Outcome::Conflict { .. } => {
                 self.metrics.conflicts.inc();

@@ -1,6 +1,7 @@
 //! One watcher: a prefix and a position in the window.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use tokio::sync::watch;
@@ -15,6 +16,8 @@ pub struct Watch {
     tip: watch::Receiver<Revision>,
     prefix: String,
     at: Revision,
+    /// The same, for who counts.
+    place: Arc<AtomicU64>,
     ended: bool,
 }
 
@@ -24,8 +27,9 @@ impl Watch {
         tip: watch::Receiver<Revision>,
         prefix: String,
         at: Revision,
+        place: Arc<AtomicU64>,
     ) -> Self {
-        Self { window, tip, prefix, at, ended: false }
+        Self { window, tip, prefix, at, place, ended: false }
     }
 
     /// Everything up to this revision has been given or does not concern the prefix. It moves on without
@@ -64,6 +68,7 @@ impl Watch {
             .step(self.at, &self.prefix)
             .ok_or(Error::Lagged { at: self.at, oldest: window.oldest() })?;
         self.at = step.upto;
+        self.place.store(self.at.0, Ordering::Relaxed);
         Ok(step.changes)
     }
 }

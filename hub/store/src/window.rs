@@ -8,10 +8,11 @@
 //! all the time would grow for an hour before it reached its limit of bytes. Kubernetes compacts after the same time.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use crate::{Change, Config, Error, Revision, Watch};
@@ -116,11 +117,17 @@ impl Window {
 pub(crate) struct Publisher {
     window: Arc<RwLock<Window>>,
     tip: watch::Sender<Revision>,
+    /// Where each watcher is.
+    places: Mutex<Vec<Weak<AtomicU64>>>,
 }
 
 impl Publisher {
     pub(crate) fn new(at: Revision, config: Config) -> Self {
-        Self { window: Arc::new(RwLock::new(Window::new(at, config))), tip: watch::Sender::new(at) }
+        Self {
+            window: Arc::new(RwLock::new(Window::new(at, config))),
+            tip: watch::Sender::new(at),
+            places: Mutex::default(),
+        }
     }
 
     /// Shows changes, which must be durable, to the watchers.
@@ -131,13 +138,32 @@ impl Publisher {
         }
     }
 
+    /// How many changes are kept, and their bytes.
+    pub(crate) fn kept(&self) -> (usize, usize) {
+        let window = self.window.read();
+        (window.changes.len(), window.bytes)
+    }
+
+    /// How many watch, and how far the slowest is behind, in revisions.
+    pub(crate) fn watches(&self) -> (usize, u64) {
+        let tip = self.tip.borrow().0;
+        let places = self.places.lock();
+        let at: Vec<u64> =
+            places.iter().filter_map(Weak::upgrade).map(|place| place.load(Ordering::Relaxed)).collect();
+        (at.len(), at.iter().map(|at| tip.saturating_sub(*at)).max().unwrap_or_default())
+    }
+
     pub(crate) fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {
         let tip = self.tip.subscribe();
         let window = self.window.read();
         if from < window.floor() {
             return Err(Error::Compacted { from, oldest: window.oldest() });
         }
-        Ok(Watch::new(Arc::clone(&self.window), tip, prefix.to_owned(), from))
+        let place = Arc::new(AtomicU64::new(from.0));
+        let mut places = self.places.lock();
+        places.retain(|place| place.strong_count() > 0);
+        places.push(Arc::downgrade(&place));
+        Ok(Watch::new(Arc::clone(&self.window), tip, prefix.to_owned(), from, place))
     }
 }
 

@@ -56,7 +56,7 @@ pub use report::{Report, RolloutReport, WaveReport};
 pub use seats::Seats;
 pub use status::{application_status, status, waits_for};
 pub use step::{Change, Plan, Step, Writes, apply, apply_step};
-pub use wait::Wait;
+pub use wait::{WAIT_KINDS, Wait};
 
 #[cfg(test)]
 mod tests;

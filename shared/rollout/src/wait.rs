@@ -1,11 +1,13 @@
 //! What something waits for, as one sentence (invariant 10, *Explained*).
 
+mod kind;
 mod sentence;
 
 use crate::{fleet::Hold, record::Side};
 use jiff::Timestamp;
 use shared_model::{AppKey, ClusterName, HealthStatus, LocalPin, ReleaseId, RolloutName};
 
+pub use kind::WAIT_KINDS;
 pub(crate) use sentence::second;
 
 /// What a member or a rollout waits for. `Display` is one sentence that names the cluster, gate or person.

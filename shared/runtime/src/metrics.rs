@@ -17,14 +17,18 @@
 //! Why the old format is made from the new one: the library writes OpenMetrics, and the two differ in little: the old
 //! one has no exemplars, no units and no end, and calls a counter by the name of its sample.
 
+mod depth;
 mod listen;
 mod process;
 mod seconds;
 mod text;
+mod traffic;
 
+pub use depth::Depth;
 pub use listen::{listen, serve};
 pub use prometheus_client::registry::Registry;
 pub use seconds::{Lapse, Latency, since_epoch};
+pub use traffic::{Counted, Traffic};
 
 use prometheus_client::metrics::{
     family::{Family, MetricConstructor},

@@ -26,6 +26,7 @@ fn an_agent_that_may_have_been_replaced_writes_nothing() {
             limit: Limit::new(),
             gate: Gate::default(),
             journal: Arc::clone(&journal),
+            metrics: Metrics::default(),
         };
         let application = AppKey::new("argocd", "orders");
         let write = action.is_write();

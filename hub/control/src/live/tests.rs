@@ -5,6 +5,7 @@ use crate::{
     commit,
     index::Touched,
     line::{MemberInput, Members},
+    metrics::Metrics,
     rollouts,
 };
 use hub_records::{Records, keys};
@@ -316,9 +317,15 @@ impl World {
             else {
                 panic!("somebody else plans")
             };
-            commit::commit(&self.records, &lease, &self.index, &mut self.live.fleet, &decided.plan)
-                .await
-                .unwrap();
+            commit::commit(
+                (&self.records, &Metrics::default()),
+                &lease,
+                &self.index,
+                &mut self.live.fleet,
+                &decided.plan,
+            )
+            .await
+            .unwrap();
         }
         panic!("it never comes to rest");
     }

@@ -7,6 +7,7 @@ use crate::{
     fleet::{self, Around},
     index::Index,
     line::{Evaluation, MemberInput},
+    metrics::Metrics,
     rollouts,
     windows::Calendar,
 };
@@ -88,7 +89,9 @@ impl Hub {
     /// Writes the first steps of its plan.
     async fn write(&mut self, records: &Records, steps: usize) -> Progress {
         let plan = Plan { steps: self.plan.steps[..steps].to_vec(), ..self.plan.clone() };
-        commit(records, &self.lease, &self.index, &mut self.fleet, &plan).await.unwrap()
+        commit((records, &Metrics::default()), &self.lease, &self.index, &mut self.fleet, &plan)
+            .await
+            .unwrap()
     }
 
     async fn write_all(&mut self, records: &Records) -> Progress {

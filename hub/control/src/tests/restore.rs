@@ -6,6 +6,7 @@ use crate::{
     fleet::{self, Around},
     index::Index,
     line::{Evaluation, MemberInput, Members},
+    metrics::Metrics,
     removal::{self, Removal},
     rollouts,
     windows::Calendar,
@@ -108,7 +109,9 @@ impl Hub {
         assert!(violations.is_empty(), "{violations:#?}");
         let removals = removal::plan(&index, &fleet.clusters, now).removals;
         let lease = self.lease(now).await;
-        commit::commit(&self.records, &lease, &index, &mut fleet, &plan).await.unwrap();
+        commit::commit((&self.records, &Metrics::default()), &lease, &index, &mut fleet, &plan)
+            .await
+            .unwrap();
         removal::perform(&self.records, &lease, &index, &removals, now).await;
         adopt::perform(&self.records, &Links::new(), &lease, &index, at(self.started), now).await;
         self.orders().await

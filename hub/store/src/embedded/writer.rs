@@ -53,11 +53,27 @@ impl Writer {
         Ok(Self { requests: Some(requests), thread: Some(thread) })
     }
 
+    /// Who waits.
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting(self.requests.as_ref().map(mpsc::Sender::downgrade))
+    }
+
     pub(crate) async fn commit(&self, txn: Txn) -> Answer {
         let requests = self.requests.as_ref().ok_or(Error::Closed)?;
         let (answer, answered) = oneshot::channel();
         requests.send(Request { txn, answer }).await.map_err(|_| Error::Closed)?;
         answered.await.map_err(|_| Error::Closed)?
+    }
+}
+
+/// The commits that wait; it does not keep the thread going.
+#[derive(Debug)]
+pub(crate) struct Waiting(Option<mpsc::WeakSender<Request>>);
+
+impl Waiting {
+    pub(crate) fn count(&self) -> usize {
+        let requests = self.0.as_ref().and_then(mpsc::WeakSender::upgrade);
+        requests.map_or(0, |requests| requests.max_capacity() - requests.capacity())
     }
 }
 

@@ -1,0 +1,81 @@
+//! What is waited for, in one word: for counting.
+
+use super::Wait;
+
+/// The words of [`Wait::kind`].
+pub const WAIT_KINDS: [&str; 33] = [
+    "Queued",
+    "Halted",
+    "NoWave",
+    "WaveNotOpen",
+    "Budget",
+    "ClusterLimit",
+    "Paused",
+    "ApplicationPaused",
+    "RolloutPaused",
+    "Approval",
+    "Window",
+    "DependsOn",
+    "RollingBack",
+    "RolledBack",
+    "GoesBack",
+    "BackOn",
+    "NothingBefore",
+    "Pinned",
+    "Adopted",
+    "Held",
+    "Unreachable",
+    "UnknownCluster",
+    "Observing",
+    "AwaitingSync",
+    "NoBaseline",
+    "NothingProven",
+    "Unproven",
+    "Soak",
+    "Settle",
+    "Unreported",
+    "Syncing",
+    "Progressing",
+    "Failed",
+];
+
+impl Wait {
+    /// What is waited for, without whom or which; one of [`WAIT_KINDS`].
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Queued { .. } => "Queued",
+            Self::Halted { .. } => "Halted",
+            Self::NoWave { .. } => "NoWave",
+            Self::WaveNotOpen { .. } => "WaveNotOpen",
+            Self::Budget { .. } => "Budget",
+            Self::ClusterLimit { .. } => "ClusterLimit",
+            Self::Paused { .. } => "Paused",
+            Self::ApplicationPaused { .. } => "ApplicationPaused",
+            Self::RolloutPaused { .. } => "RolloutPaused",
+            Self::Approval { .. } => "Approval",
+            Self::Window { .. } => "Window",
+            Self::DependsOn { .. } => "DependsOn",
+            Self::RollingBack { .. } => "RollingBack",
+            Self::RolledBack { .. } => "RolledBack",
+            Self::GoesBack { .. } => "GoesBack",
+            Self::BackOn { .. } => "BackOn",
+            Self::NothingBefore { .. } => "NothingBefore",
+            Self::Pinned { .. } => "Pinned",
+            Self::Adopted { .. } => "Adopted",
+            Self::Held { .. } => "Held",
+            Self::Unreachable { .. } => "Unreachable",
+            Self::UnknownCluster { .. } => "UnknownCluster",
+            Self::Observing { .. } => "Observing",
+            Self::AwaitingSync { .. } => "AwaitingSync",
+            Self::NoBaseline { .. } => "NoBaseline",
+            Self::NothingProven { .. } => "NothingProven",
+            Self::Unproven { .. } => "Unproven",
+            Self::Soak { .. } => "Soak",
+            Self::Settle { .. } => "Settle",
+            Self::Unreported { .. } => "Unreported",
+            Self::Syncing { .. } => "Syncing",
+            Self::Progressing { .. } => "Progressing",
+            Self::Failed { .. } => "Failed",
+        }
+    }
+}

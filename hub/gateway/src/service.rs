@@ -7,6 +7,7 @@ use crate::{
     paused::Paused,
     rotation, status, tls,
 };
+use futures::StreamExt as _;
 use hub_records::{Bundles, Records};
 use proto::v1;
 use shared_model::{ClusterName, Kind};
@@ -22,6 +23,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 const HANDSHAKES: usize = 256;
+/// Statuses that are written at once at the start.
+const AT_ONCE: usize = 64;
 /// How often an idle agent's connection is tested.
 pub const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -170,7 +173,8 @@ async fn forget_connections(records: &Records) {
             return;
         }
     };
-    for cluster in clusters {
+    // Many at once share the disk's next write; agents wait for the port meanwhile.
+    let forgetting = clusters.iter().map(|cluster| async {
         status::update(records, &ClusterName::new(cluster.name()), |status| {
             if status.pointer("/connection/state").is_some_and(|state| state == "Connected") {
                 status::disconnected(status, "the hub started again", now);
@@ -178,7 +182,8 @@ async fn forget_connections(records: &Records) {
             status::alone(status);
         })
         .await;
-    }
+    });
+    futures::stream::iter(forgetting).buffer_unordered(AT_ONCE).collect::<()>().await;
 }
 
 async fn accept(

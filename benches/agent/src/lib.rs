@@ -21,14 +21,14 @@ pub mod args;
 mod bundles;
 mod ground;
 mod heals;
-mod machine;
+pub mod machine;
 mod others;
-mod quantile;
+pub mod quantile;
 mod requests;
 mod run;
 mod soak;
-mod table;
-mod usage;
+pub mod table;
+pub mod usage;
 
 pub use run::run;
 pub use soak::soak;

@@ -3,7 +3,7 @@
 use std::fs;
 
 /// The machine in a line, and how busy it was in the last minute.
-pub(crate) fn machine() -> String {
+pub fn machine() -> String {
     let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpus = file("/proc/cpuinfo");
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
@@ -15,7 +15,7 @@ pub(crate) fn machine() -> String {
 }
 
 /// The load average of the last minute: what this measurement and everything else make run.
-pub(crate) fn load() -> String {
+pub fn load() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ').next().unwrap_or_default().to_owned()
 }

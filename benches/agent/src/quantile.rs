@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The smallest of `times` that at least `percent` of them do not exceed; zero of none.
-pub(crate) fn quantile(times: &[Duration], percent: usize) -> Duration {
+pub fn quantile(times: &[Duration], percent: usize) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort();
     let rank = (sorted.len() * percent).div_ceil(100).max(1);

@@ -57,13 +57,13 @@ fn table(head: [&str; 3], rows: &[[String; 3]]) -> String {
 }
 
 /// `12.3 MB`, of KiB.
-pub(crate) fn megabytes(kib: u64) -> String {
+pub fn megabytes(kib: u64) -> String {
     let tenths = kib * 1024 / 100_000;
     format!("{}.{} MB", tenths / 10, tenths % 10)
 }
 
 /// `12 ms` or `1.25 s`.
-pub(crate) fn time(time: Duration) -> String {
+pub fn time(time: Duration) -> String {
     if time < Duration::from_secs(1) {
         format!("{} ms", time.as_millis())
     } else {
@@ -72,7 +72,7 @@ pub(crate) fn time(time: Duration) -> String {
 }
 
 /// Says a line to whoever waits.
-pub(crate) fn say(line: &str) {
+pub fn say(line: &str) {
     use std::io::Write as _;
     // Nobody listens: then nobody misses it.
     drop(writeln!(std::io::stdout(), "{line}"));

@@ -8,21 +8,21 @@ const TICKS: u64 = 100;
 
 /// A process, by its id.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Watched(pub(crate) u32);
+pub struct Watched(pub u32);
 
 /// What it used up to now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Resident memory, in KiB.
-    pub(crate) resident: u64,
+    pub resident: u64,
     /// Of that, what is the process's own: not the program's file.
-    pub(crate) own: u64,
+    pub own: u64,
     /// The most resident memory since the last [`Watched::forget_peak`], in KiB.
-    pub(crate) peak: u64,
-    pub(crate) cpu: Duration,
+    pub peak: u64,
+    pub cpu: Duration,
     /// How often it was put to sleep and woken up again.
-    pub(crate) wakes: u64,
-    pub(crate) threads: u64,
+    pub wakes: u64,
+    pub threads: u64,
 }
 
 impl Watched {
@@ -34,7 +34,7 @@ impl Watched {
     ///
     /// # Errors
     /// When it has ended, or this is no Linux.
-    pub(crate) fn usage(self) -> Result<Usage> {
+    pub fn usage(self) -> Result<Usage> {
         let text = |name: &str| {
             fs::read_to_string(self.file(name)).with_context(|| format!("read {name} of process {}", self.0))
         };
@@ -57,7 +57,7 @@ impl Watched {
     ///
     /// # Errors
     /// When it has ended.
-    pub(crate) fn open_files(self) -> Result<usize> {
+    pub fn open_files(self) -> Result<usize> {
         let files = fs::read_dir(self.file("fd"));
         Ok(files.with_context(|| format!("list the files of process {}", self.0))?.count())
     }
@@ -66,7 +66,7 @@ impl Watched {
     ///
     /// # Errors
     /// When the process is not ours.
-    pub(crate) fn forget_peak(self) -> Result<()> {
+    pub fn forget_peak(self) -> Result<()> {
         fs::write(self.file("clear_refs"), "5").context("reset the peak of resident memory")
     }
 }

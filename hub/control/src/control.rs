@@ -426,6 +426,8 @@ impl Loop {
                     index.load(entry);
                 }
                 index.revision = listing.revision;
+                // Never a number that stood for something else.
+                index.surroundings += self.index.read().surroundings + 1;
                 self.statuses.retain(&index);
                 self.argocd.refresh(&index);
                 *self.index.write() = Arc::new(index);

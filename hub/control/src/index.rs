@@ -47,6 +47,8 @@ pub(crate) struct Index {
     running: BTreeMap<RolloutName, usize>,
     /// The Applications for which somebody asks for a sync.
     asked: BTreeSet<Name>,
+    /// Another number, whenever something changed that members of frozen rollouts depend on.
+    pub(crate) surroundings: u64,
     /// Present when the store is an older copy of itself.
     pub(crate) restored: Option<Restored>,
     incarnation: Option<u64>,
@@ -215,6 +217,10 @@ impl Index {
                 }
             }
         }
+        let (before, after) = (old.as_deref(), new.as_deref());
+        let surrounds = kind == Kind::AppProject
+            || (kind == Kind::Cluster && seen_by_generators(before) != seen_by_generators(after));
+        self.surroundings += u64::from(surrounds);
         if kind == Kind::FleetRollout {
             self.listed(&name, touched, |line, entry| _ = line.remove(&entry));
         }

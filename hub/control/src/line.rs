@@ -8,7 +8,7 @@ use crate::{
     expand::{Expanded, Pins, Reference, expand},
     git::{Git, chain},
     index::{Index, Shared},
-    releases::{Releases, Unrendered},
+    releases::{Releases, Seen, Unrendered},
     removal, rollouts,
 };
 use futures::future::join_all;
@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use shared_generate::{Changes, ClusterInput};
 use shared_model::{
-    AppKey, Application, ApplicationSet, ClusterName, CommitId, Digest, FleetRollout, Kind, Owner, OwnerKind,
+    AppKey, Application, ApplicationSet, ClusterName, CommitId, FleetRollout, Kind, Owner, OwnerKind,
     POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy,
     fleet_rollout::{PlanSpec, Took},
     unsupported,
@@ -70,7 +70,7 @@ pub(crate) struct Lines {
     pub(crate) releases: Releases,
     pub(crate) records: Records,
     /// Frozen rollouts expanded before: their members depend on clusters and projects only.
-    expanded: Arc<Mutex<BTreeMap<RolloutKey, (Digest, Resolved)>>>,
+    expanded: Arc<Mutex<BTreeMap<RolloutKey, (u64, Resolved)>>>,
 }
 
 type RolloutKey = (String, RolloutName);
@@ -104,7 +104,7 @@ struct Snapshot {
     live: Vec<Arc<FleetRollout>>,
     plan: Result<PlanSpec, String>,
     /// Changes with everything outside frozen inputs that members depend on.
-    fingerprint: Digest,
+    surroundings: u64,
 }
 
 impl Lines {
@@ -115,8 +115,10 @@ impl Lines {
     /// Evaluates an owner and writes what follows at once: Applications and a new FleetRollout.
     pub(crate) async fn evaluate(&self, owner: &Owner, now: Timestamp) -> Evaluation {
         let Some(snapshot) = self.snapshot(owner) else { return Evaluation::default() };
-        let known: BTreeSet<RolloutKey> = self.index.read().rollouts.keys().cloned().collect();
-        self.expanded.lock().retain(|key, _| known.contains(key));
+        {
+            let index = self.index.read();
+            self.expanded.lock().retain(|key, _| index.rollouts.contains_key(key));
+        }
         let mut evaluation = Evaluation::default();
         let head = match owner.kind {
             OwnerKind::ApplicationSet => self.set(&snapshot, &mut evaluation, now).await,
@@ -153,10 +155,7 @@ impl Lines {
         };
         let live = rollouts::retained(&line, head, |name| index.is_run(name));
         let plan = plan(&index, owner, &object.value);
-        let projects: Vec<&Value> =
-            index.all(Kind::AppProject).map(|(_, project)| &project.value["spec"]).collect();
-        let fingerprint = Digest::of(format!("{clusters:?}{projects:?}").as_bytes());
-        Some(Snapshot { object, clusters, existing, line, live, plan, fingerprint })
+        Some(Snapshot { object, clusters, existing, line, live, plan, surroundings: index.surroundings })
     }
 
     /// Expands a set at the head and writes its Applications. `None` when nothing is to change.
@@ -265,8 +264,8 @@ impl Lines {
     /// The members of a rollout, from its frozen inputs and the clusters there are.
     async fn frozen(&self, rollout: &FleetRollout, snapshot: &Snapshot) -> Resolved {
         let key = (rollout.metadata.namespace.clone(), RolloutName::new(rollout.metadata.name.clone()));
-        if let Some((fingerprint, resolved)) = self.expanded.lock().get(&key)
-            && *fingerprint == snapshot.fingerprint
+        if let Some((surroundings, resolved)) = self.expanded.lock().get(&key)
+            && *surroundings == snapshot.surroundings
         {
             return resolved.clone();
         }
@@ -284,17 +283,17 @@ impl Lines {
             OwnerKind::Application => self.resolve(std::slice::from_ref(&rollout.spec.object), &pins).await,
         };
         if !resolved.retry {
-            self.expanded.lock().insert(key, (snapshot.fingerprint, resolved.clone()));
+            self.expanded.lock().insert(key, (snapshot.surroundings, resolved.clone()));
         }
         resolved
     }
 
     /// The releases of Applications. One that has none does not keep the others from theirs.
     async fn resolve(&self, objects: &[Value], pins: &Pins) -> Resolved {
-        let mut resolved = Resolved::default();
+        let (mut resolved, seen) = (Resolved::default(), Seen::default());
         for part in objects.chunks(AT_ONCE) {
             // Releases that are new together share the disk's next flush.
-            let ones = join_all(part.iter().map(|object| self.one(object, pins))).await;
+            let ones = join_all(part.iter().map(|object| self.one(object, pins, &seen))).await;
             for One { key, mut conditions, member } in ones {
                 match member {
                     Ok((member, commits)) => {
@@ -314,7 +313,7 @@ impl Lines {
         resolved
     }
 
-    async fn one(&self, object: &Value, pins: &Pins) -> One {
+    async fn one(&self, object: &Value, pins: &Pins, seen: &Seen) -> One {
         let metadata = &object["metadata"];
         let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
         let key = AppKey::new(text("namespace"), text("name"));
@@ -324,7 +323,7 @@ impl Lines {
             .map(|message| conditions::of_application("UnsupportedFields", &message))
             .collect();
         conditions.extend(self.not_enforced(object));
-        let member = self.member(&key, object, pins).await;
+        let member = self.member(&key, object, pins, seen).await;
         One { key, conditions, member }
     }
 
@@ -333,13 +332,14 @@ impl Lines {
         key: &AppKey,
         object: &Value,
         pins: &Pins,
+        seen: &Seen,
     ) -> Result<(MemberInput, BTreeMap<Reference, CommitId>), Unrendered> {
         let invalid =
             |message| Unrendered { condition: "InvalidSpecError", message, references: BTreeSet::new() };
         let application =
             Application::from_value(object).map_err(|error| invalid(format!("spec: {error}")))?;
         let cluster = self.admit(&application).map_err(invalid)?;
-        let release = self.releases.release(key, &application, pins).await?;
+        let release = self.releases.release(key, &application, pins, seen).await?;
         let member = MemberInput {
             cluster,
             labels: application.metadata.labels.clone(),

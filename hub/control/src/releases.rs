@@ -8,14 +8,32 @@ use crate::{
 use hub_records::{Bundles, Records, keys};
 use hub_render::{Cache, Inputs, Known, LARGEST_FILE, LARGEST_SOURCE, Rendered};
 use hub_source::{Mode, ReadLimit};
+use parking_lot::Mutex;
 use shared_model::{AppKey, Application, CommitId, Digest, ReleaseId, ReleaseSpec, Source};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Instant,
 };
+use tokio::sync::OnceCell;
 
 const REMEMBERED: usize = 10_000;
+
+/// Sources that were rendered a moment ago, by what they say: an owner's Applications often share theirs.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Mutex<BTreeMap<String, Arc<Once>>>);
+
+/// A bundle's digest and size.
+type Bundled = (Digest, u64);
+/// A source that is rendered, or will be by whoever asks first.
+type Once = OnceCell<(Bundled, CommitId)>;
+
+impl Seen {
+    fn of(&self, source: &Source) -> Arc<Once> {
+        let said = serde_json::to_string(source).expect("a source has string keys only");
+        Arc::clone(self.0.lock().entry(said).or_default())
+    }
+}
 
 /// Makes releases. Clones share one cache.
 #[derive(Debug, Clone)]
@@ -55,6 +73,7 @@ impl Releases {
         key: &AppKey,
         application: &Application,
         pins: &Pins,
+        seen: &Seen,
     ) -> Result<Release, Unrendered> {
         let references: BTreeSet<Reference> =
             application.spec.all_sources().into_iter().map(reference).collect();
@@ -71,8 +90,12 @@ impl Releases {
         }
         for source in application.spec.all_sources() {
             let reference = reference(source);
-            let commit = pins.commit(&self.git, &reference).await.map_err(comparison)?;
-            let rendered = self.source(source, &reference, &commit).await.map_err(comparison)?;
+            let known = seen.of(source);
+            let made = known.get_or_try_init(|| async {
+                let commit = pins.commit(&self.git, &reference).await?;
+                Ok((self.source(source, &reference, &commit).await?, commit))
+            });
+            let (rendered, commit) = made.await.map_err(comparison)?.clone();
             commits.insert(reference, commit.clone());
             parts.push((rendered, commit));
         }

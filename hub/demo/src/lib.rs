@@ -17,6 +17,8 @@ mod simulated;
 mod story;
 mod verdict;
 
+pub use simulated::Simulated;
+
 use folder::Folder;
 use hub_show::Screen;
 use shared_runtime::Tasks;

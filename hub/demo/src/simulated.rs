@@ -19,4 +19,4 @@ mod tests;
 mod watch;
 
 pub(crate) use controller::Workload;
-pub(crate) use service::Simulated;
+pub use service::Simulated;

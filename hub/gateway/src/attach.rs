@@ -14,7 +14,7 @@ use hub_records::{Identity, keys};
 use hub_store::Page;
 use jiff::Timestamp;
 use proto::v1;
-use shared_model::{AppKey, Cluster, ClusterName, Kind, Position, ReleaseId, ReleaseSpec};
+use shared_model::{AppKey, Cluster, ClusterName, Digest, Kind, Position, ReleaseId, ReleaseSpec};
 use shared_rollout::{Assigned, Pause};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,8 +31,8 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 const EXPIRY_CHECK: Duration = Duration::from_secs(3600);
 /// Messages on their way to one agent; a full queue slows the session, not the hub.
 const OUTBOUND: usize = 64;
-/// Changes waiting for one session; a full queue cuts it.
-const INPUTS: usize = 256;
+/// Changes waiting for one session; a full queue cuts it. One commit may change each of a cluster's applications.
+const INPUTS: usize = 4096;
 
 pub(crate) type Outbound = mpsc::Sender<Result<v1::HubMessage, Status>>;
 
@@ -178,9 +178,11 @@ async fn act(
     let now = shared_runtime::now();
     match action {
         Action::Assign { application, position, release, rollout } => {
-            let mut assign = assignment(shared, &application, position, release).await?;
+            let (mut assign, bundle) = assignment(shared, &application, position, release).await?;
             let context = shared.traces.context(&shared.records, &application, &rollout).await;
             assign.traceparent = context.map(|context| context.to_string()).unwrap_or_default();
+            // Before the agent can ask for it.
+            shared.links.told(cluster, seat, application, bundle);
             send(outbound, v1::hub_message::Message::Assign(assign)).await?;
             shared.metrics.messages.went(1);
         }
@@ -249,19 +251,22 @@ async fn assignment(
     application: &AppKey,
     position: Position,
     release: ReleaseId,
-) -> Result<v1::Assign, Status> {
-    let spec = shared.records.read::<ReleaseSpec>(&keys::release(&release)).await;
-    let Ok(Some((spec, _))) = spec else {
+) -> Result<(v1::Assign, Digest), Status> {
+    let entry = shared.records.store().get(&keys::release(&release)).await.ok().flatten();
+    let spec = entry.as_ref().and_then(|entry| serde_json::from_slice::<ReleaseSpec>(&entry.value).ok());
+    let (Some(entry), Some(spec)) = (entry, spec) else {
         tracing::error!(%application, %release, "the release's record cannot be read");
         return Err(Status::unavailable("the hub cannot read a release now"));
     };
-    Ok(v1::Assign {
+    let assign = v1::Assign {
         application: Some(proto::application_to_wire(application)),
         position: Some(proto::position_to_wire(position)),
         release: release.to_string(),
-        spec: serde_json::to_vec(&spec).expect("a release has only string keys").into(),
+        // As it was written when it was made.
+        spec: entry.value,
         traceparent: String::new(),
-    })
+    };
+    Ok((assign, spec.bundle))
 }
 
 async fn assignments(shared: &Shared, cluster: &ClusterName) -> Result<BTreeMap<AppKey, Assigned>, Status> {

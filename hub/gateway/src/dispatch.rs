@@ -8,6 +8,7 @@ use crate::{
 use hub_records::{Records, Stored, keys};
 use hub_store::{Change, ChangeKind, Revision};
 use shared_model::{AppKey, Cluster, Kind};
+use shared_rollout::Assigned;
 use std::{sync::Arc, time::Duration};
 
 /// Follows the store for as long as it runs. A watch that was cut (compacted, or too slow) starts
@@ -91,8 +92,12 @@ fn route(links: &Links, metrics: &Metrics, change: &Change) {
         else {
             return;
         };
-        match serde_json::from_slice(&entry.value) {
-            Ok(assigned) => links.tell(&cluster, Input::Assigned(application, assigned)),
+        match serde_json::from_slice::<Assigned>(&entry.value) {
+            Ok(assigned) => {
+                // The session says anew which bundle the application is, when it tells its agent.
+                links.untold(&cluster, &application);
+                links.tell(&cluster, Input::Assigned(application, assigned));
+            }
             Err(error) => tracing::error!(key = change.key, %error, "an assignment cannot be read"),
         }
     } else if let Some((Kind::Cluster, _, name)) = keys::parse_object(&change.key) {

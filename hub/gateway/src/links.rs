@@ -60,6 +60,8 @@ struct Session {
     inputs: mpsc::Sender<Input>,
     /// Bundles that this agent was asked for, and their sizes.
     wanted: BTreeMap<Digest, u64>,
+    /// The bundles of what this session was told to run.
+    told: BTreeMap<AppKey, Digest>,
     /// When somebody else last wanted its place.
     rival: Option<Timestamp>,
 }
@@ -153,6 +155,29 @@ impl Links {
         self.inner.lock().sessions.get(cluster)?.wanted.get(digest).copied()
     }
 
+    /// The session tells its agent to run this bundle as an application.
+    pub(crate) fn told(&self, cluster: &ClusterName, seat: &Seat, application: AppKey, bundle: Digest) {
+        let mut inner = self.inner.lock();
+        if let Some(session) = inner.sessions.get_mut(cluster).filter(|session| session.number == seat.number)
+        {
+            session.told.insert(application, bundle);
+        }
+    }
+
+    /// What a cluster was told of an application holds no more.
+    pub(crate) fn untold(&self, cluster: &ClusterName, application: &AppKey) {
+        if let Some(session) = self.inner.lock().sessions.get_mut(cluster) {
+            session.told.remove(application);
+        }
+    }
+
+    /// Whether the cluster's session was told to run this bundle. What an agent holds since before its session was
+    /// never told in it.
+    pub(crate) fn was_told(&self, cluster: &ClusterName, bundle: &Digest) -> bool {
+        let inner = self.inner.lock();
+        inner.sessions.get(cluster).is_some_and(|session| session.told.values().any(|told| told == bundle))
+    }
+
     /// How many agents are connected.
     pub fn connected(&self) -> usize {
         self.inner.lock().sessions.len()
@@ -194,7 +219,14 @@ impl Links {
         }
         inner.next += 1;
         let number = inner.next;
-        let session = Session { number, present: arriving, inputs, rival: None, wanted: BTreeMap::new() };
+        let session = Session {
+            number,
+            present: arriving,
+            inputs,
+            rival: None,
+            wanted: BTreeMap::new(),
+            told: BTreeMap::new(),
+        };
         inner.sessions.insert(cluster.clone(), session);
         Ok(Seat { number })
     }

@@ -12,6 +12,7 @@ use crate::{
     status, tls,
     traces::Traces,
 };
+use futures::StreamExt as _;
 use hub_records::{Bundles, Records};
 use proto::v1;
 use shared_model::{ClusterName, Kind};
@@ -27,6 +28,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 const HANDSHAKES: usize = 256;
+/// Statuses that are written at once at the start.
+const AT_ONCE: usize = 64;
 /// How often an idle agent's connection is tested.
 pub const KEEPALIVE: Duration = Duration::from_secs(30);
 /// How long an agent is away before its cluster is told to be lost.
@@ -197,7 +200,8 @@ async fn forget_connections(records: &Records, metrics: &Metrics) -> Vec<Cluster
             return away;
         }
     };
-    for cluster in clusters {
+    // Many at once share the disk's next write; agents wait for the port meanwhile.
+    let forgetting = clusters.iter().map(|cluster| async {
         let name = ClusterName::new(cluster.name());
         let mut joined = false;
         status::update(records, &name, |status| {
@@ -210,8 +214,10 @@ async fn forget_connections(records: &Records, metrics: &Metrics) -> Vec<Cluster
             status::alone(status);
         })
         .await;
-        away.extend(Some(name).filter(|_| joined));
-    }
+        Some(name).filter(|_| joined)
+    });
+    let joined = futures::stream::iter(forgetting).buffer_unordered(AT_ONCE);
+    away.extend(joined.filter_map(std::future::ready).collect::<Vec<_>>().await);
     away
 }
 

@@ -29,6 +29,7 @@ use std::{
     future::Future,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -39,17 +40,22 @@ type Body = BoxBody<Bytes, Infallible>;
 
 /// A simulated cluster's API. Clones are the same cluster.
 #[derive(Debug, Clone)]
-pub(crate) struct Simulated {
+pub struct Simulated {
     objects: Objects,
     tasks: Tasks,
 }
 
 impl Simulated {
     /// A fresh cluster whose Deployments are ready after `ready_after`.
-    pub(crate) fn start(name: &str, ready_after: Duration, tasks: &Tasks) -> Self {
+    pub fn start(name: &str, ready_after: Duration, tasks: &Tasks) -> Self {
         let objects = Objects::new(name, shared_runtime::now());
         tasks.spawn_until_stopped("simulated controller", controller::run(objects.clone(), ready_after));
         Self { objects, tasks: tasks.clone() }
+    }
+
+    /// The objects of a kind as they are, without asking through the API; none of a kind that is not served.
+    pub fn objects(&self, group: &str, version: &str, plural: &str) -> Vec<Arc<Value>> {
+        Kind::find(group, version, plural).map(|kind| self.objects.list(kind, "").0).unwrap_or_default()
     }
 
     /// The Deployments as they are, without asking through the API.

@@ -1,0 +1,48 @@
+//! Agents with nothing to do: what each costs the hub in memory, and all of them in CPU.
+
+use crate::{args::Args, ground::Ground, measure::Meter, run::Row, workload::Workload};
+use anyhow::Result;
+use benches_agent::table::{megabytes, say};
+use std::{path::Path, time::Duration};
+
+/// For how long CPU is counted.
+const CALM: Duration = Duration::from_secs(60);
+/// How long everything comes to rest before that.
+const REST: Duration = Duration::from_secs(30);
+
+/// A hub without anybody, then with all of them.
+pub(crate) async fn measure(args: &Args, workload: Workload, program: &Path) -> Result<Row> {
+    let alone = Workload { clusters: 1, group: 1, sets: 0, ..workload.clone() };
+    let empty = {
+        let ground = Ground::start(args, alone, program).await?;
+        tokio::time::sleep(REST / 3).await;
+        ground.hub.watched()?.usage()?
+    };
+    let ground = Ground::start(args, Workload { sets: 0, ..workload.clone() }, program).await?;
+    tokio::time::sleep(REST).await;
+    let meter = Meter::start(&ground.hub, &ground.agents)?;
+    tokio::time::sleep(CALM).await;
+    let cost = meter.stop(&ground.hub, &ground.agents)?;
+    let now = ground.hub.watched()?.usage()?;
+    let each = now.own.saturating_sub(empty.own) as f64 / workload.clusters as f64;
+    let row = Row {
+        what: workload.told(),
+        published: workload.published,
+        aim: workload.aim,
+        measured: format!(
+            "{each:.1} KiB each ({} own pages, of them {} with one agent), {:.1} % of a core, joined in {:.1} s",
+            megabytes(now.own),
+            megabytes(empty.own),
+            100.0 * cost.hub.as_secs_f64() / cost.time.as_secs_f64(),
+            ground.joined.as_secs_f64(),
+        ),
+        cost: format!(
+            "hub {} resident; agents {:.1} % of a core, {}",
+            megabytes(now.resident),
+            100.0 * cost.agents.as_secs_f64() / cost.time.as_secs_f64(),
+            megabytes(cost.agents_resident),
+        ),
+    };
+    say(&format!("{}: {} | {}", row.what, row.measured, row.cost));
+    Ok(row)
+}

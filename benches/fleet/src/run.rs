@@ -1,0 +1,242 @@
+//! The measurements, one workload after the other.
+
+use crate::{
+    args::Args,
+    floors::Floors,
+    ground::Ground,
+    idle,
+    measure::{Cost, Meter},
+    workload::{Name, Workload},
+};
+use anyhow::{Context as _, Result, ensure};
+use benches_agent::{
+    machine,
+    quantile::quantile,
+    table::{megabytes, say, time},
+};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// How long nothing happens before something is measured.
+const REST: Duration = Duration::from_secs(3);
+
+/// A line of the table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) what: String,
+    pub(crate) published: &'static str,
+    pub(crate) aim: &'static str,
+    pub(crate) measured: String,
+    pub(crate) cost: String,
+}
+
+/// Measures what was asked for and prints it.
+///
+/// # Errors
+/// When something cannot be started, or does not get where it should.
+pub async fn run(args: &Args, program: &Path) -> Result<()> {
+    let _allowed = rlimit::increase_nofile_limit(u64::MAX).context("raise the limit of open files")?;
+    let (machine, load) = (machine::machine(), machine::load());
+    let folder = tempfile::tempdir()?;
+    let floors = Floors::measure(folder.path())?;
+    let names = if args.workloads.is_empty() { Name::ALL.to_vec() } else { args.workloads.clone() };
+    let mut rows = Vec::new();
+    // These three stand on one ground.
+    let staged: Vec<Name> = names.iter().copied().filter(|name| is_staged(*name)).collect();
+    if let Some(first) = staged.first() {
+        let mut ground = Ground::start(args, first.workload(args), program).await?;
+        for name in staged {
+            ground.workload = name.workload(args);
+            rows.extend(measure(args, &mut ground).await?);
+        }
+    }
+    for name in names.into_iter().filter(|name| !is_staged(*name)) {
+        let workload = name.workload(args);
+        if name == Name::Idle {
+            rows.push(idle::measure(args, workload, program).await?);
+            continue;
+        }
+        let mut ground = Ground::start(args, workload, program).await?;
+        rows.extend(measure(args, &mut ground).await?);
+    }
+    say(&format!("\n{machine}; load average before {load}, after {}", machine::load()));
+    say(&format!(
+        "floors: {:.0} mutual TLS handshakes a second on a core (both sides), {:.0} durable writes of 4 KiB a second\n",
+        floors.handshakes, floors.durable
+    ));
+    say("| workload | published | aim | measured | cost |\n|---|---|---|---|---|");
+    for Row { what, published, aim, measured, cost } in rows {
+        say(&format!("| {what} | {published} | {aim} | {measured} | {cost} |"));
+    }
+    Ok(())
+}
+
+const fn is_staged(name: Name) -> bool {
+    matches!(name, Name::Staged | Name::Alone | Name::Restart)
+}
+
+async fn measure(args: &Args, ground: &mut Ground) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for round in 0..args.rounds.max(1) {
+        let is_restart = ground.workload.name == Name::Restart;
+        let row = if is_restart { restart(ground).await? } else { push(args, ground, round == 0).await? };
+        say(&format!("{}: {} | {}", row.what, row.measured, row.cost));
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// A revision goes out; how long each rollout took.
+async fn push(args: &Args, ground: &mut Ground, first: bool) -> Result<Row> {
+    let sets = if ground.workload.name == Name::Alone { 1 } else { ground.workload.sets };
+    let revision = format!("r{}", ground.rounds);
+    ground.rounds += 1;
+    ground.write(&revision, 0..sets)?;
+    tokio::time::sleep(REST).await;
+    let profile = args.profile.as_ref().filter(|_| first).map(|command| profile(command, ground));
+    let _profile = profile.transpose()?;
+    let meter = Meter::start(&ground.hub, &ground.agents)?;
+    ground.push()?;
+    ground.arrived(&revision, sets).await?;
+    let everywhere = meter.elapsed();
+    let rollouts = ground.done().await?;
+    let cost = meter.stop(&ground.hub, &ground.agents)?;
+    let times = times(&rollouts, meter.at, sets)?;
+    row(ground, &ground.workload, format!("{times}; on every cluster after {}", time(everywhere)), &cost)
+}
+
+fn profile(command: &str, ground: &Ground) -> Result<std::process::Child> {
+    let command = command.replace("{}", &ground.hub.watched()?.0.to_string());
+    std::process::Command::new("sh").args(["-c", &command]).spawn().context("start the profiler")
+}
+
+/// From the push to the end of each rollout, and to the first release of the first.
+fn times(rollouts: &BTreeMap<String, Value>, from: Timestamp, sets: usize) -> Result<String> {
+    let at = |value: &Value| value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let since = |at: Timestamp| Duration::try_from(at.duration_since(from)).unwrap_or_default();
+    let finished = rollouts.values().filter_map(|rollout| at(&rollout["status"]["finished"]));
+    let finished: Vec<Duration> = finished.filter(|at| *at > from).map(since).collect();
+    ensure!(finished.len() == sets, "{} of {sets} rollouts ended", finished.len());
+    let started = rollouts.values().filter_map(|rollout| at(&rollout["status"]["started"]));
+    let started: Vec<Duration> = started.filter(|at| *at > from).map(since).collect();
+    let [median, most] = [50, 90].map(|percent| time(quantile(&finished, percent)));
+    let (first, last) = (time(quantile(&started, 0)), time(quantile(&started, 100)));
+    Ok(format!(
+        "p50 {median}, p90 {most}, max {}; started after {first} to {last}",
+        time(quantile(&finished, 100))
+    ))
+}
+
+pub(crate) fn row(ground: &Ground, workload: &Workload, measured: String, cost: &Cost) -> Result<Row> {
+    let complaints = ground.hub.complaints();
+    ensure!(
+        !complaints.iter().any(|line| line.contains("invariant")),
+        "a plan was refused:\n{}",
+        complaints.join("\n")
+    );
+    let Cost { hub, peak, agents, agents_resident, written, network, time: took } = cost;
+    Ok(Row {
+        what: workload.told(),
+        published: workload.published,
+        aim: workload.aim,
+        measured,
+        cost: format!(
+            "hub {:.1} s of CPU in {:.1} s, peak {}; agents {:.1} s of CPU, {}; {} written by the hub, {} over loopback",
+            hub.as_secs_f64(),
+            took.as_secs_f64(),
+            megabytes(*peak),
+            agents.as_secs_f64(),
+            megabytes(*agents_resident),
+            megabytes(written / 1024),
+            megabytes(network / 1024),
+        ),
+    })
+}
+
+/// How far a rollout was at times.
+type Course = Vec<(Duration, usize)>;
+
+/// The hub is killed when a third of the clusters have the revision, and started again.
+async fn restart(ground: &mut Ground) -> Result<Row> {
+    let (sets, wanted) = (ground.workload.sets, ground.workload.members(ground.workload.sets));
+    let revision = format!("r{}", ground.rounds);
+    ground.rounds += 1;
+    ground.write(&revision, 0..sets)?;
+    tokio::time::sleep(REST).await;
+    let before = Meter::start(&ground.hub, &ground.agents)?;
+    ground.push()?;
+    let course = follow(ground, &revision, wanted / 3).await?;
+    let speed = speed(&course);
+    ground.hub.kill();
+    let killed = ground.agents.count(&revision).await?;
+    let answers = ground.hub.restart().await?;
+    let meter = Meter::start(&ground.hub, &ground.agents)?;
+    let began = meter.elapsed();
+    let course = follow(ground, &revision, wanted).await?;
+    let first = course.iter().find(|(_, count)| *count > killed).map(|(at, _)| *at + answers + began);
+    let full = full_speed(&course, speed).map(|at| at + answers);
+    let rollouts = ground.done().await?;
+    let cost = meter.stop(&ground.hub, &ground.agents)?;
+    let times = times(&rollouts, before.at, sets)?;
+    ensure!(
+        rollouts.values().all(|rollout| rollout["spec"]["sequence"] == ground.rounds),
+        "a rollout was made twice"
+    );
+    let [first, full] = [first, full].map(|at| at.map_or("never".to_owned(), time));
+    let measured = format!(
+        "answers after {}, first release after {first}, full speed ({speed:.0} members a second) after {full}; {times}",
+        time(answers)
+    );
+    row(ground, &ground.workload, measured, &cost)
+}
+
+async fn follow(ground: &mut Ground, revision: &str, until: usize) -> Result<Course> {
+    let (began, mut course) = (Instant::now(), Vec::new());
+    loop {
+        let count = ground.agents.count(revision).await?;
+        course.push((began.elapsed(), count));
+        if count >= until {
+            return Ok(course);
+        }
+        ensure!(began.elapsed() < Duration::from_secs(600), "{count} of {until} run {revision}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Members a second between the first and the last.
+fn speed(course: &Course) -> f64 {
+    let moving = course.iter().find(|(_, count)| *count > 0);
+    let (Some((from, first)), Some((to, last))) = (moving, course.last()) else { return 0.0 };
+    (last - first) as f64 / (*to - *from).as_secs_f64().max(0.001)
+}
+
+/// When the next second brings at least four fifths of this speed, or all that is left.
+fn full_speed(course: &Course, speed: f64) -> Option<Duration> {
+    let (_, all) = *course.last()?;
+    let reaches = |at: Duration, count: usize| {
+        let later = course.iter().find(|(then, _)| *then >= at + Duration::from_secs(1));
+        later.map_or(all, |(_, later)| *later) - count >= (0.8 * speed) as usize
+    };
+    let found = course.iter().find(|(at, count)| reaches(*at, *count) || *count == all);
+    found.map(|(at, _)| *at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_speed_is_that_of_before() {
+        let at = |tenths: u64| Duration::from_millis(tenths * 100);
+        // Ten a second before; three seconds of nothing, then ten a second again.
+        let before: Course = (0..20).map(|tenth| (at(tenth), tenth as usize)).collect();
+        assert!((speed(&before) - 10.0).abs() < 0.1);
+        let after = (0..60).map(|tenth: u64| (at(tenth), 20 + tenth.saturating_sub(30) as usize)).collect();
+        assert_eq!(full_speed(&after, 10.0), Some(at(28)));
+    }
+}

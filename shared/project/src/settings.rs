@@ -22,7 +22,10 @@ pub const WINDOWS: &str = "windows.yaml";
 /// The key of how many applications of one cluster may be released and not proven at once, across all rollouts.
 pub const MAX_PER_CLUSTER: &str = "rollout.maxUnprovenPerCluster";
 
-const KEYS: [&str; 2] = [WINDOWS, MAX_PER_CLUSTER];
+/// The key of whom the hub tells what happens: YAML that `shared/notify` reads.
+pub const NOTIFICATIONS: &str = "notifications.yaml";
+
+const KEYS: [&str; 3] = [WINDOWS, MAX_PER_CLUSTER, NOTIFICATIONS];
 
 /// The settings, as far as they can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,9 +52,11 @@ impl Settings {
             match key.as_str() {
                 WINDOWS => settings.read_windows(text),
                 MAX_PER_CLUSTER => settings.read_limit(text),
+                // Its own reader says what is wrong with it.
+                NOTIFICATIONS => {}
                 other => settings.problems.push(format!(
                     "data[{other}]: there is no such setting; there are {}",
-                    KEYS.join(" and ")
+                    KEYS.join(", ")
                 )),
             }
         }

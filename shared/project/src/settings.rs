@@ -54,10 +54,9 @@ impl Settings {
                 MAX_PER_CLUSTER => settings.read_limit(text),
                 // Its own reader says what is wrong with it.
                 NOTIFICATIONS => {}
-                other => settings.problems.push(format!(
-                    "data[{other}]: there is no such setting; there are {}",
-                    KEYS.join(", ")
-                )),
+                other => settings
+                    .problems
+                    .push(format!("data[{other}]: there is no such setting; there are {}", KEYS.join(", "))),
             }
         }
         settings

@@ -30,6 +30,10 @@ pub(crate) enum Route {
     Info,
     /// `/flotilla/v1/timeline`
     Timeline,
+    /// `/flotilla/v1/notifications`
+    Notifications,
+    /// `/flotilla/v1/notifications/SINK/test`
+    NotifyTest(String),
     /// `/flotilla/v1/authority`
     Authority,
     /// `/flotilla/v1/clusters/NAME/revoke`
@@ -64,6 +68,8 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         }
         ["flotilla", "v1", "info"] => Route::Info,
         ["flotilla", "v1", "timeline"] => Route::Timeline,
+        ["flotilla", "v1", "notifications"] => Route::Notifications,
+        ["flotilla", "v1", "notifications", name, "test"] => Route::NotifyTest(text(name)),
         ["flotilla", "v1", "authority"] => Route::Authority,
         ["flotilla", "v1", "clusters", name, "revoke"] => Route::Revoke(text(name)),
         ["api", version] => Route::Resources { group: String::new(), version: text(version) },
@@ -157,6 +163,8 @@ mod tests {
     fn documents() {
         check("/readyz/ping", Some(Route::Health));
         check("/flotilla/v1/timeline", Some(Route::Timeline));
+        check("/flotilla/v1/notifications", Some(Route::Notifications));
+        check("/flotilla/v1/notifications/a/test", Some(Route::NotifyTest("a".into())));
         check("/flotilla/v1/authority", Some(Route::Authority));
         check("/flotilla/v1/clusters/eu-1/revoke", Some(Route::Revoke("eu-1".into())));
         check("/flotilla/v1/clusters/eu-1", None);

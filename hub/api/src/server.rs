@@ -45,6 +45,8 @@ pub struct Config {
     pub info: watch::Receiver<HubInfo>,
     /// The keeper of the hub's authority, if it can be replaced.
     pub keeper: Option<Keeper>,
+    /// Who sends notifications; without one nothing of them is served.
+    pub notify: Option<hub_notify::Handle>,
     /// How many plans would have broken an invariant since the start, and were refused.
     pub violations: Counter,
     /// What the API counts.
@@ -138,6 +140,7 @@ impl Api {
             tokens: config.tokens,
             info: config.info,
             keeper: config.keeper,
+            notify: config.notify,
             violations: config.violations,
             metrics: config.metrics,
             exposed: config.exposed,

@@ -7,6 +7,7 @@ use shared_runtime::metrics::Exposed;
 pub(crate) struct Metrics {
     pub(crate) api: hub_api::Metrics,
     pub(crate) control: hub_control::Metrics,
+    pub(crate) notify: hub_notify::Metrics,
     pub(crate) store: hub_store::Metrics,
 }
 
@@ -16,6 +17,7 @@ impl Metrics {
         Exposed::new("hub", env!("CARGO_PKG_VERSION"), |registry| {
             self.api.register(registry);
             self.control.register(registry);
+            self.notify.register(registry);
             self.store.register(registry);
         })
     }

@@ -40,6 +40,8 @@ impl Commits {
         evaluations: &BTreeMap<Owner, Evaluation>,
         references: &BTreeSet<Reference>,
     ) {
+        // Before what follows from it, which is planned next.
+        let now = shared_runtime::now();
         for reference in references {
             let (url, revision) = reference;
             let Some(commit) = git.known(&Key::new(url.clone(), revision.clone())) else { continue };
@@ -52,7 +54,7 @@ impl Commits {
             let owners: Vec<Owner> = follow.map(|(owner, _)| owner.clone()).collect();
             let (git, records, under_way) = (git.clone(), records.clone(), Arc::clone(&self.under_way));
             shared_runtime::spawn("commit", async move {
-                tell(&git, &records, &news, known.as_ref(), owners).await;
+                tell(&git, &records, &news, known.as_ref(), owners, now).await;
                 under_way.lock().remove(&news);
             });
         }
@@ -65,6 +67,7 @@ async fn tell(
     ((url, revision), commit): &(Reference, CommitId),
     before: Option<&CommitId>,
     owners: Vec<Owner>,
+    now: Timestamp,
 ) {
     let described = async {
         git.fetch(url, commit, revision).await?;
@@ -75,7 +78,6 @@ async fn tell(
         tracing::warn!(repository = %url, %commit, error, "who wrote a commit cannot be read");
         hub_source::Described::default()
     });
-    let now = shared_runtime::now();
     let seen = Commit {
         repo_url: url.clone(),
         revision: revision.clone(),

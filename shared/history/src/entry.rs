@@ -122,7 +122,8 @@ impl Entry {
         }
     }
 
-    /// Its name in the log: the time in microseconds, and a hash of what it is about. Sorts by time.
+    /// Its name in the log: the time in microseconds, the place among what a plan decides at one moment, and a hash of
+    /// what it is about. Sorts by time, and causes before what follows from them.
     pub fn key(&self) -> String {
         let Self { what, cluster, application, owners, rollout, wave, by, commits, object, .. } = self;
         let mut about =
@@ -131,7 +132,7 @@ impl Entry {
             let _infallible =
                 write!(about, "/{}/{}/{}", commit.repo_url.as_str(), commit.revision, commit.commit);
         }
-        format!("{}-{}", key_at(self.at), &Digest::of(about.as_bytes()).hex()[..16])
+        format!("{}-{}{}", key_at(self.at), what.place(), &Digest::of(about.as_bytes()).hex()[..16])
     }
 
     /// Within its bounds.

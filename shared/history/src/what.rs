@@ -194,6 +194,20 @@ impl Topic {
 }
 
 impl What {
+    /// Its place among what happens at one moment: one plan ends a wave, opens the next and ends a rollout.
+    pub(crate) fn place(self) -> usize {
+        const FIRST: [What; 6] = [
+            What::CommitSeen,
+            What::RolloutSuperseded,
+            What::RolloutQueued,
+            What::RolloutStarted,
+            What::WavePassed,
+            What::WaveOpened,
+        ];
+        let last = usize::from(matches!(self, Self::RolloutDone | Self::RolledBack));
+        FIRST.iter().position(|first| *first == self).unwrap_or(FIRST.len() + last)
+    }
+
     /// What it is about.
     pub const fn topic(self) -> Topic {
         match self {

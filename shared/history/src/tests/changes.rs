@@ -170,6 +170,16 @@ fn keys_sort_by_time_and_tell_things_apart() {
     assert_eq!(told_again.key(), entry(9, "a").key());
     let long = Entry { text: "ä\n".repeat(5000), ..entry(9, "a") }.bounded();
     assert!(long.text.chars().count() <= crate::LONGEST + 1 && !long.text.contains('\n'));
+    let courses = [
+        What::CommitSeen,
+        What::RolloutStarted,
+        What::WavePassed,
+        What::WaveOpened,
+        What::WaitingForApproval,
+        What::RolloutDone,
+    ];
+    let at_once = courses.map(|what| Entry::new(what, Timestamp::UNIX_EPOCH, String::new()).key());
+    assert!(at_once.is_sorted(), "causes come first: {at_once:?}");
 }
 
 #[test]

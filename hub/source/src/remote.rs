@@ -9,7 +9,7 @@
 //!   and files when they are read: a repository of which one folder is needed is never brought whole.
 //! - *No negotiation in rounds*: the commits of a mirror are all known to be whole, so all of them are
 //!   offered at once with the one that is wanted, and the pack comes in the same answer. gix's own fetch
-//! would list references first and walk the history that a depth of 1 does not have.
+//!   would list references first and walk the history that a depth of 1 does not have.
 
 mod app;
 mod deadline;

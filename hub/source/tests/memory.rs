@@ -6,6 +6,7 @@
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::print_stdout, reason = "what was measured is told")]
 
 #[path = "support/git_server.rs"]
 #[expect(dead_code, reason = "other tests use more of it")]

@@ -1,5 +1,5 @@
 # The hub, from the root of the repository: docker build --file deploy/hub.Dockerfile --tag flotilla:0.1.0 .
-# It needs no git: the hub speaks Git's http(s) protocol itself.
+# It needs no git: the hub speaks Git's protocol itself. For repositories over SSH it runs `ssh`, which wants a user of its own.
 #
 #   docker run --detach --name flotilla --publish 8443:8443 --publish 8444:8444 --volume flotilla:/var/lib/flotilla flotilla:0.1.0 \
 #       hub --data-dir /var/lib/flotilla --listen 0.0.0.0:8443 --agent-listen 0.0.0.0:8444 \
@@ -12,8 +12,9 @@ RUN cargo build --locked --release --package hub-main --bin flotilla
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates \
+    && apt-get install --yes --no-install-recommends ca-certificates openssh-client \
     && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 65532 --user-group --home-dir /var/lib/flotilla --no-create-home --shell /usr/sbin/nologin flotilla \
     && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/flotilla
 COPY --from=build /src/target/release/flotilla /usr/local/bin/flotilla
 # Memory of threads that come and go is shared by two arenas, not kept in eight for each core: see the soak in benches/agent.

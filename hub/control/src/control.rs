@@ -12,7 +12,7 @@ use crate::{
     line::{Evaluation, Lines},
     live::{Decided, Live},
     metrics::{Metrics, Seen},
-    notices, operations,
+    mirrors, notices, operations,
     pace::Pace,
     releases::Releases,
     removal,
@@ -187,6 +187,7 @@ impl Control {
         metrics.work.queue.of(&events);
         let (resolved, resolutions) = mpsc::channel(64);
         tasks.spawn_until_stopped("poll", git.clone().poll(resolved));
+        tasks.spawn_until_stopped("mirrors", mirrors::collect(git.clone()));
         tasks.spawn_until_stopped("watch", watch(records.clone(), listing.revision, events.clone()));
         tasks.spawn_until_stopped("history", retention::run(records.clone(), config.history));
         let dirty = index.read().owners();

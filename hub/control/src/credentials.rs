@@ -100,6 +100,11 @@ fn login(secret: &Stored) -> Option<Credentials> {
     if let Some(token) = field(secret, "bearerToken") {
         return Some(Credentials::bearer(token));
     }
+    if let (Some(id), Some(key)) = (field(secret, "githubAppID"), field(secret, "githubAppPrivateKey")) {
+        let installation = field(secret, "githubAppInstallationID");
+        let base_url = field(secret, "githubAppEnterpriseBaseUrl");
+        return Some(Credentials::github_app(id, installation, key, base_url));
+    }
     let password = field(secret, "password")?;
     let username = field(secret, "username").unwrap_or_else(|| "git".to_owned());
     Some(Credentials::basic(username, password))

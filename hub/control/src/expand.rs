@@ -1,6 +1,9 @@
 //! A set becomes Applications: asks Git what generation needs, at the head or at frozen commits.
 
-use crate::git::{Git, chain};
+use crate::{
+    git::{Git, chain},
+    releases::pointed,
+};
 use hub_source::{Mode, ReadLimit};
 use serde_json::Value;
 use shared_generate::{ClusterInput, Expansion, GitAnswer, GitRequest, Inputs, Outcome, Problem, Reason};
@@ -170,6 +173,10 @@ async fn ask(
         let limit = ReadLimit { per_file: LARGEST_FILE, total: LARGEST_ROUND };
         let read = git.repositories.read(url, &commit, &paths, limit).await.map_err(|error| chain(&error))?;
         for ((request, path), (_, bytes)) in wanted.into_iter().zip(read) {
+            if hub_source::is_lfs_pointer(&bytes) {
+                answers.push((request, GitAnswer::Failed(pointed(&[&path]))));
+                continue;
+            }
             answers.push((
                 request,
                 match std::str::from_utf8(&bytes) {

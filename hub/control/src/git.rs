@@ -1,6 +1,10 @@
 //! Git for the whole fleet: one answer per (repository, revision), asked by one schedule.
 
-use crate::{credentials, index::Shared, metrics::Work};
+use crate::{
+    credentials,
+    index::{Index, Shared},
+    metrics::Work,
+};
 use hub_source::{
     Repositories,
     poll::{Answer, Failed, Key, Schedule, Settings},
@@ -136,6 +140,16 @@ impl Git {
         });
         self.count();
         self.wake.notify_one();
+    }
+
+    /// The repositories that somebody follows.
+    pub(crate) fn polled(&self) -> BTreeSet<RepoUrl> {
+        self.known.borrow().keys().map(|key| key.url().clone()).collect()
+    }
+
+    /// What the store holds now.
+    pub(crate) fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index.read())
     }
 
     /// The credentials for a repository.

@@ -40,6 +40,8 @@ mod index;
 mod line;
 mod live;
 mod metrics;
+mod mirrors;
+mod modules;
 mod notices;
 mod operations;
 mod pace;

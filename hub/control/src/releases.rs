@@ -4,10 +4,12 @@ use crate::{
     expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
     metrics::Work,
+    modules::{self, Mount, Place},
 };
+use bytes::Bytes;
 use hub_records::{Bundles, Records, keys};
 use hub_render::{Cache, Inputs, Known, LARGEST_FILE, LARGEST_SOURCE, Rendered};
-use hub_source::{Mode, ReadLimit};
+use hub_source::{ReadLimit, TreeId};
 use parking_lot::Mutex;
 use shared_model::{AppKey, Application, CommitId, Digest, ReleaseId, ReleaseSpec, Source};
 use std::{
@@ -137,7 +139,14 @@ impl Releases {
             return Err(format!("spec.source.path: `{path}` leaves the repository"));
         }
         self.git.fetch(url, commit, revision).await?;
-        let tree = self.git.repositories.tree_id(url, commit, path).await.map_err(|error| chain(&error))?;
+        let mut place = Place { url: url.clone(), commit: commit.clone(), path: path.to_owned() };
+        let mut tree = self.tree(&place).await?;
+        if tree.is_none()
+            && let Some(entered) = modules::enter(&self.git, place.clone()).await?
+        {
+            place = entered;
+            tree = self.tree(&place).await?;
+        }
         let Some(tree) = tree else {
             return Err(format!(
                 "spec.source.path: there is no folder `{path}` in {url} at {revision} ({})",
@@ -151,6 +160,12 @@ impl Releases {
                 fields.remove(field);
             }
         }
+        if modules::are_followed(&self.git)
+            && let Some(fields) = shape.as_object_mut()
+        {
+            // The same folder is then more than its own files.
+            fields.insert("submodules".to_owned(), true.into());
+        }
         let inputs = Inputs::of(tree.as_str(), &shape);
         let known = self.cache.get(&inputs);
         self.metrics.looked_up(known.is_some());
@@ -158,42 +173,48 @@ impl Releases {
             return known.map_err(|problems| lines(&problems));
         }
         let began = Instant::now();
-        let rendered = self.render(source, reference, commit, path).await;
+        let rendered = self.render(source, place).await;
         self.metrics.rendered(began.elapsed(), !matches!(rendered, Ok(Ok(_))));
         let result = rendered?;
         self.cache.put(inputs, result.clone());
         result.map_err(|problems| lines(&problems))
     }
 
+    async fn tree(&self, place: &Place) -> Result<Option<TreeId>, String> {
+        let Place { url, commit, path } = place;
+        self.git.repositories.tree_id(url, commit, path).await.map_err(|error| chain(&error))
+    }
+
     /// Renders a source. The outer error is one of circumstance, the inner one of the files.
-    async fn render(
-        &self,
-        source: &Source,
-        reference: &Reference,
-        commit: &CommitId,
-        path: &str,
-    ) -> Result<Known, String> {
-        let url = &reference.0;
-        let tree = self.git.repositories.list(url, commit).await.map_err(|error| chain(&error))?;
-        let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
-        let inside: Vec<&str> = tree
-            .under(path)
-            .filter(|entry| matches!(entry.mode, Mode::File | Mode::Executable))
-            .map(|entry| entry.path.strip_prefix(&prefix).unwrap_or(&entry.path))
+    async fn render(&self, source: &Source, place: Place) -> Result<Known, String> {
+        let prefix = if place.path.is_empty() { String::new() } else { format!("{}/", place.path) };
+        let mounts = modules::mounts(&self.git, place).await?;
+        let files: BTreeMap<String, (usize, String)> = mounts
+            .iter()
+            .enumerate()
+            .flat_map(|(at, mount)| mount.files().map(move |(name, entry)| (name, (at, entry.path.clone()))))
             .collect();
+        let inside: Vec<&str> = files.keys().map(String::as_str).collect();
         let names = inside.iter().copied().filter(|name| !name.contains('/'));
         if let Some(refusal) = hub_render::detect(source, names).refusal() {
             return Err(format!("spec.source: {refusal}"));
         }
         let directory = source.directory.clone().unwrap_or_default();
-        let selected = match hub_render::select(inside, &directory) {
-            Ok(selected) => selected,
+        let selected: Vec<String> = match hub_render::select(inside, &directory) {
+            Ok(selected) => selected.into_iter().map(|name| name.to_owned()).collect(),
             Err(problem) => return Ok(Err(vec![problem])),
         };
-        let paths: Vec<String> = selected.iter().map(|name| format!("{prefix}{name}")).collect();
-        let limit = ReadLimit { per_file: LARGEST_FILE, total: LARGEST_SOURCE };
-        let files =
-            self.git.repositories.read(url, commit, &paths, limit).await.map_err(|error| chain(&error))?;
+        let contents = self.read(&mounts, &files, &selected).await?;
+        let files: Vec<(String, Bytes)> =
+            selected.into_iter().map(|name| format!("{prefix}{name}")).zip(contents).collect();
+        let pointers: Vec<&str> = files
+            .iter()
+            .filter(|(_, bytes)| hub_source::is_lfs_pointer(bytes))
+            .map(|(path, _)| path.as_str())
+            .collect();
+        if !pointers.is_empty() {
+            return Err(pointed(&pointers));
+        }
         let bundles = self.bundles.clone();
         let work = move || {
             let views: Vec<(String, &[u8])> =
@@ -211,6 +232,39 @@ impl Releases {
             }
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| "rendering was interrupted".to_owned())?
+    }
+
+    /// The contents of the selected files, in their order.
+    async fn read(
+        &self,
+        mounts: &[Mount],
+        files: &BTreeMap<String, (usize, String)>,
+        selected: &[String],
+    ) -> Result<Vec<Bytes>, String> {
+        let mut contents = vec![Bytes::new(); selected.len()];
+        let mut left = LARGEST_SOURCE;
+        for (at, mount) in mounts.iter().enumerate() {
+            let wanted: Vec<(usize, String)> = selected
+                .iter()
+                .enumerate()
+                .filter_map(|(index, name)| {
+                    let (of, path) = files.get(name)?;
+                    (*of == at).then(|| (index, path.clone()))
+                })
+                .collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let (indices, paths): (Vec<usize>, Vec<String>) = wanted.into_iter().unzip();
+            let limit = ReadLimit { per_file: LARGEST_FILE, total: left };
+            let Place { url, commit, .. } = &mount.place;
+            let read = self.git.repositories.read(url, commit, &paths, limit).await;
+            for (index, (_, bytes)) in indices.into_iter().zip(read.map_err(|error| chain(&error))?) {
+                left = left.saturating_sub(bytes.len() as u64);
+                contents[index] = bytes;
+            }
+        }
+        Ok(contents)
     }
 
     /// The bundle of all sources together: the only one's, or one made of all objects.
@@ -234,6 +288,17 @@ impl Releases {
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| "rendering was interrupted".to_owned())?
     }
+}
+
+/// What to say of files whose contents are elsewhere.
+pub(crate) fn pointed(paths: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let more = paths.len().saturating_sub(SHOWN);
+    let shown = paths.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(
+        "pointers of Git LFS: {shown}{rest}; their contents are not fetched, also with enableLfs: keep manifests in Git itself (`git lfs untrack`)"
+    )
 }
 
 fn reference(source: &Source) -> Reference {

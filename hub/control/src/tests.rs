@@ -3,6 +3,7 @@
 mod commit;
 mod deletions;
 mod history;
+mod modules;
 mod restore;
 mod windows;
 

@@ -20,10 +20,14 @@ pub struct Config {
     pub ca_certificates: Vec<String>,
     /// What is counted.
     pub metrics: Metrics,
+    /// The most bytes of a pack that a commit is fetched with all its files as. Of one that is more, only
+    /// the folders are fetched, and files when they are read, from servers that can do so.
+    pub whole: u64,
 }
 
 impl Config {
-    /// Mirrors in `folder`; no local repositories, 8 operations at once, 60 s each.
+    /// Mirrors in `folder`; no local repositories, 8 operations at once, 60 s each, commits of up to
+    /// 64 MiB whole.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
@@ -32,6 +36,7 @@ impl Config {
             timeout: Duration::from_secs(60),
             ca_certificates: Vec::new(),
             metrics: Metrics::default(),
+            whole: 64 << 20,
         }
     }
 }

@@ -22,6 +22,18 @@ pub(crate) enum Login {
     Basic { username: String, password: String },
     Bearer { token: String },
     SshKey { pem: String },
+    App(App),
+}
+
+/// A GitHub App.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct App {
+    pub(crate) id: String,
+    pub(crate) installation: Option<String>,
+    /// PEM.
+    pub(crate) key: String,
+    /// Of the API; GitHub's own when absent.
+    pub(crate) base_url: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -58,6 +70,18 @@ impl Credentials {
     /// A private key without a passphrase, as `ssh-keygen` writes it (Argo CD's `sshPrivateKey`).
     pub fn ssh_key(pem: impl Into<String>) -> Self {
         Self::of(Login::SshKey { pem: format!("{}\n", line(pem.into()).replace("\r\n", "\n")) })
+    }
+
+    /// A GitHub App with its private key (Argo CD's `githubAppID`, `githubAppInstallationID`,
+    /// `githubAppPrivateKey`, `githubAppEnterpriseBaseUrl`). Without an installation it is looked up, and
+    /// without a base URL it is github.com's.
+    pub fn github_app(
+        id: impl Into<String>,
+        installation: Option<String>,
+        key: impl Into<String>,
+        base_url: Option<String>,
+    ) -> Self {
+        Self::of(Login::App(App { id: id.into(), installation, key: key.into(), base_url }))
     }
 
     /// No login.

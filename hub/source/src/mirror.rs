@@ -5,13 +5,14 @@
 //!   url                     the address, for people
 //!   gen-00000001/           a bare repository, readable by git too
 //!     refs/flotilla/<id>    one per commit that is completely there: the commit point of a fetch
+//!     flotilla-folders      when it is there, files come when they are read, and not with their commit
 //!   tmp-…                   a generation in the making
 //! ```
 //!
 //! # Guarantees
 //! - A commit is found only after its pack, its index and then its reference are on the disk.
-//! - What a crash leaves (`tmp-…`, lock files, temporary packs, generations older than the last two) is
-//!   removed when the mirror is opened.
+//! - What a crash leaves (`tmp-…`, lock files, temporary packs, more generations than are ever
+//!   kept) is removed when the mirror is opened.
 //! - A generation's folder is removed when its last reader is done with it.
 //!
 //! # Assumptions
@@ -23,6 +24,7 @@ use crate::{
 };
 use parking_lot::{Mutex, RwLock};
 use std::{
+    collections::BTreeSet,
     fmt, fs, io,
     io::Write as _,
     path::{Path, PathBuf},
@@ -30,25 +32,43 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// After this many fetches a mirror is made anew, since gix cannot repack.
 pub const PACKS_PER_GENERATION: usize = 20;
+/// The same of one that files are fetched into when they are read.
+const PACKS_OF_FOLDERS: usize = 200;
 /// A generation being replaced is kept for readers of older commits.
 const GENERATIONS_KEPT: usize = 2;
+/// The same where older ones hold commits that are pinned.
+const GENERATIONS_PINNED: usize = 8;
 
 /// One bare repository.
 pub(crate) struct Generation {
     number: u64,
     path: PathBuf,
     objects: Arc<gix::odb::Store>,
+    holding: Holding,
     obsolete: AtomicBool,
 }
+
+/// What of its commits a generation holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holding {
+    /// Everything.
+    All,
+    /// The folders, and the files that were read.
+    Folders,
+}
+
+const FOLDERS: &str = "flotilla-folders";
 
 impl Generation {
     fn open(number: u64, path: PathBuf) -> io::Result<Self> {
         let objects = store(&path)?;
-        Ok(Self { number, path, objects, obsolete: AtomicBool::new(false) })
+        let holding = if path.join(FOLDERS).exists() { Holding::Folders } else { Holding::All };
+        Ok(Self { number, path, objects, holding, obsolete: AtomicBool::new(false) })
     }
 
     /// A handle for one thread.
@@ -58,6 +78,10 @@ impl Generation {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(crate) fn holding(&self) -> Holding {
+        self.holding
     }
 
     fn holds(&self, commit: &CommitId) -> bool {
@@ -114,6 +138,9 @@ pub(crate) struct Mirror {
     pub(crate) remembered: Mutex<Remembered>,
     /// Oldest first; empty before the first fetch. `None` until the folder was looked at.
     generations: RwLock<Option<Vec<Arc<Generation>>>>,
+    /// Commits to keep whatever is fetched after them.
+    pinned: Mutex<BTreeSet<CommitId>>,
+    used: Mutex<Instant>,
     /// Never reused, so that a reader of a removed generation cannot meet its successor.
     next: Mutex<u64>,
 }
@@ -126,8 +153,46 @@ impl Mirror {
             ended: Mutex::default(),
             remembered: Mutex::default(),
             generations: RwLock::default(),
+            pinned: Mutex::default(),
+            used: Mutex::new(Instant::now()),
             next: Mutex::new(1),
         }
+    }
+
+    /// Somebody uses it.
+    pub(crate) fn touch(&self) {
+        *self.used.lock() = Instant::now();
+    }
+
+    /// How long nobody has used it, at most since this process began.
+    pub(crate) fn idle(&self) -> Duration {
+        self.used.lock().elapsed()
+    }
+
+    /// Keeps these commits, and others no more.
+    pub(crate) fn pin(&self, commits: BTreeSet<CommitId>) {
+        *self.pinned.lock() = commits;
+        if let Some(generations) = &mut *self.generations.write() {
+            self.drop_surplus(generations);
+        }
+    }
+
+    /// Takes out of use what is older than the newest generations and holds nothing that is pinned.
+    fn drop_surplus(&self, generations: &mut Vec<Arc<Generation>>) {
+        let mut pinned = self.pinned.lock().clone();
+        let mut kept = 0;
+        let mut keep = Vec::with_capacity(generations.len());
+        for generation in generations.drain(..).rev() {
+            let before = pinned.len();
+            pinned.retain(|commit| !generation.holds(commit));
+            if kept < GENERATIONS_KEPT || (pinned.len() < before && kept < GENERATIONS_PINNED) {
+                kept += 1;
+                keep.insert(0, generation);
+            } else {
+                generation.obsolete.store(true, Ordering::Release);
+            }
+        }
+        *generations = keep;
     }
 
     /// The newest generation that has the commit.
@@ -141,7 +206,18 @@ impl Mirror {
     pub(crate) fn current(&self) -> Result<Option<Arc<Generation>>, Error> {
         self.opened()?;
         let current = self.generations.read().iter().flatten().next_back().cloned();
-        Ok(current.filter(|g| g.packs() < PACKS_PER_GENERATION))
+        let most = |holding| match holding {
+            Holding::All => PACKS_PER_GENERATION,
+            Holding::Folders => PACKS_OF_FOLDERS,
+        };
+        Ok(current.filter(|g| g.packs() < most(g.holding)))
+    }
+
+    /// What new generations are to hold: as the newest does.
+    pub(crate) fn holding(&self) -> Result<Holding, Error> {
+        self.opened()?;
+        let generations = self.generations.read();
+        Ok(generations.iter().flatten().next_back().map_or(Holding::All, |g| g.holding))
     }
 
     /// Takes a generation out of use. Its folder goes with its last reader.
@@ -173,7 +249,7 @@ impl Mirror {
     }
 
     /// An empty bare repository, not in use until [`Mirror::publish`].
-    pub(crate) fn prepare(&self, address: &Address) -> Result<Unpublished, Error> {
+    pub(crate) fn prepare(&self, address: &Address, holding: Holding) -> Result<Unpublished, Error> {
         self.opened()?;
         let number = {
             let mut next = self.next.lock();
@@ -184,7 +260,11 @@ impl Mirror {
         let make = || {
             fs::create_dir_all(&self.folder)?;
             write(&self.folder.join("url"), &format!("{}\n", address::identity(&address.url)))?;
-            lay_out(&path)
+            lay_out(&path)?;
+            match holding {
+                Holding::All => Ok(()),
+                Holding::Folders => write(&path.join(FOLDERS), ""),
+            }
         };
         make().map_err(|err| Error::disk(format!("cannot make {}", path.display()), &err))?;
         Ok(Unpublished { number, path })
@@ -204,10 +284,7 @@ impl Mirror {
         let mut generations = self.generations.write();
         let generations = generations.get_or_insert_default();
         generations.push(Arc::new(generation));
-        let surplus = generations.len().saturating_sub(GENERATIONS_KEPT);
-        for old in generations.drain(..surplus) {
-            old.obsolete.store(true, Ordering::Release);
-        }
+        self.drop_surplus(generations);
         Ok(())
     }
 
@@ -247,7 +324,7 @@ impl Mirror {
         let mut generations = Vec::new();
         while let Some((number, path)) = numbers.pop() {
             let opened = match generations.len() {
-                GENERATIONS_KEPT => Err(io::Error::other("it is older than those that are kept")),
+                GENERATIONS_PINNED => Err(io::Error::other("it is older than those that are kept")),
                 _ => tidy(&path).and_then(|()| Generation::open(number, path.clone())),
             };
             match opened {
@@ -285,9 +362,7 @@ impl Drop for Unpublished {
 /// Opens the objects of the bare repository at `path`.
 pub(crate) fn store(path: &Path) -> io::Result<Arc<gix::odb::Store>> {
     let options = gix::odb::store::init::Options {
-        slots: gix::odb::store::init::Slots::Given(
-            u16::try_from(PACKS_PER_GENERATION * 4).unwrap_or(u16::MAX),
-        ),
+        slots: gix::odb::store::init::Slots::Given(u16::try_from(PACKS_OF_FOLDERS * 2).unwrap_or(u16::MAX)),
         use_multi_pack_index: false,
         ..Default::default()
     };

@@ -4,18 +4,23 @@
 //! with.
 //!
 //! # Why
-//! *No negotiation in rounds*: the commits of a mirror are all known to be whole, so all of them are
-//! offered at once with the one that is wanted, and the pack comes in the same answer. gix's own fetch
-//! would list references first and walk the history that a depth of 1 does not have.
+//! - *Whole, or trees only*: a commit's files come with it as long as that is little ([`Share::Whole`]).
+//!   Where they are many, and the server can leave them out (`filter`, protocol 2), only its folders come,
+//!   and files when they are read: a repository of which one folder is needed is never brought whole.
+//! - *No negotiation in rounds*: the commits of a mirror are all known to be whole, so all of them are
+//!   offered at once with the one that is wanted, and the pack comes in the same answer. gix's own fetch
+//!   would list references first and walk the history that a depth of 1 does not have.
 
+mod app;
 mod deadline;
 mod failure;
 mod ssh;
 mod transport;
 mod tunnel;
 
-use deadline::Bounded;
+pub(crate) use app::Apps;
 pub(crate) use deadline::Deadline;
+use deadline::{Bounded, Most};
 pub(crate) use ssh::{Said, clean};
 pub(crate) use transport::Trust;
 
@@ -42,9 +47,31 @@ const MAX_OBJECT: usize = 256 << 20;
 const MAX_LISTING: u64 = 256 << 20;
 /// Bytes of a pack, which goes to the disk.
 const MAX_PACK: u64 = 8 << 30;
+/// Of files fetched one by one: what is around them in a pack.
+const AROUND: u64 = 1 << 20;
+/// The filter (git-rev-list) that leaves files out.
+const NO_FILES: &str = "blob:none";
 /// Commits offered as known in one fetch.
 const MAX_HAVES: usize = 256;
 const DEPTH: NonZeroU32 = NonZeroU32::MIN;
+
+/// How much of a commit is fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// All of it; no more than so many bytes, if the server is one that could leave files out.
+    Whole { most: u64 },
+    /// Its folders; its files too where the server cannot leave them out.
+    Folders,
+}
+
+/// How a fetch ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fetched {
+    /// What was asked for is there.
+    Done,
+    /// It would have been more than was allowed, and the server can leave files out.
+    TooMuch,
+}
 
 /// Who is asked, with what, and for how long.
 #[derive(Debug, Clone)]
@@ -101,15 +128,31 @@ impl Target<'_> {
     }
 
     /// Fetches `commit` into the bare repository at `path`, beside the commits that are there.
-    pub(crate) fn fetch(&self, commit: &CommitId, revision: &str, path: &Path) -> Result<(), Error> {
+    pub(crate) fn fetch(
+        &self,
+        commit: &CommitId,
+        revision: &str,
+        path: &Path,
+        share: Share,
+    ) -> Result<Fetched, Error> {
         let wanted = gix::ObjectId::from_hex(commit.as_str().as_bytes());
         let wanted =
             wanted.ok().filter(|id| id.kind() == gix::hash::Kind::Sha1).ok_or_else(|| Error::Broken {
                 url: self.address.url.clone(),
                 cause: "repositories with SHA-256 ids are not supported yet".to_owned(),
             })?;
-        let received = Session::open(self, MAX_PACK)
-            .and_then(|session| Ok(session.fetch(wanted, path, self.deadline)?));
+        let known = mirror::commits(path).into_iter().take(MAX_HAVES).collect();
+        let mut too_much = false;
+        let received = Session::open(self, MAX_PACK).and_then(|mut session| {
+            let order = session.order(vec![wanted], known, share);
+            let most = session.most.clone();
+            let received = session.fetch(order, Some(DEPTH), path, self.deadline);
+            too_much = received.is_err() && most.reached() && matches!(share, Share::Whole { .. });
+            Ok(received?)
+        });
+        if too_much {
+            return Ok(Fetched::TooMuch);
+        }
         let missing = || Error::CommitNotFound {
             url: self.address.url.clone(),
             commit: commit.clone(),
@@ -127,10 +170,31 @@ impl Target<'_> {
             cause: format!("the server's pack does not hold what was asked for: {err:?}"),
         })?;
         mirror::commit(path, commit, &files.written).map_err(|err| disk(&err))?;
-        if let Some(keep) = files.keep {
-            std::fs::remove_file(keep).ok();
+        files.release();
+        Ok(Fetched::Done)
+    }
+
+    /// Fetches files by their ids into the bare repository at `path`, no more than `most` bytes.
+    pub(crate) fn fetch_files(
+        &self,
+        wanted: Vec<gix::ObjectId>,
+        path: &Path,
+        most: u64,
+    ) -> Result<Fetched, Error> {
+        let mut too_much = false;
+        let received = Session::open(self, most.saturating_add(AROUND)).and_then(|session| {
+            let limit = session.most.clone();
+            // Nothing is offered as known: the server would leave out the files of what it takes us to have.
+            let order = Everything { wanted, known: Vec::new(), filter: None };
+            let received = session.fetch(order, None, path, self.deadline);
+            too_much = received.is_err() && limit.reached();
+            Ok(received?)
+        });
+        if too_much {
+            return Ok(Fetched::TooMuch);
         }
-        Ok(())
+        received.map_err(|stop| self.failed(stop, "fetching files"))?.release();
+        Ok(Fetched::Done)
     }
 
     /// Whether a local repository lacks the commit. Its `git-upload-pack` says so and ends while it is
@@ -162,7 +226,17 @@ struct Received {
     keep: Option<std::path::PathBuf>,
 }
 
+impl Received {
+    /// What was fetched is recorded as far as it is to be.
+    fn release(self) {
+        if let Some(keep) = self.keep {
+            std::fs::remove_file(keep).ok();
+        }
+    }
+}
+
 struct Session {
+    most: Most,
     transport: SendFlushOnDrop<Box<dyn Transport + Send>>,
     handshake: Handshake,
 }
@@ -173,7 +247,8 @@ fn agent() -> (&'static str, Option<String>) {
 
 impl Session {
     fn open(target: &Target<'_>, most: u64) -> Result<Self, Stop> {
-        let mut transport = SendFlushOnDrop::new(transport::open(target, most)?, false);
+        let most = Most::new(most);
+        let mut transport = SendFlushOnDrop::new(transport::open(target, &most)?, false);
         // Credentials were sent with the first request: being asked for them means they were refused.
         let refuse = |_| Ok(None);
         let mut progress = gix::progress::Discard;
@@ -184,7 +259,7 @@ impl Session {
             Vec::new(),
             &mut progress,
         )?;
-        Ok(Self { transport, handshake })
+        Ok(Self { most, transport, handshake })
     }
 
     /// Servers before protocol 2 list everything with their first answer.
@@ -203,11 +278,31 @@ impl Session {
         Ok(refs.iter().map(reference).collect())
     }
 
-    fn fetch(mut self, wanted: gix::ObjectId, path: &Path, deadline: &Deadline) -> gix::Result<Received> {
+    /// What to ask for, as far as the server can.
+    fn order(&mut self, wanted: Vec<gix::ObjectId>, known: Vec<gix::ObjectId>, share: Share) -> Everything {
+        let filter = match share {
+            Share::Whole { most } if self.can("filter") => {
+                self.most.lower(most);
+                None
+            }
+            Share::Whole { .. } => None,
+            Share::Folders => self.can("filter").then_some(NO_FILES),
+        };
+        Everything { wanted, known, filter }
+    }
+
+    fn fetch(
+        mut self,
+        mut negotiation: Everything,
+        depth: Option<NonZeroU32>,
+        path: &Path,
+        deadline: &Deadline,
+    ) -> gix::Result<Received> {
         let store = mirror::store(path).map_err(gix::Error::from_error)?;
-        let mut negotiation = Everything { wanted, known: mirror::commits(path) };
-        negotiation.known.truncate(MAX_HAVES);
-        let shallow = if self.can_be_shallow() { Shallow::DepthAtRemote(DEPTH) } else { Shallow::NoChange };
+        let shallow = match depth {
+            Some(depth) if self.can("shallow") => Shallow::DepthAtRemote(depth),
+            Some(_) | None => Shallow::NoChange,
+        };
         let mut received = Received::default();
         gix::protocol::fetch(
             &mut negotiation,
@@ -247,13 +342,12 @@ impl Session {
         Ok(received)
     }
 
-    fn can_be_shallow(&self) -> bool {
+    /// Whether the server's `fetch` can do something. Filters are asked of protocol 2 only.
+    fn can(&self, what: &str) -> bool {
         let capabilities = &self.handshake.capabilities;
         match self.handshake.server_protocol_version {
-            Protocol::V2 => {
-                capabilities.capability("fetch").and_then(|c| c.supports("shallow")).unwrap_or(false)
-            }
-            Protocol::V0 | Protocol::V1 => capabilities.contains("shallow"),
+            Protocol::V2 => capabilities.capability("fetch").and_then(|c| c.supports(what)).unwrap_or(false),
+            Protocol::V0 | Protocol::V1 => what == "shallow" && capabilities.contains(what),
         }
     }
 }
@@ -265,10 +359,11 @@ fn reference(listed: &Ref) -> Reference {
     Reference { name: String::from_utf8_lossy(name).into_owned(), commit }
 }
 
-/// Wants one commit and offers all that is there, at once.
+/// Wants some objects and offers all that is there, at once.
 struct Everything {
-    wanted: gix::ObjectId,
+    wanted: Vec<gix::ObjectId>,
     known: Vec<gix::ObjectId>,
+    filter: Option<&'static str>,
 }
 
 impl Negotiate for Everything {
@@ -277,7 +372,12 @@ impl Negotiate for Everything {
     }
 
     fn add_wants(&mut self, arguments: &mut Arguments, _known: &[bool]) -> bool {
-        arguments.want(self.wanted);
+        for wanted in &self.wanted {
+            arguments.want(wanted);
+        }
+        if let Some(filter) = self.filter {
+            arguments.filter(filter);
+        }
         true
     }
 

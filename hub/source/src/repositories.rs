@@ -10,21 +10,25 @@ use crate::{
     mirror::{Failure, Generation, Mirror, Remembered},
     pools::Pools,
     refs::{self, Revision},
-    remote::{self, Deadline, Trust},
+    remote::{self, Apps, Deadline, Fetched, Trust},
     tree,
 };
 use bytes::Bytes;
 pub use described::Described;
 pub(crate) use described::read as describe;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
-use work::{Attempt, Stopped, attempt, fetch_now, gix_id, read, readable, repository, wanted};
+use work::{Attempt, Stopped, attempt, fetch_now, gix_id, read, readable, repository, still_lacking, wanted};
 
 /// Trees kept in memory, in bytes.
 const TREES: usize = 64 << 20;
+/// How often a mirror is mended for one read: its commit fetched, made anew, its files fetched.
+const ROUNDS: usize = 3;
 
 /// All repositories that the hub reads. Clones share everything.
 #[derive(Debug, Clone)]
@@ -34,6 +38,7 @@ pub struct Repositories(Arc<Inner>);
 struct Inner {
     config: Config,
     trust: Trust,
+    apps: Apps,
     pools: Pools,
     mirrors: Mutex<HashMap<String, Arc<Mirror>>>,
     trees: Mutex<Trees>,
@@ -57,6 +62,7 @@ impl Repositories {
         }
         Ok(Self(Arc::new(Inner {
             trust: Trust::new(&config.ca_certificates)?,
+            apps: Apps::default(),
             pools: Pools::new(config.parallelism, config.timeout),
             mirrors: Mutex::default(),
             trees: Mutex::new(Trees::new(TREES)),
@@ -90,11 +96,11 @@ impl Repositories {
             let target = inner.target(&asked, credentials.as_ref(), deadline);
             let everything = ["refs/heads/", "refs/tags/"];
             let prefixes = wanted.prefixes();
-            let listed = match prefixes.is_empty() {
+            let listed = inner.apps.with(&target, Timestamp::now, |target| match prefixes.is_empty() {
                 // No name of a reference: the listing is for the error.
-                true => target.list(&everything.map(str::to_owned), |_| true, &[])?,
-                false => target.list(&prefixes, |listed| wanted.choose(listed).is_some(), &everything)?,
-            };
+                true => target.list(&everything.map(str::to_owned), |_| true, &[]),
+                false => target.list(&prefixes, |listed| wanted.choose(listed).is_some(), &everything),
+            })?;
             wanted.choose(&listed).ok_or_else(|| refs::not_found(&url, &revision, &listed))
         };
         let asked = self.0.pools.talk(&address, std::future::ready(()), ask);
@@ -148,7 +154,10 @@ impl Repositories {
                 return Err(failure.error);
             }
             let target = inner.target(&asked, with.credentials.as_ref(), deadline);
-            let fetched = fetch_now(&target, &mirror, &commit, &with.revision);
+            let whole = inner.config.whole;
+            let fetched = inner.apps.with(&target, Timestamp::now, |target| {
+                fetch_now(target, &mirror, &commit, &with.revision, whole)
+            });
             let mut ended = mirror.ended.lock();
             ended.0 += 1;
             ended.1 = fetched.as_ref().err().map(|error| Failure {
@@ -170,7 +179,7 @@ impl Repositories {
     /// [`Error::TreeTooLarge`]; else why the commit could not be read or fetched.
     pub async fn list(&self, url: &RepoUrl, commit: &CommitId) -> Result<Arc<Tree>, Error> {
         let inner = Arc::clone(&self.0);
-        self.reading(url, commit, move |generation, commit, _| inner.tree(generation, commit)).await
+        self.reading(url, commit, 0, move |generation, commit, _| inner.tree(generation, commit)).await
     }
 
     /// The contents of files, in the order of `paths`. Of a symbolic link it is the link's target.
@@ -187,7 +196,7 @@ impl Repositories {
         limit: ReadLimit,
     ) -> Result<Vec<(String, Bytes)>, Error> {
         let (inner, paths, at) = (Arc::clone(&self.0), paths.to_vec(), url.clone());
-        self.reading(url, commit, move |generation, commit, deadline| {
+        self.reading(url, commit, limit.total, move |generation, commit, deadline| {
             let tree = inner.tree(generation, commit)?;
             let entries = wanted(&at, commit, &tree, &paths)?;
             read(&at, generation, &entries, limit, deadline)
@@ -212,7 +221,7 @@ impl Repositories {
         }
         let parts: Vec<String> =
             path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect();
-        self.reading(url, commit, move |generation, commit, _| {
+        self.reading(url, commit, 0, move |generation, commit, _| {
             let objects = generation.objects();
             let root = tree::root(&objects, &gix_id(commit))?;
             let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
@@ -221,13 +230,21 @@ impl Repositories {
         .await
     }
 
-    /// Removes the mirrors of all repositories but `urls`, also those that an earlier process left. One
-    /// that is being fetched into stays for now. Gives back how many were removed.
+    /// Keeps the mirrors of `needed` repositories, in them the commits named, whatever is fetched after
+    /// them. Removes the mirrors of all others that nobody has used for `grace`, also those that an earlier
+    /// process left; one that is being fetched into stays for now. Gives back how many were removed.
     ///
     /// # Errors
     /// [`Error::Setup`] when the disk does not let them go.
-    pub async fn retain(&self, urls: &[RepoUrl]) -> Result<usize, Error> {
-        let kept: HashSet<String> = urls.iter().map(Address::folder_of).collect();
+    pub async fn retain(
+        &self,
+        needed: BTreeMap<RepoUrl, BTreeSet<CommitId>>,
+        grace: Duration,
+    ) -> Result<usize, Error> {
+        let mut kept: HashMap<String, BTreeSet<CommitId>> = HashMap::new();
+        for (url, commits) in needed {
+            kept.entry(Address::folder_of(&url)).or_default().extend(commits);
+        }
         let this = self.clone();
         let remove = move || {
             let folder = &this.0.config.folder;
@@ -235,13 +252,20 @@ impl Repositories {
             let mut removed = 0;
             for entry in std::fs::read_dir(folder).map_err(|err| failed(&err))? {
                 let name = entry.map_err(|err| failed(&err))?.file_name().to_string_lossy().into_owned();
-                if !Address::is_folder(&name) || kept.contains(&name) {
+                if !Address::is_folder(&name) {
                     continue;
                 }
+                let pinned = kept.remove(&name);
                 let mirror = this.mirror_in(name);
-                if let Ok(_turn) = Arc::clone(&mirror.fetching).try_lock_owned() {
-                    mirror.clear()?;
-                    removed += 1;
+                match pinned {
+                    Some(commits) => mirror.pin(commits),
+                    None if mirror.idle() < grace => {}
+                    None => {
+                        if let Ok(_turn) = Arc::clone(&mirror.fetching).try_lock_owned() {
+                            mirror.clear()?;
+                            removed += 1;
+                        }
+                    }
                 }
             }
             Ok(removed)
@@ -253,47 +277,81 @@ impl Repositories {
         tokio::task::spawn_blocking(remove).await.map_err(stopped)?
     }
 
-    /// Runs `work` on a mirror that has the commit. A mirror that turns out to be broken is made anew,
-    /// once.
+    /// Runs `work` on a mirror that has the commit. What it lacks is fetched, files no more than `most`
+    /// bytes; a mirror that turns out to be broken is made anew.
     async fn reading<T: Send + 'static>(
         &self,
         url: &RepoUrl,
         commit: &CommitId,
+        most: u64,
         work: impl Fn(&Generation, &CommitId, &Deadline) -> Result<T, Stopped> + Send + Sync + 'static,
     ) -> Result<T, Error> {
         let address = self.address(url)?;
         let mirror = self.mirror(&address);
         let work = Arc::new(work);
         let mut broken = None;
-        for _ in 0..2 {
+        for round in 0..=ROUNDS {
             let (there, asked, work, at) =
                 (Arc::clone(&mirror), commit.clone(), Arc::clone(&work), url.clone());
             let once = move |deadline: &Deadline| match there.find(&asked)? {
                 None => Ok(Attempt::Absent),
                 Some(generation) => attempt(&there, &generation, &at, &asked, |g, c| work(g, c, deadline)),
             };
-            match self.0.pools.read(url, once).await? {
-                Attempt::Done(value) => return Ok(value),
-                Attempt::Absent => {}
-                Attempt::Broken(cause) => broken = Some(cause),
+            let attempt = self.0.pools.read(url, once).await?;
+            if let Attempt::Broken(cause) = &attempt {
+                broken = Some(cause.clone());
             }
-            let remembered = mirror.remembered.lock().clone();
-            self.fetch_missing(&address, Arc::clone(&mirror), commit, remembered).await?;
+            match attempt {
+                Attempt::Done(value) => return Ok(value),
+                Attempt::Absent | Attempt::Broken(_) | Attempt::Lacks(..) if round == ROUNDS => {}
+                Attempt::Lacks(generation, files) => {
+                    self.fetch_files(&address, Arc::clone(&mirror), generation, files, most).await?;
+                }
+                Attempt::Absent | Attempt::Broken(_) => {
+                    let remembered = mirror.remembered.lock().clone();
+                    self.fetch_missing(&address, Arc::clone(&mirror), commit, remembered).await?;
+                }
+            }
         }
-        // The second round may have been the first to find the mirror broken.
-        let (there, asked, at) = (mirror, commit.clone(), url.clone());
-        let last = move |deadline: &Deadline| match there.find(&asked)? {
-            Some(generation) => attempt(&there, &generation, &at, &asked, |g, c| work(g, c, deadline)),
-            None => Ok(Attempt::Absent),
+        let cause = broken.unwrap_or_else(|| "the mirror was replaced while it was read".to_owned());
+        Err(Error::Broken { url: url.clone(), cause })
+    }
+
+    /// Fetches files that a generation lacks, no more than `most` bytes of them.
+    async fn fetch_files(
+        &self,
+        address: &Address,
+        mirror: Arc<Mirror>,
+        generation: Arc<Generation>,
+        files: Vec<gix::ObjectId>,
+        most: u64,
+    ) -> Result<(), Error> {
+        let turn = Arc::clone(&mirror.fetching).lock_owned();
+        let (inner, asked) = (Arc::clone(&self.0), address.clone());
+        let fetch = move |deadline: &Deadline, _: &tokio::sync::OwnedMutexGuard<()>| {
+            // Who had the turn before may have brought some.
+            let files = still_lacking(&generation, files);
+            if files.is_empty() {
+                return Ok(());
+            }
+            let with = mirror.remembered.lock().clone();
+            let target = inner.target(&asked, with.credentials.as_ref(), deadline);
+            let count = files.len();
+            let fetched = inner.apps.with(&target, Timestamp::now, |target| {
+                target.fetch_files(files.clone(), generation.path(), most)
+            })?;
+            match fetched {
+                Fetched::Done => Ok(()),
+                Fetched::TooMuch => Err(Error::TooLarge {
+                    url: asked.url.clone(),
+                    path: format!("{count} files"),
+                    size: most,
+                    of: "and more, packed",
+                    limit: most,
+                }),
+            }
         };
-        match self.0.pools.read(url, last).await? {
-            Attempt::Done(value) => Ok(value),
-            Attempt::Absent => Err(Error::Broken {
-                url: url.clone(),
-                cause: broken.unwrap_or_else(|| "the mirror was replaced while it was read".to_owned()),
-            }),
-            Attempt::Broken(cause) => Err(Error::Broken { url: url.clone(), cause }),
-        }
+        self.0.pools.talk(address, turn, fetch).await
     }
 
     fn address(&self, url: &RepoUrl) -> Result<Address, Error> {
@@ -301,7 +359,9 @@ impl Repositories {
     }
 
     fn mirror(&self, address: &Address) -> Arc<Mirror> {
-        self.mirror_in(Address::folder_of(&address.url))
+        let mirror = self.mirror_in(Address::folder_of(&address.url));
+        mirror.touch();
+        mirror
     }
 
     fn mirror_in(&self, name: String) -> Arc<Mirror> {

@@ -203,15 +203,20 @@ pub(crate) fn root(objects: &impl Find, commit: &oid) -> Result<gix::ObjectId, U
     Err(Unreadable::Corrupt(format!("{commit} is a tag of tags, eight deep")))
 }
 
-/// Every file below `root`.
-pub(crate) fn walk(objects: &(impl Find + gix::odb::Header), root: &oid) -> Result<Tree, Unreadable> {
-    let mut walk = Walk { objects, entries: Vec::new(), paths: 0, path: String::new() };
+/// Every file below `root`; with their `sizes` only if those are there to be looked up.
+pub(crate) fn walk(
+    objects: &(impl Find + gix::odb::Header),
+    root: &oid,
+    sizes: bool,
+) -> Result<Tree, Unreadable> {
+    let mut walk = Walk { objects, sizes, entries: Vec::new(), paths: 0, path: String::new() };
     walk.folder(root, 0)?;
     Ok(Tree::new(ObjectId::of(root), walk.entries))
 }
 
 struct Walk<'o, O> {
     objects: &'o O,
+    sizes: bool,
     entries: Vec<Entry>,
     /// Bytes of all paths so far.
     paths: usize,
@@ -257,6 +262,7 @@ impl<O: Find + gix::odb::Header> Walk<'_, O> {
         }
         let size = match mode {
             Mode::Submodule => None,
+            Mode::File | Mode::Executable | Mode::Symlink if !self.sizes => None,
             Mode::File | Mode::Executable | Mode::Symlink => self.objects.try_header(id)?.map(|h| h.size()),
         };
         self.entries.push(Entry { path: self.path.clone(), mode, id: ObjectId::of(id), size });

@@ -6,6 +6,8 @@
 mod authority;
 #[path = "support/git_server.rs"]
 mod git_server;
+#[path = "support/github.rs"]
+mod github;
 #[path = "support/proxy.rs"]
 mod proxy;
 #[path = "support/git.rs"]
@@ -15,8 +17,12 @@ mod sshd;
 
 #[path = "git/access.rs"]
 mod access;
+#[path = "git/app.rs"]
+mod app;
 #[path = "git/contents.rs"]
 mod contents;
+#[path = "git/large.rs"]
+mod large;
 #[path = "git/mirrors.rs"]
 mod mirrors;
 #[path = "git/resolve.rs"]

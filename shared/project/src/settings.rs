@@ -26,8 +26,10 @@ pub const MAX_PER_CLUSTER: &str = "rollout.maxUnprovenPerCluster";
 pub const ALLOW_UNSIGNED: &str = "webhook.allowUnsigned";
 /// The key of whom the hub tells what happens: YAML that `shared/notify` reads.
 pub const NOTIFICATIONS: &str = "notifications.yaml";
+/// The key that has submodules of Git repositories followed.
+pub const SUBMODULES: &str = "git.submodules";
 
-const KEYS: [&str; 4] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED, NOTIFICATIONS];
+const KEYS: [&str; 5] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED, SUBMODULES, NOTIFICATIONS];
 
 /// The settings, as far as they can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct Settings {
     pub max_per_cluster: Option<usize>,
     /// Whether webhooks are believed whose forge no secret was agreed on with.
     pub allow_unsigned: bool,
+    /// Whether submodules of Git repositories are followed.
+    pub submodules: bool,
     /// What cannot be read, each with its path and remedy.
     pub problems: Vec<String>,
 }
@@ -59,6 +63,7 @@ impl Settings {
                 ALLOW_UNSIGNED => settings.read_unsigned(text),
                 // Its own reader says what is wrong with it.
                 NOTIFICATIONS => {}
+                SUBMODULES => settings.read_submodules(text),
                 other => settings
                     .problems
                     .push(format!("data[{other}]: there is no such setting; there are {}", KEYS.join(", "))),
@@ -90,6 +95,16 @@ impl Settings {
             "false" | "" => {}
             other => self.problems.push(format!(
                 "data[{ALLOW_UNSIGNED}]: `{other}` is neither \"true\" nor \"false\"; webhooks need their secret until it is"
+            )),
+        }
+    }
+
+    fn read_submodules(&mut self, text: &str) {
+        match text.trim() {
+            "true" => self.submodules = true,
+            "false" | "" => {}
+            other => self.problems.push(format!(
+                "data[{SUBMODULES}]: `{other}` is neither \"true\" nor \"false\"; submodules are not followed until it is"
             )),
         }
     }

@@ -94,6 +94,21 @@ async fn keys_and_known_hosts() {
 }
 
 #[tokio::test]
+async fn github_apps() {
+    let index = indexed([secret(
+        "org",
+        "repo-creds",
+        &json!({
+            "url": "https://github.com/org", "githubAppID": "7", "githubAppPrivateKey": "pem",
+            "githubAppInstallationID": "9", "type": "git",
+        }),
+    )])
+    .await;
+    let app = Credentials::github_app("7", Some("9".to_owned()), "pem", None);
+    check(&index, "https://github.com/org/app.git", Some(&app));
+}
+
+#[tokio::test]
 async fn authorities_are_those_of_the_host() {
     let index = indexed([map(AUTHORITIES, &json!({"git.example.com": "pem", "::1": "six"}))]).await;
     let trusting = |pem: &str| Credentials::none().with_authorities(pem);

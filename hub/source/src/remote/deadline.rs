@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, Read},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -56,25 +56,51 @@ impl Deadline {
     }
 }
 
+/// How many bytes may come in all, over every answer of a conversation; may be changed while they come.
+#[derive(Debug, Clone)]
+pub(crate) struct Most(Arc<Counts>);
+
+#[derive(Debug)]
+struct Counts {
+    most: AtomicU64,
+    come: AtomicU64,
+}
+
+impl Most {
+    pub(crate) fn new(most: u64) -> Self {
+        Self(Arc::new(Counts { most: AtomicU64::new(most), come: AtomicU64::new(0) }))
+    }
+
+    /// Lowers it to `most`.
+    pub(crate) fn lower(&self, most: u64) {
+        self.0.most.fetch_min(most, Ordering::AcqRel);
+    }
+
+    /// Whether all that may come has come.
+    pub(crate) fn reached(&self) -> bool {
+        self.0.come.load(Ordering::Acquire) >= self.0.most.load(Ordering::Acquire)
+    }
+}
+
 /// A reader that fails once its deadline has passed or too much has come. Each single `fill_buf` of `inner`
 /// has to end by itself.
 #[derive(Debug)]
 pub(crate) struct Bounded<R> {
     inner: R,
     deadline: Deadline,
-    left: u64,
+    most: Most,
 }
 
 impl<R> Bounded<R> {
-    pub(crate) fn new(inner: R, deadline: Deadline, most: u64) -> Self {
-        Self { inner, deadline, left: most }
+    pub(crate) fn new(inner: R, deadline: Deadline, most: Most) -> Self {
+        Self { inner, deadline, most }
     }
 
     fn check(&self) -> io::Result<()> {
         if self.deadline.passed() {
             return Err(io::Error::from(io::ErrorKind::TimedOut));
         }
-        if self.left == 0 {
+        if self.most.reached() {
             return Err(io::Error::other("the server sends more than any repository of manifests holds"));
         }
         Ok(())
@@ -99,7 +125,7 @@ impl<R: BufRead> BufRead for Bounded<R> {
     }
 
     fn consume(&mut self, amount: usize) {
-        self.left = self.left.saturating_sub(amount as u64);
+        self.most.0.come.fetch_add(amount as u64, Ordering::AcqRel);
         self.inner.consume(amount);
     }
 }

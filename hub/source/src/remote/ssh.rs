@@ -15,7 +15,7 @@ mod secrets;
 mod words;
 
 use super::{
-    Bounded, Deadline, Stop, Target,
+    Bounded, Deadline, Most, Stop, Target,
     tunnel::{self, Way},
 };
 use crate::{Error, address::Server, credentials::Login};
@@ -45,12 +45,12 @@ const MOST_WORDS: u64 = 64 << 10;
 pub(super) fn open(
     target: &Target<'_>,
     server: Server<'_>,
-    most: u64,
+    most: &Most,
 ) -> Result<Box<dyn Transport + Send>, Stop> {
     let credentials = target.credentials;
     let key = match credentials.and_then(|c| c.login.as_ref()) {
         Some(Login::SshKey { pem }) => Some(usable(target, pem)?),
-        Some(Login::Basic { .. } | Login::Bearer { .. }) => {
+        Some(Login::Basic { .. } | Login::Bearer { .. } | Login::App(_)) => {
             return Err(unusable(target, "an address of SSH needs `sshPrivateKey`").into());
         }
         None => None,
@@ -77,7 +77,7 @@ pub(super) fn open(
     let (input, output) = (input.expect("asked for"), output.expect("asked for"));
     target.said.listen(child.stderr.take().expect("asked for"));
     let input = Input { pipe: input, _process: Process::new(child, target.deadline, secrets, through) };
-    let output = Bounded::new(BufReader::new(output), target.deadline.clone(), most);
+    let output = Bounded::new(BufReader::new(output), target.deadline.clone(), most.clone());
     let place = None::<(&str, Option<u16>)>;
     Ok(Box::new(Connection::new(
         output,

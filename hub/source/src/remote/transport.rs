@@ -7,7 +7,7 @@
 //! - A local repository is read through a child process that gix starts: that one has no deadline of its
 //!   own, the caller's wait has.
 
-use super::{Bounded, Deadline, Stop, Target, ssh};
+use super::{Bounded, Deadline, Most, Stop, Target, ssh};
 use crate::{
     Error,
     address::Place,
@@ -56,7 +56,7 @@ impl Trust {
 }
 
 /// A transport to the target. No answer over the network may bring more than `most` bytes.
-pub(super) fn open(target: &Target<'_>, most: u64) -> Result<Box<dyn Transport + Send>, Stop> {
+pub(super) fn open(target: &Target<'_>, most: &Most) -> Result<Box<dyn Transport + Send>, Stop> {
     match &target.address.place {
         Place::File { path } => {
             let url = gix::url::parse(path.to_string_lossy().as_ref())?;
@@ -70,7 +70,8 @@ pub(super) fn open(target: &Target<'_>, most: u64) -> Result<Box<dyn Transport +
         Place::Http { url, secure, login } => {
             let own = target.credentials.and_then(|c| c.login.as_ref());
             let login = own.or(login.as_ref());
-            let wire = Wire { remote: Remote::default(), deadline: target.deadline.clone(), most };
+            let wire =
+                Wire { remote: Remote::default(), deadline: target.deadline.clone(), most: most.clone() };
             let url = gix::url::parse(url.as_str())?;
             let mut transport = http::Transport::new_http(wire, url, Protocol::V2, false);
             let mut options = options(target)?;
@@ -89,6 +90,8 @@ pub(super) fn open(target: &Target<'_>, most: u64) -> Result<Box<dyn Transport +
                 Some(Login::Bearer { token }) => {
                     options.extra_headers.push(format!("Authorization: Bearer {token}"));
                 }
+                // They log in with a token that was got before.
+                Some(Login::App(_)) => unreachable!("GitHub Apps log in with tokens"),
                 Some(Login::SshKey { .. }) => {
                     let cause = "an `sshPrivateKey` needs an address of SSH (git@HOST:PATH)".to_owned();
                     return Err(Error::Credentials { url: target.address.url.clone(), cause }.into());
@@ -197,12 +200,12 @@ fn shared(client: Client) -> Arc<std::sync::Mutex<dyn Any + Send + Sync>> {
 struct Wire {
     remote: Remote,
     deadline: Deadline,
-    most: u64,
+    most: Most,
 }
 
 impl Wire {
     fn bounded<R>(&self, inner: R) -> Bounded<R> {
-        Bounded::new(inner, self.deadline.clone(), self.most)
+        Bounded::new(inner, self.deadline.clone(), self.most.clone())
     }
 }
 

@@ -24,7 +24,7 @@ impl Repositories {
     /// # Errors
     /// Why the commit could not be read or fetched.
     pub async fn describe(&self, url: &RepoUrl, commit: &CommitId) -> Result<Described, Error> {
-        self.reading(url, commit, |generation, commit, _| {
+        self.reading(url, commit, 0, |generation, commit, _| {
             Ok(tree::described(&generation.objects(), &gix_id(commit))?)
         })
         .await

@@ -4,8 +4,8 @@ use super::Inner;
 use crate::{
     CommitId, Credentials, Entry, Error, Mode, ReadLimit, RepoUrl, Tree, TreeId,
     address::{Address, Place},
-    mirror::{Generation, Mirror},
-    remote::{Deadline, Said, Target},
+    mirror::{Generation, Holding, Mirror},
+    remote::{Deadline, Fetched, Said, Share, Target},
     tree::{self, Unreadable},
 };
 use bytes::Bytes;
@@ -29,7 +29,8 @@ impl Inner {
         if let Some(tree) = self.trees.lock().get(&id) {
             return Ok(tree);
         }
-        let tree = Arc::new(tree::walk(&objects, &root)?);
+        let sizes = generation.holding() == Holding::All;
+        let tree = Arc::new(tree::walk(&objects, &root, sizes)?);
         self.trees.lock().put(id, Arc::clone(&tree));
         Ok(tree)
     }
@@ -38,6 +39,8 @@ impl Inner {
 /// Why work on a mirror stopped.
 pub(super) enum Stopped {
     Unreadable(Unreadable),
+    /// These files have to be fetched first.
+    Lacks(Vec<gix::ObjectId>),
     For(Error),
 }
 
@@ -56,13 +59,15 @@ impl From<Error> for Stopped {
 pub(super) enum Attempt<T> {
     Done(T),
     Absent,
+    /// The generation has the commit, and not yet these files.
+    Lacks(Arc<Generation>, Vec<gix::ObjectId>),
     Broken(String),
 }
 
 /// Works on one generation, and takes it out of use when it is broken.
 pub(super) fn attempt<T>(
     mirror: &Mirror,
-    generation: &Generation,
+    generation: &Arc<Generation>,
     url: &RepoUrl,
     commit: &CommitId,
     work: impl Fn(&Generation, &CommitId) -> Result<T, Stopped>,
@@ -70,6 +75,7 @@ pub(super) fn attempt<T>(
     match work(generation, commit) {
         Ok(value) => Ok(Attempt::Done(value)),
         Err(Stopped::For(err)) => Err(err),
+        Err(Stopped::Lacks(files)) => Ok(Attempt::Lacks(Arc::clone(generation), files)),
         Err(Stopped::Unreadable(Unreadable::TooLarge(cause))) => {
             Err(Error::TreeTooLarge { url: url.clone(), commit: commit.clone(), cause })
         }
@@ -96,32 +102,45 @@ pub(super) fn readable(mirror: &Mirror, commit: &CommitId) -> Result<bool, Error
 }
 
 /// Fetches into the current generation, or into a new one: when there is none, when it has its share of
-/// packs, and when the current one does not take what the server sends.
+/// packs, when it is to hold less of its commits, and when it does not take what the server sends.
 pub(super) fn fetch_now(
     target: &Target<'_>,
     mirror: &Mirror,
     commit: &CommitId,
     revision: &str,
+    whole: u64,
 ) -> Result<(), Error> {
     repository(target.address)?;
     let started = Instant::now();
     let url = &target.address.url;
+    let mut holding = mirror.holding()?;
+    let share = |holding| match holding {
+        Holding::All => Share::Whole { most: whole },
+        Holding::Folders => Share::Folders,
+    };
     if let Some(current) = mirror.current()? {
-        match target.fetch(commit, revision, current.path()) {
+        match target.fetch(commit, revision, current.path(), share(holding)) {
             Err(Error::Broken { cause, .. }) if !target.deadline.passed() => {
                 tracing::warn!(%url, cause, "a mirror did not take a fetch and is made anew");
             }
+            Ok(Fetched::TooMuch) => holding = Holding::Folders,
             done => {
                 let milliseconds = started.elapsed().as_millis();
                 tracing::debug!(%url, %commit, milliseconds, ok = done.is_ok(), "fetched");
-                return done;
+                return done.map(drop);
             }
         }
     }
-    let fresh = mirror.prepare(target.address)?;
-    target.fetch(commit, revision, fresh.path())?;
+    let mut fresh = mirror.prepare(target.address, holding)?;
+    if target.fetch(commit, revision, fresh.path(), share(holding))? == Fetched::TooMuch {
+        tracing::info!(%url, whole, "a large repository: its files are fetched when they are read");
+        holding = Holding::Folders;
+        fresh = mirror.prepare(target.address, holding)?;
+        target.fetch(commit, revision, fresh.path(), share(holding))?;
+    }
     mirror.publish(&fresh)?;
-    tracing::debug!(%url, %commit, milliseconds = started.elapsed().as_millis(), "fetched into a new mirror");
+    let milliseconds = started.elapsed().as_millis();
+    tracing::debug!(%url, %commit, ?holding, milliseconds, "fetched into a new mirror");
     Ok(())
 }
 
@@ -165,6 +184,12 @@ pub(super) fn read(
     deadline: &Deadline,
 ) -> Result<Vec<(String, Bytes)>, Stopped> {
     let objects = generation.objects();
+    if generation.holding() == Holding::Folders {
+        let lacking = lacking(generation, entries);
+        if !lacking.is_empty() {
+            return Err(Stopped::Lacks(lacking));
+        }
+    }
     let mut total = 0_u64;
     let mut files = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -190,4 +215,24 @@ pub(super) fn read(
         files.push((entry.path.clone(), Bytes::from(tree::blob(&objects, &id)?)));
     }
     Ok(files)
+}
+
+/// The files that are not there yet.
+fn lacking(generation: &Generation, entries: &[Entry]) -> Vec<gix::ObjectId> {
+    let mut ids: Vec<_> = entries.iter().map(|entry| entry.id.to_gix()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    still_lacking(generation, ids)
+}
+
+/// Those of the files that are not there yet.
+pub(super) fn still_lacking(generation: &Generation, mut ids: Vec<gix::ObjectId>) -> Vec<gix::ObjectId> {
+    use gix::objs::Exists as _;
+    let mut objects = generation.objects();
+    // The first that is absent has the disk looked at, the others need not.
+    let Some(first) = ids.iter().position(|id| !objects.exists(id)) else { return Vec::new() };
+    objects.refresh_never();
+    ids.drain(..first);
+    ids.retain(|id| !objects.exists(id));
+    ids
 }

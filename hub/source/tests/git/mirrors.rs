@@ -1,7 +1,7 @@
 //! Mirrors: what is fetched, shared, replaced, and made anew.
 
 use crate::*;
-use std::fs;
+use std::{fs, time::Duration};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_commit_is_fetched_once() {
@@ -126,12 +126,16 @@ async fn mirrors_of_nobody_are_removed() {
     }
     let mirrors = fixture.folder.path().join("mirrors");
     fs::write(mirrors.join("notes"), "not a mirror").unwrap();
-    assert_eq!(fixture.repositories.retain(&urls).await, Ok(0));
+    let needed = |urls: &[RepoUrl]| urls.iter().map(|url| (url.clone(), [].into())).collect();
+    let (at_once, hour) = (Duration::ZERO, Duration::from_secs(3600));
+    assert_eq!(fixture.repositories.retain(needed(&urls), at_once).await, Ok(0));
     assert_eq!(folders(&mirrors, "").len(), 3);
-    assert_eq!(fixture.repositories.retain(&urls[1..]).await, Ok(1));
+    assert_eq!(fixture.repositories.retain(needed(&urls[1..]), hour).await, Ok(0), "it was used just now");
+    assert_eq!(fixture.repositories.retain(needed(&urls[1..]), at_once).await, Ok(1));
     assert_eq!(folders(&mirrors, "").len(), 2);
     fixture.restart();
-    assert_eq!(fixture.repositories.retain(&[]).await, Ok(1));
+    assert_eq!(fixture.repositories.retain(needed(&[]), hour).await, Ok(0), "nobody knows since when");
+    assert_eq!(fixture.repositories.retain(needed(&[]), at_once).await, Ok(1));
     assert_eq!(folders(&mirrors, ""), [mirrors.join("notes")]);
     fixture.fetch(&commit).await.unwrap();
     assert_eq!(fixture.read(&commit, "a.yaml").await.unwrap(), "1");

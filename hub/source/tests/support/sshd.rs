@@ -54,6 +54,13 @@ pub(crate) fn key(path: &Path, passphrase: &str) -> String {
     fs::read_to_string(path).expect("the key")
 }
 
+/// A new RSA key of GitHub's form at `path`, its public key beside it; gives back the private one.
+pub(crate) fn rsa_key(path: &Path) -> String {
+    let done = Command::new(program()).arg("-generate-rsa").arg(path).status();
+    assert!(done.expect("it starts").success());
+    fs::read_to_string(path).expect("the key")
+}
+
 fn program() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {

@@ -10,6 +10,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"flag"
@@ -31,6 +33,7 @@ var (
 	allowed = flag.String("authorized", "", "a file with the public key that is let in")
 	old     = flag.Bool("refuse-protocol", false, "keep GIT_PROTOCOL from git")
 	key     = flag.String("generate", "", "write a new private key and its .pub here, and end")
+	app     = flag.String("generate-rsa", "", "write a new RSA key and its .pub here as PKCS #1, and end")
 	phrase  = flag.String("passphrase", "", "of the key that is generated")
 )
 
@@ -39,6 +42,10 @@ func main() {
 	flag.Parse()
 	if *key != "" {
 		generate(*key)
+		return
+	}
+	if *app != "" {
+		generateRSA(*app)
 		return
 	}
 	_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -84,6 +91,16 @@ func generate(path string) {
 	shown, err := ssh.NewPublicKey(public)
 	check(err)
 	check(os.WriteFile(path+".pub", ssh.MarshalAuthorizedKey(shown), 0o600))
+}
+
+func generateRSA(path string) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	check(err)
+	write := func(path, kind string, der []byte) {
+		check(os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+	}
+	write(path, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))
+	write(path+".pub", "RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&private.PublicKey))
 }
 
 func authorized(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {

@@ -1,0 +1,58 @@
+//! Which mirrors of repositories are needed, told to Git now and then.
+//!
+//! Needed is what an Application or a set names, what is polled, and what a rollout that is kept was made
+//! from; of a rollout under way also its commits, which a forced push may have taken from the server.
+
+use crate::{
+    git::{Git, chain},
+    index::Index,
+};
+use shared_model::{CommitId, RepoUrl};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// How often it is told.
+const EVERY: Duration = Duration::from_secs(600);
+/// How long a mirror that is not needed any more is kept after its last use.
+const GRACE: Duration = Duration::from_secs(3600);
+
+/// Has mirrors removed that nobody needs, for as long as it runs.
+pub(crate) async fn collect(git: Git) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let mut needed = needed(&git.index());
+        for url in git.polled() {
+            needed.entry(url).or_default();
+        }
+        match git.repositories.retain(needed, GRACE).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "mirrors that nobody needs are removed"),
+            Err(error) => tracing::warn!(error = chain(&error), "mirrors could not be removed"),
+        }
+    }
+}
+
+/// Repositories, and the commits in them that are to stay.
+fn needed(index: &Index) -> BTreeMap<RepoUrl, BTreeSet<CommitId>> {
+    let mut needed: BTreeMap<RepoUrl, BTreeSet<CommitId>> = BTreeMap::new();
+    for application in index.applications.values() {
+        for source in application.spec.all_sources() {
+            needed.entry(RepoUrl::new(source.repo_url.clone())).or_default();
+        }
+    }
+    for (key, rollout) in &index.rollouts {
+        let under_way = index.heads.get(key).is_none_or(|(head, _)| head.finished.is_none());
+        for pin in &rollout.spec.commits {
+            let commits = needed.entry(pin.repo_url.clone()).or_default();
+            if under_way {
+                commits.insert(pin.commit.clone());
+            }
+        }
+    }
+    needed
+}
+
+#[cfg(test)]
+mod tests;

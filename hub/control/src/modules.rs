@@ -1,0 +1,162 @@
+//! Submodules: which repository a path of a source is really in, and what is mounted below it.
+//!
+//! Decides from trees, `.gitmodules` and the setting `git.submodules`. A submodule's commit is the one in the
+//! tree, so what is frozen stays frozen.
+//!
+//! # Invariants
+//! - Without the setting nothing is followed.
+//! - Another host than the parent's is asked only when a repository Secret names it: who may write to a
+//!   repository cannot have the hub talk to any place. A submodule is read with what its own address is read
+//!   with, never with its parent's credentials.
+//! - Submodules inside one another are followed [`DEEPEST`] deep.
+
+use crate::{
+    credentials,
+    git::{Git, chain},
+};
+use hub_source::{Entry, Mode, Tree};
+use shared_model::{CommitId, Kind, RepoUrl};
+use shared_project::{Settings, settings};
+use std::sync::Arc;
+
+/// Submodules inside one another.
+const DEEPEST: usize = 5;
+/// Submodules of one source.
+const MOST: usize = 100;
+
+/// A folder of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) url: RepoUrl,
+    pub(crate) commit: CommitId,
+    /// Without slashes around it; empty for the root.
+    pub(crate) path: String,
+}
+
+/// A commit's tree that appears at a folder of a source.
+#[derive(Debug)]
+pub(crate) struct Mount {
+    /// From the source's folder, with a trailing slash; empty for the source itself.
+    pub(crate) at: String,
+    pub(crate) place: Place,
+    pub(crate) tree: Arc<Tree>,
+}
+
+impl Mount {
+    /// The files in it, by their names from the source's folder.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (String, &Entry)> {
+        let prefix = if self.place.path.is_empty() { 0 } else { self.place.path.len() + 1 };
+        let file = |entry: &&Entry| matches!(entry.mode, Mode::File | Mode::Executable);
+        self.tree
+            .under(&self.place.path)
+            .filter(file)
+            .map(move |entry| (format!("{}{}", self.at, &entry.path[prefix..]), entry))
+    }
+}
+
+/// Whether submodules are followed.
+pub(crate) fn are_followed(git: &Git) -> bool {
+    let index = git.index();
+    let source = index.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
+    source.is_some_and(|stored| Settings::read(&stored.value).submodules)
+}
+
+/// Where a folder is that the tree does not have, if a submodule is on the way to it.
+pub(crate) async fn enter(git: &Git, mut place: Place) -> Result<Option<Place>, String> {
+    let mut entered = false;
+    for _ in 0..DEEPEST {
+        let tree = list(git, &place).await?;
+        let parts: Vec<&str> = place.path.split('/').collect();
+        let on_the_way = (1..=parts.len()).find_map(|length| {
+            let entry = tree.get(&parts[..length].join("/"))?;
+            (entry.mode == Mode::Submodule).then_some(entry)
+        });
+        let Some(entry) = on_the_way else {
+            let there = place.path.is_empty() || tree.under(&place.path).next().is_some();
+            return Ok((entered && there).then_some(place));
+        };
+        if !are_followed(git) {
+            return Err(format!(
+                "`{}` is a submodule, and those are not followed: set git.submodules to \"true\" in the ConfigMap {}/{}",
+                entry.path,
+                settings::NAMESPACE,
+                settings::NAME
+            ));
+        }
+        let mut next = follow(git, &place, entry).await?;
+        place.path[entry.path.len()..].trim_matches('/').clone_into(&mut next.path);
+        place = next;
+        entered = true;
+    }
+    Err(format!("submodules inside one another more than {DEEPEST} deep"))
+}
+
+/// The source's own tree and, if submodules are followed, those of all submodules below its folder.
+pub(crate) async fn mounts(git: &Git, place: Place) -> Result<Vec<Mount>, String> {
+    let tree = list(git, &place).await?;
+    let mut mounts = vec![Mount { at: String::new(), place, tree }];
+    if !are_followed(git) {
+        return Ok(mounts);
+    }
+    let mut depths = vec![0];
+    let mut at = 0;
+    while at < mounts.len() {
+        let mount = &mounts[at];
+        let modules: Vec<Entry> =
+            mount.tree.under(&mount.place.path).filter(|e| e.mode == Mode::Submodule).cloned().collect();
+        if !modules.is_empty() && depths[at] >= DEEPEST {
+            return Err(format!("submodules inside one another more than {DEEPEST} deep"));
+        }
+        let (parent, outer, depth) = (mount.place.clone(), mount.at.clone(), depths[at]);
+        for entry in modules {
+            if mounts.len() > MOST {
+                return Err(format!("more than {MOST} submodules in one source"));
+            }
+            let place = follow(git, &parent, &entry).await?;
+            let tree = list(git, &place).await?;
+            let below = entry.path[parent.path.len()..].trim_matches('/').to_owned();
+            mounts.push(Mount { at: format!("{outer}{below}/"), place, tree });
+            depths.push(depth + 1);
+        }
+        at += 1;
+    }
+    Ok(mounts)
+}
+
+async fn list(git: &Git, place: &Place) -> Result<Arc<Tree>, String> {
+    git.repositories.list(&place.url, &place.commit).await.map_err(|error| chain(&error))
+}
+
+/// The root of a submodule, fetched.
+async fn follow(git: &Git, parent: &Place, entry: &Entry) -> Result<Place, String> {
+    let path = &entry.path;
+    let modules = git.repositories.modules(&parent.url, &parent.commit).await;
+    let modules = modules.map_err(|error| chain(&error))?;
+    let url = modules.get(path).ok_or_else(|| {
+        format!(
+            "the submodule `{path}` of {} has no url in .gitmodules, or none that can be read",
+            parent.url
+        )
+    })?;
+    if !may_follow(git, &parent.url, url) {
+        return Err(format!(
+            "the submodule `{path}` is at {url}, another host than {}: create a repository Secret for it to allow that",
+            parent.url
+        ));
+    }
+    let commit: CommitId =
+        entry.id.as_str().parse().map_err(|_| format!("the submodule `{path}` has no commit"))?;
+    git.fetch(url, &commit, path).await?;
+    Ok(Place { url: url.clone(), commit, path: String::new() })
+}
+
+fn may_follow(git: &Git, parent: &RepoUrl, module: &RepoUrl) -> bool {
+    let server = |url: &RepoUrl| {
+        let normalized = url.normalized();
+        let (scheme, rest) = normalized.split_once("://").unwrap_or(("", ""));
+        format!("{scheme}://{}", rest.split('/').next().unwrap_or_default())
+    };
+    let named =
+        |git: &Git| git.index().all(Kind::Secret).any(|(_, secret)| credentials::serves(secret, module));
+    server(parent) == server(module) || named(git)
+}

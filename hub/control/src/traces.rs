@@ -8,13 +8,14 @@
 //! Without a collector none of this is done.
 
 use crate::{index::Index, pace::Pace};
+use hub_gateway::Links;
 use hub_records::{Records, keys};
 use hub_store::{Op, Txn, lease::Lease};
 use jiff::{SignedDuration, Timestamp};
-use shared_model::{FleetRolloutSpec, Owner, RolloutName};
+use shared_model::{ClusterName, FleetRolloutSpec, Owner, RolloutName};
 use shared_rollout::{Fleet, Phase, Report, Rollout};
 use shared_runtime::otlp::{Exporter, Tracing};
-use shared_trace::{Course, Sampler, Seed, SpanId, Waited};
+use shared_trace::{Context, Course, Sampler, Seed, SpanId, Waited};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -31,6 +32,7 @@ type Key = (Owner, RolloutName);
 #[derive(Debug)]
 pub(crate) struct Traces {
     tracing: Tracing,
+    links: Links,
     known: BTreeMap<Key, Known>,
     /// Whose rollouts are to be looked at.
     owners: BTreeSet<Owner>,
@@ -44,9 +46,9 @@ struct Known {
 }
 
 impl Traces {
-    pub(crate) fn new(tracing: Tracing) -> Self {
+    pub(crate) fn new(tracing: Tracing, links: Links) -> Self {
         let pace = Pace::new(10, Duration::from_secs(3));
-        Self { tracing, known: BTreeMap::new(), owners: BTreeSet::new(), pace }
+        Self { tracing, links, known: BTreeMap::new(), owners: BTreeSet::new(), pace }
     }
 
     /// These lines were planned: something about them may be otherwise.
@@ -96,7 +98,7 @@ impl Traces {
                     let value = serde_json::to_vec(&known.waits).expect("notes have string keys only").into();
                     notes.push(Op::Put { key: keys::waits(&name.0, &name.1), value });
                 }
-                if !known.send((seed, &frozen.spec, rollout), &exporter) {
+                if !known.send((seed, &frozen.spec, rollout), &exporter, &self.links) {
                     self.owners.insert(owner.clone());
                 }
             }
@@ -143,7 +145,7 @@ async fn first(
 
 impl Known {
     /// Sends what is new; whether there was room for all of it.
-    fn send(&mut self, (seed, spec, rollout): Sources<'_>, exporter: &Exporter) -> bool {
+    fn send(&mut self, (seed, spec, rollout): Sources<'_>, exporter: &Exporter, links: &Links) -> bool {
         let course = Course { seed, spec, rollout, waits: &self.waits };
         let closed = shared_trace::closed(&course, exporter.sampler(), |id| self.sent.contains(&id));
         if closed.spans.is_empty() {
@@ -152,6 +154,13 @@ impl Known {
         let ids: Vec<SpanId> = closed.spans.iter().map(|span| span.id).collect();
         let taken = exporter.send(closed.spans);
         self.sent.extend(&ids[..taken]);
+        let mut wanted: BTreeMap<&ClusterName, Vec<Context>> = BTreeMap::new();
+        for member in closed.wanted.iter().filter(|wanted| self.sent.contains(&wanted.context.span)) {
+            wanted.entry(&member.cluster).or_default().push(member.context);
+        }
+        for (cluster, contexts) in wanted {
+            links.keep_spans(cluster, &contexts);
+        }
         taken == ids.len()
     }
 }

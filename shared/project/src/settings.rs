@@ -1,7 +1,7 @@
 //! What people set for the whole fleet: the ConfigMap `argocd/flotilla-cm`.
 //!
-//! Decides, from that object, when nothing goes out anywhere (freezes), how much may be unproven on one cluster at once, and whether webhooks
-//! have to prove themselves.
+//! Decides, from that object, when nothing goes out anywhere (freezes), how much may be unproven on one cluster at once, whether webhooks
+//! have to prove themselves, and where people look at traces.
 //!
 //! Invariants:
 //! - what cannot be read is as careful as it could have been: a list of freezes that cannot be read closes everything, a limit that cannot be read is 1, webhooks need secrets;
@@ -29,7 +29,12 @@ pub const NOTIFICATIONS: &str = "notifications.yaml";
 /// The key that has submodules of Git repositories followed.
 pub const SUBMODULES: &str = "git.submodules";
 
-const KEYS: [&str; 5] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED, SUBMODULES, NOTIFICATIONS];
+/// The key of where a trace is shown: a URL with `{traceID}` in it.
+pub const TRACES_URL: &str = "traces.url";
+/// What stands for the id in it, as in Argo CD's and Grafana's links.
+const TRACE_ID: &str = "{traceID}";
+
+const KEYS: [&str; 6] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED, SUBMODULES, NOTIFICATIONS, TRACES_URL];
 
 /// The settings, as far as they can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +47,8 @@ pub struct Settings {
     pub allow_unsigned: bool,
     /// Whether submodules of Git repositories are followed.
     pub submodules: bool,
+    /// Where a trace is shown; [`trace_url`] fills it in.
+    pub traces_url: Option<String>,
     /// What cannot be read, each with its path and remedy.
     pub problems: Vec<String>,
 }
@@ -64,6 +71,7 @@ impl Settings {
                 // Its own reader says what is wrong with it.
                 NOTIFICATIONS => {}
                 SUBMODULES => settings.read_submodules(text),
+                TRACES_URL => settings.read_traces_url(text),
                 other => settings
                     .problems
                     .push(format!("data[{other}]: there is no such setting; there are {}", KEYS.join(", "))),
@@ -109,6 +117,13 @@ impl Settings {
         }
     }
 
+    fn read_traces_url(&mut self, text: &str) {
+        match trace_url(text, "") {
+            Ok(_) => self.traces_url = Some(text.trim().to_owned()),
+            Err(problem) => self.problems.push(format!("data[{TRACES_URL}]: {problem}")),
+        }
+    }
+
     fn read_limit(&mut self, text: &str) {
         let limit = text.trim().parse().ok().filter(|limit| *limit > 0);
         if limit.is_none() {
@@ -118,6 +133,21 @@ impl Settings {
         }
         self.max_per_cluster = Some(limit.unwrap_or(1));
     }
+}
+
+/// The URL that shows a trace.
+///
+/// # Errors
+/// When the template has no place for its id, or is no URL.
+pub fn trace_url(template: &str, trace_id: &str) -> Result<String, String> {
+    let template = template.trim();
+    let is_url = template.starts_with("https://") || template.starts_with("http://");
+    if !is_url || !template.contains(TRACE_ID) {
+        return Err(format!(
+            "`{template}` is no URL with {TRACE_ID} in it; write e.g. https://jaeger.example.com/trace/{TRACE_ID}"
+        ));
+    }
+    Ok(template.replace(TRACE_ID, trace_id))
 }
 
 /// The entries of a list of windows.

@@ -3,8 +3,10 @@
 #
 #   docker run --detach --name flotilla --publish 8443:8443 --publish 8444:8444 --volume flotilla:/var/lib/flotilla flotilla:0.1.0 \
 #       hub --data-dir /var/lib/flotilla --listen 0.0.0.0:8443 --agent-listen 0.0.0.0:8444 \
-#       --agent-address hub.example.com:8444 --name hub.example.com
+#       --agent-address hub.example.com:8444 --name hub.example.com --metrics-listen 0.0.0.0:9464
 #   docker cp flotilla:/var/lib/flotilla/admin.kubeconfig .      and write server: https://hub.example.com:8443 in it
+# Metrics need no token on 9464, so it is not published: let Prometheus reach it by the container network. With one they
+# are at https://hub.example.com:8443/metrics. deploy/metrics.md says more.
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
@@ -22,7 +24,7 @@ ENV MALLOC_ARENA_MAX=2
 USER 65532:65532
 # Keep this folder: it is everything the hub knows, its certificate authority included.
 VOLUME /var/lib/flotilla
-EXPOSE 8443 8444
+EXPOSE 8443 8444 9464
 ENTRYPOINT ["flotilla"]
 # For a look. Agents elsewhere need --agent-address and --name, as above: arguments replace all of these.
-CMD ["hub", "--data-dir", "/var/lib/flotilla", "--listen", "0.0.0.0:8443", "--agent-listen", "0.0.0.0:8444"]
+CMD ["hub", "--data-dir", "/var/lib/flotilla", "--listen", "0.0.0.0:8443", "--agent-listen", "0.0.0.0:8444", "--metrics-listen", "0.0.0.0:9464"]

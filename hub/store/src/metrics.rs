@@ -171,3 +171,6 @@ impl Store for Measured {
         self.metrics.time("revision", self.store.revision()).await
     }
 }
+
+#[cfg(test)]
+mod tests;

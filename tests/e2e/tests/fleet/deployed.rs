@@ -48,6 +48,9 @@ impl Deployed {
             manifest.matches("hub.example.com:8444").count() == 1,
             "the hub is to be written in one place"
         );
+        // Pods have an address each; here they are processes of one machine.
+        ensure!(manifest.matches("value: 0.0.0.0:9464").count() == 1, "metrics are to be served");
+        let manifest = manifest.replace("value: 0.0.0.0:9464", "value: 127.0.0.1:0");
         let manifest = manifest.replace("hub.example.com:8444", hub);
         cluster.apply(&manifest).await?;
         let pod = Pod::of(&cluster, NAMESPACE, "app.kubernetes.io/name=flotilla-agent").await?;

@@ -10,6 +10,7 @@ mod gates;
 mod identity;
 mod journal;
 mod membership;
+mod metrics;
 mod outage;
 mod pause;
 mod retire;

@@ -118,6 +118,11 @@ pub fn unsupported(project: &Value) -> Vec<Unsupported> {
     named.map(|(key, remedy)| Unsupported { path: format!("spec.{key}"), remedy }).collect()
 }
 
+/// Whether a name matches one of Argo CD's globs, without a separator; `None` for a pattern that is none.
+pub fn matches_glob(pattern: &str, name: &str) -> Option<bool> {
+    glob::matches(pattern, name, None)
+}
+
 pub(crate) fn name(project: &Value) -> &str {
     project.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default()
 }

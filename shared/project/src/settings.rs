@@ -26,7 +26,10 @@ pub const MAX_PER_CLUSTER: &str = "rollout.maxUnprovenPerCluster";
 /// The key that has webhooks believed whose forge no secret was agreed on with.
 pub const ALLOW_UNSIGNED: &str = "webhook.allowUnsigned";
 
-const KEYS: [&str; 3] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED];
+/// The key of whom the hub tells what happens: YAML that `shared/notify` reads.
+pub const NOTIFICATIONS: &str = "notifications.yaml";
+
+const KEYS: [&str; 4] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED, NOTIFICATIONS];
 
 /// The settings, as far as they can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +59,8 @@ impl Settings {
                 WINDOWS => settings.read_windows(text),
                 MAX_PER_CLUSTER => settings.read_limit(text),
                 ALLOW_UNSIGNED => settings.read_unsigned(text),
+                // Its own reader says what is wrong with it.
+                NOTIFICATIONS => {}
                 other => settings
                     .problems
                     .push(format!("data[{other}]: there is no such setting; there are {}", KEYS.join(", "))),

@@ -12,8 +12,7 @@ pub const LARGEST: usize = 256 << 10;
 /// The longest text of a Slack block (their limit is 3000 characters).
 const BLOCK: usize = 2900;
 /// What a template may use.
-const LIMITS: Limits =
-    Limits { steps: 200_000, output_bytes: 64 << 10, memory_bytes: 8 << 20, depth: 50 };
+const LIMITS: Limits = Limits { steps: 200_000, output_bytes: 64 << 10, memory_bytes: 8 << 20, depth: 50 };
 
 /// The body of a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +48,9 @@ impl Message {
             let value = serde_json::from_str(&written);
             return value.map(Body).map_err(|error| Problem {
                 field: "body",
-                why: format!("gives what is no JSON ({error}); `{{{{ .text | toJson }}}}` puts a text in quotes"),
+                why: format!(
+                    "gives what is no JSON ({error}); `{{{{ .text | toJson }}}}` puts a text in quotes"
+                ),
             });
         }
         Ok(Body(match sink.format {
@@ -66,7 +67,13 @@ impl Message {
         })
     }
 
-    fn render(&self, template: &Template, field: &'static str, text: &str, now: Timestamp) -> Result<String, Problem> {
+    fn render(
+        &self,
+        template: &Template,
+        field: &'static str,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<String, Problem> {
         let data = shared_template::Value::from(self.data(text));
         let rendered = template.render_at(&data, &Options::default(), &LIMITS, now);
         rendered.map_err(|error| Problem { field, why: error.to_string() })
@@ -76,9 +83,18 @@ impl Message {
     fn data(&self, text: &str) -> Value {
         let mut data = json!(self);
         let first = self.entries.first().map(|entry| json!(entry)).unwrap_or_default();
-        for field in
-            ["what", "cluster", "application", "owners", "rollout", "wave", "by", "reason", "commits", "trace"]
-        {
+        for field in [
+            "what",
+            "cluster",
+            "application",
+            "owners",
+            "rollout",
+            "wave",
+            "by",
+            "reason",
+            "commits",
+            "trace",
+        ] {
             data[field] = match (field, first.get(field)) {
                 (_, Some(value)) => value.clone(),
                 ("owners" | "commits", None) => json!([]),
@@ -124,8 +140,12 @@ impl Message {
         }
         let mut context = vec![self.event.word().to_owned()];
         let first = self.entries.first();
-        context.extend(first.and_then(|entry| entry.rollout.as_ref()).map(|rollout| format!("rollout {rollout}")));
-        context.extend(first.filter(|entry| !entry.trace.is_empty()).map(|entry| format!("trace {}", entry.trace)));
+        context.extend(
+            first.and_then(|entry| entry.rollout.as_ref()).map(|rollout| format!("rollout {rollout}")),
+        );
+        context.extend(
+            first.filter(|entry| !entry.trace.is_empty()).map(|entry| format!("trace {}", entry.trace)),
+        );
         context.push(self.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
         let context = line(&context.join(" · "));
         blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": context}]}));
@@ -152,15 +172,28 @@ pub fn example(sink: &Sink, event: Event, now: Timestamp) -> Message {
         committed: Some(now),
     };
     let (what, text) = match event {
-        Event::Commit => (What::CommitSeen, "main of https://git.example.com/fleet.git is 1a2b3c4 “Raise the limits” by Ann"),
+        Event::Commit => (
+            What::CommitSeen,
+            "main of https://git.example.com/fleet.git is 1a2b3c4 “Raise the limits” by Ann",
+        ),
         Event::Started => (What::RolloutStarted, "shop-2 started: 12 members in waves canary, rest"),
         Event::WaitingForApproval => (What::WaitingForApproval, "shop-2 wave canary waits for approval"),
         Event::Approved => (What::Approved, "shop-2: ann approved wave canary: looks good"),
-        Event::Halted => (What::RolloutHalted, "shop-2 halted in wave canary, argocd/web-eu-1 on eu-1: missed its deadline"),
-        Event::RolledBack => (What::RolledBack, "shop-2 is rolled back: every member that can be told has gone back"),
+        Event::Halted => (
+            What::RolloutHalted,
+            "shop-2 halted in wave canary, argocd/web-eu-1 on eu-1: missed its deadline",
+        ),
+        Event::RolledBack => {
+            (What::RolledBack, "shop-2 is rolled back: every member that can be told has gone back")
+        }
         Event::Done => (What::RolloutDone, "shop-2 is done: every wave has passed, 12 members"),
-        Event::Drift => (What::DriftHealed, "web-eu-1 on eu-1: drift was healed: Deployment/web: spec.replicas live=5 desired=3"),
-        Event::Degraded => (What::Degraded, "web-eu-1 on eu-1 is degraded: Deployment/web exceeded its progress deadline"),
+        Event::Drift => (
+            What::DriftHealed,
+            "web-eu-1 on eu-1: drift was healed: Deployment/web: spec.replicas live=5 desired=3",
+        ),
+        Event::Degraded => {
+            (What::Degraded, "web-eu-1 on eu-1 is degraded: Deployment/web exceeded its progress deadline")
+        }
         Event::Healthy => (What::Healthy, "web-eu-1 on eu-1 is Healthy again"),
         Event::ClusterLost => (What::ClusterLost, "eu-1 is lost: the agent closed the stream"),
         Event::ClusterBack => (What::ClusterBack, "eu-1 is back after 6m40s"),
@@ -171,7 +204,12 @@ pub fn example(sink: &Sink, event: Event, now: Timestamp) -> Message {
     let mut entry = Entry::new(what, now, text);
     let of_rollout = matches!(
         event,
-        Event::Started | Event::WaitingForApproval | Event::Approved | Event::Halted | Event::RolledBack | Event::Done
+        Event::Started
+            | Event::WaitingForApproval
+            | Event::Approved
+            | Event::Halted
+            | Event::RolledBack
+            | Event::Done
     );
     if of_rollout {
         entry = entry.of_rollout(&owner, &RolloutName::new("shop-2"));

@@ -22,12 +22,11 @@ const TIMEOUT: (Duration, Duration) = (Duration::from_secs(10), Duration::from_s
 /// How long a sink waits for more to come before it tells the first, unless it says otherwise; and at most.
 const GROUP: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(600));
 /// How long a message is tried, unless a sink says otherwise; and at most.
-const RETRY_FOR: (Duration, Duration) =
-    (Duration::from_secs(24 * 3600), Duration::from_secs(7 * 24 * 3600));
+const RETRY_FOR: (Duration, Duration) = (Duration::from_secs(24 * 3600), Duration::from_secs(7 * 24 * 3600));
 
 const FIELDS: [&str; 13] = [
-    "name", "type", "url", "urlFrom", "headers", "caFrom", "on", "match", "template", "body", "timeout", "group",
-    "retryFor",
+    "name", "type", "url", "urlFrom", "headers", "caFrom", "on", "match", "template", "body", "timeout",
+    "group", "retryFor",
 ];
 
 /// Whom the hub tells what happens.
@@ -118,13 +117,19 @@ impl Reader {
         let name = self.text(fields, "name", path).unwrap_or_default();
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || name.len() > 63 || !name.chars().all(plain) {
-            self.problem(&format!("{path}.name"), "a name of lower-case letters, digits and `-` is required, e.g. oncall");
+            self.problem(
+                &format!("{path}.name"),
+                "a name of lower-case letters, digits and `-` is required, e.g. oncall",
+            );
         }
         let format = match self.text(fields, "type", path).as_deref() {
             None | Some("generic") => Format::Generic,
             Some("slack") => Format::Slack,
             Some(other) => {
-                self.problem(&format!("{path}.type"), format!("`{other}` is no type; there are generic and slack"));
+                self.problem(
+                    &format!("{path}.type"),
+                    format!("`{other}` is no type; there are generic and slack"),
+                );
                 Format::Generic
             }
         };
@@ -187,11 +192,17 @@ impl Reader {
             }
             (None, Some(from)) => self.secret(from, &format!("{path}.urlFrom")).map(Text::Secret),
             (Some(_), Some(_)) => {
-                self.problem(path, "url and urlFrom exclude one another; keep urlFrom when the address is a secret");
+                self.problem(
+                    path,
+                    "url and urlFrom exclude one another; keep urlFrom when the address is a secret",
+                );
                 None
             }
             (None, None) => {
-                self.problem(path, "url or urlFrom is required, e.g. urlFrom: {secret: flotilla-notifications, key: slack}");
+                self.problem(
+                    path,
+                    "url or urlFrom is required, e.g. urlFrom: {secret: flotilla-notifications, key: slack}",
+                );
                 None
             }
         }
@@ -201,9 +212,14 @@ impl Reader {
         let fields = self.fields(value, path, &["secret", "key"])?;
         let (secret, key) = (self.text(fields, "secret", path), self.text(fields, "key", path));
         match (secret, key) {
-            (Some(secret), Some(key)) if !secret.is_empty() && !key.is_empty() => Some(SecretRef { secret, key }),
+            (Some(secret), Some(key)) if !secret.is_empty() && !key.is_empty() => {
+                Some(SecretRef { secret, key })
+            }
             (_, _) => {
-                self.problem(path, "secret and key are required: the name of a Secret of namespace argocd, and a key in it");
+                self.problem(
+                    path,
+                    "secret and key are required: the name of a Secret of namespace argocd, and a key in it",
+                );
                 None
             }
         }
@@ -220,7 +236,9 @@ impl Reader {
                 self.problem(&format!("{at}.name"), "the name of a header is required, e.g. Authorization");
             }
             let value = match (self.text(fields, "value", &at), fields.get("valueFrom")) {
-                (Some(value), None) if value.chars().all(|c| c == '\t' || (!c.is_control() && c.is_ascii())) => {
+                (Some(value), None)
+                    if value.chars().all(|c| c == '\t' || (!c.is_control() && c.is_ascii())) =>
+                {
                     Some(Text::Plain(value))
                 }
                 (Some(_), None) => {
@@ -341,7 +359,10 @@ impl Reader {
         let Some(text) = self.text(fields, field, path) else { return normal };
         match parse_duration(&text) {
             Ok(given) if given > most => {
-                self.problem(&at, format!("`{text}` is too long; write at most {}", shared_model::duration(most)));
+                self.problem(
+                    &at,
+                    format!("`{text}` is too long; write at most {}", shared_model::duration(most)),
+                );
                 normal
             }
             Ok(given) if given.is_zero() && field != "group" => {
@@ -376,4 +397,3 @@ impl Text {
         check_url(url)
     }
 }
-

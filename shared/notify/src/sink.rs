@@ -119,9 +119,10 @@ impl Sink {
 
 impl Match {
     fn takes(&self, entry: &Entry, subject: &Subject) -> bool {
-        let owner = |kind| entry.owners.iter().filter(move |owner| owner.kind == kind).map(|owner| owner.name.as_str());
-        let sets: Vec<&str> =
-            owner(OwnerKind::ApplicationSet).chain(subject.set.as_deref()).collect();
+        let owner = |kind| {
+            entry.owners.iter().filter(move |owner| owner.kind == kind).map(|owner| owner.name.as_str())
+        };
+        let sets: Vec<&str> = owner(OwnerKind::ApplicationSet).chain(subject.set.as_deref()).collect();
         let own = entry.application.as_ref().map(|app| app.name.as_str());
         let applications: Vec<&str> = owner(OwnerKind::Application).chain(own).collect();
         let projects: Vec<&str> = subject.project.as_deref().into_iter().collect();
@@ -141,7 +142,7 @@ impl Match {
 
 /// Whether one of the names is taken, or there is none to look at.
 fn any(patterns: &[String], names: &[&str]) -> bool {
-    patterns.is_empty() || names.is_empty() || names.iter().any(|name| {
-            patterns.iter().any(|pattern| matches_glob(pattern, name) == Some(true))
-        })
+    patterns.is_empty()
+        || names.is_empty()
+        || names.iter().any(|name| patterns.iter().any(|pattern| matches_glob(pattern, name) == Some(true)))
 }

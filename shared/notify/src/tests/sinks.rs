@@ -60,8 +60,16 @@ fn degraded(app: &str, set: Option<&str>, env: &str) -> Told {
 
 #[test]
 fn what_cannot_be_read_is_named_with_its_path_and_remedy() {
-    refused("sinks: [", &expect!["data[notifications.yaml]: line 2, column 1: a value is expected here: quote it if it starts with a special character"]);
-    refused("sink: []", &expect!["data[notifications.yaml].sink: there is no such field; did you mean `sinks`?"]);
+    refused(
+        "sinks: [",
+        &expect![
+            "data[notifications.yaml]: line 2, column 1: a value is expected here: quote it if it starts with a special character"
+        ],
+    );
+    refused(
+        "sink: []",
+        &expect!["data[notifications.yaml].sink: there is no such field; did you mean `sinks`?"],
+    );
     refused("sinks: {name: a}", &expect!["data[notifications.yaml].sinks: write a list: - name: oncall"]);
     refused(
         "sinks:\n- name: On Call\n  typ: slack\n  on: [halt]\n- name: b\n  type: teams\n  url: ftp://x\n  on: []\n  timeout: 2h\n",
@@ -95,13 +103,19 @@ fn what_cannot_be_read_is_named_with_its_path_and_remedy() {
             data[notifications.yaml].sinks[3].template: on done: gives no text
             data[notifications.yaml].sinks[4].template: on done: template: template: stopped after 200000 steps: it loops too long"#]],
     );
-    let many: String = (0..21).map(|number| format!("- {{name: s{number}, url: https://x, on: [done]}}\n")).collect();
-    refused(&format!("sinks:\n{many}"), &expect!["data[notifications.yaml].sinks: there are 21; there may be 20"]);
+    let many: String =
+        (0..21).map(|number| format!("- {{name: s{number}, url: https://x, on: [done]}}\n")).collect();
+    refused(
+        &format!("sinks:\n{many}"),
+        &expect!["data[notifications.yaml].sinks: there are 21; there may be 20"],
+    );
 }
 
 #[test]
 fn a_secret_address_is_in_no_text() {
-    let config = read("sinks:\n- {name: a, url: 'https://hooks.slack.com/services/T0/B0/hidden', on: [done], headers: [{name: Authorization, value: Bearer hidden}]}\n");
+    let config = read(
+        "sinks:\n- {name: a, url: 'https://hooks.slack.com/services/T0/B0/hidden', on: [done], headers: [{name: Authorization, value: Bearer hidden}]}\n",
+    );
     assert!(!format!("{config:?}").contains("hidden"));
     let wrong = read("sinks:\n- {name: a, url: 'hooks hidden', on: [done]}\n");
     assert!(!wrong.problems.join("").contains("hidden"), "{:?}", wrong.problems);
@@ -131,8 +145,14 @@ fn each_sink_gets_what_it_asked_for() {
     };
     check("  on: [done]", "");
     check("  on: [halted]", "shop-2 halted: <b> & co; other-2 halted: <b> & co");
-    check("  on: [halted, clusterLost, degraded]\n  match: {sets: [sh*]}", "shop-2 halted: <b> & co; web is degraded+api is degraded; eu-1 is lost");
-    check("  on: [degraded]\n  match: {clusters: {matchLabels: {env: prod}}}", "web is degraded+alone is degraded");
+    check(
+        "  on: [halted, clusterLost, degraded]\n  match: {sets: [sh*]}",
+        "shop-2 halted: <b> & co; web is degraded+api is degraded; eu-1 is lost",
+    );
+    check(
+        "  on: [degraded]\n  match: {clusters: {matchLabels: {env: prod}}}",
+        "web is degraded+alone is degraded",
+    );
     check("  on: [degraded]\n  match: {applications: [a*]}", "api is degraded+alone is degraded");
     check("  on: [degraded, halted]\n  match: {projects: [wholesale]}", "");
 }
@@ -183,7 +203,8 @@ fn bodies_are_as_their_receivers_know_them() {
           "text": "shop-2 halted: <b> & co",
           "title": "shop-2 halted: <b> & co",
           "version": 1
-        }"#]].assert_eq(&shown(&message, &generic));
+        }"#]]
+    .assert_eq(&shown(&message, &generic));
     let slack = sink("  type: slack\n  on: [halted]");
     expect![[r#"
         {
@@ -206,8 +227,11 @@ fn bodies_are_as_their_receivers_know_them() {
             }
           ],
           "text": "shop-2 halted: &lt;b&gt; &amp; co"
-        }"#]].assert_eq(&shown(&message, &slack));
-    let own = sink("  type: slack\n  on: [halted]\n  template: '*{{ .rollout }}* {{ .event | upper }}: {{ (index .entries 0).what }}'");
+        }"#]]
+    .assert_eq(&shown(&message, &slack));
+    let own = sink(
+        "  type: slack\n  on: [halted]\n  template: '*{{ .rollout }}* {{ .event | upper }}: {{ (index .entries 0).what }}'",
+    );
     expect![[r#"
         {
           "blocks": [
@@ -229,13 +253,17 @@ fn bodies_are_as_their_receivers_know_them() {
             }
           ],
           "text": "*shop-2* HALTED: RolloutHalted"
-        }"#]].assert_eq(&shown(&message, &own));
-    let whole = sink("  on: [halted]\n  template: 'x {{ .wave }}'\n  body: '{\"summary\": {{ .text | toJson }}, \"n\": {{ .count }}}'");
+        }"#]]
+    .assert_eq(&shown(&message, &own));
+    let whole = sink(
+        "  on: [halted]\n  template: 'x {{ .wave }}'\n  body: '{\"summary\": {{ .text | toJson }}, \"n\": {{ .count }}}'",
+    );
     expect![[r#"
         {
           "n": 1,
           "summary": "x"
-        }"#]].assert_eq(&shown(&message, &whole));
+        }"#]]
+    .assert_eq(&shown(&message, &whole));
 }
 
 #[test]

@@ -1,0 +1,1 @@
+//! Sinks that are real HTTP servers, which fail for a while.

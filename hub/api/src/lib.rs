@@ -40,6 +40,7 @@ mod list;
 mod members;
 mod metrics;
 mod namespaces;
+mod notifications;
 mod options;
 mod query;
 mod read;

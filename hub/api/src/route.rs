@@ -32,6 +32,10 @@ pub(crate) enum Route {
     Info,
     /// `/flotilla/v1/timeline`
     Timeline,
+    /// `/flotilla/v1/notifications`
+    Notifications,
+    /// `/flotilla/v1/notifications/SINK/test`
+    NotifyTest(String),
     /// `/flotilla/v1/authority`
     Authority,
     /// `/flotilla/v1/clusters/NAME/revoke`
@@ -66,6 +70,8 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         }
         ["flotilla", "v1", "info"] => Route::Info,
         ["flotilla", "v1", "timeline"] => Route::Timeline,
+        ["flotilla", "v1", "notifications"] => Route::Notifications,
+        ["flotilla", "v1", "notifications", name, "test"] => Route::NotifyTest(text(name)),
         ["flotilla", "v1", "authority"] => Route::Authority,
         ["flotilla", "v1", "clusters", name, "revoke"] => Route::Revoke(text(name)),
         ["api", "webhook"] => Route::Webhook,
@@ -161,6 +167,8 @@ mod tests {
         check("/readyz/ping", Some(Route::Health));
         check("/flotilla/v1/timeline", Some(Route::Timeline));
         check("/api/webhook", Some(Route::Webhook));
+        check("/flotilla/v1/notifications", Some(Route::Notifications));
+        check("/flotilla/v1/notifications/a/test", Some(Route::NotifyTest("a".into())));
         check("/flotilla/v1/authority", Some(Route::Authority));
         check("/flotilla/v1/clusters/eu-1/revoke", Some(Route::Revoke("eu-1".into())));
         check("/flotilla/v1/clusters/eu-1", None);

@@ -54,6 +54,8 @@ pub struct Config {
     pub keeper: Option<Keeper>,
     /// Who takes webhooks; without, there is no such path.
     pub webhooks: Option<Webhooks>,
+    /// Who sends notifications; without one nothing of them is served.
+    pub notify: Option<hub_notify::Handle>,
     /// How many plans would have broken an invariant since the start, and were refused.
     pub violations: Counter,
     /// What the API counts.
@@ -148,6 +150,7 @@ impl Api {
             info: config.info,
             keeper: config.keeper,
             webhooks: config.webhooks.map(Door::new),
+            notify: config.notify,
             violations: config.violations,
             metrics: config.metrics,
             exposed: config.exposed,

@@ -8,6 +8,7 @@ use crate::{
     identities::{self, Keeper, Wish},
     kinds, members,
     metrics::{Metrics, verb},
+    notifications,
     options::{Selector, failed},
     query::Query,
     read,
@@ -48,6 +49,7 @@ pub(crate) struct Service {
     pub(crate) info: watch::Receiver<HubInfo>,
     pub(crate) keeper: Option<Keeper>,
     pub(crate) webhooks: Option<webhooks::Door>,
+    pub(crate) notify: Option<hub_notify::Handle>,
     pub(crate) violations: Counter,
     pub(crate) metrics: Metrics,
     pub(crate) exposed: Exposed,
@@ -130,6 +132,15 @@ impl Service {
             Route::Timeline => {
                 only(&asked, &Method::GET)?;
                 timeline::get(&self.records, asked.query, self.tasks.stopped()).await
+            }
+            Route::Notifications => {
+                only(&asked, &Method::GET)?;
+                Ok(answer::ok(&notifications::list(self.notify.as_ref()).await?))
+            }
+            Route::NotifyTest(name) => {
+                only(&asked, &Method::POST)?;
+                let body = options(headers, &body::read(incoming).await?)?;
+                Ok(answer::ok(&notifications::test(self.notify.as_ref(), subject, &name, &body).await?))
             }
             Route::Revoke(_) | Route::Authority => self.identity(&asked, incoming, &route).await,
             Route::Health
@@ -245,6 +256,8 @@ impl Service {
             | Route::Metrics
             | Route::Timeline
             | Route::Webhook
+            | Route::Notifications
+            | Route::NotifyTest(_)
             | Route::Revoke(_)
             | Route::Authority
             | Route::Review(_)

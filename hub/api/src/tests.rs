@@ -61,11 +61,15 @@ async fn with(store: hub_store::Config, webhooks: Option<crate::Webhooks>) -> Se
         groups: vec![group.to_owned()],
     };
     let key = made.signing_key.serialize_der().try_into().unwrap();
+    let tasks = Tasks::new();
+    let deps = hub_notify::Deps { records: records.clone(), metrics: hub_notify::Metrics::default() };
+    let notify = hub_notify::build(hub_notify::Config { exclusive: true }, deps, &tasks);
     let metrics = crate::Metrics::default();
     let config = Config {
         certificate: crate::fixed(vec![made.cert.der().clone()], &key).unwrap(),
         keeper: None,
         webhooks,
+        notify: Some(notify),
         violations: Default::default(),
         metrics: metrics.clone(),
         exposed: Exposed::new("hub", "1.2.3", |registry| metrics.register(registry)),
@@ -78,7 +82,6 @@ async fn with(store: hub_store::Config, webhooks: Option<crate::Webhooks>) -> Se
         })
         .1,
     };
-    let tasks = Tasks::new();
     let api = Api::build(config, listener, records.clone(), tasks.clone()).await.unwrap();
     let authority = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([authority]).timeout(WITHIN).build().unwrap();

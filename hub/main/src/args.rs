@@ -54,6 +54,9 @@ pub(crate) enum Command {
                       --schedule it lasts until it is lifted. Freezes are windows in the ConfigMap flotilla-cm, key windows.yaml."
     )]
     Freeze(Box<FreezeArgs>),
+    /// See who is told what happens, and try it
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// What happened, the newest last: commits, rollouts, gates, pauses, drift, approvals, clusters
     #[command(
         after_help = "KINDS are commit, rollout, wave, gate, decision, pause, drift, health, cluster, freeze, change, removal \
@@ -296,6 +299,24 @@ pub(crate) enum ClusterCommand {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// List the sinks: what each is told, when a message arrived last, and what is wrong
+    #[command(visible_alias = "ls")]
+    List,
+    /// Print what a sink is sent on an event; with --send, send it
+    Test {
+        /// The sink, by its name in the settings
+        sink: String,
+        /// On which event, e.g. halted; the first that it wants to hear when left out
+        #[arg(long, value_name = "EVENT")]
+        event: Option<String>,
+        /// Send it too
+        #[arg(long)]
+        send: bool,
     },
 }
 

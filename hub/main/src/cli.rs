@@ -8,6 +8,7 @@ pub(crate) mod cluster;
 mod confirm;
 pub(crate) mod freeze;
 mod kubeconfig;
+pub(crate) mod notify;
 pub(crate) mod output;
 pub(crate) mod restore;
 pub(crate) mod rollout;

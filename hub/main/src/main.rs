@@ -46,6 +46,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::App(command) => cli::app::run(args.connection, command).await,
         Command::Appset(command) => cli::appset::run(args.connection, command).await,
         Command::Freeze(freeze) => cli::freeze::run(args.connection, *freeze).await,
+        Command::Notify(command) => cli::notify::run(args.connection, command).await,
         Command::Timeline(options) => cli::timeline::run(args.connection, *options).await,
         Command::Rollout(command) => cli::rollout::run(args.connection, command).await,
     }

@@ -241,12 +241,15 @@ async fn api(
     let keeper = authority::keep(gateway.rotation.clone(), tasks);
     authority::publish(Arc::clone(authority), config.data_dir.clone(), server, told, tasks);
     let certificate = Arc::clone(&gateway.certificate);
+    let deps = hub_notify::Deps { records: records.clone(), metrics: metrics.notify.clone() };
+    let notify = hub_notify::build(hub_notify::Config { exclusive: true }, deps, tasks);
     let api = hub_api::Config {
         certificate,
         tokens,
         info,
         keeper: Some(keeper),
         webhooks: Some(door),
+        notify: Some(notify),
         violations: metrics.control.violations.clone(),
         metrics: metrics.api.clone(),
         exposed,

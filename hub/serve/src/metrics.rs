@@ -9,6 +9,7 @@ pub(crate) struct Metrics {
     pub(crate) control: hub_control::Metrics,
     pub(crate) gateway: hub_gateway::Metrics,
     pub(crate) source: hub_source::Metrics,
+    pub(crate) notify: hub_notify::Metrics,
     pub(crate) store: hub_store::Metrics,
     pub(crate) traces: otlp::Metrics,
 }
@@ -21,6 +22,7 @@ impl Metrics {
             self.control.register(registry);
             self.gateway.register(registry);
             self.source.register(registry);
+            self.notify.register(registry);
             self.store.register(registry);
             self.traces.register(registry);
         })

@@ -35,6 +35,7 @@ async fn hub(control_plane: ControlPlane) -> Result<Hub> {
         certificate: hub_api::fixed(vec![made.cert.der().clone()], &key)?,
         keeper: None,
         webhooks: None,
+        notify: None,
         violations: Default::default(),
         metrics: hub_api::Metrics::default(),
         exposed: Exposed::new("hub", "1", |_| {}),

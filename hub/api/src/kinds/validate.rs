@@ -180,6 +180,8 @@ fn config(object: &Value) -> Vec<FieldError> {
     errors.extend(texts(object, "binaryData"));
     if errors.is_empty() && Settings::are_in(Kind::ConfigMap, meta::namespace(object), meta::name(object)) {
         errors.extend(Settings::read(object).problems.into_iter().map(forbidden));
+        let notifications = shared_notify::Config::read(object, shared_runtime::now());
+        errors.extend(notifications.problems.into_iter().map(forbidden));
     }
     errors
 }

@@ -79,6 +79,7 @@ async fn join_one(hub: String, seat: Seat, tasks: &Tasks) -> anyhow::Result<Simu
         place: Place::Memory(Memory::new()),
         ceiling: Ceiling::default(),
         metrics: agent::Metrics::default(),
+        traces: shared_runtime::otlp::Choice::default(),
     };
     let service = Cluster::from_service(cluster.clone(), "default");
     let joined = Box::pin(Agent::build(config, service, tasks)).await;

@@ -62,7 +62,7 @@ pub(crate) fn of_wait(
     };
     let trace = frozen.map(|frozen| frozen.spec.trace_id.clone()).unwrap_or_default();
     let commits = frozen.map(|frozen| commits_of(index, frozen)).unwrap_or_default();
-    let text = format!("{name} {}", told.notice.message.trim_start_matches(&format!("{name}: ")));
+    let text = format!("{name}: {}", told.notice.message);
     Entry { wave, trace, commits, ..Entry::new(told.what, at, text) }.of_rollout(owner, name)
 }
 

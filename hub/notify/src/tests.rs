@@ -42,7 +42,7 @@ impl Hub {
         let records = Records::new(Arc::new(Memory::default()));
         write(&records, sinks).await;
         let hub = Self::on(records);
-        hub.ready(sinks.matches("name:").count()).await;
+        hub.ready(sinks.matches("- {name:").count()).await;
         hub
     }
 

@@ -177,7 +177,10 @@ pub fn example(sink: &Sink, event: Event, now: Timestamp) -> Message {
             "main of https://git.example.com/fleet.git is 1a2b3c4 “Raise the limits” by Ann",
         ),
         Event::Started => (What::RolloutStarted, "shop-2 started: 12 members in waves canary, rest"),
-        Event::WaitingForApproval => (What::WaitingForApproval, "shop-2 wave canary waits for approval"),
+        Event::WaitingForApproval => (
+            What::WaitingForApproval,
+            "shop-2: wave canary is proven and waits for approval: `flotilla rollout approve shop-2 --wave canary`",
+        ),
         Event::Approved => (What::Approved, "shop-2: ann approved wave canary: looks good"),
         Event::Halted => (
             What::RolloutHalted,

@@ -269,7 +269,9 @@ impl Parser<'_> {
     fn duration(&mut self) -> Result<(), String> {
         match self.next()? {
             Token::Number(text) if text.ends_with(|letter: char| letter.is_ascii_alphabetic()) => Ok(()),
-            token => Err(format!("a duration is expected, as in 5m, not `{token}`")),
+            token @ (Token::Number(_) | Token::Text(_) | Token::Word(_) | Token::Sign(_)) => {
+                Err(format!("a duration is expected, as in 5m, not `{token}`"))
+            }
         }
     }
 }

@@ -15,5 +15,6 @@ mod outage;
 mod pause;
 mod retire;
 mod rollout;
+mod timeline;
 mod trace;
 mod web;

@@ -22,8 +22,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long nothing happens before something is measured.
-const REST: Duration = Duration::from_secs(3);
+/// How long nothing happens before something is measured, and nobody looks.
+const REST: Duration = Duration::from_secs(17);
 
 /// A line of the table.
 #[derive(Debug)]

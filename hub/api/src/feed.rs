@@ -8,6 +8,8 @@
 //! 1. Events come in the order of revisions; those of one revision are never split.
 //! 2. The content of an event is at least as new as its revision, and it never goes back.
 //! 3. Memory is bounded by the ring's limits, whatever the number of watchers; one that falls behind is told.
+//! 4. While nobody has listed or watched for [`LINGERS`] it rests: a hub that nobody looks at resolves nothing. Whoever
+//!    lists or watches wakes it first ([`Feed::wake`]), so that a watch goes on from its listing without a gap.
 
 mod resolve;
 mod ring;
@@ -15,11 +17,14 @@ mod ring;
 use bytes::Bytes;
 use hub_records::Records;
 use hub_store::Revision;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 use shared_model::Kind;
-use std::sync::{Arc, OnceLock};
-use tokio::sync::watch;
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+use tokio::sync::{Notify, watch};
 
 use ring::Ring;
 
@@ -66,11 +71,44 @@ fn weight(value: &Value) -> usize {
     size_of::<Value>() + inside
 }
 
+/// How long it goes on for nobody. A watch follows its listing at once, and a client whose watch ended within seconds.
+const LINGERS: Duration = Duration::from_secs(15);
+
 /// Where watchers read.
 #[derive(Debug, Clone)]
 pub(crate) struct Feed {
     ring: Arc<RwLock<Ring>>,
     tip: watch::Receiver<Revision>,
+    wanted: Arc<Wanted>,
+}
+
+/// Whether somebody wants what it gives.
+#[derive(Debug)]
+struct Wanted {
+    /// How many watch, and when somebody last listed or ended a watch.
+    by: Mutex<(usize, Instant)>,
+    /// Somebody does who was not there.
+    came: Notify,
+    /// Whether changes are resolved.
+    awake: watch::Sender<bool>,
+}
+
+impl Wanted {
+    fn by_nobody(&self) -> bool {
+        let (watchers, last) = *self.by.lock();
+        watchers == 0 && last.elapsed() > LINGERS
+    }
+}
+
+/// Somebody watches, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Interest(Arc<Wanted>);
+
+impl Drop for Interest {
+    fn drop(&mut self) {
+        let mut by = self.0.by.lock();
+        *by = (by.0 - 1, Instant::now());
+    }
 }
 
 /// The changes that a watcher asked for are no longer kept.
@@ -88,8 +126,27 @@ impl Feed {
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let ring = Arc::new(RwLock::new(Ring::new(start)));
         let (tip, read) = watch::channel(start);
-        let feed = Self { ring: Arc::clone(&ring), tip: read };
-        (feed, fill(records, ring, tip, start))
+        let by = Mutex::new((0, Instant::now()));
+        let wanted = Arc::new(Wanted { by, came: Notify::new(), awake: watch::Sender::new(true) });
+        let feed = Self { ring: Arc::clone(&ring), tip: read, wanted: Arc::clone(&wanted) };
+        (feed, fill(records, ring, tip, start, wanted))
+    }
+
+    /// Says that somebody is about to list or watch; resolves when the feed gives everything from now on.
+    pub(crate) async fn wake(&self) {
+        self.wanted.by.lock().1 = Instant::now();
+        let mut awake = self.wanted.awake.subscribe();
+        let rests = !*awake.borrow();
+        if rests {
+            self.wanted.came.notify_one();
+            let _ended = awake.wait_for(|awake| *awake).await;
+        }
+    }
+
+    /// Says that somebody watches from now on.
+    pub(crate) fn watched(&self) -> Interest {
+        self.wanted.by.lock().0 += 1;
+        Interest(Arc::clone(&self.wanted))
     }
 
     /// Events after `at`, at least one unless only the position moved; the new position.
@@ -108,7 +165,13 @@ impl Feed {
     }
 }
 
-async fn fill(records: Records, ring: Arc<RwLock<Ring>>, tip: watch::Sender<Revision>, start: Revision) {
+async fn fill(
+    records: Records,
+    ring: Arc<RwLock<Ring>>,
+    tip: watch::Sender<Revision>,
+    start: Revision,
+    wanted: Arc<Wanted>,
+) {
     let mut at = start;
     loop {
         let mut watch = match records.store().watch("", at).await {
@@ -134,6 +197,15 @@ async fn fill(records: Records, ring: Arc<RwLock<Ring>>, tip: watch::Sender<Revi
                 // The store is closed.
                 None => return,
             };
+            if rests(&wanted).await {
+                // What came meanwhile is nobody's news: all who want some list first.
+                let revision = records.store().revision().await;
+                at = revision.unwrap_or_else(|_| watch.position());
+                ring.write().restart(at);
+                tip.send_replace(at);
+                wanted.awake.send_replace(true);
+                break;
+            }
             let upto = watch.position();
             match resolve::events(&records, changes).await {
                 Ok(events) => ring.write().push(events, upto),
@@ -146,6 +218,19 @@ async fn fill(records: Records, ring: Arc<RwLock<Ring>>, tip: watch::Sender<Revi
             tip.send_replace(upto);
         }
     }
+}
+
+/// Rests while nobody wants anything; whether it did.
+async fn rests(wanted: &Wanted) -> bool {
+    if !wanted.by_nobody() {
+        return false;
+    }
+    wanted.awake.send_replace(false);
+    // Who came before that saw it awake.
+    while wanted.by_nobody() {
+        wanted.came.notified().await;
+    }
+    true
 }
 
 #[cfg(test)]

@@ -276,6 +276,8 @@ impl Service {
         namespace: Option<&str>,
     ) -> Result<Answer, Status> {
         let watches = asked.query.is("watch");
+        // Whoever looks at objects may watch them next, from what he is told here.
+        self.feed.wake().await;
         match *asked.method {
             Method::GET | Method::HEAD if watches => {
                 self.watch(asked, kind, Selector::parse(asked.query, namespace)?).await

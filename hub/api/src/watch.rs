@@ -2,7 +2,7 @@
 
 use crate::{
     answer::{self, Answer},
-    feed::{Compacted, Event, Feed},
+    feed::{Compacted, Event, Feed, Interest},
     kinds, list,
     metrics::Watching,
     options::{Form, Selector, failed, partial, version},
@@ -45,6 +45,7 @@ struct Watcher {
     ended: bool,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
     _counted: Watching,
+    _awake: Interest,
 }
 
 /// Starts a watch. It ends when `stopped` resolves.
@@ -67,9 +68,12 @@ pub(crate) async fn watch(
             "sendInitialEvents needs resourceVersionMatch=NotOlderThan (meta.k8s.io ListOptions)",
         ));
     }
+    let awake = feed.watched();
+    feed.wake().await;
     let mut watcher = Watcher {
         at: feed.tip(),
         feed,
+        _awake: awake,
         kind,
         selector,
         form,

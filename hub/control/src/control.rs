@@ -4,6 +4,7 @@ use crate::{
     adopt,
     argocd::ArgoCd,
     chronicle::Ended,
+    collect::Collection,
     commit::{self, Progress},
     commits::Commits,
     expand::Reference,
@@ -127,6 +128,7 @@ struct Loop {
     leaves: Pace,
     noting: Pace,
     counting: Pace,
+    collection: Collection,
     leaving: removal::Planned,
     /// When it was last looked at what leaves; absent when something may have to leave.
     looked: Option<Timestamp>,
@@ -182,7 +184,9 @@ impl Control {
             release_lease(&records).await?;
         }
         let git = Git::new(repositories, Arc::clone(&index), config.poll, metrics.work.clone());
-        let releases = Releases::new(git.clone(), records.clone(), bundles, metrics.work.clone());
+        let releases = Releases::new(git.clone(), records.clone(), bundles.clone(), metrics.work.clone());
+        let recent = releases.recent.clone();
+        let collection = Collection::new(config.exclusive, records.clone(), bundles, recent);
         let (events, queue) = mpsc::channel(256);
         metrics.work.queue.of(&events);
         let (resolved, resolutions) = mpsc::channel(64);
@@ -209,6 +213,7 @@ impl Control {
             leaves: Pace::new(10, LONGEST),
             noting: Pace::new(10, LONGEST),
             counting: Pace::new(50, COUNT),
+            collection,
             leaving: removal::Planned::default(),
             looked: None,
             metrics,
@@ -589,6 +594,7 @@ impl Loop {
         }
         adopt::perform(&self.records, &self.links, lease, &view, self.started, now).await;
         operations::perform(&self.records, &self.links, &view, &self.evaluations, &held).await;
+        self.collection.begin(&view, &self.evaluations, self.leads.unwrap_or(now), now);
         if self.noting.is_due(now) {
             let began = tokio::time::Instant::now();
             notices::keep_up(&self.records, &view, fleet, report, now).await;

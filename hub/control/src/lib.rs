@@ -27,6 +27,7 @@
 mod adopt;
 mod argocd;
 mod chronicle;
+mod collect;
 mod commit;
 mod commits;
 mod conditions;

@@ -1,14 +1,17 @@
 //! One owner, evaluated: what its set expands to, what its Applications release, whether a new
 //! rollout is due, and who the members of its live rollouts are.
 
+mod settled;
 mod timings;
+
+use settled::Settled;
 
 use crate::{
     conditions,
     expand::{Expanded, Pins, Reference, expand},
     git::{Git, chain},
     index::{Index, Shared},
-    releases::{Releases, Seen, Unrendered},
+    releases::{Bundled, Releases, Said, Seen, Unrendered},
     removal, rollouts,
 };
 use futures::future::join_all;
@@ -19,7 +22,7 @@ use serde_json::Value;
 use shared_generate::{Changes, ClusterInput};
 use shared_model::{
     AppKey, Application, ApplicationSet, ClusterName, CommitId, FleetRollout, Kind, Owner, OwnerKind,
-    POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy,
+    POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy, Source,
     fleet_rollout::{PlanSpec, Took},
     unsupported,
 };
@@ -71,6 +74,7 @@ pub(crate) struct Lines {
     pub(crate) records: Records,
     /// Frozen rollouts expanded before: their members depend on clusters and projects only.
     expanded: Arc<Mutex<BTreeMap<RolloutKey, (u64, Resolved)>>>,
+    settled: Settled,
 }
 
 type RolloutKey = (String, RolloutName);
@@ -86,13 +90,17 @@ struct Resolved {
     /// How long it took, at the head.
     generate: Option<Took>,
     render: Option<Took>,
+    /// The sources of each member.
+    sources: BTreeMap<AppKey, Vec<Said>>,
+    /// What each came to.
+    made: BTreeMap<Said, (Source, Bundled)>,
 }
 
 /// One Application with its release, or why it has none.
 struct One {
     key: AppKey,
     conditions: Vec<Value>,
-    member: Result<(MemberInput, BTreeMap<Reference, CommitId>), Unrendered>,
+    member: Result<(MemberInput, BTreeMap<Reference, CommitId>, Vec<Said>), Unrendered>,
 }
 
 /// What of the index one evaluation needs, read at one moment.
@@ -109,7 +117,7 @@ struct Snapshot {
 
 impl Lines {
     pub(crate) fn new(index: Shared, git: Git, releases: Releases, records: Records) -> Self {
-        Self { index, git, releases, records, expanded: Arc::default() }
+        Self { index, git, releases, records, expanded: Arc::default(), settled: Settled::default() }
     }
 
     /// Evaluates an owner and writes what follows at once: Applications and a new FleetRollout.
@@ -118,6 +126,9 @@ impl Lines {
         {
             let index = self.index.read();
             self.expanded.lock().retain(|key, _| index.rollouts.contains_key(key));
+            let sets = index.all(Kind::ApplicationSet).map(|(_, set)| set.uid());
+            let sets: BTreeSet<&str> = sets.collect();
+            self.settled.retain(|uid| sets.contains(uid));
         }
         let mut evaluation = Evaluation::default();
         let head = match owner.kind {
@@ -169,10 +180,15 @@ impl Lines {
         if is_deleted(set) {
             return None;
         }
+        if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases).await {
+            evaluation.set = said;
+            return Some(resolved);
+        }
         let from = shared_runtime::now();
         let Expanded { expansion, commits, references } =
             expand(&self.git, set, &snapshot.clusters, &Pins::Head).await;
         let generate = Some(Took { from, to: shared_runtime::now() });
+        let mut settles = references.is_empty();
         evaluation.references.extend(references);
         let changes = self.changes(snapshot, &expansion);
         let failure = self.write(snapshot, &changes, now).await.err();
@@ -183,11 +199,15 @@ impl Lines {
         if !expansion.problems.is_empty() {
             return None;
         }
+        settles &= !evaluation.retry && changes == Changes::default();
         let objects: Vec<Value> =
             expansion.applications.into_iter().map(|generated| generated.object).collect();
         let mut resolved = self.timed(&objects).await;
         resolved.generate = generate;
         resolved.commits.extend(commits);
+        if settles && !resolved.retry {
+            self.settled.keep(snapshot, &evaluation.set, &resolved);
+        }
         Some(resolved)
     }
 
@@ -282,6 +302,8 @@ impl Lines {
             }
             OwnerKind::Application => self.resolve(std::slice::from_ref(&rollout.spec.object), &pins).await,
         };
+        // Its sources are frozen: what they came to is never asked again.
+        let resolved = Resolved { sources: BTreeMap::new(), made: BTreeMap::new(), ..resolved };
         if !resolved.retry {
             self.expanded.lock().insert(key, (snapshot.surroundings, resolved.clone()));
         }
@@ -296,9 +318,10 @@ impl Lines {
             let ones = join_all(part.iter().map(|object| self.one(object, pins, &seen))).await;
             for One { key, mut conditions, member } in ones {
                 match member {
-                    Ok((member, commits)) => {
+                    Ok((member, commits, sources)) => {
                         resolved.references.extend(commits.keys().cloned());
                         resolved.commits.extend(commits);
+                        resolved.sources.insert(key.clone(), sources);
                         resolved.members.insert(key.clone(), member);
                     }
                     Err(Unrendered { condition, message, references }) => {
@@ -310,6 +333,7 @@ impl Lines {
                 resolved.conditions.insert(key, conditions);
             }
         }
+        resolved.made = seen.made();
         resolved
     }
 
@@ -333,7 +357,7 @@ impl Lines {
         object: &Value,
         pins: &Pins,
         seen: &Seen,
-    ) -> Result<(MemberInput, BTreeMap<Reference, CommitId>), Unrendered> {
+    ) -> Result<(MemberInput, BTreeMap<Reference, CommitId>, Vec<Said>), Unrendered> {
         let invalid =
             |message| Unrendered { condition: "InvalidSpecError", message, references: BTreeSet::new() };
         let application =
@@ -351,7 +375,7 @@ impl Lines {
                 .is_some_and(shared_model::SyncPolicy::is_automated),
             revisions: release.spec.revisions,
         };
-        Ok((member, release.commits))
+        Ok((member, release.commits, release.sources))
     }
 
     /// What its AppProject asks for and nobody enforces yet, as conditions.

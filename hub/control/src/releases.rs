@@ -1,6 +1,7 @@
 //! An Application becomes a release: its sources rendered at their commits, bundle and record durable.
 
 use crate::{
+    collect::Recent,
     expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
     metrics::Work,
@@ -23,17 +24,31 @@ const REMEMBERED: usize = 10_000;
 
 /// Sources that were rendered a moment ago, by what they say: an owner's Applications often share theirs.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(Mutex<BTreeMap<String, Arc<Once>>>);
+pub(crate) struct Seen(Mutex<BTreeMap<Said, (Source, Arc<OnceCell<Made>>)>>);
 
+/// A source, as JSON.
+pub(crate) type Said = Arc<str>;
+/// The bundle that a source came to, its size, and the commit.
+pub(crate) type Made = (Bundled, CommitId);
 /// A bundle's digest and size.
-type Bundled = (Digest, u64);
-/// A source that is rendered, or will be by whoever asks first.
-type Once = OnceCell<(Bundled, CommitId)>;
+pub(crate) type Bundled = (Digest, u64);
 
 impl Seen {
-    fn of(&self, source: &Source) -> Arc<Once> {
+    fn of(&self, source: &Source) -> (Said, Arc<OnceCell<Made>>) {
         let said = serde_json::to_string(source).expect("a source has string keys only");
-        Arc::clone(self.0.lock().entry(said).or_default())
+        let mut seen = self.0.lock();
+        if let Some((said, (_, cell))) = seen.get_key_value(said.as_str()) {
+            return (Arc::clone(said), Arc::clone(cell));
+        }
+        let (said, cell) = (Said::from(said), Arc::default());
+        seen.insert(Arc::clone(&said), (source.clone(), Arc::clone(&cell)));
+        (said, cell)
+    }
+
+    /// What each source came to; those that came to nothing are left out.
+    pub(crate) fn made(self) -> BTreeMap<Said, (Source, Bundled)> {
+        let made = self.0.into_inner().into_iter();
+        made.filter_map(|(said, (source, cell))| Some((said, (source, cell.get()?.0)))).collect()
     }
 }
 
@@ -45,6 +60,7 @@ pub(crate) struct Releases {
     bundles: Bundles,
     cache: Arc<Cache>,
     metrics: Work,
+    pub(crate) recent: Recent,
 }
 
 /// A release that is durable, with the commits that it was rendered from.
@@ -53,6 +69,7 @@ pub(crate) struct Release {
     pub(crate) id: ReleaseId,
     pub(crate) spec: ReleaseSpec,
     pub(crate) commits: BTreeMap<Reference, CommitId>,
+    pub(crate) sources: Vec<Said>,
 }
 
 /// Why an Application has no release: Argo CD's condition type and the text.
@@ -66,7 +83,8 @@ pub(crate) struct Unrendered {
 
 impl Releases {
     pub(crate) fn new(git: Git, records: Records, bundles: Bundles, metrics: Work) -> Self {
-        Self { git, records, bundles, cache: Arc::new(Cache::new(REMEMBERED)), metrics }
+        let cache = Arc::new(Cache::new(REMEMBERED));
+        Self { git, records, bundles, cache, metrics, recent: Recent::default() }
     }
 
     /// The release of an Application at the given commits.
@@ -83,7 +101,7 @@ impl Releases {
             |condition, message| Unrendered { condition, message, references: references.clone() };
         let comparison = |message| unrendered("ComparisonError", message);
         let mut commits = BTreeMap::new();
-        let mut parts = Vec::new();
+        let (mut parts, mut sources) = (Vec::new(), Vec::new());
         if references.is_empty() {
             return Err(unrendered(
                 "InvalidSpecError",
@@ -92,12 +110,10 @@ impl Releases {
         }
         for source in application.spec.all_sources() {
             let reference = reference(source);
-            let known = seen.of(source);
-            let made = known.get_or_try_init(|| async {
-                let commit = pins.commit(&self.git, &reference).await?;
-                Ok((self.source(source, &reference, &commit).await?, commit))
-            });
+            let (said, known) = seen.of(source);
+            let made = known.get_or_try_init(|| self.made(source, pins));
             let (rendered, commit) = made.await.map_err(comparison)?.clone();
+            sources.push(said);
             commits.insert(reference, commit.clone());
             parts.push((rendered, commit));
         }
@@ -113,12 +129,20 @@ impl Releases {
         self.keep(&id, &spec)
             .await
             .map_err(|error| comparison(format!("the release could not be stored: {}", chain(&error))))?;
-        Ok(Release { id, spec, commits })
+        Ok(Release { id, spec, commits, sources })
+    }
+
+    /// What a source comes to.
+    pub(crate) async fn made(&self, source: &Source, pins: &Pins) -> Result<Made, String> {
+        let reference = reference(source);
+        let commit = pins.commit(&self.git, &reference).await?;
+        Ok((self.source(source, &reference, &commit).await?, commit))
     }
 
     /// Writes the record of a release once.
     async fn keep(&self, id: &ReleaseId, spec: &ReleaseSpec) -> Result<(), hub_records::Error> {
         let key = keys::release(id);
+        let _there = self.recent.note(*id, shared_runtime::now()).await;
         if self.records.store().get(&key).await?.is_none() {
             self.records.write(&key, spec).await?;
         }
@@ -169,8 +193,11 @@ impl Releases {
         let inputs = Inputs::of(tree.as_str(), &shape);
         let known = self.cache.get(&inputs);
         self.metrics.looked_up(known.is_some());
-        if let Some(known) = known {
-            return known.map_err(|problems| lines(&problems));
+        match known {
+            Some(Ok((digest, bytes))) if self.bundles.renew(&digest) => return Ok((digest, bytes)),
+            Some(Err(problems)) => return Err(lines(&problems)),
+            // It was not needed for long, and is gone.
+            Some(Ok(_)) | None => {}
         }
         let began = Instant::now();
         let rendered = self.render(source, place).await;
@@ -301,7 +328,7 @@ pub(crate) fn pointed(paths: &[&str]) -> String {
     )
 }
 
-fn reference(source: &Source) -> Reference {
+pub(crate) fn reference(source: &Source) -> Reference {
     (shared_model::RepoUrl::new(source.repo_url.clone()), revision_or_head(&source.target_revision))
 }
 

@@ -8,15 +8,18 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use shared_model::Digest;
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 const LEVEL: i32 = 3;
-const CACHED: usize = 32;
-const CACHED_BYTES: usize = 1024 * 1024;
+/// The most bundles, and the most bytes, in memory: those that agents fetch now.
+const CACHED: usize = 512;
+const CACHED_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why a bundle could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,8 @@ pub enum BundleError {
 pub struct Bundles {
     folder: PathBuf,
     recent: Arc<Mutex<Vec<(Digest, Bytes)>>>,
+    /// Held while a file is found and renewed, or found old and deleted.
+    deleting: Arc<Mutex<()>>,
 }
 
 impl Bundles {
@@ -62,7 +67,7 @@ impl Bundles {
                 fs::remove_file(entry.path()).map_err(failed("cannot be cleaned"))?;
             }
         }
-        Ok(Self { folder: folder.to_owned(), recent: Arc::default() })
+        Ok(Self { folder: folder.to_owned(), recent: Arc::default(), deleting: Arc::default() })
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
@@ -76,7 +81,7 @@ impl Bundles {
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, BundleError> {
         let digest = Digest::of(bytes);
         let path = self.path(&digest);
-        if path.exists() && self.get(&digest).is_ok() {
+        if self.renew(&digest) && self.get(&digest).is_ok() {
             return Ok(digest);
         }
         let failed = |what| {
@@ -91,6 +96,41 @@ impl Bundles {
         fs::rename(&temporary, &path).map_err(failed("cannot be put in place"))?;
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed("cannot be synced"))?;
         Ok(digest)
+    }
+
+    /// Keeps a bundle from [`Bundles::sweep`] as if it were new. Answers whether it is there.
+    pub fn renew(&self, digest: &Digest) -> bool {
+        let _alone = self.deleting.lock();
+        let renewed = File::options().append(true).open(self.path(digest));
+        renewed.and_then(|file| file.set_modified(SystemTime::now())).is_ok()
+    }
+
+    /// Deletes the bundles that are not among `needed` and older than that; how many they were.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or a file not deleted.
+    pub fn sweep(&self, needed: &BTreeSet<Digest>, older: Duration) -> Result<usize, BundleError> {
+        let failed = |what| move |source| BundleError::Io { path: self.folder.clone(), what, source };
+        let mut count = 0;
+        for entry in fs::read_dir(&self.folder).map_err(failed("cannot be read"))?.flatten() {
+            let name = entry.file_name();
+            let digest = name.to_str().and_then(|name| name.strip_suffix(".zst"));
+            let Some(digest) = digest.and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok()) else {
+                continue;
+            };
+            if needed.contains(&digest) {
+                continue;
+            }
+            let _alone = self.deleting.lock();
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
+            if age >= older {
+                fs::remove_file(entry.path()).map_err(failed("cannot be cleaned"))?;
+                self.recent.lock().retain(|(known, _)| *known != digest);
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// A bundle's compressed form, as agents fetch it.
@@ -113,7 +153,13 @@ impl Bundles {
             let mut recent = self.recent.lock();
             recent.retain(|(known, _)| known != digest);
             recent.insert(0, (*digest, bytes.clone()));
-            recent.truncate(CACHED);
+            let mut sum = 0;
+            let fits = |(_, bytes): &&(Digest, Bytes)| {
+                sum += bytes.len();
+                sum <= CACHED_BYTES
+            };
+            let count = recent.iter().take(CACHED).take_while(fits).count();
+            recent.truncate(count);
         }
         Ok(bytes)
     }

@@ -12,6 +12,8 @@ pub const STATUSES: &str = "st/";
 pub const OBSERVATIONS: &str = "obs/";
 /// Every assignment.
 pub const ASSIGNMENTS: &str = "asg/";
+/// Every release.
+pub const RELEASES: &str = "release/";
 /// Every member of every rollout.
 pub const MEMBERS: &str = "rel/";
 /// The planning lease: one hub plans (design §5).
@@ -104,7 +106,7 @@ pub fn events(cluster: &ClusterName) -> String {
 
 /// The content of a release.
 pub fn release(release: &ReleaseId) -> String {
-    format!("release/{}", release.0.hex())
+    format!("{RELEASES}{}", release.0.hex())
 }
 
 /// The head of one rollout.
@@ -150,6 +152,11 @@ pub fn parse_on_cluster(key: &str) -> Option<(ClusterName, AppKey)> {
         .or_else(|| key.strip_prefix(DEGRADED))?;
     let (cluster, application) = rest.split_once('/')?;
     Some((ClusterName::new(cluster), application.parse().ok()?))
+}
+
+/// What a key of [`RELEASES`] names.
+pub fn parse_release(key: &str) -> Option<ReleaseId> {
+    Some(ReleaseId(format!("sha256:{}", key.strip_prefix(RELEASES)?).parse().ok()?))
 }
 
 /// What a key of [`HEADS`] names: the rollout's namespace and name.

@@ -43,3 +43,24 @@ fn an_object_of_small_fields_weighs_many_times_its_text() {
     let text = json!("x".repeat(1_000));
     assert!((1_000..1_100).contains(&weight(&text)), "{}", weight(&text));
 }
+
+#[tokio::test]
+async fn a_feed_that_nobody_wants_rests_and_whoever_comes_wakes_it() {
+    let by = Mutex::new((0, Instant::now() - 2 * LINGERS));
+    let wanted = Arc::new(Wanted { by, came: Notify::new(), awake: watch::Sender::new(true) });
+    let ring = Arc::new(RwLock::new(Ring::new(Revision(0))));
+    let feed = Feed { ring, tip: watch::channel(Revision(0)).1, wanted: Arc::clone(&wanted) };
+    let mut resting = Box::pin(rests(&wanted));
+    assert!(futures::poll!(&mut resting).is_pending());
+    let mut waking = Box::pin(feed.wake());
+    assert!(futures::poll!(&mut waking).is_pending(), "nothing is given yet");
+    assert!(resting.await);
+    wanted.awake.send_replace(true);
+    waking.await;
+    assert!(!rests(&wanted).await, "somebody came a moment ago");
+    wanted.by.lock().1 = Instant::now() - 2 * LINGERS;
+    let watched = feed.watched();
+    assert!(!rests(&wanted).await, "somebody watches");
+    drop(watched);
+    assert!(!rests(&wanted).await, "a watch ended a moment ago");
+}

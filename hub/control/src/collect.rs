@@ -1,0 +1,217 @@
+//! Forgets releases and bundles that nobody needs any more, so that disk and memory follow the fleet and not its past.
+//!
+//! A release is needed while a seat runs it or ran it last (`proof`), a rollout that is kept as history released it
+//! or may go back to it, or a line has it as a member. A bundle is needed while a release that is kept names it.
+//!
+//! Flow: the loop says which releases are needed ([`needed`]); what was not needed for [`GRACE`] is deleted, then the
+//! bundles that no release names. Rarely, a page at a time.
+//!
+//! Invariants:
+//! 1. What somebody names right now stays: whoever makes or finds a release takes note of it first ([`Recent`]), and
+//!    whoever makes or finds a bundle renews it ([`Bundles::renew`]).
+//! 2. A release goes before its bundle, so that no release ever names one that is gone.
+//! 3. Only the hub that has the store for itself collects: of another one's notes it would not know.
+//!
+//! What it refuses to know: what is in a release.
+
+use crate::{index::Index, line::Evaluation};
+use hub_records::{Bundles, Records, keys};
+use hub_store::{Op, Outcome, Page, Txn};
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use shared_model::{Digest, Owner, ReleaseId, ReleaseSpec};
+use shared_rollout::Order;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::{RwLock, RwLockReadGuard};
+
+/// How long something must not have been needed until it is deleted.
+const GRACE: Duration = Duration::from_hours(1);
+/// How often it is looked.
+const EVERY: SignedDuration = SignedDuration::from_mins(20);
+/// Records read at once.
+const PAGE: usize = 1_000;
+/// Records deleted by one transaction.
+const BATCH: usize = 90;
+
+/// Which releases were made or found a moment ago. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recent {
+    noted: Arc<Mutex<BTreeMap<ReleaseId, Timestamp>>>,
+    deleting: Arc<RwLock<()>>,
+}
+
+impl Recent {
+    /// The release is not deleted for a while, and none is as long as the answer lives: time to look whether it is
+    /// there, and to write it.
+    pub(crate) async fn note(&self, id: ReleaseId, now: Timestamp) -> RwLockReadGuard<'_, ()> {
+        self.noted.lock().insert(id, now);
+        self.deleting.read().await
+    }
+}
+
+/// Looks now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Collector {
+    /// Which releases were not needed when it was last looked, and since when.
+    unneeded: BTreeMap<ReleaseId, Timestamp>,
+    looked: Option<Timestamp>,
+}
+
+/// The collector at work beside the loop.
+#[derive(Debug)]
+pub(crate) struct Collection {
+    /// Absent where another hub may name what this one deletes.
+    collector: Option<Arc<tokio::sync::Mutex<Collector>>>,
+    records: Records,
+    bundles: Bundles,
+    recent: Recent,
+}
+
+impl Collection {
+    pub(crate) fn new(exclusive: bool, records: Records, bundles: Bundles, recent: Recent) -> Self {
+        Self { collector: exclusive.then(Arc::default), records, bundles, recent }
+    }
+
+    /// Begins to look when it is time, and everybody has said what he needs. The hub plans since `since`.
+    pub(crate) fn begin(
+        &self,
+        index: &Index,
+        evaluations: &BTreeMap<Owner, Evaluation>,
+        since: Timestamp,
+        now: Timestamp,
+    ) {
+        let free = self.collector.as_ref().and_then(|collector| Arc::clone(collector).try_lock_owned().ok());
+        let Some(mut collector) = free.filter(|collector| collector.is_due(since, now)) else { return };
+        if index.owners().iter().any(|owner| !evaluations.contains_key(owner)) {
+            return;
+        }
+        let needed = needed(index, evaluations);
+        let (records, bundles, recent) = (self.records.clone(), self.bundles.clone(), self.recent.clone());
+        shared_runtime::spawn("collect", async move {
+            match collector.collect(&records, &bundles, &recent, &needed, now).await {
+                Ok(Collected { releases: 0, bundles: 0 }) => {}
+                Ok(Collected { releases, bundles }) => {
+                    tracing::info!(releases, bundles, "what nobody needs any more was deleted");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what nobody needs any more could not be deleted");
+                }
+            }
+        });
+    }
+}
+
+/// What one look came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Collected {
+    pub(crate) releases: usize,
+    pub(crate) bundles: usize,
+}
+
+/// Every release that somebody needs.
+pub(crate) fn needed(index: &Index, evaluations: &BTreeMap<Owner, Evaluation>) -> BTreeSet<ReleaseId> {
+    let mut needed = BTreeSet::new();
+    for (assigned, _) in index.assigned.values() {
+        if let Order::Run { release, .. } = &assigned.order {
+            needed.insert(*release);
+        }
+        needed.extend(assigned.proof.map(|proof| proof.release));
+    }
+    for (record, _) in index.records.values().flat_map(BTreeMap::values) {
+        needed.insert(record.release);
+        needed.extend(record.before.map(|proof| proof.release));
+    }
+    needed.extend(index.observed.values().filter_map(|seen| seen.release));
+    for evaluation in evaluations.values() {
+        let members = evaluation.rollouts.values().chain([&evaluation.head]);
+        needed.extend(members.flat_map(BTreeMap::values).map(|member| member.release));
+    }
+    needed
+}
+
+impl Collector {
+    /// Whether it is time to look, for a hub that plans since `since`.
+    pub(crate) fn is_due(&self, since: Timestamp, now: Timestamp) -> bool {
+        now.duration_since(self.looked.unwrap_or(since)) >= EVERY
+    }
+
+    /// Looks at all releases, deletes those that were not needed for long, then the bundles that none names. A crash
+    /// anywhere leaves what the next look finds.
+    pub(crate) async fn collect(
+        &mut self,
+        records: &Records,
+        bundles: &Bundles,
+        recent: &Recent,
+        needed: &BTreeSet<ReleaseId>,
+        now: Timestamp,
+    ) -> Result<Collected, hub_store::Error> {
+        self.looked = Some(now);
+        let is_old = |since: Timestamp| now.duration_since(since).unsigned_abs() >= GRACE;
+        recent.noted.lock().retain(|_, at| !is_old(*at));
+        let (mut named, mut old) = (BTreeSet::new(), Vec::new());
+        let before = std::mem::take(&mut self.unneeded);
+        let mut page = Page { after: None, limit: Some(PAGE) };
+        loop {
+            let listing = records.store().list(keys::RELEASES, page.clone()).await?;
+            for entry in &listing.entries {
+                let bundle = serde_json::from_slice(&entry.value).ok().map(|spec: ReleaseSpec| spec.bundle);
+                let unneeded = keys::parse_release(&entry.key).filter(|id| !needed.contains(id));
+                let since = unneeded.map(|id| (id, before.get(&id).copied().unwrap_or(now)));
+                match since {
+                    Some((id, since)) if is_old(since) => old.push((id, bundle)),
+                    Some((id, since)) => {
+                        self.unneeded.insert(id, since);
+                        named.extend(bundle);
+                    }
+                    None => named.extend(bundle),
+                }
+            }
+            let Some(last) = listing.entries.last().filter(|_| listing.more) else { break };
+            page.after = Some(last.key.clone());
+        }
+        let mut collected = Collected::default();
+        for part in old.chunks(BATCH) {
+            collected.releases += delete(records, recent, part, &mut named).await?;
+        }
+        let bundles = bundles.clone();
+        let swept = tokio::task::spawn_blocking(move || bundles.sweep(&named, GRACE)).await;
+        match swept {
+            Ok(Ok(count)) => collected.bundles = count,
+            Ok(Err(error)) => tracing::warn!(%error, "bundles that nobody needs could not be deleted"),
+            Err(error) => tracing::warn!(%error, "deleting bundles was interrupted"),
+        }
+        Ok(collected)
+    }
+}
+
+/// Deletes releases, but those that were noted meanwhile.
+async fn delete(
+    records: &Records,
+    recent: &Recent,
+    part: &[(ReleaseId, Option<Digest>)],
+    named: &mut BTreeSet<Digest>,
+) -> Result<usize, hub_store::Error> {
+    // Who notes one from here on looks for it when this is through.
+    let _alone = recent.deleting.write().await;
+    let mut ops = Vec::with_capacity(part.len());
+    for (id, bundle) in part {
+        if recent.noted.lock().contains_key(id) {
+            named.extend(*bundle);
+        } else {
+            ops.push(Op::Delete { key: keys::release(id) });
+        }
+    }
+    let count = ops.len();
+    if count > 0 {
+        let (Outcome::Committed(_) | Outcome::Conflict { .. }) =
+            records.store().commit(Txn { compares: Vec::new(), ops }).await?;
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests;

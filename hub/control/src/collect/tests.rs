@@ -1,0 +1,75 @@
+use super::*;
+use hub_store::Memory;
+use serde_json::json;
+use shared_model::AppKey;
+
+struct Ground {
+    records: Records,
+    bundles: Bundles,
+    recent: Recent,
+    collector: Collector,
+    _folder: tempfile::TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (records, bundles) =
+            (Records::new(Arc::new(Memory::default())), Bundles::open(folder.path()).unwrap());
+        Self { records, bundles, recent: Recent::default(), collector: Collector::default(), _folder: folder }
+    }
+
+    /// A release of a bundle that holds this text.
+    async fn release(&self, text: &str) -> ReleaseId {
+        let bundle = self.bundles.put(text.as_bytes()).unwrap();
+        let app = AppKey::new("argocd", text);
+        let spec = json!({
+            "application": app, "bundle": bundle, "bundleBytes": text.len(), "namespace": "x", "project": "default",
+            "syncPolicy": {}, "selfHeal": true, "prune": true, "revisions": [],
+        });
+        let spec: ReleaseSpec = serde_json::from_value(spec).unwrap();
+        self.records.write(&keys::release(&spec.id()), &spec).await.unwrap();
+        spec.id()
+    }
+
+    /// A look after so many minutes; which of these releases are there afterwards.
+    async fn look(&mut self, needed: &[ReleaseId], minutes: i64, of: &[ReleaseId]) -> Vec<bool> {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let needed = needed.iter().copied().collect();
+        let looked = self.collector.collect(&self.records, &self.bundles, &self.recent, &needed, now).await;
+        looked.unwrap();
+        let mut there = Vec::new();
+        for id in of {
+            there.push(self.records.store().get(&keys::release(id)).await.unwrap().is_some());
+        }
+        there
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_needed_for_an_hour_goes() {
+    let mut ground = Ground::new();
+    let all = [ground.release("a").await, ground.release("b").await, ground.release("c").await];
+    let [a, b, c] = all;
+    assert_eq!(ground.look(&[a], 0, &all).await, [true, true, true]);
+    // Needed in between: its hour begins anew.
+    assert_eq!(ground.look(&[a, c], 40, &all).await, [true, true, true]);
+    assert_eq!(ground.look(&[a], 61, &all).await, [true, false, true]);
+    let _writing = ground.recent.note(c, Timestamp::UNIX_EPOCH + SignedDuration::from_mins(100)).await;
+    drop(_writing);
+    assert_eq!(ground.look(&[a], 130, &[c]).await, [true], "somebody found it a moment ago");
+    assert_eq!(ground.look(&[a], 200, &[a, b, c]).await, [true, false, false]);
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_while_somebody_writes_what_was_found_gone() {
+    let ground = Ground::new();
+    let id = ground.release("a").await;
+    let writing = ground.recent.note(id, Timestamp::UNIX_EPOCH).await;
+    let mut named = BTreeSet::new();
+    let part = [(id, None)];
+    let mut deleting = Box::pin(delete(&ground.records, &ground.recent, &part, &mut named));
+    assert!(futures::poll!(&mut deleting).is_pending());
+    drop(writing);
+    assert_eq!(deleting.await.unwrap(), 0, "it was noted");
+}

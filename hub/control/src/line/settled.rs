@@ -1,0 +1,87 @@
+//! What a set gave when nothing was left to write, so that a commit that changes nothing of it costs next to nothing.
+//!
+//! A repository is shared by many sets, and a commit is news for all of them. What a set gives follows from its object,
+//! from what surrounds it (clusters and projects), from the Applications that are there, and from what its sources come
+//! to. Where the first three are what they were, and each source comes to the same bundle, its members are the same.
+//!
+//! It refuses to know sets whose generators ask Git: their answers may be others with each commit.
+
+use super::{Resolved, Snapshot};
+use crate::expand::Pins;
+use crate::releases::{Releases, reference};
+use hub_store::Revision;
+use parking_lot::Mutex;
+use serde_json::Value;
+use shared_model::CommitId;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// What sets gave last, by their uids. Clones share memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settled(Arc<Mutex<BTreeMap<String, Arc<Given>>>>);
+
+#[derive(Debug)]
+struct Given {
+    from: From,
+    /// The set's conditions.
+    said: Vec<Value>,
+    resolved: Resolved,
+}
+
+/// What the members follow from, beside their sources.
+#[derive(Debug, PartialEq)]
+struct From {
+    object: Revision,
+    surroundings: u64,
+    existing: Vec<(String, Revision)>,
+}
+
+impl From {
+    fn of(snapshot: &Snapshot) -> Self {
+        let existing = snapshot.existing.iter();
+        Self {
+            object: snapshot.object.revision,
+            surroundings: snapshot.surroundings,
+            existing: existing.map(|stored| (stored.name().to_owned(), stored.revision)).collect(),
+        }
+    }
+}
+
+impl Settled {
+    /// Remembers what a set gave.
+    pub(super) fn keep(&self, snapshot: &Snapshot, said: &[Value], resolved: &Resolved) {
+        let given = Given { from: From::of(snapshot), said: said.to_vec(), resolved: resolved.clone() };
+        self.0.lock().insert(snapshot.object.uid().to_owned(), Arc::new(given));
+    }
+
+    /// The same again, at the commits of now; `None` where something of it may be another.
+    pub(super) async fn again(
+        &self,
+        snapshot: &Snapshot,
+        releases: &Releases,
+    ) -> Option<(Vec<Value>, Resolved)> {
+        let given = self.0.lock().get(snapshot.object.uid()).cloned()?;
+        if given.from != From::of(snapshot) {
+            return None;
+        }
+        let mut now: BTreeMap<&str, CommitId> = BTreeMap::new();
+        let mut resolved = given.resolved.clone();
+        for (said, (source, before)) in &given.resolved.made {
+            let (bundle, commit) = releases.made(source, &Pins::Head).await.ok()?;
+            if bundle != *before {
+                return None;
+            }
+            resolved.commits.insert(reference(source), commit.clone());
+            now.insert(said, commit);
+        }
+        for (app, member) in &mut resolved.members {
+            let sources = given.resolved.sources.get(app)?.iter();
+            member.revisions = sources.map(|said| now.get(&**said).cloned()).collect::<Option<_>>()?;
+        }
+        Some((given.said.clone(), resolved))
+    }
+
+    /// Forgets the sets that are not there any more.
+    pub(super) fn retain(&self, is_there: impl Fn(&str) -> bool) {
+        self.0.lock().retain(|uid, _| is_there(uid));
+    }
+}

@@ -96,11 +96,14 @@ struct Resolved {
     made: BTreeMap<Said, (Source, Bundled)>,
 }
 
+/// A member, the commits that it was rendered from, and its sources.
+type Admitted = (MemberInput, BTreeMap<Reference, CommitId>, Vec<Said>);
+
 /// One Application with its release, or why it has none.
 struct One {
     key: AppKey,
     conditions: Vec<Value>,
-    member: Result<(MemberInput, BTreeMap<Reference, CommitId>, Vec<Said>), Unrendered>,
+    member: Result<Admitted, Unrendered>,
 }
 
 /// What of the index one evaluation needs, read at one moment.
@@ -357,7 +360,7 @@ impl Lines {
         object: &Value,
         pins: &Pins,
         seen: &Seen,
-    ) -> Result<(MemberInput, BTreeMap<Reference, CommitId>, Vec<Said>), Unrendered> {
+    ) -> Result<Admitted, Unrendered> {
         let invalid =
             |message| Unrendered { condition: "InvalidSpecError", message, references: BTreeSet::new() };
         let application =

@@ -24,8 +24,10 @@ const REMEMBERED: usize = 10_000;
 
 /// Sources that were rendered a moment ago, by what they say: an owner's Applications often share theirs.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(Mutex<BTreeMap<Said, (Source, Arc<OnceCell<Made>>)>>);
+pub(crate) struct Seen(Mutex<BTreeMap<Said, (Source, Arc<Once>)>>);
 
+/// A source that is rendered, or will be by whoever asks first.
+type Once = OnceCell<Made>;
 /// A source, as JSON.
 pub(crate) type Said = Arc<str>;
 /// The bundle that a source came to, its size, and the commit.
@@ -34,7 +36,7 @@ pub(crate) type Made = (Bundled, CommitId);
 pub(crate) type Bundled = (Digest, u64);
 
 impl Seen {
-    fn of(&self, source: &Source) -> (Said, Arc<OnceCell<Made>>) {
+    fn of(&self, source: &Source) -> (Said, Arc<Once>) {
         let said = serde_json::to_string(source).expect("a source has string keys only");
         let mut seen = self.0.lock();
         if let Some((said, (_, cell))) = seen.get_key_value(said.as_str()) {

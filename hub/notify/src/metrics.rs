@@ -5,6 +5,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
+use shared_runtime::metrics::from_the_start;
 
 /// By sink: there are at most as many as one configuration may have.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,6 +29,14 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// There is a sink of this name.
+    pub(crate) fn begin(&self, sink: &str) {
+        for counted in [&self.sent, &self.failed, &self.given_up] {
+            from_the_start(counted, [Labels::of(sink)]);
+        }
+        from_the_start(&self.failing, [Labels::of(sink)]);
+    }
+
     /// Shows them.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(

@@ -66,6 +66,7 @@ impl Worker {
     /// Tells the sink until it is dropped, or another hub does.
     pub(crate) async fn run(self, mut cursor: Cursor) {
         let mut sender = Sender::default();
+        self.metrics.begin(&self.sink.name);
         loop {
             match self.follow(&mut cursor, &mut sender).await {
                 Err(cursor::Error::Overtaken) => return,

@@ -5,7 +5,7 @@ use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family},
 };
-use shared_runtime::metrics::Registry;
+use shared_runtime::metrics::{Registry, from_the_start};
 use std::fmt::{self, Write as _};
 
 /// Webhooks by forge and by what came of them.
@@ -40,6 +40,16 @@ pub(super) enum Outcome {
 }
 
 impl Outcome {
+    const ALL: [Self; 7] = [
+        Self::Refreshed,
+        Self::Unfollowed,
+        Self::Ping,
+        Self::Ignored,
+        Self::Unproven,
+        Self::Closed,
+        Self::Malformed,
+    ];
+
     pub(super) const fn of(refusal: &Refusal) -> Self {
         match refusal {
             Refusal::UnknownForge | Refusal::Malformed { .. } => Self::Malformed,
@@ -71,6 +81,11 @@ impl EncodeLabelValue for Outcome {
 impl WebhookMetrics {
     /// Shows them.
     pub(crate) fn register(&self, registry: &mut Registry) {
+        let forges = Forge::ALL.map(Forge::label).into_iter().chain(["unknown"]);
+        from_the_start(
+            &self.webhooks,
+            forges.flat_map(|forge| Outcome::ALL.map(|result| Labels { forge, result })),
+        );
         registry.register(
             "flotilla_git_webhooks",
             "Webhooks by forge and by what came of them",

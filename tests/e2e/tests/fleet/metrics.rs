@@ -19,6 +19,16 @@ use tests_metrics::{
 const OPEN: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                     application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
 
+const SINK: &str = "
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: flotilla-cm, namespace: argocd}
+data:
+  notifications.yaml: |
+    sinks:
+    - {name: oncall, type: generic, url: 'http://127.0.0.1:9/', on: [done]}
+";
+
 struct Scrapers {
     client: reqwest::Client,
     hub: u16,
@@ -90,6 +100,8 @@ async fn a_scrape_shows_a_rollout_and_everything_that_dashboard_and_alerts_ask_f
     let mut fleet = Fleet::start_with(control_plane, setup).await?;
     push(&fleet, "v1")?;
     fleet.join(&[("eu-1", "env=prod,ring=canary")], FULL).await?;
+    // What notifications count is shown once there is a sink; nobody listens at this one.
+    fleet.apply(SINK).await?;
     // An empty wave would hold.
     fleet.apply(&CAREFUL.replace("  - {name: rest, maxUpdate: 1, settle: 1s}\n", "")).await?;
     fleet.apply(&set(&fleet, WEB, "env: prod")).await?;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use futures::{StreamExt as _, TryStreamExt as _};
 use hub_demo::Simulated;
 use serde::{Deserialize, Serialize};
-use shared_runtime::{Tasks, telemetry};
+use shared_runtime::{Tasks, otlp::Choice, telemetry};
 use std::{io::Write as _, time::Duration};
 
 /// How many agents join at once.
@@ -78,6 +78,7 @@ async fn join_one(hub: String, seat: Seat, tasks: &Tasks) -> anyhow::Result<Simu
         token: Some(seat.token.parse().context("the token")?),
         place: Place::Memory(Memory::new()),
         ceiling: Ceiling::default(),
+        traces: Choice::read(|_| None, "flotilla-agent", env!("CARGO_PKG_VERSION"))?,
         metrics: agent::Metrics::default(),
         traces: shared_runtime::otlp::Choice::default(),
     };

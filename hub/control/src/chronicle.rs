@@ -8,7 +8,7 @@ use hub_records::{Records, history::seen_key};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shared_history::{Commit, Entry, What};
-use shared_model::{AppKey, ClusterName, FleetRollout, Kind, Owner, OwnerKind, RolloutName};
+use shared_model::{AppKey, ClusterName, FleetRollout, Kind, Owner, OwnerKind, PinnedCommit, RolloutName};
 use shared_rollout::{MemberState, Rollout, Wait};
 use std::collections::BTreeSet;
 
@@ -66,24 +66,35 @@ pub(crate) fn of_wait(
     Entry { wave, trace, commits, ..Entry::new(told.what, at, text) }.of_rollout(owner, name)
 }
 
-/// The commits that a rollout froze, with who wrote them where that is still known.
+/// The commits that a rollout froze, with who wrote them as far as that is known.
 fn commits_of(index: &Index, rollout: &FleetRollout) -> Vec<Commit> {
-    let pins = rollout.spec.commits.iter();
-    pins.map(|pin| {
-        let seen = index.seen.get(&seen_key(&pin.repo_url, &pin.revision));
-        match seen.filter(|seen| seen.commit.commit == pin.commit) {
-            Some(seen) => seen.commit.clone(),
-            None => Commit {
-                repo_url: pin.repo_url.clone(),
-                revision: pin.revision.clone(),
-                commit: pin.commit.clone(),
-                author: String::new(),
-                message: String::new(),
-                committed: None,
-            },
-        }
-    })
-    .collect()
+    let noticed = rollout.spec.timings.iter().flat_map(|timings| &timings.commits);
+    let noticed: Vec<Commit> = noticed
+        .map(|known| Commit {
+            repo_url: known.repo_url.clone(),
+            revision: known.revision.clone(),
+            commit: known.commit.clone(),
+            author: known.author.clone(),
+            message: known.title.clone(),
+            committed: known.committed_at,
+        })
+        .collect();
+    let seen = |pin: &PinnedCommit| index.seen.get(&seen_key(&pin.repo_url, &pin.revision));
+    let of = |pin: &PinnedCommit| {
+        let same = |known: &&Commit| {
+            known.commit == pin.commit && known.repo_url == pin.repo_url && known.revision == pin.revision
+        };
+        let known = noticed.iter().find(same).or_else(|| seen(pin).map(|seen| &seen.commit).filter(same));
+        known.cloned().unwrap_or_else(|| Commit {
+            repo_url: pin.repo_url.clone(),
+            revision: pin.revision.clone(),
+            commit: pin.commit.clone(),
+            author: String::new(),
+            message: String::new(),
+            committed: None,
+        })
+    };
+    rollout.spec.commits.iter().map(of).collect()
 }
 
 /// As in `; main 1a2b3c4 “Fix the thing” by Ann`.

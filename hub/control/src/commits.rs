@@ -40,7 +40,6 @@ impl Commits {
         evaluations: &BTreeMap<Owner, Evaluation>,
         references: &BTreeSet<Reference>,
     ) {
-        // Before what follows from it, which is planned next.
         let now = shared_runtime::now();
         for reference in references {
             let (url, revision) = reference;
@@ -52,9 +51,11 @@ impl Commits {
             }
             let follow = evaluations.iter().filter(|(_, known)| known.references.contains(reference));
             let owners: Vec<Owner> = follow.map(|(owner, _)| owner.clone()).collect();
+            // When the server said so: what it led to is told after it.
+            let at = git.seen(url, revision).map_or(now, |(_, answered)| answered);
             let (git, records, under_way) = (git.clone(), records.clone(), Arc::clone(&self.under_way));
             shared_runtime::spawn("commit", async move {
-                tell(&git, &records, &news, known.as_ref(), owners, now).await;
+                tell(&git, &records, &news, known.as_ref(), (owners, at)).await;
                 under_way.lock().remove(&news);
             });
         }
@@ -66,8 +67,7 @@ async fn tell(
     records: &Records,
     ((url, revision), commit): &(Reference, CommitId),
     before: Option<&CommitId>,
-    owners: Vec<Owner>,
-    now: Timestamp,
+    (owners, at): (Vec<Owner>, Timestamp),
 ) {
     let described = async {
         git.fetch(url, commit, revision).await?;
@@ -88,8 +88,8 @@ async fn tell(
     };
     let was = before.map(|before| format!(" (was {})", before.short())).unwrap_or_default();
     let text = format!("{revision} of {url} is {}{was}", said(&seen));
-    let entry = Entry { owners, commits: vec![seen.clone()], ..Entry::new(What::CommitSeen, now, text) };
-    match records.see(&Seen { commit: seen, at: now }, before, entry).await {
+    let entry = Entry { owners, commits: vec![seen.clone()], ..Entry::new(What::CommitSeen, at, text) };
+    match records.see(&Seen { commit: seen, at }, before, entry).await {
         Ok(_) => {}
         Err(error) => tracing::warn!(error = chain(&error), "a commit could not be kept in the history"),
     }

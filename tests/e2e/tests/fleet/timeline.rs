@@ -24,6 +24,31 @@ spec:
   - {name: rest, settle: 1s}
 ";
 
+/// The night, as the timeline has it.
+const COURSE: [(&str, &str); 21] = [
+    ("ClusterJoined", "eu-1 joined the fleet"),
+    ("Created", "created RolloutPolicy argocd/careful"),
+    ("CommitSeen", "main of"),
+    ("RolloutStarted", "web-1 started"),
+    ("RolloutDone", "web-1 is done"),
+    ("Changed", "changed RolloutPolicy argocd/careful"),
+    ("CommitSeen", "(was "),
+    ("RolloutStarted", "web-2 started: 2 members in waves canary, rest; main "),
+    ("WaveOpened", "web-2: wave canary has opened"),
+    ("WaitingForApproval", "web-2"),
+    ("Approved", "looks good"),
+    ("WavePassed", "web-2: wave canary has passed"),
+    ("RolloutDone", "web-2 is done"),
+    ("DriftHealed", "web-us-1 on us-1: drift was healed"),
+    ("ClusterPaused", "paused us-1 until"),
+    ("ClusterResumed", "resumed us-1"),
+    ("RolloutStarted", "web-3 started"),
+    ("RolloutHalted", "web-3 halted in wave canary"),
+    ("ClusterLost", "us-1 is lost"),
+    ("HubStarted", "the hub started"),
+    ("ClusterBack", "us-1 is back after"),
+];
+
 /// A receiver of notifications: the bodies that it was sent, in order, with their ids.
 #[derive(Clone, Default)]
 struct Receiver(Arc<Mutex<Vec<Value>>>);
@@ -169,30 +194,7 @@ data:
     fleet.start_agent("us-1")?;
     fleet.hub_mut().restart().await?;
     fleet.connected("us-1").await;
-    let course = [
-        ("ClusterJoined", "eu-1 joined the fleet"),
-        ("Created", "created RolloutPolicy argocd/careful"),
-        ("CommitSeen", "main of"),
-        ("RolloutStarted", "web-1 started"),
-        ("RolloutDone", "web-1 is done"),
-        ("Changed", "changed RolloutPolicy argocd/careful"),
-        ("CommitSeen", "(was "),
-        ("RolloutStarted", "web-2 started: 2 members in waves canary, rest; main "),
-        ("WaveOpened", "web-2: wave canary has opened"),
-        ("WaitingForApproval", "web-2"),
-        ("Approved", "looks good"),
-        ("WavePassed", "web-2: wave canary has passed"),
-        ("RolloutDone", "web-2 is done"),
-        ("DriftHealed", "web-us-1 on us-1: drift was healed"),
-        ("ClusterPaused", "paused us-1 until"),
-        ("ClusterResumed", "resumed us-1"),
-        ("RolloutStarted", "web-3 started"),
-        ("RolloutHalted", "web-3 halted in wave canary"),
-        ("ClusterLost", "us-1 is lost"),
-        ("HubStarted", "the hub started"),
-        ("ClusterBack", "us-1 is back after"),
-    ];
-    let all = tells(&fleet, &["--limit", "1000"], &course).await;
+    let all = tells(&fleet, &["--limit", "1000"], &COURSE).await;
     let approved = all.iter().find(|entry| entry["what"] == "Approved").context("no approval")?;
     ensure!(approved["by"] == "admin" && approved["wave"] == "canary", "{approved:#}");
     let started = all.iter().find(|entry| entry["rollout"] == "web-2").context("no rollout")?;

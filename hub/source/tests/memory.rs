@@ -61,7 +61,7 @@ fn check(filters: bool) {
     let folder = tempfile::tempdir().unwrap();
     let app = Repository::init(folder.path().join("served/app"));
     app.git(&["config", "uploadpack.allowFilter", if filters { "true" } else { "false" }]);
-    let (files, mib) = (number("MEMORY_FILES", 20_000), number("MEMORY_MIB", 256));
+    let (files, mib) = (number("MEMORY_FILES", 5_000), number("MEMORY_MIB", 80));
     let commit = fill(&app, files, mib);
     let server =
         GitServer::start(Options { root: folder.path().join("served"), ..Options::default() }).unwrap();

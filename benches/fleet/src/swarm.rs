@@ -80,7 +80,6 @@ async fn join_one(hub: String, seat: Seat, tasks: &Tasks) -> anyhow::Result<Simu
         ceiling: Ceiling::default(),
         traces: Choice::read(|_| None, "flotilla-agent", env!("CARGO_PKG_VERSION"))?,
         metrics: agent::Metrics::default(),
-        traces: shared_runtime::otlp::Choice::default(),
     };
     let service = Cluster::from_service(cluster.clone(), "default");
     let joined = Box::pin(Agent::build(config, service, tasks)).await;

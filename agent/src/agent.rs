@@ -9,7 +9,7 @@ use crate::{
     shell::{self, Shell},
 };
 use shared_model::{ClusterName, JoinToken};
-use shared_runtime::{Backoff, Tasks};
+use shared_runtime::{Backoff, Tasks, otlp::Choice};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc};
 
@@ -37,6 +37,8 @@ pub struct Config {
     pub ceiling: Ceiling,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where spans go.
+    pub traces: Choice,
 }
 
 /// Why an agent could not start. What time may mend is not here: it is waited for.
@@ -121,6 +123,9 @@ impl Agent {
         tracing::info!(cluster = %name, hub, journal = %config.place, kubernetes = facts.version, "the agent starts");
         let (told, news) = mpsc::channel(64);
         let identities = Identities::new(identity, Arc::clone(journal));
+        let mut traces = config.traces.clone();
+        traces.describe("k8s.cluster.name", name.as_str());
+        let tracing = traces.start(config.metrics.traces.clone(), tasks);
         let deps = shell::Deps {
             name: name.clone(),
             cluster: cluster.clone(),
@@ -129,6 +134,7 @@ impl Agent {
             tasks: tasks.clone(),
             ceiling: config.ceiling,
             metrics: config.metrics,
+            tracing,
         };
         let annotated = Arc::clone(journal).follow_annotation(cluster.clone(), namespace);
         tasks.spawn_until_stopped("annotation", annotated);

@@ -4,7 +4,7 @@ use agent::{Cluster, LinkConfig, LocalPause, Place, Protected, Proxies, Secrets}
 use anyhow::{Context as _, bail};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use shared_model::{JoinToken, parse_duration};
-use shared_runtime::telemetry;
+use shared_runtime::{otlp, telemetry};
 use std::{env, fs, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 pub(crate) const FAILED: u8 = 1;
@@ -177,6 +177,11 @@ pub(crate) struct Log {
 enum LogFormat {
     Text,
     Json,
+}
+
+/// What the standard `OTEL_*` variables say of traces.
+pub(crate) fn traces() -> Result<otlp::Choice, otlp::InvalidSetting> {
+    otlp::Choice::read(|name| env::var(name).ok(), "flotilla-agent", env!("CARGO_PKG_VERSION"))
 }
 
 impl Log {

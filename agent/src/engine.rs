@@ -32,6 +32,7 @@ mod reports;
 mod routes;
 mod survey;
 mod told;
+mod traces;
 mod unlabelled;
 mod wire;
 
@@ -39,6 +40,7 @@ pub use ceiling::{Ceiling, NotProtectable, Protected};
 pub use gate::Gate;
 pub use orders::Failure;
 pub use preparing::{Order, Preparation, Prepared};
+pub(crate) use traces::Way;
 
 use crate::{
     cluster::{Facts, Watched, WatchedKind, WatchedPlace},
@@ -54,6 +56,7 @@ use proto::v1;
 use routes::Routes;
 use shared_manifest::ObjectId;
 use shared_model::{AppKey, ClusterName, Digest, Position};
+use shared_trace::Span;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
@@ -149,6 +152,8 @@ pub enum Work {
     WatchUnlabelled(BTreeSet<WatchedPlace>),
     /// Upload a bundle that the hub lost. Owes [`Done::Given`].
     Give { command: String, digest: Digest },
+    /// Hand spans to this agent's own exporter. Owes nothing.
+    Export(Vec<Span>),
     /// Write the status. Owes [`Done::StatusWritten`].
     WriteStatus(Box<Status>),
 }
@@ -196,6 +201,7 @@ pub struct Engine {
     standing: Standing,
     survey: Survey,
     told: told::Told,
+    traces: traces::Traces,
     /// Records of the journal that were lost, until the hub has told everything again.
     lost: Vec<String>,
     work: VecDeque<Work>,
@@ -232,6 +238,7 @@ impl Engine {
             standing: Standing::default(),
             survey: Survey::default(),
             told: told::Told::default(),
+            traces: traces::Traces::default(),
             lost: restored.damaged.iter().map(|error| format!("a record was lost: {error}")).collect(),
             work: VecDeque::new(),
             healed: 0,
@@ -245,6 +252,12 @@ impl Engine {
             engine.restore(app, now);
         }
         engine
+    }
+
+    /// With this way for spans, and whose they are.
+    #[must_use]
+    pub(crate) fn with_traces(self, way: Way, resource: Vec<(String, String)>) -> Self {
+        Self { traces: traces::Traces::new(way, resource), ..self }
     }
 
     /// Takes in what happened.

@@ -15,7 +15,10 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
 };
 use shared_model::{HealthStatus, SyncState};
-use shared_runtime::metrics::{Depth, Registry, Traffic, from_the_start, since_epoch};
+use shared_runtime::{
+    metrics::{Depth, Registry, Traffic, from_the_start, since_epoch},
+    otlp,
+};
 use std::{collections::BTreeMap, sync::atomic::AtomicU64};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -57,6 +60,7 @@ pub struct Metrics {
     syncs: Counter,
     healed: Counter,
     lost_events: Counter,
+    pub(crate) traces: otlp::Metrics,
     applications: Family<Stands, Gauge>,
     paused: Gauge,
     paused_applications: Gauge,

@@ -7,7 +7,7 @@ mod work;
 
 use crate::{
     cluster::{Cluster, Facts, Limit, Watched, Watches},
-    engine::{Ceiling, Done, Engine, Event, Known, Restored},
+    engine::{Ceiling, Done, Engine, Event, Known, Restored, Way},
     journal::{self, Journal, Local},
     link::{Bundles, News},
     metrics::Metrics,
@@ -15,7 +15,7 @@ use crate::{
 use jiff::Timestamp;
 use proto::v1;
 use shared_model::ClusterName;
-use shared_runtime::Tasks;
+use shared_runtime::{Tasks, otlp::Tracing};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -32,6 +32,7 @@ pub(crate) struct Deps {
     pub(crate) tasks: Tasks,
     pub(crate) ceiling: Ceiling,
     pub(crate) metrics: Metrics,
+    pub(crate) tracing: Tracing,
 }
 
 /// Bundles in memory at once.
@@ -95,6 +96,7 @@ impl Shell {
             instance: uuid::Uuid::new_v4().to_string(),
             ceiling: deps.ceiling.clone(),
         };
+        let way = if deps.tracing.exporter.is_some() { Way::Straight } else { Way::Relayed };
         let clock = Clock::new();
         let (done, finished) = mpsc::unbounded_channel();
         let (told, watched) = mpsc::channel(256);
@@ -103,7 +105,8 @@ impl Shell {
         let limit = Limit::new();
         limit.show(&deps.metrics.waiting, &deps.metrics.asking);
         let mut shell = Self {
-            engine: Engine::new(known, restored, clock.now()),
+            engine: Engine::new(known, restored, clock.now())
+                .with_traces(way, deps.tracing.resource.0.clone()),
             clock,
             watches: Watches::new(deps.cluster.clone(), deps.tasks.clone(), told),
             limit,

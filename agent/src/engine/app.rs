@@ -1,6 +1,6 @@
 //! One application: its machine, and what is known around it.
 
-use super::orders::Wish;
+use super::{orders::Wish, traces::Course};
 use crate::journal::Pin;
 use jiff::Timestamp;
 use shared_manifest::ObjectId;
@@ -50,6 +50,8 @@ pub(super) struct App {
     pub(super) gone: Option<Gone>,
     /// The release chosen in the cluster.
     pub(super) pin: Option<Pin>,
+    /// How far the order is, for its trace.
+    pub(super) course: Option<Course>,
     /// The pin that the machine brings about; `None` while it follows the hub.
     pub(super) follows: Option<Pin>,
 }
@@ -91,6 +93,7 @@ impl App {
             synced: None,
             gone: None,
             pin: None,
+            course: None,
             follows: None,
         }
     }

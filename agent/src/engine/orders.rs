@@ -15,6 +15,8 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use shared_model::{AppKey, Position, ReleaseId, ReleaseSpec};
 use shared_sync::{Event, Machine};
+use shared_trace::Context;
+use tracing::field::display;
 
 /// What the hub wishes of an application.
 #[derive(Debug, Clone)]
@@ -56,7 +58,13 @@ pub enum Failure {
 
 impl Engine {
     /// The hub orders something.
-    pub(super) fn order(&mut self, application: &AppKey, wish: Wish, now: Timestamp) {
+    pub(super) fn order(
+        &mut self,
+        application: &AppKey,
+        wish: Wish,
+        context: Option<Context>,
+        now: Timestamp,
+    ) {
         if !self.apps.contains_key(application) {
             let mut app = App::new();
             app.inventory = self.look_for(application);
@@ -71,10 +79,14 @@ impl Engine {
             }
             return;
         }
-        tracing::info!(%application, %position, removal = matches!(wish, Wish::Remove { .. }), "ordered");
+        let removal = matches!(wish, Wish::Remove { .. });
+        let (trace_id, span_id) =
+            context.map(|context| (display(context.trace), display(context.span))).unzip();
+        tracing::info!(%application, %position, removal, trace_id, span_id, "ordered");
         app.wish = Some(wish);
         app.retry = None;
         app.tries = 0;
+        self.trace_ordered(application, position, context, now);
         self.prepare(application, now);
     }
 
@@ -143,6 +155,8 @@ impl Engine {
                     app.current = app.wish.take();
                     app.trouble = None;
                     app.tries = 0;
+                    let fetched = if let Prepared::Run { fetched, .. } = &prepared { *fetched } else { None };
+                    self.trace_prepared(application, fetched, now);
                     self.start(application, position, prepared, now);
                 }
                 // Passed over: what it said is in the journal, the newer one replaces it there.
@@ -192,11 +206,11 @@ impl Engine {
         // Without it nothing is pruned before a search has ended.
         let known = app.inventory.clone();
         match (prepared, app.machine.is_some()) {
-            (Prepared::Run { assignment, versions }, true) => {
+            (Prepared::Run { assignment, versions, .. }, true) => {
                 app.versions = versions;
                 app.with_machine(application, |machine| machine.handle(Event::Assigned(assignment), now));
             }
-            (Prepared::Run { assignment, versions }, false) => {
+            (Prepared::Run { assignment, versions, .. }, false) => {
                 app.versions = versions;
                 let resumes = app.synced == Some(position);
                 app.machine = Some(if resumes {

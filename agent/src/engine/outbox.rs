@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use proto::v1;
 use shared_model::AppKey;
+use shared_trace::Context;
 use std::collections::{BTreeMap, VecDeque};
+use tracing::field::display;
 
 /// An application's reports that change nothing important are sent at most so often.
 const CALM: SignedDuration = SignedDuration::from_millis(100);
@@ -103,7 +105,21 @@ impl Outbox {
 
     /// Something happened that people may want to read later.
     pub(super) fn event(&mut self, application: &AppKey, reason: &str, message: String, now: Timestamp) {
-        tracing::info!(%application, reason, "{message}");
+        self.event_of(application, None, reason, message, now);
+    }
+
+    /// As [`Outbox::event`], of an order that is a part of this trace.
+    pub(super) fn event_of(
+        &mut self,
+        application: &AppKey,
+        context: Option<Context>,
+        reason: &str,
+        message: String,
+        now: Timestamp,
+    ) {
+        let (trace_id, span_id) =
+            context.map(|context| (display(context.trace), display(context.span))).unzip();
+        tracing::info!(%application, reason, trace_id, span_id, "{message}");
         if self.events.len() == EVENTS {
             self.events.pop_front();
             self.dropped += 1;

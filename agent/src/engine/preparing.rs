@@ -17,7 +17,12 @@ use std::{collections::BTreeMap, sync::Arc};
 #[derive(Debug)]
 pub enum Prepared {
     /// The hub's release.
-    Run { assignment: Arc<Assignment>, versions: BTreeMap<(String, String), String> },
+    Run {
+        assignment: Arc<Assignment>,
+        versions: BTreeMap<(String, String), String>,
+        /// How much was fetched for it, compressed; `None` when all was here.
+        fetched: Option<usize>,
+    },
     /// The hub's removal.
     Remove { cascade: bool },
     /// A release chosen in the cluster.
@@ -124,7 +129,8 @@ impl Order {
         }
         let versions = versions_of(bundle);
         let assignment = Arc::new(Assignment::new(*position, spec.as_ref().clone(), bundle));
-        Ok(Prepared::Run { assignment, versions })
+        let fetched = compressed.map(<[u8]>::len);
+        Ok(Prepared::Run { assignment, versions, fetched })
     }
 }
 

@@ -12,6 +12,8 @@ const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 
 /// Objects in one message, worst first within each application: keeps it well below what the hub takes.
 const MOST_RESOURCES: usize = 10_000;
+/// Spans in one message.
+const SPANS: usize = 200;
 
 impl Engine {
     /// A connection is up.
@@ -38,6 +40,7 @@ impl Engine {
             Message::Welcome(welcome) => {
                 tracing::info!(hub_version = welcome.hub_version, "the link to the hub is up");
                 self.outbox.welcome = true;
+                self.traces.welcome(welcome.takes_spans);
                 self.told.change();
                 let told = |app: &super::app::App| app.gone.is_some_and(|gone| gone.told);
                 for application in self.apps.iter().filter(|(_, app)| !told(app)).map(|(name, _)| name) {
@@ -46,13 +49,13 @@ impl Engine {
                 self.retry_wishes(now);
             }
             Message::Assign(assign) => match wire::read_assign(assign) {
-                Ok((application, wish)) => self.order(&application, wish, now),
+                Ok((application, wish, context)) => self.order(&application, wish, context, now),
                 Err(problem) => {
                     tracing::error!(problem, "an assignment of the hub cannot be read and is left out")
                 }
             },
             Message::Remove(remove) => match wire::read_remove(remove) {
-                Ok((application, wish)) => self.order(&application, wish, now),
+                Ok((application, wish)) => self.order(&application, wish, None, now),
                 Err(problem) => {
                     tracing::error!(problem, "a removal of the hub cannot be read and is left out")
                 }
@@ -64,6 +67,7 @@ impl Engine {
                 let observe = mode == i32::from(v1::Mode::Observe);
                 self.set_mode(if observe { Mode::Observe } else { Mode::Enforce }, now);
             }
+            Message::KeepSpans(keep) => self.trace_keep(&keep.traceparents),
             Message::Command(command) => self.command(command, now),
             Message::InSync(_) => {
                 self.lost.clear();
@@ -125,7 +129,15 @@ impl Engine {
 
     /// What the hub is to be told next; `None` when there is nothing now, or nobody listens.
     pub fn poll_message(&mut self, now: Timestamp) -> Option<v1::AgentMessage> {
-        let message = match self.outbox.take(now)? {
+        let Some(next) = self.outbox.take(now) else {
+            if !self.outbox.welcome {
+                return None;
+            }
+            // Whatever else there is to say went first.
+            let spans = self.traces.take(SPANS)?;
+            return Some(v1::AgentMessage { message: Some(agent_message::Message::Spans(spans)) });
+        };
+        let message = match next {
             Next::Hello => agent_message::Message::Hello(self.hello(now)),
             Next::Pause => agent_message::Message::Pause(self.pauses.state(now)),
             Next::Facts => agent_message::Message::Facts(self.facts()),
@@ -145,7 +157,7 @@ impl Engine {
 
     /// Whether there is something to tell the hub now.
     pub fn has_message(&self, now: Timestamp) -> bool {
-        self.outbox.due(now).is_some_and(|due| due <= now)
+        self.outbox.due(now).is_some_and(|due| due <= now) || (self.outbox.welcome && self.traces.has_spans())
     }
 
     fn facts(&self) -> v1::Facts {
@@ -227,15 +239,17 @@ impl Engine {
         let synced =
             app.follows.as_ref().filter(|_| pin.is_some()).map_or(report.position, |pin| pin.position);
         // It was told before the restart.
+        let context = app.course.as_ref().map(|course| course.context);
         let resumed = before.is_none() && app.synced == Some(synced);
         for (reason, message) in happened(before.as_ref(), &report, resumed) {
-            self.outbox.event(application, reason, message, now);
+            self.outbox.event_of(application, context, reason, message, now);
         }
         let succeeded = report.phase == SyncPhase::Succeeded && report.release.is_some();
         if succeeded && app.synced != Some(synced) {
             app.synced = Some(synced);
             self.note(application, Note::Synced(synced));
         }
+        self.trace_report(application, &report, now);
         if report.removed {
             self.removed(application);
         }

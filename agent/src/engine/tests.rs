@@ -2,6 +2,7 @@
 
 mod pauses;
 mod shared;
+mod traces;
 mod watches;
 
 use super::*;
@@ -32,6 +33,8 @@ struct Bench {
     /// Such reads are answered when a test says so.
     slow: bool,
     waiting: Vec<Done>,
+    /// Spans that went out straight.
+    exported: Vec<Span>,
     /// Where what lacks our label is watched.
     places: BTreeSet<WatchedPlace>,
 }
@@ -99,6 +102,7 @@ impl Bench {
             read: Vec::new(),
             slow: false,
             waiting: Vec::new(),
+            exported: Vec::new(),
             places: BTreeSet::new(),
         };
         bench.tell(Event::Up);
@@ -163,6 +167,10 @@ impl Bench {
                     continue;
                 }
                 Work::Give { command, .. } => Done::Given { command, error: Some("no".to_owned()) },
+                Work::Export(spans) => {
+                    self.exported.extend(spans);
+                    continue;
+                }
                 Work::WriteStatus(_) => Done::StatusWritten { kept: true },
             };
             self.engine.handle(Event::Done(done), self.now);
@@ -213,6 +221,10 @@ impl Bench {
     }
 
     fn assign_to(&mut self, application: &AppKey, generation: u64, objects: &[Value]) {
+        self.assign_traced(application, generation, objects, "");
+    }
+
+    fn assign_traced(&mut self, application: &AppKey, generation: u64, objects: &[Value], traceparent: &str) {
         let (spec, compressed) = release_of(application, objects);
         self.hub.insert(spec.bundle, compressed);
         let assign = v1::Assign {
@@ -220,7 +232,7 @@ impl Bench {
             position: Some(proto::position_to_wire(position(generation))),
             release: spec.id().to_string(),
             spec: serde_json::to_vec(&spec).unwrap().into(),
-            traceparent: String::new(),
+            traceparent: traceparent.to_owned(),
         };
         self.tell(Event::Said(Message::Assign(assign)));
     }

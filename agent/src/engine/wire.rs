@@ -3,8 +3,9 @@
 use super::orders::Wish;
 use proto::v1;
 use shared_model::{AppKey, ReleaseSpec};
+use shared_trace::Context;
 
-pub(super) fn read_assign(assign: v1::Assign) -> Result<(AppKey, Wish), String> {
+pub(super) fn read_assign(assign: v1::Assign) -> Result<(AppKey, Wish, Option<Context>), String> {
     let application =
         proto::application_from_wire(assign.application, "Assign").map_err(|error| error.to_string())?;
     let spec: ReleaseSpec = serde_json::from_slice(&assign.spec)
@@ -15,7 +16,9 @@ pub(super) fn read_assign(assign: v1::Assign) -> Result<(AppKey, Wish), String> 
         ));
     }
     let position = proto::position_from_wire(assign.position);
-    Ok((application, Wish::Run { position, spec: Box::new(spec) }))
+    // One that cannot be read traces nothing; the order counts all the same.
+    let context = assign.traceparent.parse().ok();
+    Ok((application, Wish::Run { position, spec: Box::new(spec) }, context))
 }
 
 pub(super) fn read_remove(remove: v1::Remove) -> Result<(AppKey, Wish), String> {

@@ -88,6 +88,11 @@ impl Shell {
                     drop(done.send(Done::Given { command, error }));
                 });
             }
+            Work::Export(spans) => {
+                if let Some(exporter) = &self.deps.tracing.exporter {
+                    exporter.send_once(spans);
+                }
+            }
             Work::WriteStatus(status) => {
                 metrics.stand(&status);
                 let deps = self.deps.clone();

@@ -212,6 +212,7 @@ impl Spoke {
             place: self.place(),
             ceiling: Ceiling::default(),
             metrics: Metrics::default(),
+            traces: shared_runtime::otlp::Choice::default(),
         };
         let tasks = Tasks::new();
         let cluster = Cluster::from_service(self.kubernetes.clone(), "default");
@@ -230,7 +231,14 @@ impl Spoke {
     ) -> Tasks {
         shared_runtime::install_crypto();
         let (link, token) = (LinkConfig::of(hub), Some(token));
-        let config = Config { link, token, place: self.place(), ceiling: Ceiling::default(), metrics };
+        let config = Config {
+            link,
+            token,
+            place: self.place(),
+            ceiling: Ceiling::default(),
+            metrics,
+            traces: shared_runtime::otlp::Choice::default(),
+        };
         let tasks = Tasks::new();
         Agent::build(config, cluster, &tasks).await.unwrap();
         tasks

@@ -316,7 +316,8 @@ impl v1::agent_server::Agent for Service {
             while let Ok(Some(message)) = inbound.message().await {
                 if let Some(agent_message::Message::Hello(hello)) = message.message {
                     let clock_ms = shared_runtime::now().as_millisecond() + service.script.lock().clock_ms;
-                    let welcome = v1::Welcome { hub_version: "scripted".into(), clock_ms };
+                    let welcome =
+                        v1::Welcome { hub_version: "scripted".into(), clock_ms, ..v1::Welcome::default() };
                     let opening = [Message::Welcome(welcome), Message::InSync(v1::InSync {})];
                     for message in opening {
                         drop(outbound.send(wire(message)).await);

@@ -194,6 +194,7 @@ impl Control {
         argocd.refresh(&index.read());
         let webhooks =
             Webhooks::new(Arc::clone(&index), git.clone(), metrics.webhooks.clone(), argocd.limit());
+        let traces = Traces::new(tracing, links.clone());
         let control = Loop {
             lines: Lines::new(Arc::clone(&index), git.clone(), releases, records.clone()),
             index,
@@ -221,7 +222,7 @@ impl Control {
             ended: Ended::default(),
             argocd,
             moved: BTreeMap::new(),
-            traces: Traces::new(tracing),
+            traces,
             followed: BTreeSet::new(),
             lease: None,
             holder: format!("hub-{}", uuid::Uuid::new_v4()),

@@ -8,13 +8,14 @@
 //! Without a collector none of this is done.
 
 use crate::{index::Index, pace::Pace};
+use hub_gateway::Links;
 use hub_records::{Records, keys};
 use hub_store::{Op, Txn, lease::Lease};
 use jiff::{SignedDuration, Timestamp};
-use shared_model::{FleetRolloutSpec, Owner, RolloutName};
+use shared_model::{ClusterName, FleetRolloutSpec, Owner, RolloutName};
 use shared_rollout::{Fleet, Phase, Report, Rollout};
 use shared_runtime::otlp::{Exporter, Tracing};
-use shared_trace::{Course, Sampler, Seed, SpanId, Waited};
+use shared_trace::{Context, Course, Sampler, Seed, SpanId, Waited};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -31,6 +32,7 @@ type Key = (Owner, RolloutName);
 #[derive(Debug)]
 pub(crate) struct Traces {
     tracing: Tracing,
+    links: Links,
     known: BTreeMap<Key, Known>,
     /// Whose rollouts are to be looked at.
     owners: BTreeSet<Owner>,
@@ -41,12 +43,14 @@ pub(crate) struct Traces {
 struct Known {
     sent: BTreeSet<SpanId>,
     waits: Vec<Waited>,
+    /// The attempt that is over and sent; a rollout that decides nothing any more is not looked at again.
+    over: Option<u32>,
 }
 
 impl Traces {
-    pub(crate) fn new(tracing: Tracing) -> Self {
+    pub(crate) fn new(tracing: Tracing, links: Links) -> Self {
         let pace = Pace::new(10, Duration::from_secs(3));
-        Self { tracing, known: BTreeMap::new(), owners: BTreeSet::new(), pace }
+        Self { tracing, links, known: BTreeMap::new(), owners: BTreeSet::new(), pace }
     }
 
     /// These lines were planned: something about them may be otherwise.
@@ -89,6 +93,10 @@ impl Traces {
                     self.known.insert(key.clone(), known);
                 }
                 let Some(known) = self.known.get_mut(&key) else { continue };
+                let leads = line.lead().is_some_and(|lead| lead.name == rollout.name);
+                if !leads && known.over == Some(rollout.head.attempt) {
+                    continue;
+                }
                 let told = report.rollouts.get(&key);
                 if rollout.head.phase != Phase::Queued
                     && shared_trace::note(&mut known.waits, rollout, told, now)
@@ -96,7 +104,7 @@ impl Traces {
                     let value = serde_json::to_vec(&known.waits).expect("notes have string keys only").into();
                     notes.push(Op::Put { key: keys::waits(&name.0, &name.1), value });
                 }
-                if !known.send((seed, &frozen.spec, rollout), &exporter) {
+                if !known.send((seed, &frozen.spec, rollout), &exporter, &self.links) {
                     self.owners.insert(owner.clone());
                 }
             }
@@ -131,7 +139,7 @@ async fn first(
             Vec::new()
         }
     };
-    let mut known = Known { sent: BTreeSet::new(), waits };
+    let mut known = Known { sent: BTreeSet::new(), waits, over: None };
     let course = Course { seed, spec, rollout, waits: &known.waits };
     let long_ago = |end: Timestamp| now.duration_since(end) >= LATELY;
     if course.ended().is_some_and(long_ago) {
@@ -143,15 +151,23 @@ async fn first(
 
 impl Known {
     /// Sends what is new; whether there was room for all of it.
-    fn send(&mut self, (seed, spec, rollout): Sources<'_>, exporter: &Exporter) -> bool {
+    fn send(&mut self, (seed, spec, rollout): Sources<'_>, exporter: &Exporter, links: &Links) -> bool {
         let course = Course { seed, spec, rollout, waits: &self.waits };
         let closed = shared_trace::closed(&course, exporter.sampler(), |id| self.sent.contains(&id));
         if closed.spans.is_empty() {
+            self.over = course.ended().map(|_| rollout.head.attempt);
             return true;
         }
         let ids: Vec<SpanId> = closed.spans.iter().map(|span| span.id).collect();
         let taken = exporter.send(closed.spans);
         self.sent.extend(&ids[..taken]);
+        let mut wanted: BTreeMap<&ClusterName, Vec<Context>> = BTreeMap::new();
+        for member in closed.wanted.iter().filter(|wanted| self.sent.contains(&wanted.context.span)) {
+            wanted.entry(&member.cluster).or_default().push(member.context);
+        }
+        for (cluster, contexts) in wanted {
+            links.keep_spans(cluster, &contexts);
+        }
         taken == ids.len()
     }
 }

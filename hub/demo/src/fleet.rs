@@ -9,7 +9,7 @@ use rand::RngCore as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use shared_model::{JoinToken, Kind};
-use shared_runtime::Tasks;
+use shared_runtime::{Tasks, otlp::Choice};
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 const REGIONS: [&str; 3] = ["eu", "us", "ap"];
@@ -113,6 +113,8 @@ async fn join_one(
         place: folder.to_owned().into(),
         ceiling: agent::Ceiling::default(),
         metrics: agent::Metrics::default(),
+        // Through the hub, as everything.
+        traces: Choice::read(|_| None, "flotilla-agent", env!("CARGO_PKG_VERSION"))?,
     };
     Box::pin(Agent::build(config, Cluster::from_service(cluster.clone(), "default"), tasks)).await?;
     Ok(Member { place, cluster })

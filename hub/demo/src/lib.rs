@@ -19,7 +19,7 @@ mod verdict;
 
 use folder::Folder;
 use hub_show::Screen;
-use shared_runtime::Tasks;
+use shared_runtime::{Tasks, otlp::Choice};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 /// How long tasks may take to end. What ends later ends with the process.
@@ -36,6 +36,8 @@ pub struct Config {
     pub bad_commit: bool,
     /// Where the data stays; a temporary folder otherwise.
     pub data_dir: Option<PathBuf>,
+    /// Where the hub's spans go, and with them those of the agents.
+    pub traces: Choice,
 }
 
 /// Runs the demo until it is over or interrupted.

@@ -14,7 +14,7 @@ use hub_source::poll::Settings;
 use jiff::Timestamp;
 use shared_model::Kind;
 use shared_rollout::Phase;
-use shared_runtime::Tasks;
+use shared_runtime::{Tasks, otlp::Choice};
 use std::{net::SocketAddr, path::Path, time::Duration};
 use tokio::time::Instant;
 
@@ -33,7 +33,9 @@ pub(crate) async fn tell(
     fleet::raise_open_files(config.clusters)?;
     let repository = Repository::create(folder).await.context("the sample repository cannot be made")?;
     let first = repository.push(&Version::First.files(), Version::First.message()).await?;
-    let hub = Hub::start(hub_config(folder), tasks).await.context("the hub did not start")?;
+    let hub = Hub::start(hub_config(folder, config.traces.clone()), tasks)
+        .await
+        .context("the hub did not start")?;
     screen.line(&format!("hub: https://{} for kubectl, {} for agents (mTLS)", hub.api, hub.agent_address));
     let fleet = join(config, screen, &hub, folder, tasks).await?;
     apply(&hub, folder, &repository, config.clusters).await?;
@@ -64,7 +66,7 @@ pub(crate) async fn tell(
     follow::for_ever(&mut mirror, screen).await
 }
 
-fn hub_config(folder: &Path) -> hub_serve::Config {
+fn hub_config(folder: &Path, traces: Choice) -> hub_serve::Config {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     hub_serve::Config {
         data_dir: folder.join("hub"),
@@ -82,7 +84,7 @@ fn hub_config(folder: &Path) -> hub_serve::Config {
         lost_after: hub_serve::LOST_AFTER,
         history: hub_serve::Retention::default(),
         agent_lifetime: hub_serve::AGENT_LIFETIME,
-        traces: shared_runtime::otlp::Choice::default(),
+        traces,
     }
 }
 

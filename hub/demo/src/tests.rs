@@ -1,6 +1,7 @@
 use crate::{Config, play};
 use hub_show::Screen;
 use parking_lot::Mutex;
+use shared_runtime::otlp::Choice;
 use std::{io, path::Path, process::ExitCode, sync::Arc};
 
 /// What a screen was told, for the test to read.
@@ -28,7 +29,7 @@ impl io::Write for Told {
 async fn once(bad_commit: bool) -> String {
     shared_runtime::install_crypto();
     let told = Told::default();
-    let config = Config { once: true, clusters: 4, bad_commit, data_dir: None };
+    let config = Config { once: true, clusters: 4, bad_commit, data_dir: None, traces: Choice::default() };
     let mut screen = Screen::plain(told.clone());
     let ended = play(config, &mut screen, std::future::pending()).await;
     let text = told.text();
@@ -79,7 +80,8 @@ async fn a_bad_commit_halts_at_the_canary() {
 async fn an_interrupted_demo_leaves_nothing() {
     shared_runtime::install_crypto();
     let told = Told::default();
-    let config = Config { once: true, clusters: 4, bad_commit: false, data_dir: None };
+    let config =
+        Config { once: true, clusters: 4, bad_commit: false, data_dir: None, traces: Choice::default() };
     let hub_is_up = async {
         while !told.text().contains("hub: https://") {
             tokio::task::yield_now().await;
@@ -96,8 +98,13 @@ async fn an_interrupted_demo_leaves_nothing() {
 async fn a_folder_with_something_in_it_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("precious"), "").unwrap();
-    let config =
-        Config { once: true, clusters: 3, bad_commit: false, data_dir: Some(folder.path().to_owned()) };
+    let config = Config {
+        once: true,
+        clusters: 3,
+        bad_commit: false,
+        data_dir: Some(folder.path().to_owned()),
+        traces: Choice::default(),
+    };
     let ended = play(config, &mut Screen::plain(io::sink()), std::future::pending()).await;
     let said = format!("{:#}", ended.unwrap_err());
     assert!(said.contains("is not empty") && said.contains("name a new one"), "{said}");

@@ -46,6 +46,7 @@ pub(crate) async fn standing(
         restored: restored.map(|restored| restored.at),
         answered: answered.map(|adoption| adoption.request.request.clone()).unwrap_or_default(),
         paused: BTreeMap::new(),
+        takes_spans: false,
     };
     Ok((standing, adoption))
 }

@@ -88,6 +88,7 @@ async fn converse(
         let (object, _) = shared.admit(peer, now).await?;
         let assignments = assignments(shared, cluster).await?;
         let (mut standing, adopted) = adoption::standing(shared, &object).await?;
+        standing.takes_spans = shared.traces.takes_spans();
         standing.paused = shared.paused.of_cluster(cluster, assignments.keys()).await;
         let certificate = &peer.certificate;
         let authority = shared.authority.named(&certificate.issuer).unwrap_or_default();
@@ -201,6 +202,7 @@ async fn act(
             log(cluster, &events, dropped);
             shared.observer.events(cluster, events, dropped).await;
         }
+        Action::Spans(spans) => shared.traces.relay(cluster, spans),
         Action::Facts(facts) => {
             status::update(&shared.records, cluster, |status| status::facts(status, &facts)).await;
         }

@@ -2,9 +2,10 @@
 
 use hub_store::Revision;
 use parking_lot::Mutex;
-use proto::v1;
+use proto::v1::{self, hub_message::Message};
 use shared_model::{AppKey, ClusterName, Digest};
 use shared_rollout::{Hold, Link};
+use shared_trace::Context;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
@@ -105,6 +106,12 @@ pub(crate) struct Seat {
 }
 
 impl Links {
+    /// Asks a cluster's agent for spans that it left out; it may be away, or too old to know them.
+    pub fn keep_spans(&self, cluster: &ClusterName, contexts: &[Context]) {
+        let traceparents = contexts.iter().map(ToString::to_string).collect();
+        self.tell(cluster, Input::Say(Message::KeepSpans(v1::KeepSpans { traceparents })));
+    }
+
     /// Links without anyone connected.
     pub fn new() -> Self {
         Self::default()

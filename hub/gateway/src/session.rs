@@ -67,6 +67,8 @@ pub enum Action {
     Arrived,
     /// Log these events of the agent, and how many it lost.
     Events(Vec<v1::Event>, u64),
+    /// Hand these spans on.
+    Spans(v1::Spans),
     /// The cluster's facts changed.
     Facts(v1::Facts),
     /// The agent's pauses changed.
@@ -131,6 +133,8 @@ pub struct Standing {
     pub answered: String,
     /// The pauses of single applications that concern the cluster.
     pub paused: BTreeMap<AppKey, PauseRequest>,
+    /// Whether spans are handed on.
+    pub takes_spans: bool,
 }
 
 impl Session {
@@ -173,7 +177,8 @@ impl Session {
         };
         let clock_ms = now.as_millisecond();
         let hub_version = env!("CARGO_PKG_VERSION").to_owned();
-        session.send(v1::hub_message::Message::Welcome(v1::Welcome { hub_version, clock_ms }));
+        let takes_spans = session.standing.takes_spans;
+        session.send(v1::hub_message::Message::Welcome(v1::Welcome { hub_version, clock_ms, takes_spans }));
         session.actions.push_back(Action::Paused {
             acknowledged: pause.acknowledged,
             local: pause.local,
@@ -257,6 +262,7 @@ impl Session {
             v1::agent_message::Message::Events(batch) => {
                 self.actions.push_back(Action::Events(batch.events, batch.dropped));
             }
+            v1::agent_message::Message::Spans(spans) => self.actions.push_back(Action::Spans(spans)),
             v1::agent_message::Message::Facts(facts) => self.actions.push_back(Action::Facts(facts)),
             v1::agent_message::Message::Holding(holding) => {
                 match self.adoption.as_mut().map(|adoption| adoption.described(holding)) {

@@ -3,6 +3,8 @@
 //! A context is derived from the rollout and the member's record (shared/trace): any hub, and this one after a
 //! restart, gives the same one. An order that is carried out and proven already belongs to no trace any more.
 
+mod relay;
+
 use hub_records::{Records, keys};
 use parking_lot::Mutex;
 use serde_json::Value;

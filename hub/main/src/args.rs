@@ -211,8 +211,9 @@ pub(crate) struct DemoOptions {
 }
 
 impl DemoOptions {
-    pub(crate) fn config(self) -> hub_demo::Config {
+    pub(crate) fn config(self, traces: otlp::Choice) -> hub_demo::Config {
         hub_demo::Config {
+            traces,
             once: self.once,
             clusters: self.clusters as usize,
             bad_commit: self.bad_commit,

@@ -1,7 +1,7 @@
 //! What people set for the whole fleet: the ConfigMap `argocd/flotilla-cm`.
 //!
-//! Decides, from that object, when nothing goes out anywhere (freezes), how much may be unproven on one cluster at once, and whether webhooks
-//! have to prove themselves.
+//! Decides, from that object, when nothing goes out anywhere (freezes), how much may be unproven on one cluster at once, whether webhooks
+//! have to prove themselves, and where people look at traces.
 //!
 //! Invariants:
 //! - what cannot be read is as careful as it could have been: a list of freezes that cannot be read closes everything, a limit that cannot be read is 1, webhooks need secrets;
@@ -25,8 +25,12 @@ pub const MAX_PER_CLUSTER: &str = "rollout.maxUnprovenPerCluster";
 
 /// The key that has webhooks believed whose forge no secret was agreed on with.
 pub const ALLOW_UNSIGNED: &str = "webhook.allowUnsigned";
+/// The key of where a trace is shown: a URL with `{traceID}` in it.
+pub const TRACES_URL: &str = "traces.url";
+/// What stands for the id in it, as in Argo CD's and Grafana's links.
+const TRACE_ID: &str = "{traceID}";
 
-const KEYS: [&str; 3] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED];
+const KEYS: [&str; 4] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED, TRACES_URL];
 
 /// The settings, as far as they can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct Settings {
     pub max_per_cluster: Option<usize>,
     /// Whether webhooks are believed whose forge no secret was agreed on with.
     pub allow_unsigned: bool,
+    /// Where a trace is shown; [`trace_url`] fills it in.
+    pub traces_url: Option<String>,
     /// What cannot be read, each with its path and remedy.
     pub problems: Vec<String>,
 }
@@ -56,6 +62,7 @@ impl Settings {
                 WINDOWS => settings.read_windows(text),
                 MAX_PER_CLUSTER => settings.read_limit(text),
                 ALLOW_UNSIGNED => settings.read_unsigned(text),
+                TRACES_URL => settings.read_traces_url(text),
                 other => settings
                     .problems
                     .push(format!("data[{other}]: there is no such setting; there are {}", KEYS.join(", "))),
@@ -91,6 +98,13 @@ impl Settings {
         }
     }
 
+    fn read_traces_url(&mut self, text: &str) {
+        match trace_url(text, "") {
+            Ok(_) => self.traces_url = Some(text.trim().to_owned()),
+            Err(problem) => self.problems.push(format!("data[{TRACES_URL}]: {problem}")),
+        }
+    }
+
     fn read_limit(&mut self, text: &str) {
         let limit = text.trim().parse().ok().filter(|limit| *limit > 0);
         if limit.is_none() {
@@ -100,6 +114,21 @@ impl Settings {
         }
         self.max_per_cluster = Some(limit.unwrap_or(1));
     }
+}
+
+/// The URL that shows a trace.
+///
+/// # Errors
+/// When the template has no place for its id, or is no URL.
+pub fn trace_url(template: &str, trace_id: &str) -> Result<String, String> {
+    let template = template.trim();
+    let is_url = template.starts_with("https://") || template.starts_with("http://");
+    if !is_url || !template.contains(TRACE_ID) {
+        return Err(format!(
+            "`{template}` is no URL with {TRACE_ID} in it; write e.g. https://jaeger.example.com/trace/{TRACE_ID}"
+        ));
+    }
+    Ok(template.replace(TRACE_ID, trace_id))
 }
 
 /// The entries of a list of windows.

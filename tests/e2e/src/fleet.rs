@@ -64,6 +64,8 @@ pub struct Setup<'a> {
     pub hub: &'a [&'a str],
     /// Further options of `flotilla-agent`.
     pub agents: &'a [&'a str],
+    /// Environment variables of the hub.
+    pub environment: &'a [(&'a str, &'a str)],
 }
 
 /// A `flotilla hub` with its data folder; it can be killed and started again.
@@ -75,6 +77,7 @@ pub struct Hub {
     listen: u16,
     agent_listen: u16,
     options: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// A cluster with its agent.
@@ -103,7 +106,7 @@ impl Hub {
     /// # Errors
     /// When it cannot be started.
     pub async fn start(control_plane: ControlPlane, folder: &Path) -> Result<Self> {
-        Self::start_with(control_plane, folder, free_port(), Vec::new()).await
+        Self::start_with(control_plane, folder, free_port(), Vec::new(), Vec::new()).await
     }
 
     async fn start_with(
@@ -111,12 +114,20 @@ impl Hub {
         folder: &Path,
         agent_listen: u16,
         options: Vec<String>,
+        environment: Vec<(String, String)>,
     ) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let kubectl = Kubectl::new(control_plane, &folder.join("data/admin.kubeconfig"), folder);
         let listen = free_port();
-        let mut hub =
-            Self { process: None, kubectl, folder: folder.to_owned(), listen, agent_listen, options };
+        let mut hub = Self {
+            process: None,
+            kubectl,
+            folder: folder.to_owned(),
+            listen,
+            agent_listen,
+            options,
+            environment,
+        };
         hub.restart().await?;
         Ok(hub)
     }
@@ -137,6 +148,7 @@ impl Hub {
             .args(["--poll-interval", "1s", "--log", "info"])
             .args(&self.options);
         alone(&mut command, &self.folder);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let process = Process::start("hub", &mut command, &self.folder)?;
         eventually(SOON, "the hub answers", async || {
             if let Some(status) = process.exited() {
@@ -246,7 +258,11 @@ impl Fleet {
         } else {
             None
         };
-        let hub = Hub::start_with(control_plane, &folder.path().join("hub"), agent_listen, options).await?;
+        let environment =
+            setup.environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let place = folder.path().join("hub");
+        let hub =
+            Hub::start_with(control_plane, &place, agent_listen, options, environment.collect()).await?;
         Ok(Self {
             members: BTreeMap::new(),
             hub,
@@ -579,6 +595,9 @@ pub fn alone(command: &mut Command, home: &Path) {
     command.current_dir(home).env("HOME", home).env_remove("KUBECONFIG").env_remove("FLOTILLA_LOG");
     for proxy in ["http_proxy", "https_proxy", "all_proxy"] {
         command.env_remove(proxy).env_remove(proxy.to_uppercase());
+    }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OTEL_")) {
+        command.env_remove(name);
     }
 }
 

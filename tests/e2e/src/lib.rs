@@ -19,6 +19,7 @@
 
 pub mod binaries;
 pub mod cluster;
+pub mod collector;
 mod eventually;
 pub mod fleet;
 pub mod git;
@@ -35,6 +36,7 @@ pub mod way;
 
 pub use binaries::{ControlPlane, control_plane};
 pub use cluster::{Cluster, Options};
+pub use collector::Collector;
 pub use eventually::eventually;
 pub use fleet::Fleet;
 pub use history::History;

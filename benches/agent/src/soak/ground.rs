@@ -62,7 +62,7 @@ impl Ground {
             Some(program) => program.clone(),
             None => small_agent()?,
         };
-        let setup = Setup { proxies: true, hub: &KEEPALIVE, agents: &KEEPALIVE };
+        let setup = Setup { proxies: true, hub: &KEEPALIVE, agents: &KEEPALIVE, ..Setup::default() };
         let mut fleet = Fleet::start_with(control_plane, setup).await?;
         fleet.join(&[(CLUSTER, "env=soak")], Options { controllers: true }).await?;
         // It joined by the build of the tests; from here on it is the one that is shipped.

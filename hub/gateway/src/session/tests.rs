@@ -83,6 +83,7 @@ fn told(session: &mut Session) -> Vec<String> {
             Action::Send(Message::Mode(mode)) => format!("mode {mode}"),
             Action::Send(Message::Refused(refused)) => format!("refused {}", refused.reason),
             Action::Send(Message::Command(command)) => format!("ask {}", command.id),
+            Action::Spans(spans) => format!("spans {}", spans.spans.len()),
             Action::Send(other) => format!("{other:?}"),
             Action::Hold(hold) => format!("hold {hold:?}"),
             Action::Differs(behind) => {

@@ -1,9 +1,10 @@
-use super::Traces;
+use super::{Traces, relay::read};
 use hub_records::{Records, keys};
 use hub_store::Memory;
 use jiff::Timestamp;
+use proto::v1::{self, attribute::Value};
 use serde_json::json;
-use shared_model::{AppKey, Digest, Kind, ReleaseId, RolloutName};
+use shared_model::{AppKey, ClusterName, Digest, Kind, ReleaseId, RolloutName};
 use shared_rollout::MemberRecord;
 use shared_runtime::{
     Tasks,
@@ -76,4 +77,49 @@ async fn a_hub_that_exports_nothing_names_the_rollout() {
     let records = rollout(3).await;
     let context = context(&Traces::new(tracing(false, &Tasks::new())), &records).await.unwrap();
     assert_eq!(context.trace.to_string(), TRACE);
+}
+
+fn wire() -> v1::Span {
+    let attribute = |name: &str, value: Value| v1::Attribute { name: name.to_owned(), value: Some(value) };
+    v1::Span {
+        trace_id: vec![7; 16].into(),
+        span_id: vec![8; 8].into(),
+        parent_span_id: vec![9; 8].into(),
+        name: "apply".into(),
+        start_us: 1_000_000,
+        end_us: 2_000_000,
+        attributes: vec![
+            attribute("flotilla.objects", Value::Number(3)),
+            attribute("k8s.cluster.name", Value::Text("another".into())),
+            attribute("something", Value::Truth(true)),
+        ],
+        failed: "no".into(),
+        client: true,
+    }
+}
+
+#[test]
+fn an_agents_spans_are_of_its_own_cluster() {
+    let span = read(&ClusterName::new("eu-1"), wire()).unwrap();
+    let expect: Vec<(&str, shared_trace::Value)> =
+        vec![("k8s.cluster.name", "eu-1".into()), ("flotilla.objects", 3_i64.into())];
+    assert_eq!(span.attributes, expect);
+    assert_eq!((span.name.as_str(), span.failed.as_deref()), ("apply", Some("no")));
+    assert_eq!(span.end.duration_since(span.start).as_secs(), 1);
+}
+
+#[test]
+fn what_is_no_span_is_left_out() {
+    let check = |change: fn(&mut v1::Span)| {
+        let mut span = wire();
+        change(&mut span);
+        assert_eq!(read(&ClusterName::new("eu-1"), span), None);
+    };
+    check(|span| span.trace_id = vec![0; 16].into());
+    check(|span| span.span_id = vec![1; 9].into());
+    check(|span| span.parent_span_id = Vec::new().into());
+    check(|span| span.end_us = i64::MAX);
+    let mut long = wire();
+    long.name = "ä".repeat(10_000);
+    assert!(read(&ClusterName::new("eu-1"), long).unwrap().name.len() <= 1024);
 }

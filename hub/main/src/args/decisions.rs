@@ -108,6 +108,9 @@ pub(crate) struct Status {
     /// How to print it
     #[arg(long, short = 'o', value_enum, default_value_t = Form::Text)]
     pub(crate) output: Form,
+    /// Where traces are shown, with {traceID} in it [default: what the hub's settings say]
+    #[arg(long, env = "FLOTILLA_TRACE_URL", value_name = "URL")]
+    pub(crate) trace_url: Option<String>,
 }
 
 /// How an answer is printed.

@@ -31,7 +31,7 @@ fn freezes_and_the_limit_are_read() {
 fn what_cannot_be_read_is_as_careful_as_it_could_have_been() {
     let limit = "data[rollout.maxUnprovenPerCluster]: `0` is not a count; write \"1\" or more, or take the key away for no limit";
     check(&json!({MAX_PER_CLUSTER: "0"}), 0, Some(1), &[limit]);
-    let typing_error = "data[window.yaml]: there is no such setting; there are windows.yaml, rollout.maxUnprovenPerCluster, webhook.allowUnsigned";
+    let typing_error = "data[window.yaml]: there is no such setting; there are windows.yaml, rollout.maxUnprovenPerCluster, webhook.allowUnsigned, traces.url";
     check(&json!({"window.yaml": "[]"}), 0, None, &[typing_error]);
     let wrong = "data[windows.yaml][0].timeZone: `Berlin` is not a zone of the IANA database, such as Europe/Berlin; leave it out for UTC";
     let entry = "- {kind: deny, schedule: '0 22 * * *', duration: 9h, timeZone: Berlin}";
@@ -63,6 +63,16 @@ fn webhooks_need_secrets_until_somebody_says_otherwise_clearly() {
     check("false\n", false, 0);
     check("yes", false, 1);
     check("True", false, 1);
+}
+
+#[test]
+fn traces_are_shown_where_the_template_says() {
+    let jaeger = "https://jaeger.example.com/trace/{traceID}";
+    let settings = check(&json!({TRACES_URL: format!("{jaeger}\n")}), 0, None, &[]);
+    assert_eq!(settings.traces_url.as_deref(), Some(jaeger));
+    assert_eq!(trace_url(jaeger, "0af7").unwrap(), "https://jaeger.example.com/trace/0af7");
+    let wrong = "data[traces.url]: `jaeger.example.com` is no URL with {traceID} in it; write e.g. https://jaeger.example.com/trace/{traceID}";
+    check(&json!({TRACES_URL: "jaeger.example.com"}), 0, None, &[wrong]);
 }
 
 #[test]

@@ -55,6 +55,7 @@ impl Choice {
     /// Starts to export, if a collector is named, until the tasks stop.
     pub fn start(self, metrics: Metrics, tasks: &Tasks) -> Tracing {
         let Self { settings, sampler, resource } = self;
+        let settings = settings.filter(|_| sampler != Sampler::Never);
         let exporter = settings.map(|settings| Exporter::start(settings, metrics, tasks));
         Tracing { exporter, sampler, resource: Arc::new(resource) }
     }

@@ -14,4 +14,5 @@ mod outage;
 mod pause;
 mod retire;
 mod rollout;
+mod trace;
 mod web;

@@ -12,7 +12,10 @@ use std::{
     pin::pin,
     time::{Duration, Instant},
 };
-use tests_e2e::{ControlPlane, Fleet, History, Options, control_plane, eventually, fleet::SOON};
+use tests_e2e::{
+    ControlPlane, Fleet, History, Options, control_plane, eventually,
+    fleet::{SOON, Setup},
+};
 
 /// Its namespace and its name on every cluster.
 pub(crate) const WEB: &str = "web";
@@ -105,8 +108,13 @@ pub(crate) const FULL: Options = Options { controllers: true };
 
 /// Three clusters that all run the version `v1`, and the watch on them.
 pub(crate) async fn running(control_plane: ControlPlane) -> Result<(Fleet, History)> {
+    running_with(control_plane, Setup::default()).await
+}
+
+/// As [`running`], with more.
+pub(crate) async fn running_with(control_plane: ControlPlane, setup: Setup<'_>) -> Result<(Fleet, History)> {
     let began = Instant::now();
-    let mut fleet = Fleet::start(control_plane).await?;
+    let mut fleet = Fleet::start_with(control_plane, setup).await?;
     push(&fleet, "v1")?;
     fleet.join(&THREE, FULL).await?;
     println!("a hub and three clusters were there after {:?}", began.elapsed());

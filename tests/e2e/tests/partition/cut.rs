@@ -55,7 +55,12 @@ struct Cut {
 impl Cut {
     async fn start(control_plane: ControlPlane) -> Result<Self> {
         let began = Instant::now();
-        let setup = Setup { proxies: true, hub: &["--keepalive", "3s"], agents: &["--keepalive", "3s"] };
+        let setup = Setup {
+            proxies: true,
+            hub: &["--keepalive", "3s"],
+            agents: &["--keepalive", "3s"],
+            ..Setup::default()
+        };
         let mut fleet = Fleet::start_with(control_plane, setup).await?;
         fleet.push(&[("shop/all.yaml", &manifests("v1", &[]))])?;
         fleet.join(&TWO, Options { controllers: true }).await?;

@@ -16,7 +16,7 @@ async fn a_certificate_that_expired_in_a_cut_is_renewed_after_it() -> Result<()>
     let began = Instant::now();
     let step = |what: &str| println!("{:6.1}s {what}", began.elapsed().as_secs_f32());
     let hub = ["--agent-certificate-lifetime", "15s", "--keepalive", "3s"];
-    let setup = Setup { proxies: true, hub: &hub, agents: &["--keepalive", "3s"] };
+    let setup = Setup { proxies: true, hub: &hub, agents: &["--keepalive", "3s"], ..Setup::default() };
     let mut fleet = Fleet::start_with(control_plane, setup).await?;
     fleet.push(&[("shop/all.yaml", &maps("v1"))])?;
     fleet.join(&[("eu-1", "env=prod")], Options::default()).await?;

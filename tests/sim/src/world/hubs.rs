@@ -115,7 +115,7 @@ impl World {
                 | Action::Stuck(_) => self.verdicts.problem(format!("{name} is adopted though nobody asked")),
                 // Display is not modelled.
                 Action::Arrived => self.arrived(&name),
-                Action::Hold(None) | Action::Facts(_) => {}
+                Action::Hold(None) | Action::Facts(_) | Action::Spans(_) => {}
             }
         }
     }

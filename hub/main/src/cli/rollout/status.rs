@@ -5,16 +5,37 @@ use crate::{
     args::{Form, Status},
     cli::{client::Hub, output},
 };
+use anyhow::anyhow;
 use jiff::Timestamp;
 use serde_json::Value;
+use shared_model::Kind;
+use shared_project::{Settings, settings};
 
 pub(super) async fn show(hub: &Hub, asked: &Status) -> anyhow::Result<()> {
     let rollout = name::find(hub, &asked.which).await?;
     match asked.output {
         Form::Json => output::line(&format!("{rollout:#}")),
-        Form::Text => lines(&rollout).iter().for_each(|line| output::line(line)),
+        Form::Text => {
+            let url = trace_url(hub, asked, &text(&rollout, "/spec/traceId")).await?;
+            lines(&rollout, url.as_deref()).iter().for_each(|line| output::line(line));
+        }
     }
     Ok(())
+}
+
+/// Where the trace is shown, by the option or else the hub's settings.
+async fn trace_url(hub: &Hub, asked: &Status, trace: &str) -> anyhow::Result<Option<String>> {
+    if trace.is_empty() {
+        return Ok(None);
+    }
+    if let Some(template) = &asked.trace_url {
+        return Ok(Some(
+            settings::trace_url(template, trace).map_err(|problem| anyhow!("--trace-url {problem}"))?,
+        ));
+    }
+    let config_map = hub.find(Kind::ConfigMap, settings::NAMESPACE, settings::NAME).await?;
+    let template = config_map.and_then(|config_map| Settings::read(&config_map).traces_url);
+    Ok(template.and_then(|template| settings::trace_url(&template, trace).ok()))
 }
 
 /// A time to the second, as people read it.
@@ -24,9 +45,9 @@ pub(super) fn time(text: &str) -> String {
 }
 
 /// The lines about a rollout.
-pub(super) fn lines(rollout: &Value) -> Vec<String> {
+pub(super) fn lines(rollout: &Value, trace_url: Option<&str>) -> Vec<String> {
     let mut lines: Vec<String> =
-        head(rollout).into_iter().map(|(title, text)| format!("{title:<12}{text}")).collect();
+        head(rollout, trace_url).into_iter().map(|(title, text)| format!("{title:<12}{text}")).collect();
     let status = &rollout["status"];
     section(&mut lines, "", waves(status));
     section(&mut lines, "Gates:", gates(rollout));
@@ -48,7 +69,7 @@ fn section(lines: &mut Vec<String>, title: &str, content: Vec<String>) {
     }
 }
 
-fn head(rollout: &Value) -> Vec<(&'static str, String)> {
+fn head(rollout: &Value, trace_url: Option<&str>) -> Vec<(&'static str, String)> {
     let get = |pointer: &str| text(rollout, pointer);
     let mut lines = vec![
         ("NAME", get("/metadata/name")),
@@ -105,6 +126,7 @@ fn head(rollout: &Value) -> Vec<(&'static str, String)> {
     let trace = get("/spec/traceId");
     if !trace.is_empty() {
         lines.push(("TRACE", trace));
+        lines.extend(trace_url.map(|url| ("", url.to_owned())));
     }
     lines
 }

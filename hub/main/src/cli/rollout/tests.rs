@@ -82,7 +82,7 @@ fn a_list_says_what_is_paused_while_it_is() {
 #[test]
 fn a_status_shows_waves_gates_and_who_decided_what() {
     check(
-        &status::lines(&rollout()),
+        &status::lines(&rollout(), Some("https://jaeger/trace/0af7651916cd43dd8448eb211c80319c")),
         &expect![[r#"
         NAME        shop-2
         OWNER       ApplicationSet argocd/shop
@@ -93,6 +93,7 @@ fn a_status_shows_waves_gates_and_who_decided_what() {
         PAUSED      by ann since 2026-01-01T00:05:00Z until 2026-01-01T01:00:00Z: INC-7
         WAITS FOR   shop-2 is paused by ann until 2026-01-01T01:00:00Z: INC-7
         TRACE       0af7651916cd43dd8448eb211c80319c
+                    https://jaeger/trace/0af7651916cd43dd8448eb211c80319c
 
         WAVE     STATE    PROVEN   UPDATING   FAILED   EXCUSED   BACK   WAITING   OPENED                 PASSED
         canary   passed   1/2      0          0        1         0      0         2026-01-01T00:00:00Z   2026-01-01T00:04:00Z
@@ -125,7 +126,7 @@ fn a_rollout_that_halted_says_where_and_why() {
         "rollback": {"at": "2026-01-01T00:02:00Z", "reason": "missed its deadline"},
     });
     check(
-        &status::lines(&rollout),
+        &status::lines(&rollout, None),
         &expect![[r#"
         NAME        shop-2
         OWNER       ApplicationSet argocd/shop

@@ -130,8 +130,11 @@ impl Engine {
     /// What the hub is to be told next; `None` when there is nothing now, or nobody listens.
     pub fn poll_message(&mut self, now: Timestamp) -> Option<v1::AgentMessage> {
         let Some(next) = self.outbox.take(now) else {
-            // Whatever else there is to say goes first.
-            let spans = self.traces.take(SPANS).filter(|_| self.outbox.welcome)?;
+            if !self.outbox.welcome {
+                return None;
+            }
+            // Whatever else there is to say went first.
+            let spans = self.traces.take(SPANS)?;
             return Some(v1::AgentMessage { message: Some(agent_message::Message::Spans(spans)) });
         };
         let message = match next {

@@ -43,6 +43,8 @@ pub(crate) struct Traces {
 struct Known {
     sent: BTreeSet<SpanId>,
     waits: Vec<Waited>,
+    /// The attempt that is over and sent; a rollout that decides nothing any more is not looked at again.
+    over: Option<u32>,
 }
 
 impl Traces {
@@ -91,6 +93,10 @@ impl Traces {
                     self.known.insert(key.clone(), known);
                 }
                 let Some(known) = self.known.get_mut(&key) else { continue };
+                let leads = line.lead().is_some_and(|lead| lead.name == rollout.name);
+                if !leads && known.over == Some(rollout.head.attempt) {
+                    continue;
+                }
                 let told = report.rollouts.get(&key);
                 if rollout.head.phase != Phase::Queued
                     && shared_trace::note(&mut known.waits, rollout, told, now)
@@ -133,7 +139,7 @@ async fn first(
             Vec::new()
         }
     };
-    let mut known = Known { sent: BTreeSet::new(), waits };
+    let mut known = Known { sent: BTreeSet::new(), waits, over: None };
     let course = Course { seed, spec, rollout, waits: &known.waits };
     let long_ago = |end: Timestamp| now.duration_since(end) >= LATELY;
     if course.ended().is_some_and(long_ago) {
@@ -149,6 +155,7 @@ impl Known {
         let course = Course { seed, spec, rollout, waits: &self.waits };
         let closed = shared_trace::closed(&course, exporter.sampler(), |id| self.sent.contains(&id));
         if closed.spans.is_empty() {
+            self.over = course.ended().map(|_| rollout.head.attempt);
             return true;
         }
         let ids: Vec<SpanId> = closed.spans.iter().map(|span| span.id).collect();

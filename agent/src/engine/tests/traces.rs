@@ -127,9 +127,8 @@ fn what_waits_for_the_hub_is_bounded_and_losses_are_counted() {
     let dropped: u64 = bench
         .said
         .iter()
-        .filter_map(|message| match message {
-            v1::agent_message::Message::Spans(spans) => Some(spans.dropped),
-            _ => None,
+        .filter_map(|message| {
+            if let v1::agent_message::Message::Spans(spans) = message { Some(spans.dropped) } else { None }
         })
         .sum();
     assert_eq!((told(&bench).len(), dropped), (2000, 1000));

@@ -109,8 +109,9 @@ impl Traces {
                 }
             }
         }
-        let there = |(owner, name): &Key| fleet.lines.get(owner).is_some_and(|line| line.get(name).is_some());
-        self.known.retain(|key, _| there(key));
+        // A line that is not known for a moment is not new afterwards.
+        self.known
+            .retain(|(owner, name), _| index.rollouts.contains_key(&(owner.namespace.clone(), name.clone())));
         for part in notes.chunks(BATCH) {
             let txn = Txn { compares: vec![lease.fence()], ops: part.to_vec() };
             if let Err(error) = records.store().commit(txn).await {

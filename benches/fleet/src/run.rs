@@ -158,6 +158,12 @@ pub(crate) fn row(ground: &Ground, workload: &Workload, measured: String, cost: 
     })
 }
 
+/// The number of each set's newest rollout.
+fn sequences(rollouts: &BTreeMap<String, Value>) -> BTreeMap<String, u64> {
+    let sequence = |rollout: &Value| rollout["spec"]["sequence"].as_u64().unwrap_or_default();
+    rollouts.iter().map(|(set, rollout)| (set.clone(), sequence(rollout))).collect()
+}
+
 /// How far a rollout was at times.
 type Course = Vec<(Duration, usize)>;
 
@@ -167,6 +173,7 @@ async fn restart(ground: &mut Ground) -> Result<Row> {
     let revision = format!("r{}", ground.rounds);
     ground.rounds += 1;
     ground.write(&revision, 0..sets)?;
+    let known = sequences(&ground.done().await?);
     tokio::time::sleep(REST).await;
     let before = Meter::start(&ground.hub, &ground.agents)?;
     ground.push()?;
@@ -183,10 +190,8 @@ async fn restart(ground: &mut Ground) -> Result<Row> {
     let rollouts = ground.done().await?;
     let cost = meter.stop(&ground.hub, &ground.agents)?;
     let times = times(&rollouts, before.at, sets)?;
-    ensure!(
-        rollouts.values().all(|rollout| rollout["spec"]["sequence"] == ground.rounds),
-        "a rollout was made twice"
-    );
+    let next = known.into_iter().map(|(set, sequence)| (set, sequence + 1)).collect();
+    ensure!(sequences(&rollouts) == next, "a rollout was made twice, or not at all");
     let [first, full] = [first, full].map(|at| at.map_or("never".to_owned(), time));
     let measured = format!(
         "answers after {}, first release after {first}, full speed ({speed:.0} members a second) after {full}; {times}",

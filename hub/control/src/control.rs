@@ -398,8 +398,12 @@ impl Loop {
         self.running.remove(&owner);
         let moved = self.moved.remove(&owner).unwrap_or_default();
         self.tell.insert(owner.clone());
-        self.live.evaluated(owner.clone());
-        if self.index.read().owner(&owner).is_none() {
+        let (known, is_there) = (self.evaluations.get(&owner), self.index.read().owner(&owner).is_some());
+        // A commit may be news for no member.
+        if !is_there || known.is_none_or(|known| known.rollouts != evaluation.rollouts) {
+            self.live.evaluated(owner.clone());
+        }
+        if !is_there {
             self.evaluations.remove(&owner);
             self.retries.remove(&owner);
             return;

@@ -75,6 +75,7 @@ pub(crate) struct Lines {
     /// Frozen rollouts expanded before: their members depend on clusters and projects only.
     expanded: Arc<Mutex<BTreeMap<RolloutKey, (u64, Resolved)>>>,
     settled: Settled,
+    clusters: Arc<Mutex<Option<(u64, Arc<Vec<ClusterInput>>)>>>,
 }
 
 type RolloutKey = (String, RolloutName);
@@ -109,7 +110,7 @@ struct One {
 /// What of the index one evaluation needs, read at one moment.
 struct Snapshot {
     object: Arc<Stored>,
-    clusters: Vec<ClusterInput>,
+    clusters: Arc<Vec<ClusterInput>>,
     existing: Vec<Arc<Stored>>,
     line: Vec<Arc<FleetRollout>>,
     live: Vec<Arc<FleetRollout>>,
@@ -120,7 +121,15 @@ struct Snapshot {
 
 impl Lines {
     pub(crate) fn new(index: Shared, git: Git, releases: Releases, records: Records) -> Self {
-        Self { index, git, releases, records, expanded: Arc::default(), settled: Settled::default() }
+        Self {
+            index,
+            git,
+            releases,
+            records,
+            expanded: Arc::default(),
+            settled: Settled::default(),
+            clusters: Arc::default(),
+        }
     }
 
     /// Evaluates an owner and writes what follows at once: Applications and a new FleetRollout.
@@ -156,8 +165,7 @@ impl Lines {
     fn snapshot(&self, owner: &Owner) -> Option<Snapshot> {
         let index = self.index.read();
         let object = Arc::clone(index.owner(owner)?);
-        let staying = index.clusters.values().filter(|cluster| !cluster.is_leaving());
-        let clusters: Vec<ClusterInput> = staying.map(|cluster| seen(cluster)).collect();
+        let clusters = self.clusters(&index);
         let existing = match owner.kind {
             OwnerKind::ApplicationSet => index.made_by(&object),
             OwnerKind::Application => Vec::new(),
@@ -170,6 +178,20 @@ impl Lines {
         let live = rollouts::retained(&line, head, |name| index.is_run(name));
         let plan = plan(&index, owner, &object.value);
         Some(Snapshot { object, clusters, existing, line, live, plan, surroundings: index.surroundings })
+    }
+
+    /// The clusters as generators see them, made once for all that look at the same.
+    fn clusters(&self, index: &Index) -> Arc<Vec<ClusterInput>> {
+        let mut known = self.clusters.lock();
+        match &*known {
+            Some((surroundings, clusters)) if *surroundings == index.surroundings => Arc::clone(clusters),
+            Some(_) | None => {
+                let staying = index.clusters.values().filter(|cluster| !cluster.is_leaving());
+                let clusters = Arc::new(staying.map(|cluster| seen(cluster)).collect());
+                *known = Some((index.surroundings, Arc::clone(&clusters)));
+                clusters
+            }
+        }
     }
 
     /// Expands a set at the head and writes its Applications. `None` when nothing is to change.

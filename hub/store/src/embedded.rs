@@ -22,7 +22,7 @@ use redb::{Database, ReadableDatabase};
 
 use crate::error::checked;
 use crate::window::Publisher;
-use crate::{Config, Entry, Error, Listing, Outcome, Page, Revision, Store, Txn, Watch};
+use crate::{Config, Entry, Error, Listing, Outcome, Page, Revision, Store, Turn, Txn, Watch};
 
 use table::Snapshot;
 use writer::Writer;
@@ -86,7 +86,15 @@ impl Store for Embedded {
 
     async fn commit(&self, txn: Txn) -> Result<Outcome, Error> {
         txn.check()?;
-        self.writer.commit(txn).await
+        let outcomes = self.writer.commit(vec![txn]).await?;
+        outcomes.into_iter().next().ok_or(Error::Closed)
+    }
+
+    /// Nobody comes in between: what earlier turns left is as they left it.
+    async fn commit_row(&self, row: Vec<Turn>) -> Result<Vec<Outcome>, Error> {
+        let row: Vec<Txn> = row.into_iter().map(|turn| turn.txn).collect();
+        row.iter().try_for_each(Txn::check)?;
+        self.writer.commit(row).await
     }
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {

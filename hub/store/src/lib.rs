@@ -29,14 +29,14 @@ mod txn;
 mod watch;
 mod window;
 
-use std::fmt::Debug;
+use std::{collections::BTreeMap, fmt::Debug};
 
 pub use embedded::{Embedded, FILE};
 pub use entry::{Change, ChangeKind, Entry, Listing, Page, Revision};
 pub use error::Error;
 pub use memory::Memory;
 pub use metrics::{Measured, Metrics};
-pub use txn::{Compare, MAX_KEY_BYTES, MAX_OPS, MAX_TXN_BYTES, MAX_VALUE_BYTES, Op, Outcome, Txn};
+pub use txn::{Compare, MAX_KEY_BYTES, MAX_OPS, MAX_TXN_BYTES, MAX_VALUE_BYTES, Op, Outcome, Turn, Txn};
 pub use watch::Watch;
 
 /// How much a store keeps in memory.
@@ -81,6 +81,32 @@ pub trait Store: Send + Sync + Debug {
     /// When the transaction breaks a limit (nothing was changed), or when the storage fails: whether the
     /// transaction was committed is then unknown until the store is opened again.
     async fn commit(&self, txn: Txn) -> Result<Outcome, Error>;
+
+    /// Makes transactions in order, each as [`Store::commit`] does, until one does not commit: what came of each that
+    /// was tried. The ones before a conflict stay. A store that can makes them durable together.
+    ///
+    /// # Errors
+    /// As [`Store::commit`]; how many were made is then unknown.
+    async fn commit_row(&self, row: Vec<Turn>) -> Result<Vec<Outcome>, Error> {
+        let mut written: BTreeMap<String, Revision> = BTreeMap::new();
+        let mut outcomes = Vec::with_capacity(row.len());
+        for Turn { mut txn, ours } in row {
+            let ours = ours.into_iter().filter_map(|key| {
+                let revision = written.get(&key).copied()?;
+                Some(Compare::ModRevision { key, revision })
+            });
+            txn.compares.extend(ours);
+            let keys: Vec<String> = txn.ops.iter().map(|op| op.key().to_owned()).collect();
+            let outcome = self.commit(txn).await?;
+            let Outcome::Committed(revision) = outcome else {
+                outcomes.push(outcome);
+                break;
+            };
+            written.extend(keys.into_iter().map(|key| (key, revision)));
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
+    }
 
     /// Every change with a revision greater than `from` to keys that start with `prefix`: in order, each
     /// exactly once.

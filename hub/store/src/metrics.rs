@@ -1,6 +1,8 @@
 //! How long the store takes, and what it holds: counted around any [`Store`].
 
-use crate::{Embedded, Entry, Error, Listing, Outcome, Page, Revision, Store, Txn, Watch, embedded::Shown};
+use crate::{
+    Embedded, Entry, Error, Listing, Outcome, Page, Revision, Store, Turn, Txn, Watch, embedded::Shown,
+};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _},
@@ -71,6 +73,19 @@ impl Metrics {
     /// Shows besides what an embedded store holds: its file, the changes that it keeps for watchers, who waits.
     pub fn follow(&self, store: &Embedded) {
         let _first_one_stays = self.held.0.set(store.shown());
+    }
+
+    fn committed(&self, outcome: &Outcome, operations: usize) {
+        match outcome {
+            Outcome::Committed(revision) => {
+                self.operations.inc_by(operations as u64);
+                // Answers may overtake each other.
+                self.revision.inner().fetch_max(shown(*revision), Ordering::Relaxed);
+            }
+            Outcome::Conflict { .. } => {
+                self.conflicts.inc();
+            }
+        }
     }
 
     async fn time<T>(
@@ -147,20 +162,17 @@ impl Store for Measured {
     }
 
     async fn commit(&self, txn: Txn) -> Result<Outcome, Error> {
-        let operations = txn.ops.len() as u64;
+        let operations = txn.ops.len();
         let outcome = self.metrics.time("commit", self.store.commit(txn)).await?;
-        match &outcome {
-            Outcome::Committed(revision) => {
-                self.metrics.operations.inc_by(operations);
-                // Answers may overtake each other.
-                let newest = &self.metrics.revision;
-                newest.inner().fetch_max(shown(*revision), Ordering::Relaxed);
-            }
-            Outcome::Conflict { .. } => {
-                self.metrics.conflicts.inc();
-            }
-        }
+        self.metrics.committed(&outcome, operations);
         Ok(outcome)
+    }
+
+    async fn commit_row(&self, row: Vec<Turn>) -> Result<Vec<Outcome>, Error> {
+        let operations: Vec<usize> = row.iter().map(|turn| turn.txn.ops.len()).collect();
+        let outcomes = self.metrics.time("commit", self.store.commit_row(row)).await?;
+        outcomes.iter().zip(operations).for_each(|(outcome, count)| self.metrics.committed(outcome, count));
+        Ok(outcomes)
     }
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {

@@ -177,6 +177,15 @@ fn check_key(key: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// A transaction in a row of them ([`crate::Store::commit_row`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Turn {
+    pub txn: Txn,
+    /// Keys, written and not deleted by earlier turns of the row, that must still be as those left them. Their revisions
+    /// are not known beforehand.
+    pub ours: Vec<String>,
+}
+
 /// What came of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a conflict is not an error: nothing was written"]

@@ -21,11 +21,13 @@ const QUEUE: usize = 1024;
 const GROUP_TXNS: usize = 256;
 const GROUP_BYTES: usize = 8 << 20;
 
-type Answer = Result<Outcome, Error>;
+/// What came of each transaction that was tried.
+type Answer = Result<Vec<Outcome>, Error>;
 
 #[derive(Debug)]
 struct Request {
-    txn: Txn,
+    /// In order, up to the first that does not commit.
+    row: Vec<Txn>,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -58,10 +60,10 @@ impl Writer {
         Waiting(self.requests.as_ref().map(mpsc::Sender::downgrade))
     }
 
-    pub(crate) async fn commit(&self, txn: Txn) -> Answer {
+    pub(crate) async fn commit(&self, row: Vec<Txn>) -> Answer {
         let requests = self.requests.as_ref().ok_or(Error::Closed)?;
         let (answer, answered) = oneshot::channel();
-        requests.send(Request { txn, answer }).await.map_err(|_| Error::Closed)?;
+        requests.send(Request { row, answer }).await.map_err(|_| Error::Closed)?;
         answered.await.map_err(|_| Error::Closed)?
     }
 }
@@ -99,17 +101,17 @@ struct Thread {
 impl Thread {
     fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         while let Some(first) = requests.blocking_recv() {
-            let (txns, answers) = gather(first, &mut requests);
+            let (rows, answers) = gather(first, &mut requests);
             let outcomes = match &self.failed {
                 Some(failed) => Err(failed.clone()),
-                None => self.write(txns),
+                None => self.write(rows),
             };
             respond(answers, outcomes);
         }
     }
 
-    fn write(&mut self, txns: Vec<Txn>) -> Result<Vec<Outcome>, Error> {
-        let written = write_group(&self.database, txns, self.last).map_err(|e| self.fail(e))?;
+    fn write(&mut self, rows: Vec<Vec<Txn>>) -> Result<Vec<Vec<Outcome>>, Error> {
+        let written = write_group(&self.database, rows, self.last).map_err(|e| self.fail(e))?;
         if let Some(change) = written.changes.last() {
             self.last = change.revision;
         }
@@ -133,20 +135,22 @@ fn log_failure(folder: &Path, error: &Error) {
 fn gather(
     first: Request,
     requests: &mut mpsc::Receiver<Request>,
-) -> (Vec<Txn>, Vec<oneshot::Sender<Answer>>) {
-    let mut bytes = first.txn.size();
-    let (mut txns, mut answers) = (vec![first.txn], vec![first.answer]);
-    while txns.len() < GROUP_TXNS && bytes < GROUP_BYTES {
+) -> (Vec<Vec<Txn>>, Vec<oneshot::Sender<Answer>>) {
+    let size = |row: &[Txn]| row.iter().map(Txn::size).sum::<usize>();
+    let (mut count, mut bytes) = (first.row.len(), size(&first.row));
+    let (mut rows, mut answers) = (vec![first.row], vec![first.answer]);
+    while count < GROUP_TXNS && bytes < GROUP_BYTES {
         let Ok(request) = requests.try_recv() else { break };
-        bytes += request.txn.size();
-        txns.push(request.txn);
+        count += request.row.len();
+        bytes += size(&request.row);
+        rows.push(request.row);
         answers.push(request.answer);
     }
-    (txns, answers)
+    (rows, answers)
 }
 
 /// Whoever asked and left meanwhile does not get an answer, and that is fine.
-fn respond(answers: Vec<oneshot::Sender<Answer>>, outcomes: Result<Vec<Outcome>, Error>) {
+fn respond(answers: Vec<oneshot::Sender<Answer>>, outcomes: Result<Vec<Vec<Outcome>>, Error>) {
     match outcomes {
         Ok(outcomes) => {
             for (answer, outcome) in answers.into_iter().zip(outcomes) {
@@ -163,20 +167,29 @@ fn respond(answers: Vec<oneshot::Sender<Answer>>, outcomes: Result<Vec<Outcome>,
 
 /// A group of transactions that is durable.
 struct Written {
-    outcomes: Vec<Outcome>,
+    /// Of each row.
+    outcomes: Vec<Vec<Outcome>>,
     changes: Vec<Change>,
 }
 
-fn write_group(database: &Database, txns: Vec<Txn>, mut last: Revision) -> Result<Written, redb::Error> {
-    let mut written = Written { outcomes: Vec::with_capacity(txns.len()), changes: Vec::new() };
+fn write_group(database: &Database, rows: Vec<Vec<Txn>>, mut last: Revision) -> Result<Written, redb::Error> {
+    let mut written = Written { outcomes: Vec::with_capacity(rows.len()), changes: Vec::new() };
     let write = database.begin_write()?;
     {
         let mut current = Current::open(&write)?;
-        for txn in txns {
-            let Applied { outcome, changes } = apply(&mut current, txn, last)?;
-            last = changes.last().map_or(last, |c| c.revision);
-            written.outcomes.push(outcome);
-            written.changes.extend(changes);
+        for row in rows {
+            let mut outcomes = Vec::with_capacity(row.len());
+            for txn in row {
+                let Applied { outcome, changes } = apply(&mut current, txn, last)?;
+                last = changes.last().map_or(last, |c| c.revision);
+                written.changes.extend(changes);
+                let ends = matches!(outcome, Outcome::Conflict { .. });
+                outcomes.push(outcome);
+                if ends {
+                    break;
+                }
+            }
+            written.outcomes.push(outcomes);
         }
     }
     if written.changes.is_empty() {

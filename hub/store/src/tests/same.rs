@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::model::Model;
 use super::{backends, run};
-use crate::{Change, Compare, Config, Listing, Op, Page, Revision, Store, Txn, Watch};
+use crate::{Change, Compare, Config, Listing, Op, Outcome, Page, Revision, Store, Turn, Txn, Watch};
 
 const PREFIXES: [&str; 4] = ["", "a/", "a/1", "b"];
 
@@ -117,4 +117,49 @@ proptest! {
             }
         });
     }
+}
+
+/// A row is its transactions one after the other, up to the first that does not commit.
+async fn check_row(store: &dyn Store, row: &[Txn]) {
+    let mut model = Model::default();
+    let mut expected = Vec::new();
+    for txn in row {
+        expected.push(model.commit(txn));
+        if matches!(expected.last(), Some(Outcome::Conflict { .. })) {
+            break;
+        }
+    }
+    let mut written = BTreeSet::new();
+    let turns = row.iter().map(|txn| {
+        // All that earlier turns wrote is as they left it.
+        let ours = written.iter().cloned().collect();
+        written.extend(txn.ops.iter().map(|op| op.key().to_owned()));
+        Turn { txn: txn.clone(), ours }
+    });
+    let turns = turns.collect();
+    assert_eq!(store.commit_row(turns).await.unwrap(), expected, "{store:?}: {row:?}");
+    check_listings(store, &model, 2).await;
+    let mut watch = store.watch("", Revision::ZERO).await.unwrap();
+    assert_eq!(drain(&mut watch).await, model.history);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_agree_with_the_model(
+        row in prop::collection::vec(txn().prop_filter("a row writes", |txn| puts_only(txn)), 1..12)
+    ) {
+        run(async {
+            let (stores, _folder) = backends(Config::default());
+            for store in &stores {
+                check_row(store.as_ref(), &row).await;
+            }
+        });
+    }
+}
+
+/// A deleted key has no revision that a later turn could go by.
+fn puts_only(txn: &Txn) -> bool {
+    txn.ops.iter().all(|op| matches!(op, Op::Put { .. }))
 }

@@ -148,7 +148,7 @@ proptest! {
 
     #[test]
     fn rows_agree_with_the_model(
-        row in prop::collection::vec(txn().prop_filter("a row writes", |txn| puts_only(txn)), 1..12)
+        row in prop::collection::vec(txn().prop_filter("a row writes", puts_only), 1..12)
     ) {
         run(async {
             let (stores, _folder) = backends(Config::default());

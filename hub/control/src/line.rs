@@ -65,6 +65,9 @@ pub(crate) struct Evaluation {
     pub(crate) retry: bool,
 }
 
+/// The clusters as generators see them, with the number of the surroundings that they are part of.
+type Surroundings = (u64, Arc<Vec<ClusterInput>>);
+
 /// Evaluates owners. Clones share memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines {
@@ -75,7 +78,7 @@ pub(crate) struct Lines {
     /// Frozen rollouts expanded before: their members depend on clusters and projects only.
     expanded: Arc<Mutex<BTreeMap<RolloutKey, (u64, Resolved)>>>,
     settled: Settled,
-    clusters: Arc<Mutex<Option<(u64, Arc<Vec<ClusterInput>>)>>>,
+    clusters: Arc<Mutex<Option<Surroundings>>>,
 }
 
 type RolloutKey = (String, RolloutName);

@@ -103,7 +103,7 @@ impl Service {
         if route == Some(Route::Webhook)
             && let Some(door) = &self.webhooks
         {
-            let source = extensions.get::<SocketAddr>().map(SocketAddr::ip);
+            let source = extensions.get::<SocketAddr>().map_or(self.address, |peer| *peer).ip();
             return door.take(method, headers.clone(), incoming, source).await;
         }
         // Before the body: strangers are not read.

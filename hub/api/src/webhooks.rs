@@ -38,6 +38,8 @@ pub struct Delivery {
     pub headers: HeaderMap,
     /// The body as it came.
     pub body: Bytes,
+    /// Whose address it came from.
+    pub source: IpAddr,
     /// What came of it goes here.
     pub answer: oneshot::Sender<Verdict>,
 }
@@ -84,7 +86,7 @@ impl Door {
         method: &Method,
         headers: HeaderMap,
         body: Incoming,
-        _source: Option<IpAddr>,
+        source: IpAddr,
     ) -> Result<Answer, Status> {
         if method != Method::POST {
             let text = "webhooks are sent here with POST: write this address into the forge's settings\n";
@@ -93,7 +95,7 @@ impl Door {
             answer.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
             return Ok(answer);
         }
-        let taken = tokio::time::timeout(PATIENCE, self.deliver(headers, body)).await;
+        let taken = tokio::time::timeout(PATIENCE, self.deliver(headers, body, source)).await;
         let verdict = taken.unwrap_or_else(|_| Err(timed_out()))?;
         Ok(match verdict {
             Verdict::Taken(done) => answer::ok(&done),
@@ -104,12 +106,12 @@ impl Door {
         })
     }
 
-    async fn deliver(&self, headers: HeaderMap, body: Incoming) -> Result<Verdict, Status> {
+    async fn deliver(&self, headers: HeaderMap, body: Incoming, source: IpAddr) -> Result<Verdict, Status> {
         let limit = *self.webhooks.limit.borrow();
         let (body, _room) = self.read(body, limit).await?;
         let (answer, answered) = oneshot::channel();
         let stopping = || Status::unavailable("the hub is stopping", 5);
-        let delivery = Delivery { headers, body, answer };
+        let delivery = Delivery { headers, body, source, answer };
         self.webhooks.deliveries.send(delivery).await.map_err(|_| stopping())?;
         answered.await.map_err(|_| stopping())
     }

@@ -15,6 +15,17 @@ pub(crate) fn of_set(kind: &str, holds: bool, reason: &str, message: &str) -> Va
     json!({"type": kind, "status": if holds { "True" } else { "False" }, "reason": reason, "message": message})
 }
 
+/// Has a set's conditions say that what its generators read cannot be read any more: in Argo CD's words for a generator that fails
+/// (`applicationset_controller.go`). What was generated from the last commits known stays, so the other conditions do.
+pub(crate) fn unread(conditions: &mut Vec<Value>, troubles: &[String]) {
+    if troubles.is_empty() {
+        return;
+    }
+    conditions.retain(|condition| condition["type"] != "ErrorOccurred");
+    let message = troubles.join("; ");
+    conditions.push(of_set("ErrorOccurred", true, "ApplicationGenerationFromParamsError", &message));
+}
+
 /// Argo CD's `RolloutProgressing` (`applicationset_types.go`), with its reasons; `None` without a policy or
 /// rollingSync. Its message names the wave and not what that waits for, so that the time is since when.
 pub(crate) fn rollout_progressing(rollout: &Rollout, phase: Phase) -> Option<Value> {
@@ -122,5 +133,11 @@ mod tests {
         let wrong = of_set("ErrorOccurred", true, "RenderTemplateParamsError", "no such key");
         assert_eq!(health(&[wrong]), json!({"status": "Degraded", "message": "no such key"}));
         assert_eq!(health(&[]), json!({"status": "Unknown"}));
+        let mut said = vec![of_set("ErrorOccurred", false, "ApplicationSetUpToDate", "")];
+        unread(&mut said, &[]);
+        assert_eq!(said[0]["status"], "False");
+        unread(&mut said, &["main cannot be read".to_owned()]);
+        assert_eq!(said.len(), 1);
+        assert_eq!(health(&said), json!({"status": "Degraded", "message": "main cannot be read"}));
     }
 }

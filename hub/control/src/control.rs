@@ -2,7 +2,7 @@
 
 use crate::{
     adopt,
-    argocd::ArgoCd,
+    argocd::{self, ArgoCd},
     chronicle::Ended,
     collect::Collection,
     commit::{self, Progress},
@@ -146,6 +146,7 @@ struct Loop {
     commits: Commits,
     ended: Ended,
     argocd: ArgoCd,
+    argocd_told: Told,
     /// References that moved while these owners were evaluated.
     moved: BTreeMap<Owner, BTreeSet<Key>>,
     traces: Traces,
@@ -195,8 +196,10 @@ impl Control {
         tasks.spawn_until_stopped("watch", watch(records.clone(), listing.revision, events.clone()));
         tasks.spawn_until_stopped("history", retention::run(records.clone(), config.history));
         let dirty = index.read().owners();
-        let mut argocd = ArgoCd::new(config.largest_webhook_mib);
-        argocd.refresh(&index.read());
+        let mut argocd = ArgoCd::new(config.poll, config.largest_webhook_mib);
+        if let Some(settings) = argocd.refresh(&index.read()) {
+            git.set(settings);
+        }
         let webhooks =
             Webhooks::new(Arc::clone(&index), git.clone(), metrics.webhooks.clone(), argocd.limit());
         let traces = Traces::new(tracing, links.clone());
@@ -227,6 +230,7 @@ impl Control {
             commits: Commits::default(),
             ended: Ended::default(),
             argocd,
+            argocd_told: Told::default(),
             moved: BTreeMap::new(),
             traces,
             followed: BTreeSet::new(),
@@ -348,7 +352,9 @@ impl Loop {
         }
         self.statuses.forget(touched.gone);
         let index = Arc::clone(&self.index.read());
-        self.argocd.refresh(&index);
+        if let Some(settings) = self.argocd.refresh(&index) {
+            self.git.set(settings);
+        }
         if touched.all {
             self.dirty.extend(index.owners());
         }
@@ -440,7 +446,9 @@ impl Loop {
                 // Never a number that stood for something else.
                 index.surroundings += self.index.read().surroundings + 1;
                 self.statuses.retain(&index);
-                self.argocd.refresh(&index);
+                if let Some(settings) = self.argocd.refresh(&index) {
+                    self.git.set(settings);
+                }
                 *self.index.write() = Arc::new(index);
                 self.live.forget();
                 self.looked = None;
@@ -593,6 +601,10 @@ impl Loop {
         }
         let source = view.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
         self.told.tell(&self.records, self.calendar.settings(), source.map(AsRef::as_ref), now).await;
+        let source = view.object(Kind::ConfigMap, settings::NAMESPACE, argocd::NAME).map(AsRef::as_ref);
+        let wrong =
+            ("values that cannot be read change nothing: what was set before stays", self.argocd.problems());
+        self.argocd_told.tell_of(&self.records, wrong, source, now).await;
         if looks {
             removal::perform(&self.records, lease, &view, &self.leaving.removals, now).await;
         }

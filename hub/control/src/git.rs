@@ -4,9 +4,10 @@ use crate::{
     credentials,
     index::{Index, Shared},
     metrics::Work,
+    trouble::{Failure, Trouble},
 };
 use hub_source::{
-    Repositories,
+    Error, Repositories,
     poll::{Answer, Failed, Key, Schedule, Settings},
     webhook::Push,
 };
@@ -20,13 +21,16 @@ use std::{
 };
 use tokio::sync::{Notify, mpsc, watch};
 
+/// The longest the loop sleeps.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// What a revision is now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Resolved {
     /// The last commit that it was known to be.
     pub(crate) commit: Option<CommitId>,
     /// Why the last question was not answered; the commit, if any, stands.
-    pub(crate) failure: Option<String>,
+    pub(crate) failure: Option<Failure>,
     /// When the server was asked that said so first, and when it had answered.
     pub(crate) seen: Option<(Timestamp, Timestamp)>,
 }
@@ -91,7 +95,26 @@ impl Git {
                 }
             }
         };
-        resolved.commit.ok_or_else(|| resolved.failure.unwrap_or_else(|| "not resolved yet".to_owned()))
+        let failure =
+            || resolved.failure.map_or_else(|| "not resolved yet".to_owned(), |failure| failure.cause);
+        resolved.commit.ok_or_else(failure)
+    }
+
+    /// What is to be said of a revision whose last known commit stands because it cannot be read any more.
+    pub(crate) fn trouble(&self, url: &RepoUrl, revision: &str) -> Option<Trouble> {
+        let key = Key::new(url.clone(), revision);
+        let known = self.known.borrow();
+        let Resolved { commit: Some(commit), failure: Some(failure), .. } = known.get(&key)? else {
+            return None;
+        };
+        let longest = self.schedule.lock().settings().longest_retry;
+        failure.shown.then(|| Trouble::new(&key, commit, failure, longest))
+    }
+
+    /// Goes on with other settings.
+    pub(crate) fn set(&self, settings: Settings) {
+        self.schedule.lock().set(settings, shared_runtime::now());
+        self.wake.notify_one();
     }
 
     /// The commit that a revision is known to be.
@@ -168,7 +191,7 @@ impl Git {
 
     /// Asks what the schedule says, for as long as it runs; tells of every change.
     pub(crate) async fn poll(self, changed: mpsc::Sender<Key>) {
-        let (answers, mut answered) = mpsc::channel::<(Key, Timestamp, Result<CommitId, String>)>(64);
+        let (answers, mut answered) = mpsc::channel::<(Key, Timestamp, Result<CommitId, Error>)>(64);
         loop {
             loop {
                 let due = self.schedule.lock().poll_action(shared_runtime::now());
@@ -178,12 +201,12 @@ impl Git {
                     let (asked, credentials) = (shared_runtime::now(), git.credentials(key.url()));
                     let resolved =
                         git.repositories.resolve(key.url(), key.revision(), credentials.as_ref()).await;
-                    drop(answers.send((key, asked, resolved.map_err(|error| chain(&error)))).await);
+                    drop(answers.send((key, asked, resolved)).await);
                 });
             }
             let timeout = self.schedule.lock().poll_timeout().map(|(at, _)| at);
-            let wait = timeout.map_or(Duration::from_secs(60), |at| {
-                Duration::try_from(at.duration_since(shared_runtime::now())).unwrap_or_default()
+            let wait = timeout.map_or(LONGEST, |at| {
+                Duration::try_from(at.duration_since(shared_runtime::now())).unwrap_or_default().min(LONGEST)
             });
             tokio::select! {
                 Some((key, asked, answer)) = answered.recv() => {
@@ -198,27 +221,33 @@ impl Git {
     }
 
     /// Takes an answer; whether owners have to hear of it.
-    fn take(&self, key: &Key, asked: Timestamp, answer: Result<CommitId, String>) -> bool {
+    fn take(&self, key: &Key, asked: Timestamp, answer: Result<CommitId, Error>) -> bool {
         let now = shared_runtime::now();
-        let heard = answer.clone().map_err(|_| Failed);
+        let heard = answer.as_ref().map(Clone::clone).map_err(Failed::from);
         let verdict = self.schedule.lock().handle_resolved(key, heard, now);
-        if let (Answer::Failed { times, .. }, Err(failure)) = (&verdict, &answer) {
-            tracing::warn!(repository = %key.url(), revision = key.revision(), times, failure, "Git did not answer");
-        }
         let (mut differs, mut counts) = (false, false);
         self.known.send_modify(|known| {
-            let before = known.get(key).cloned();
-            let then = before.clone().unwrap_or_default();
+            let new = !known.contains_key(key);
+            let then = known.get(key).cloned().unwrap_or_default();
             let resolved = match answer {
                 Ok(commit) => {
                     let seen = then.seen.filter(|_| then.commit.as_ref() == Some(&commit));
                     Resolved { commit: Some(commit), failure: None, seen: seen.or(Some((asked, now))) }
                 }
-                Err(failure) => Resolved { failure: Some(failure), ..then },
+                Err(error) => {
+                    let times = if let Answer::Failed { times, .. } = verdict { times } else { 1 };
+                    let cause = chain(&error);
+                    tracing::warn!(repository = %key.url(), revision = key.revision(), times, failure = cause, "Git did not answer");
+                    let failure = Failure::after(then.failure.as_ref(), &error, cause, times, now);
+                    Resolved { failure: Some(failure), ..then.clone() }
+                }
             };
-            differs = before.as_ref() != Some(&resolved);
-            counts =
-                before.as_ref().map(|before| before.failure.is_some()) != Some(resolved.failure.is_some());
+            // While a commit stands, owners hear of a failure when it is to be said.
+            let said = |resolved: &Resolved| {
+                resolved.failure.clone().filter(|failure| failure.shown || resolved.commit.is_none())
+            };
+            differs = new || then.commit != resolved.commit || said(&then) != said(&resolved);
+            counts = new || then.failure.is_some() != resolved.failure.is_some();
             known.insert(key.clone(), resolved);
         });
         if counts {

@@ -54,13 +54,14 @@ mod rollouts;
 mod settings;
 mod statuses;
 mod traces;
+mod trouble;
 mod webhooks;
 mod windows;
 
 pub use control::{Config, Control, Deps, Error};
 pub use metrics::Metrics;
 pub use retention::Retention;
-pub use webhooks::Webhooks;
+pub use webhooks::{Unheard, Webhooks};
 
 #[cfg(test)]
 mod tests;

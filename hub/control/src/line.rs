@@ -222,6 +222,11 @@ impl Lines {
         let failure = self.write(snapshot, &changes, now).await.err();
         evaluation.set =
             shared_generate::conditions(set, &expansion, changes.held.as_ref(), failure.as_deref(), &[], now);
+        if expansion.problems.is_empty() {
+            let troubles: Vec<String> =
+                commits.keys().filter_map(|reference| self.trouble(reference)).collect();
+            conditions::unread(&mut evaluation.set, &troubles);
+        }
         evaluation.retry |=
             failure.is_some() || !expansion.problems.is_empty() || !expansion.rejected.is_empty();
         if !expansion.problems.is_empty() {
@@ -347,6 +352,12 @@ impl Lines {
             for One { key, mut conditions, member } in ones {
                 match member {
                     Ok((member, commits, sources)) => {
+                        if matches!(pins, Pins::Head) {
+                            let troubles = commits.keys().filter_map(|reference| self.trouble(reference));
+                            conditions.extend(
+                                troubles.map(|said| conditions::of_application("ComparisonError", &said)),
+                            );
+                        }
                         resolved.references.extend(commits.keys().cloned());
                         resolved.commits.extend(commits);
                         resolved.sources.insert(key.clone(), sources);
@@ -363,6 +374,11 @@ impl Lines {
         }
         resolved.made = seen.made();
         resolved
+    }
+
+    /// What is to be said of a reference that cannot be read any more.
+    fn trouble(&self, (url, revision): &Reference) -> Option<String> {
+        self.git.trouble(url, revision).map(|trouble| trouble.0)
     }
 
     async fn one(&self, object: &Value, pins: &Pins, seen: &Seen) -> One {

@@ -6,7 +6,7 @@ use hub_records::{About, Notice, Records, Stored};
 use hub_store::{Outcome, Txn};
 use jiff::Timestamp;
 use shared_model::Kind;
-use shared_project::{Settings, settings};
+use shared_project::Settings;
 use std::time::Duration;
 
 /// How often it is told: Events are kept for an hour.
@@ -28,21 +28,31 @@ impl Told {
         source: Option<&Stored>,
         now: Timestamp,
     ) {
+        let what =
+            "settings that cannot be read count as closed and as the smallest limit until they are mended";
+        self.tell_of(records, (what, &settings.problems), source, now).await;
+    }
+
+    /// Tells what is wrong with a ConfigMap, after what that means, if that is news.
+    pub(crate) async fn tell_of(
+        &mut self,
+        records: &Records,
+        (what, problems): (&str, &[String]),
+        source: Option<&Stored>,
+        now: Timestamp,
+    ) {
         let recent = self.at.is_some_and(|at| now < at + EVERY);
-        if settings.problems.is_empty() || (recent && settings.problems == self.problems) {
+        if problems.is_empty() || (recent && problems == self.problems) {
             return;
         }
         let Some(source) = source else { return };
-        let message = format!(
-            "settings that cannot be read count as closed and as the smallest limit until they are mended: {}",
-            settings.problems.join("; ")
-        );
-        tracing::warn!(config_map = %format!("{}/{}", settings::NAMESPACE, settings::NAME), "{message}");
+        let message = format!("{what}: {}", problems.join("; "));
+        tracing::warn!(config_map = %format!("{}/{}", source.namespace(), source.name()), "{message}");
         let notice = Notice { reason: "SettingsInvalid", warning: true, key: message.clone(), message };
         let op = notice.put(About::of(Kind::ConfigMap, source), now);
         match records.store().commit(Txn { compares: Vec::new(), ops: op.into_iter().collect() }).await {
             Ok(Outcome::Committed(_) | Outcome::Conflict { .. }) => {
-                self.problems.clone_from(&settings.problems);
+                self.problems = problems.to_vec();
                 self.at = Some(now);
             }
             Err(error) => tracing::warn!(%error, "the event about the hub's settings could not be written"),

@@ -202,6 +202,13 @@ impl Loops {
         path
     }
 
+    /// The commit of the work tree.
+    fn head(&self) -> String {
+        let head =
+            Command::new("git").args(["rev-parse", "HEAD"]).current_dir(self.repository()).output().unwrap();
+        String::from_utf8(head.stdout).unwrap().trim().to_owned()
+    }
+
     fn git(&self, args: &[&str]) {
         let done = Command::new("git")
             .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
@@ -385,5 +392,73 @@ async fn what_is_wrong_is_said_on_the_object_and_others_go_on() {
             records.get(Kind::FleetRollout, "argocd", "web-1").await.unwrap().is_some()
         })
         .await;
+    assert!(loops.tasks.drain(Duration::from_secs(5)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_is_gone_is_said_on_all_that_follows_it_until_it_is_back() {
+    let loops = Loops::start().await;
+    let (records, now) = (&loops.records, Timestamp::UNIX_EPOCH);
+    loops.commit("web/config.yaml", CONFIG_MAP);
+    let commit = loops.head();
+    records.create(Kind::Cluster, cluster("eu-1", &json!({"env": "prod"})), now).await.unwrap();
+    let mut folders = set(&loops.repository());
+    folders["spec"]["generators"] = json!([{"git": {"repoURL": loops.repository().to_str(), "revision": "main", "directories": [{"path": "web"}]}}]);
+    folders["spec"]["template"]["metadata"]["name"] = json!("web");
+    folders["spec"]["template"]["spec"]["source"]["targetRevision"] = json!("main");
+    folders["spec"]["template"]["spec"]["destination"]["name"] = json!("eu-1");
+    records.create(Kind::ApplicationSet, folders, now).await.unwrap();
+    let frozen =
+        async |records: &Records| records.get(Kind::FleetRollout, "argocd", "web-1").await.unwrap().is_some();
+    loops.until("a rollout", frozen).await;
+
+    let away = loops.folder.path().join("away");
+    std::fs::rename(loops.repository(), &away).unwrap();
+    let parts = ["main of ", "since", commit.get(..7).unwrap(), "stands"];
+    for (kind, reason) in [
+        (Kind::Application, "ComparisonError"),
+        (Kind::ApplicationSet, "ApplicationGenerationFromParamsError"),
+    ] {
+        let said = async |_: &Records| {
+            let said = loops.condition(kind, "web").await;
+            said.contains(reason) && parts.iter().all(|part| said.contains(part))
+        };
+        loops.until(reason, said).await;
+    }
+    let status = records.status(Kind::ApplicationSet, "argocd", "web").await.unwrap().unwrap().0;
+    assert_eq!(status["health"]["status"], "Degraded");
+    // What was released stays, and the next commit is found when the repository is back.
+    assert_eq!(records.list(Kind::Application, None).await.unwrap().0.len(), 1);
+    std::fs::remove_dir_all(loops.repository()).unwrap();
+    std::fs::rename(&away, loops.repository()).unwrap();
+    let well = async |_: &Records| {
+        !loops.condition(Kind::Application, "web").await.contains("ComparisonError")
+            && !loops.condition(Kind::ApplicationSet, "web").await.contains("FromParamsError")
+    };
+    loops.until("it is back", well).await;
+
+    // A branch that is gone is said at once, and by that name.
+    loops.git(&["checkout", "-q", "-b", "other"]);
+    loops.git(&["branch", "-D", "main"]);
+    let gone =
+        async |_: &Records| loops.condition(Kind::ApplicationSet, "web").await.contains("is gone since");
+    loops.until("the branch is gone", gone).await;
+    assert!(loops.tasks.drain(Duration::from_secs(5)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_of_argo_cd_that_cannot_be_read_are_said() {
+    let loops = Loops::start().await;
+    let map = json!({
+        "metadata": {"name": "argocd-cm", "namespace": "argocd"}, "data": {"timeout.reconciliation": "soon"},
+    });
+    loops.records.create(Kind::ConfigMap, map, Timestamp::UNIX_EPOCH).await.unwrap();
+    let said = async |records: &Records| {
+        let (events, _) = records.list(Kind::Event, Some("argocd")).await.unwrap();
+        events
+            .iter()
+            .any(|event| event.value["message"].to_string().contains("data[timeout.reconciliation]: `soon`"))
+    };
+    loops.until("an event", said).await;
     assert!(loops.tasks.drain(Duration::from_secs(5)).await);
 }

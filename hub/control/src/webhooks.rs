@@ -14,9 +14,11 @@ pub(crate) use metrics::WebhookMetrics;
 
 use crate::{git::Git, index::Shared};
 use http::HeaderMap;
-use hub_source::webhook::{self, Delivery, Event, Forge, Push, Refusal, Request};
+use hub_source::webhook::{self, Delivery, Event, Forge, Guard, Novelty, Push, Refusal, Request, TooMany};
 use metrics::Outcome;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
+use std::{net::IpAddr, sync::Arc};
 use tokio::sync::watch;
 
 /// Bodies from this size on are checked where they hold up nothing else.
@@ -29,6 +31,16 @@ pub struct Webhooks {
     git: Git,
     metrics: WebhookMetrics,
     limit: watch::Receiver<usize>,
+    guard: Arc<Mutex<Guard>>,
+}
+
+/// Why a webhook comes to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unheard {
+    /// It is not believed or not understood.
+    Refused(Refusal),
+    /// There are too many.
+    TooMany(TooMany),
 }
 
 impl Webhooks {
@@ -38,7 +50,7 @@ impl Webhooks {
         metrics: WebhookMetrics,
         limit: watch::Receiver<usize>,
     ) -> Self {
-        Self { index, git, metrics, limit }
+        Self { index, git, metrics, limit, guard: Arc::default() }
     }
 
     /// The most bytes that a body may have.
@@ -49,9 +61,15 @@ impl Webhooks {
     /// Checks a webhook and has asked for what it names. Gives back what was done, for whoever looks at the forge's list of deliveries.
     ///
     /// # Errors
-    /// Why it is not believed or not understood.
-    pub async fn take(&self, headers: HeaderMap, body: bytes::Bytes) -> Result<Value, Refusal> {
+    /// Why it comes to nothing.
+    pub async fn take(
+        &self,
+        headers: HeaderMap,
+        body: bytes::Bytes,
+        sender: IpAddr,
+    ) -> Result<Value, Unheard> {
         let forge = Forge::of(&headers);
+        self.guard.lock().enter(sender, shared_runtime::now()).map_err(|many| self.too_many(forge, many))?;
         let secrets = secrets::agreed(&self.index.read());
         let bytes = body.len();
         let read = move || {
@@ -65,18 +83,31 @@ impl Webhooks {
             tokio::task::spawn_blocking(read).await.unwrap_or(Err(Refusal::UnknownForge))
         };
         match read {
-            Ok(delivery) => Ok(self.act(delivery)),
+            Ok(delivery) => {
+                let known = self.guard.lock().believe(&delivery, shared_runtime::now());
+                let novelty = known.map_err(|many| self.too_many(forge, many))?;
+                Ok(self.act(delivery, novelty))
+            }
             Err(refusal) => {
+                self.guard.lock().refused(sender, shared_runtime::now());
                 tracing::info!(forge = forge.map(Forge::label), bytes, reason = %refusal, "a webhook was refused");
                 self.metrics.count(forge, Outcome::of(&refusal));
-                Err(refusal)
+                Err(Unheard::Refused(refusal))
             }
         }
     }
 
-    fn act(&self, delivery: Delivery) -> Value {
+    fn too_many(&self, forge: Option<Forge>, many: TooMany) -> Unheard {
+        self.metrics.count(forge, Outcome::Limited);
+        Unheard::TooMany(many)
+    }
+
+    fn act(&self, delivery: Delivery, novelty: Novelty) -> Value {
         let Delivery { forge, id, event, .. } = delivery;
         let (outcome, mut done) = match event {
+            Event::Push(_) if novelty == Novelty::Repeated => {
+                (Outcome::Repeated, json!({"message": "this was taken before; nothing is asked for again"}))
+            }
             Event::Ping => (Outcome::Ping, json!({"message": "webhooks are taken here"})),
             Event::Ignored(why) => (Outcome::Ignored, json!({"message": why})),
             Event::Push(push) => self.push(forge, id.as_deref(), &push),

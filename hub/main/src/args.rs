@@ -168,9 +168,12 @@ pub(crate) struct HubOptions {
     /// Read repositories on this machine too (file:// and absolute paths)
     #[arg(long)]
     pub(crate) allow_file_repositories: bool,
-    /// How often each branch is asked for, with a little jitter
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration)]
+    /// How often each branch is asked for; 0 for never by time. `timeout.reconciliation` of argocd-cm counts over it
+    #[arg(long, env = "FLOTILLA_POLL_INTERVAL", value_name = "TIME", default_value = "2m", value_parser = duration)]
     pub(crate) poll_interval: Duration,
+    /// The most that this is longer, so that not all are asked for at once; a tenth of it when left out
+    #[arg(long, env = "FLOTILLA_POLL_JITTER", value_name = "TIME", value_parser = duration)]
+    pub(crate) poll_jitter: Option<Duration>,
     /// How long one Git operation may take
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) git_timeout: Duration,

@@ -47,8 +47,8 @@ fn config(options: HubOptions) -> anyhow::Result<Config> {
         anyhow::bail!("--agent-address `{address}` is not HOST:PORT, e.g. hub.example.com:8444");
     }
     let data_dir = std::path::absolute(&options.data_dir).context("--data-dir")?;
-    let poll =
-        Settings { period: options.poll_interval, jitter: options.poll_interval / 10, ..Settings::default() };
+    let jitter = options.poll_jitter.unwrap_or(options.poll_interval / 10);
+    let poll = Settings { period: options.poll_interval, jitter, ..Settings::default() };
     Ok(Config {
         data_dir,
         listen: options.listen,

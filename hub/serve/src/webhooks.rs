@@ -1,8 +1,8 @@
 //! Webhooks, from the API to who understands them.
 
 use hub_api::{Delivery, Verdict};
-use hub_control::Webhooks;
-use hub_source::webhook::Refusal;
+use hub_control::{Unheard, Webhooks};
+use hub_source::webhook::{Refusal, TooMany};
 use shared_runtime::Tasks;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -35,13 +35,17 @@ pub(crate) fn take(
     });
     let places = Arc::new(Semaphore::new(AT_ONCE));
     tasks.spawn_until_stopped("webhooks", async move {
-        while let Some(Delivery { headers, body, answer }) = delivered.recv().await {
+        while let Some(Delivery { headers, body, source, answer }) = delivered.recv().await {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let webhooks = webhooks.clone();
             shared_runtime::spawn("webhook", async move {
-                let verdict = match webhooks.take(headers, body).await {
+                let verdict = match webhooks.take(headers, body, source).await {
                     Ok(done) => Verdict::Taken(done),
-                    Err(refusal) => refused(&refusal),
+                    Err(Unheard::Refused(refusal)) => refused(&refusal),
+                    Err(Unheard::TooMany(TooMany(wait))) => {
+                        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+                        Verdict::TooMany("more webhooks than are taken at once".to_owned(), seconds)
+                    }
                 };
                 let _gone = answer.send(verdict);
                 drop(place);

@@ -83,6 +83,16 @@ pub enum Error {
         /// The new key's kind and fingerprint in brackets, where it was shown.
         key: String,
     },
+    /// The server wants to be left alone for a while.
+    #[error("{url} is asked for too often, says its server ({status}); it is left alone {}", .after.map_or_else(|| "for a while".to_owned(), |after| format!("for {} s", after.as_secs())))]
+    TooMany {
+        /// The repository.
+        url: RepoUrl,
+        /// The status of HTTP: 429 or 503.
+        status: u16,
+        /// For how long, if it said so.
+        after: Option<Duration>,
+    },
     /// There is a server but no repository.
     #[error("no repository at {url}: check the address and that the credentials may read it")]
     NoRepository {

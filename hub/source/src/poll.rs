@@ -10,18 +10,23 @@
 //!
 //! # Guarantees
 //! - *One at a time*: a key that was given out is not given out again before its answer is in.
-//! - *In time*: while its host has a free slot, a key is given out again `period ± jitter` after a good
-//!   answer, and sooner after [`Schedule::refresh`].
+//! - *In time*: while its host has a free slot, a key is given out again after `period` and at most `jitter` more
+//!   (the first time after half of it or more, so that what began together goes apart), and sooner after
+//!   [`Schedule::refresh`] and [`Schedule::push`].
 //! - *Backs off*: after the n-th bad answer in a row it takes `first_retry · 2ⁿ⁻¹`, at most
-//!   `longest_retry`, `± ` a tenth.
+//!   `longest_retry`, `± ` a tenth. A server that fails is left alone by all its keys together ([`host`]).
+//! - *Hears of pushes*: a repository whose webhooks come is polled every `period_with_webhooks` only, until a poll finds
+//!   what no webhook told.
 //! - *Fair to hosts*: at most [`Settings::per_host`] keys of one host are out; the one that waits longest
 //!   goes first.
 //!
 //! It refuses to know what an answer is used for, and who subscribed: subscriptions are a set.
 
+mod host;
 mod places;
 
-use crate::{CommitId, RepoUrl, address, webhook::Push};
+use crate::{CommitId, Error, RepoUrl, address, webhook::Push};
+use host::{Host, May};
 use jiff::{SignedDuration, Timestamp};
 use places::Places;
 use sha2::{Digest, Sha256};
@@ -101,10 +106,12 @@ impl fmt::Debug for Key {
 /// How often, and how many at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Between two good answers. Argo CD's `timeout.reconciliation` is 120 s by default.
+    /// Between two good answers; zero for never again by time. Argo CD's `timeout.reconciliation` is 120 s by default.
     pub period: Duration,
-    /// The most that a time between two good answers differs from the period.
+    /// The most that a time between two good answers is longer than the period (`timeout.reconciliation.jitter`).
     pub jitter: Duration,
+    /// The period of repositories whose webhooks come, where that is longer.
+    pub period_with_webhooks: Option<Duration>,
     /// After the first bad answer.
     pub first_retry: Duration,
     /// After many bad answers.
@@ -118,6 +125,7 @@ impl Default for Settings {
         Self {
             period: Duration::from_secs(120),
             jitter: Duration::from_secs(12),
+            period_with_webhooks: None,
             first_retry: Duration::from_secs(10),
             longest_retry: Duration::from_secs(300),
             per_host: 8,
@@ -127,7 +135,28 @@ impl Default for Settings {
 
 /// The question was not answered. Why is the caller's to report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failed;
+pub enum Failed {
+    /// This repository or revision could not be read; its server is there.
+    Repository,
+    /// The server gave no answer, or wants to be left alone.
+    Server {
+        /// For how long, if it said so.
+        after: Option<Duration>,
+    },
+}
+
+impl From<&Error> for Failed {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Unreachable { .. } | Error::TimedOut { .. } => Self::Server { after: None },
+            Error::TooMany { after, .. } => Self::Server { after: Some(after.unwrap_or(UNTOLD)) },
+            _ => Self::Repository,
+        }
+    }
+}
+
+/// How long a server is left alone that says that it is asked too much, and not for how long.
+const UNTOLD: Duration = Duration::from_secs(60);
 
 /// What an answer means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,7 +185,24 @@ struct Subscription {
     asked: u64,
     failures: u32,
     last: Option<CommitId>,
+    /// Somebody asked for it since it was last given out.
+    refreshed: bool,
+    /// What a webhook says that it is now.
+    expected: Option<Expected>,
 }
+
+/// A forge tells of a push before all its servers know of it: then they are asked again, soon.
+#[derive(Debug, Clone)]
+struct Expected {
+    commit: CommitId,
+    tries: u32,
+}
+
+/// How often a forge is asked for what it has told already, a second after the first and twice as long after each.
+const EXPECTED_TRIES: u32 = 4;
+
+/// What a failed key lets others go first by.
+const BEHIND: Duration = Duration::from_millis(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -164,14 +210,13 @@ enum State {
     Due(Timestamp),
     /// Due since then, but its host has no free slot.
     Held(Timestamp),
-    /// Given out. `again`: somebody asked for a refresh since.
-    Out { again: bool },
-}
-
-#[derive(Debug, Clone, Default)]
-struct Host {
-    out: usize,
-    held: BTreeSet<(Timestamp, Key)>,
+    /// Given out.
+    Out {
+        /// Somebody asked for a refresh since.
+        again: bool,
+        /// It is out because somebody asked for it.
+        refreshed: bool,
+    },
 }
 
 /// Who is to be asked, and when.
@@ -182,6 +227,8 @@ pub struct Schedule {
     queue: BTreeSet<(Timestamp, Key)>,
     hosts: BTreeMap<String, Host>,
     places: Places,
+    /// Repositories whose webhooks come, by identity.
+    heard: BTreeSet<String>,
 }
 
 impl Schedule {
@@ -193,7 +240,49 @@ impl Schedule {
             queue: BTreeSet::new(),
             hosts: BTreeMap::new(),
             places: Places::default(),
+            heard: BTreeSet::new(),
         }
+    }
+
+    /// The settings in force.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Goes on with other settings: what would wait longer than they allow is asked for sooner.
+    pub fn set(&mut self, settings: Settings, now: Timestamp) {
+        self.settings = settings;
+        let mut moved = Vec::new();
+        for (key, subscription) in &self.keys {
+            let State::Due(at) = subscription.state else { continue };
+            if subscription.failures > 0 || at <= now {
+                continue;
+            }
+            let next = self.by_time(key, subscription, now);
+            if next < at || self.settings.period.is_zero() {
+                moved.push((key.clone(), at, next));
+            }
+        }
+        for (key, at, next) in moved {
+            self.queue.remove(&(at, key.clone()));
+            if let Some(subscription) = self.keys.get_mut(&key) {
+                subscription.state = State::Due(next);
+            }
+            self.queue.insert((next, key));
+        }
+    }
+
+    /// When a key is asked for again that was answered now.
+    fn by_time(&self, key: &Key, subscription: &Subscription, now: Timestamp) -> Timestamp {
+        let Settings { period, jitter, period_with_webhooks, .. } = self.settings;
+        if period.is_zero() {
+            return Timestamp::MAX;
+        }
+        let slow = period_with_webhooks.filter(|_| self.heard.contains(&key.identity));
+        let period = slow.map_or(period, |slow| slow.max(period));
+        // What began together goes apart with the second question.
+        let first = if subscription.asked <= 1 { period / 2 } else { Duration::ZERO };
+        later(now, spread(key, subscription.asked, period - first, jitter + first))
     }
 
     /// Has the key asked for, the first time at once. Subscribing again changes nothing.
@@ -202,7 +291,15 @@ impl Schedule {
             Some(subscription) => subscription.wanted = true,
             None => {
                 let state = State::Due(now);
-                let subscription = Subscription { wanted: true, state, asked: 0, failures: 0, last: None };
+                let subscription = Subscription {
+                    wanted: true,
+                    state,
+                    asked: 0,
+                    failures: 0,
+                    last: None,
+                    refreshed: false,
+                    expected: None,
+                };
                 self.keys.insert(key.clone(), subscription);
                 self.places.insert(&key);
                 self.queue.insert((now, key));
@@ -245,14 +342,18 @@ impl Schedule {
     pub fn refresh(&mut self, key: &Key, now: Timestamp) {
         let Some(subscription) = self.keys.get_mut(key) else { return };
         match &mut subscription.state {
-            State::Out { again } => *again = true,
-            State::Held(_) => {}
+            State::Out { again, .. } => *again = true,
+            State::Held(_) => subscription.refreshed = true,
             State::Due(at) => {
+                subscription.refreshed = true;
                 let earlier = now.min(*at);
                 self.queue.remove(&(*at, key.clone()));
                 self.queue.insert((earlier, key.clone()));
                 *at = earlier;
             }
+        }
+        if let Some(host) = self.hosts.get_mut(&key.host) {
+            host.refresh(now);
         }
     }
 
@@ -262,41 +363,86 @@ impl Schedule {
         let concerned = self.places.concerned(push);
         for key in &concerned {
             self.refresh(key, now);
+            self.heard.insert(key.identity.clone());
+            let commit = push.commit_of(&key.revision);
+            if let Some(subscription) = self.keys.get_mut(key) {
+                subscription.expected = commit.map(|commit| Expected { commit: commit.clone(), tries: 0 });
+            }
         }
         concerned
     }
 
     /// Takes in the answer for a key that [`Schedule::poll_action`] gave out.
     pub fn handle_resolved(&mut self, key: &Key, answer: Result<CommitId, Failed>, now: Timestamp) -> Answer {
+        let Some(subscription) = self.keys.get(key) else { return Answer::Unwanted };
+        let State::Out { again, refreshed } = subscription.state else { return Answer::Unwanted };
+        let rests = self.hear(key, answer.as_ref().map(|_| ()).map_err(|failed| *failed), now);
         let Some(subscription) = self.keys.get_mut(key) else { return Answer::Unwanted };
-        let State::Out { again } = subscription.state else { return Answer::Unwanted };
-        let wanted = subscription.wanted;
         subscription.failures = if answer.is_ok() { 0 } else { subscription.failures.saturating_add(1) };
-        let wait = match subscription.failures {
-            0 => spread(key, subscription.asked, self.settings.period, self.settings.jitter),
-            times => {
+        let changed = answer.as_ref().is_ok_and(|commit| subscription.last.as_ref() != Some(commit));
+        let news = changed && subscription.last.is_some();
+        if news && !refreshed && !again {
+            // No webhook told of it.
+            self.heard.remove(&key.identity);
+        }
+        let awaited = awaited(subscription, answer.as_ref().ok().filter(|_| !changed));
+        let times = subscription.failures;
+        // The next answer is one that somebody asked for.
+        subscription.refreshed |= again || awaited.is_some();
+        if let Ok(commit) = &answer {
+            subscription.last = Some(commit.clone());
+        }
+        let next = match self.keys.get(key) {
+            _ if again => now,
+            _ if awaited.is_some() => later(now, awaited.unwrap_or_default()),
+            Some(subscription) if times == 0 => self.by_time(key, subscription, now),
+            Some(subscription) => {
                 let wait = retry(&self.settings, times);
-                spread(key, subscription.asked, wait, wait / 10)
+                later(now, spread(key, subscription.asked, wait - wait / 10, wait / 5))
             }
+            None => return Answer::Unwanted,
         };
-        let next = if again { now } else { later(now, wait) };
-        subscription.state = State::Due(next);
-        let result = match answer {
-            Err(Failed) => Answer::Failed { times: subscription.failures, next },
-            Ok(commit) if subscription.last.as_ref() == Some(&commit) => Answer::Same,
-            Ok(commit) => {
-                subscription.last = Some(commit.clone());
-                Answer::Changed(commit)
-            }
-        };
-        self.release(&key.host);
-        if wanted {
+        // Behind those that wait for the server as well: one that did not fail is the better question.
+        let next = rests.map_or(next, |until| next.max(later(until, BEHIND)));
+        self.requeue(key, next);
+        match answer {
+            _ if !self.keys.contains_key(key) => Answer::Unwanted,
+            Err(_) => Answer::Failed { times, next },
+            Ok(commit) if changed => Answer::Changed(commit),
+            Ok(_) => Answer::Same,
+        }
+    }
+
+    /// Has a key that was answered wait until then, or forgets it when nobody wants it.
+    fn requeue(&mut self, key: &Key, next: Timestamp) {
+        let Some(subscription) = self.keys.get_mut(key) else { return };
+        if subscription.wanted {
+            subscription.state = State::Due(next);
             self.queue.insert((next, key.clone()));
-            result
         } else {
             self.forget(key);
-            Answer::Unwanted
         }
+    }
+
+    /// Has the host of an answer hear it; those that wait for it are looked at again.
+    fn hear(&mut self, key: &Key, answer: Result<(), Failed>, now: Timestamp) -> Option<Timestamp> {
+        let host = self.hosts.get_mut(&key.host)?;
+        let rests = host.answered(key, answer, &self.settings, now);
+        let free = self.settings.per_host.max(1).saturating_sub(host.out);
+        let go: Vec<_> = match rests {
+            // All of them, to the end of the wait.
+            Some(_) => std::mem::take(&mut host.held).into_iter().collect(),
+            None => std::iter::from_fn(|| host.held.pop_first()).take(free).collect(),
+        };
+        if host.is_idle() {
+            self.hosts.remove(&key.host);
+        }
+        for (since, held) in go {
+            let at = rests.unwrap_or(since);
+            self.keys.get_mut(&held).expect("a held key has a subscription").state = State::Due(at);
+            self.queue.insert((at, held));
+        }
+        rests
     }
 
     /// The next key to be resolved now, if any. It is out until [`Schedule::handle_resolved`].
@@ -307,14 +453,23 @@ impl Schedule {
             let (at, key) = self.queue.pop_first()?;
             let host = self.hosts.entry(key.host.clone()).or_default();
             let subscription = self.keys.get_mut(&key).expect("a key in the queue has a subscription");
-            if host.out < self.settings.per_host.max(1) {
-                host.out += 1;
-                subscription.state = State::Out { again: false };
-                subscription.asked += 1;
-                return Some(key);
+            match host.may(now, &self.settings) {
+                May::Ask => {
+                    host.ask();
+                    let refreshed = std::mem::take(&mut subscription.refreshed);
+                    subscription.state = State::Out { again: false, refreshed };
+                    subscription.asked += 1;
+                    return Some(key);
+                }
+                May::Later(until) => {
+                    subscription.state = State::Due(until);
+                    self.queue.insert((until, key));
+                }
+                May::Wait => {
+                    subscription.state = State::Held(at);
+                    host.held.insert((at, key));
+                }
             }
-            subscription.state = State::Held(at);
-            host.held.insert((at, key));
         }
         None
     }
@@ -346,23 +501,31 @@ impl Schedule {
     fn forget(&mut self, key: &Key) {
         self.keys.remove(key);
         self.places.remove(key);
-    }
-
-    /// Gives a host's slot back: the key that waits longest may go.
-    fn release(&mut self, host: &str) {
-        let Some(slots) = self.hosts.get_mut(host) else { return };
-        slots.out -= 1;
-        match slots.held.pop_first() {
-            Some((since, key)) => {
-                self.keys.get_mut(&key).expect("a held key has a subscription").state = State::Due(since);
-                self.queue.insert((since, key));
+        if let Some(host) = self.hosts.get_mut(&key.host) {
+            host.forget(key);
+            if host.is_idle() {
+                self.hosts.remove(&key.host);
             }
-            None if slots.out == 0 => {
-                self.hosts.remove(host);
-            }
-            None => {}
+        }
+        // Keys of one repository are neighbours.
+        let least = Key { revision: String::new(), ..key.clone() };
+        if self.keys.range(least..).next().is_none_or(|(next, _)| next.identity != key.identity) {
+            self.heard.remove(&key.identity);
         }
     }
+}
+
+/// How long to wait for what a webhook told of and the answer, which is what it was before, does not know yet.
+fn awaited(subscription: &mut Subscription, same: Option<&CommitId>) -> Option<Duration> {
+    let expected = subscription.expected.as_mut()?;
+    let waits = same.is_some_and(|commit| *commit != expected.commit) && expected.tries < EXPECTED_TRIES;
+    if !waits {
+        subscription.expected = None;
+        return None;
+    }
+    let wait = Duration::from_secs(1) * 2_u32.pow(expected.tries);
+    expected.tries += 1;
+    Some(wait)
 }
 
 fn retry(settings: &Settings, times: u32) -> Duration {
@@ -370,16 +533,15 @@ fn retry(settings: &Settings, times: u32) -> Duration {
     settings.first_retry.saturating_mul(factor).min(settings.longest_retry)
 }
 
-/// `around ± by`, by a hash of the key and the number of the question.
-fn spread(key: &Key, number: u64, around: Duration, by: Duration) -> Duration {
+/// `least` and up to `more`, by a hash of the key and the number of the question.
+fn spread(key: &Key, number: u64, least: Duration, more: Duration) -> Duration {
     let mut hash = Sha256::new();
     for part in [key.identity.as_bytes(), b"\0", key.revision.as_bytes(), b"\0", &number.to_le_bytes()] {
         hash.update(part);
     }
     let digest = hash.finalize();
     let unit = digest.iter().take(4).fold(0_u32, |all, byte| all << 8 | u32::from(*byte));
-    let offset = by.mul_f64(2.0 * f64::from(unit) / f64::from(u32::MAX));
-    (around + offset).saturating_sub(by)
+    least + more.mul_f64(f64::from(unit) / f64::from(u32::MAX))
 }
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {

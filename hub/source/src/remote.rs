@@ -14,6 +14,7 @@
 mod app;
 mod deadline;
 mod failure;
+mod patience;
 mod ssh;
 mod transport;
 mod tunnel;

@@ -26,12 +26,14 @@ mod forge;
 mod github;
 mod gitlab;
 mod gogs;
+mod guard;
 mod place;
 mod push;
 mod secrets;
 mod verify;
 
 pub use forge::Forge;
+pub use guard::{Guard, Novelty, TooMany};
 pub use place::Place;
 pub use push::{Change, Push};
 pub use secrets::Secrets;

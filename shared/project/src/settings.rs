@@ -12,7 +12,8 @@
 use crate::windows::{Scope, from_values};
 use serde_json::{Value, json};
 use shared_manifest::yaml;
-use shared_model::{DEFAULT_NAMESPACE, Kind, SyncWindow};
+use shared_model::{DEFAULT_NAMESPACE, Kind, SyncWindow, parse_duration};
+use std::time::Duration;
 
 /// The ConfigMap's name.
 pub const NAME: &str = "flotilla-cm";
@@ -29,12 +30,15 @@ pub const NOTIFICATIONS: &str = "notifications.yaml";
 /// The key that has submodules of Git repositories followed.
 pub const SUBMODULES: &str = "git.submodules";
 
+/// The key of how often Git repositories are polled whose webhooks come.
+pub const WEBHOOK_POLL: &str = "webhook.pollInterval";
 /// The key of where a trace is shown: a URL with `{traceID}` in it.
 pub const TRACES_URL: &str = "traces.url";
 /// What stands for the id in it, as in Argo CD's and Grafana's links.
 const TRACE_ID: &str = "{traceID}";
 
-const KEYS: [&str; 6] = [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED, SUBMODULES, NOTIFICATIONS, TRACES_URL];
+const KEYS: [&str; 7] =
+    [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED, WEBHOOK_POLL, SUBMODULES, NOTIFICATIONS, TRACES_URL];
 
 /// The settings, as far as they can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub struct Settings {
     pub submodules: bool,
     /// Where a trace is shown; [`trace_url`] fills it in.
     pub traces_url: Option<String>,
+    /// How often Git repositories are polled whose webhooks come, where that is less often than others.
+    pub webhook_poll: Option<Duration>,
     /// What cannot be read, each with its path and remedy.
     pub problems: Vec<String>,
 }
@@ -68,6 +74,7 @@ impl Settings {
                 WINDOWS => settings.read_windows(text),
                 MAX_PER_CLUSTER => settings.read_limit(text),
                 ALLOW_UNSIGNED => settings.read_unsigned(text),
+                WEBHOOK_POLL => settings.read_webhook_poll(text),
                 // Its own reader says what is wrong with it.
                 NOTIFICATIONS => {}
                 SUBMODULES => settings.read_submodules(text),
@@ -113,6 +120,15 @@ impl Settings {
             "false" | "" => {}
             other => self.problems.push(format!(
                 "data[{SUBMODULES}]: `{other}` is neither \"true\" nor \"false\"; submodules are not followed until it is"
+            )),
+        }
+    }
+
+    fn read_webhook_poll(&mut self, text: &str) {
+        match parse_duration(text.trim()) {
+            Ok(time) => self.webhook_poll = Some(time),
+            Err(_) => self.problems.push(format!(
+                "data[{WEBHOOK_POLL}]: `{text}` is not a time; write one such as 30m; all repositories are polled alike until it is"
             )),
         }
     }

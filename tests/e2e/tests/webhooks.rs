@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use shared_model::Kind;
 use shared_runtime::Tasks;
 use std::{path::Path, time::Duration};
-use tests_e2e::git::{GitServer, Repository};
+use tests_e2e::{
+    eventually,
+    git::{GitServer, Repository},
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_secs(60);
@@ -170,16 +173,12 @@ async fn a_push_is_released_at_once_while_polling_takes_an_hour() {
     });
     ground.create(Kind::Secret, agreed).await;
     // The hub's mirror of the store is a moment behind.
-    let until = tokio::time::timeout(SOON, async {
-        loop {
-            let (code, said) = ground.push(SECRET, "other").await;
-            if code == 200 {
-                return said;
-            }
-            tokio::task::yield_now().await;
-        }
-    });
-    let said = until.await.expect("the secret counts");
+    let said = eventually(SOON, "the secret counts", async || {
+        let (code, said) = ground.push(SECRET, "other").await;
+        anyhow::ensure!(code == 200, "{said}");
+        Ok(said)
+    })
+    .await;
     assert_eq!((&said["result"], &said["revisions"]), (&json!("unfollowed"), &json!([])), "{said}");
 
     let (code, said) = ground.push("guessed", "main").await;
@@ -190,4 +189,10 @@ async fn a_push_is_released_at_once_while_polling_takes_an_hour() {
     let (code, said) = ground.push(SECRET, "main").await;
     assert_eq!((code, &said["result"], &said["revisions"]), (200, &json!("refreshed"), &json!(["main"])));
     ground.rollout("web-2").await;
+
+    let (code, said) = ground.push(SECRET, "main").await;
+    assert_eq!((code, &said["result"]), (200, &json!("repeated")), "{said}");
+    // Guessing is slowed down, and what is known stays known.
+    let guesses = async { while ground.push("guessed", "main").await.0 != 429 {} };
+    tokio::time::timeout(SOON, guesses).await.expect("somebody who guesses is turned away");
 }

@@ -17,7 +17,7 @@ async fn door(limit: usize) -> (Server, mpsc::Receiver<Delivery>) {
 /// Answers every webhook, by its body.
 fn answering(mut delivered: mpsc::Receiver<Delivery>) {
     shared_runtime::spawn("answering", async move {
-        while let Some(Delivery { headers, body, answer }) = delivered.recv().await {
+        while let Some(Delivery { headers, body, answer, .. }) = delivered.recv().await {
             let text = String::from_utf8_lossy(&body).into_owned();
             let verdict = match text.as_str() {
                 "malformed" => Verdict::Malformed(text),

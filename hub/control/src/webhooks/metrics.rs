@@ -37,6 +37,10 @@ pub(super) enum Outcome {
     Closed,
     /// It cannot be understood.
     Malformed,
+    /// It was taken before.
+    Repeated,
+    /// There are too many.
+    Limited,
 }
 
 impl Outcome {
@@ -68,6 +72,8 @@ impl Outcome {
             Self::Unproven => "unproven",
             Self::Closed => "closed",
             Self::Malformed => "malformed",
+            Self::Repeated => "repeated",
+            Self::Limited => "limited",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a failed conversation means for the person who wrote the address.
 
-use super::{Target, ssh};
+use super::{Target, patience, ssh};
 use crate::{Credentials, Error, address::Place};
 use std::io;
 
@@ -23,6 +23,9 @@ pub(super) fn failure(target: &Target<'_>, err: &gix::Error, stage: &'static str
             );
         }
         Some(404 | 410) => return Error::NoRepository { url },
+        Some(status @ (429 | 503)) => {
+            return Error::TooMany { url, status, after: patience::asked_for(target) };
+        }
         Some(_) | None => {}
     }
     if target.deadline.passed() || is_timeout(err) {

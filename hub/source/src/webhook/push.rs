@@ -1,7 +1,7 @@
 //! What a push moved, and whether that could be what somebody follows.
 
 use super::Place;
-use crate::CommitId;
+use crate::{CommitId, refs::Revision};
 
 /// References of one repository that moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +40,6 @@ impl Change {
     fn branch(&self) -> Option<&str> {
         self.reference.strip_prefix("refs/heads/")
     }
-
-    fn tag(&self) -> Option<&str> {
-        self.reference.strip_prefix("refs/tags/")
-    }
 }
 
 impl Push {
@@ -55,34 +51,41 @@ impl Push {
     /// Whether what moved could be what `revision` means: that branch or tag, `HEAD`, a full reference, a range of versions. A commit's id
     /// never moves.
     pub fn could_move(&self, revision: &str) -> bool {
-        if revision.parse::<CommitId>().is_ok() {
-            return false;
-        }
-        let is = |change: &Change, name: &str| change.reference == name;
-        let head = |change: &Change| {
-            let of_head = |branch| self.default_branch.as_deref().is_none_or(|head| head == branch);
-            is(change, "HEAD") || change.branch().is_some_and(of_head)
+        let of_head = |change: &Change| {
+            let is_head = |branch| self.default_branch.as_deref().is_none_or(|head| head == branch);
+            change.reference == "HEAD" || change.branch().is_some_and(is_head)
         };
         match revision {
-            "" | "HEAD" => self.changes.iter().any(head),
-            full if full.starts_with("refs/") => self.changes.iter().any(|change| is(change, full)),
-            short => self.changes.iter().any(|change| {
-                change.branch() == Some(short)
-                    || change
-                        .tag()
-                        .is_some_and(|tag| tag == short || (may_be_range(short) && is_version(tag)))
-            }),
+            "" | "HEAD" => self.changes.iter().any(of_head),
+            other => {
+                let other = Revision::parse(other);
+                self.changes.iter().any(|change| concerns(&change.reference, &other))
+            }
         }
     }
 }
 
-/// Whether a revision can be a range of versions: which tags it takes in is decided when it is resolved.
-fn may_be_range(revision: &str) -> bool {
-    let numbers = |c: char| c.is_ascii_digit() || "vVxX.*".contains(c);
-    let operators = revision.contains(['*', '^', '~', '<', '>', '=', '!', '|', ',', ' ']);
-    operators || revision.chars().all(numbers)
+impl Push {
+    /// The commit that a branch is now, for a revision that names that branch and no tag can stand for.
+    pub(crate) fn commit_of(&self, revision: &str) -> Option<&CommitId> {
+        let of =
+            |name: &str| self.changes.iter().find(|change| change.branch() == Some(name))?.after.as_ref();
+        match revision {
+            "" | "HEAD" => of(self.default_branch.as_deref()?),
+            full if full.starts_with("refs/") => of(full.strip_prefix("refs/heads/")?),
+            short => of(short),
+        }
+    }
 }
 
-fn is_version(tag: &str) -> bool {
-    tag.strip_prefix('v').unwrap_or(tag).starts_with(|c: char| c.is_ascii_digit())
+/// Whether a change of the reference may change what the revision is.
+fn concerns(reference: &str, revision: &Revision) -> bool {
+    match revision {
+        Revision::Commit(_) | Revision::Invalid => false,
+        Revision::Names(names) => names.iter().any(|name| name == reference),
+        Revision::Newest(range, names) => {
+            names.iter().any(|name| name == reference)
+                || reference.strip_prefix("refs/tags/").is_some_and(|tag| range.accepts(tag))
+        }
+    }
 }

@@ -256,3 +256,19 @@ async fn a_server_that_is_no_git_server() {
     let got = resolve(&fixture.repositories, &url_of(page, 1), None).await;
     assert!(got.contains("could not be read") && got.contains("smart"), "{got}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_asked_too_much_says_for_how_long() {
+    for (status, after) in [(429, Some(77)), (503, Some(5)), (429, None)] {
+        let fixture = Fixture::with(|options| {
+            options.status = Some(status);
+            options.after = after;
+        });
+        let refused = fixture.repositories.resolve(&fixture.url(), "main", None).await.unwrap_err();
+        let waits = after.map(|seconds| Duration::from_secs(seconds.into()));
+        assert_eq!(refused, Error::TooMany { url: fixture.url(), status, after: waits });
+        let server =
+            hub_source::poll::Failed::Server { after: Some(waits.unwrap_or(Duration::from_secs(60))) };
+        assert_eq!(hub_source::poll::Failed::from(&refused), server);
+    }
+}

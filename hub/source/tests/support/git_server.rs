@@ -24,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) authorization: Option<String>,
     /// Answers this status to requests that are allowed, instead of serving them.
     pub(crate) status: Option<u16>,
+    /// Says with that how many seconds to stay away.
+    pub(crate) after: Option<u32>,
     /// Sends those who ask below the first path to the second, as GitLab does without `.git`.
     pub(crate) moved: Option<(String, String)>,
     /// Speaks version 0 of the protocol only, as servers before 2018 do.
@@ -199,7 +201,8 @@ fn respond(shared: &Shared, request: &Request) -> std::io::Result<Vec<u8>> {
         ));
     }
     if let Some(status) = options.status {
-        return Ok(response(&format!("{status} As the test asks"), "", b"no\n"));
+        let after = options.after.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
+        return Ok(response(&format!("{status} As the test asks"), &after, b"no\n"));
     }
     let says = |command: &[u8]| request.body.windows(command.len()).any(|window| window == command);
     if says(b"command=ls-refs") {

@@ -10,7 +10,7 @@ use proto::v1;
 use shared_model::{ClusterName, Kind, Observation};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::mpsc;
-use told::Degraded;
+use told::{Degraded, Gathered};
 
 /// The largest record of an observation, in bytes (design §8).
 pub(crate) const LARGEST: usize = 2048;
@@ -69,6 +69,7 @@ impl Observer {
 pub(crate) async fn run(records: Records, links: Links, metrics: Metrics, mut queue: mpsc::Receiver<Report>) {
     let mut batch = Vec::new();
     let mut degraded = Degraded::load(&records).await;
+    let mut gathered = Gathered::default();
     while queue.recv_many(&mut batch, MAX_OPS).await > 0 {
         if batch.len() < MAX_OPS {
             // A little patience makes one durable write of many.
@@ -96,7 +97,7 @@ pub(crate) async fn run(records: Records, links: Links, metrics: Metrics, mut qu
             }
         }
         for (cluster, (told, dropped)) in events {
-            if let Err(error) = add_events(&records, &cluster, told, dropped).await {
+            if let Err(error) = add_events((&records, &mut gathered), &cluster, told, dropped).await {
                 tracing::error!(%cluster, %error, "what an agent told of its cluster could not be kept");
             }
         }
@@ -133,14 +134,14 @@ fn kept(event: v1::Event) -> Event {
 
 /// Adds to what is kept of a cluster. One that was deleted keeps nothing.
 async fn add_events(
-    records: &Records,
+    (records, gathered): (&Records, &mut Gathered),
     cluster: &ClusterName,
     told: Vec<Event>,
     dropped: u64,
 ) -> Result<(), hub_records::Error> {
     let key = keys::events(cluster);
     let mut events = records.read::<Events>(&key).await?.map(|(events, _)| events).unwrap_or_default();
-    let kept = told::of_events(records, cluster, &told, shared_runtime::now()).await?;
+    let kept = told::of_events((records, gathered), cluster, &told, shared_runtime::now()).await?;
     events.add(told, dropped);
     let value = serde_json::to_vec(&events).expect("events have string keys only").into();
     let object = keys::object(Kind::Cluster, "", cluster.as_str());

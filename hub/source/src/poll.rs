@@ -147,11 +147,13 @@ pub enum Failed {
 
 impl From<&Error> for Failed {
     fn from(error: &Error) -> Self {
-        match error {
-            Error::Unreachable { .. } | Error::TimedOut { .. } => Self::Server { after: None },
-            Error::TooMany { after, .. } => Self::Server { after: Some(after.unwrap_or(UNTOLD)) },
-            _ => Self::Repository,
+        if let Error::TooMany { after, .. } = error {
+            return Self::Server { after: Some(after.unwrap_or(UNTOLD)) };
         }
+        if matches!(error, Error::Unreachable { .. } | Error::TimedOut { .. }) {
+            return Self::Server { after: None };
+        }
+        Self::Repository
     }
 }
 

@@ -97,7 +97,9 @@ impl Times {
             let again = head.decisions.iter().rfind(|decided| decided.what == Decision::Retry);
             start = again.map_or(start, |decided| decided.at);
         }
-        Self { start, end: ended(head, rollout).map(|end| end.max(start)) }
+        // What waited for its turn ended when it got it, whatever the rollout came to.
+        let begun = head.started.map_or(start, |started| started.max(start));
+        Self { start, end: ended(head, rollout).map(|end| end.max(begun)) }
     }
 }
 

@@ -58,7 +58,8 @@ async fn what_nobody_needed_for_an_hour_goes() {
     let _writing = ground.recent.note(c, Timestamp::UNIX_EPOCH + SignedDuration::from_mins(100)).await;
     drop(_writing);
     assert_eq!(ground.look(&[a], 130, &[c]).await, [true], "somebody found it a moment ago");
-    assert_eq!(ground.look(&[a], 200, &[a, b, c]).await, [true, false, false]);
+    assert_eq!(ground.look(&[a], 200, &[c]).await, [true], "its hour began anew");
+    assert_eq!(ground.look(&[a], 261, &[a, b, c]).await, [true, false, false]);
 }
 
 #[tokio::test]

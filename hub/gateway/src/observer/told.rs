@@ -15,8 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const BELIEVED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How many entries one batch of events becomes at most.
 const MOST: usize = 40;
-/// Heals of so many seconds are one entry.
-const TOGETHER: i64 = 60;
+/// How many applications' last heals are remembered before old ones are forgotten.
+const REMEMBERED: usize = 10_000;
+/// Heals of so long from the first of them are one entry.
+const TOGETHER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Who was told to be degraded.
 #[derive(Debug, Default)]
@@ -90,9 +92,28 @@ impl Degraded {
     }
 }
 
+/// When the first of what is told together happened. After a restart the next one is the first.
+#[derive(Debug, Default)]
+pub(super) struct Gathered(BTreeMap<(ClusterName, Option<AppKey>, What), Timestamp>);
+
+impl Gathered {
+    /// When the entry that tells of this begins.
+    fn begins(&mut self, about: (ClusterName, Option<AppKey>, What), at: Timestamp) -> Timestamp {
+        if self.0.len() >= REMEMBERED {
+            self.0.retain(|_, first| at.duration_since(*first) < TOGETHER);
+        }
+        let first = self.0.entry(about).or_insert(at);
+        // What was told late may have happened before.
+        if at.duration_since(*first).abs() >= TOGETHER {
+            *first = at;
+        }
+        *first
+    }
+}
+
 /// The writes that tell of heals and of drift that is not healed.
 pub(super) async fn of_events(
-    records: &Records,
+    (records, gathered): (&Records, &mut Gathered),
     cluster: &ClusterName,
     told: &[Event],
     now: Timestamp,
@@ -104,8 +125,8 @@ pub(super) async fn of_events(
             "DriftFound" => What::DriftFound,
             _ => continue,
         };
-        let at = happened(event.at, now);
-        let at = Timestamp::from_second(at.as_second().div_euclid(TOGETHER) * TOGETHER).unwrap_or(at);
+        let about = (cluster.clone(), event.application.clone(), what);
+        let at = gathered.begins(about, happened(event.at, now));
         let app = event.application.as_ref();
         let name = app.map(|app| app.name.as_str()).unwrap_or_default();
         let done = if what == What::DriftHealed { "drift was healed" } else { "there is drift" };

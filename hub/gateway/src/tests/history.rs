@@ -113,7 +113,7 @@ async fn heals_of_one_minute_are_one_entry_that_counts_them() {
     };
     say(vec![heal(1, "web"), heal(2, "web"), heal(3, "api")]).await;
     hub.tells("DriftHealed").await;
-    say(vec![heal(58, "web"), heal(61, "web")]).await;
+    say(vec![heal(58, "web"), heal(62, "web")]).await;
     let last = |entries: &[Entry]| {
         entries.iter().filter(|entry| entry.what.to_string() == "DriftHealed").count() == 3
     };
@@ -129,9 +129,9 @@ async fn heals_of_one_minute_are_one_entry_that_counts_them() {
     assert_eq!(
         told,
         [
-            ("api on eu-1: drift was healed: at 3".to_owned(), 1, 0),
-            ("web on eu-1: drift was healed: at 58".to_owned(), 3, 0),
-            ("web on eu-1: drift was healed: at 61".to_owned(), 1, 60),
+            ("api on eu-1: drift was healed: at 3".to_owned(), 1, 3),
+            ("web on eu-1: drift was healed: at 58".to_owned(), 3, 1),
+            ("web on eu-1: drift was healed: at 62".to_owned(), 1, 62),
         ]
     );
 }

@@ -53,13 +53,18 @@ async fn a_commit_reaches_the_canary_then_the_rest_and_a_bad_one_halts() -> Resu
 async fn heals_an_edit(fleet: &tests_e2e::Fleet, history: &tests_e2e::History) -> Result<()> {
     let began = Instant::now();
     fleet.cluster("us-1").kubectl(&["scale", "deployment", WEB, "--namespace", WEB, "--replicas=5"]).await?;
-    until(history, "the edit is taken back", |seen| seen.replicas == 2, "us-1").await;
-    let edited = history
-        .first(began, |seen| seen.cluster == "us-1" && seen.replicas == 5)
-        .context("the watch saw the edit")?;
-    let healed = history
-        .first(edited.at, |seen| seen.cluster == "us-1" && seen.replicas == 2)
-        .context("the watch saw it healed")?;
+    let saw = |since: Instant, replicas| {
+        history.first(since, |seen| seen.cluster == "us-1" && seen.replicas == replicas)
+    };
+    let (mut edited, mut healed) = (None, None);
+    eventually(SOON, "the watch sees the edit, and that it is taken back", async || {
+        edited = saw(began, 5);
+        healed = edited.as_ref().and_then(|edited| saw(edited.at, 2));
+        ensure!(healed.is_some(), "{history:?}");
+        Ok(())
+    })
+    .await;
+    let (edited, healed) = edited.zip(healed).context("both were seen")?;
     let took = healed.at - edited.at;
     println!("an edit by hand was taken back after {took:?}");
     ensure!(took < HEALED, "healed only after {took:?}");

@@ -83,9 +83,9 @@ impl ArgoCd {
         let most = self.most;
         let default = PAYLOAD_MIB.min(most);
         let mib = |text: &str| text.parse().ok().filter(|mib| (1..=most).contains(mib));
-        match self.read(data, MAX_PAYLOAD, &format!("write a number of MiB from 1 to {most}"), default, mib) {
-            Some(mib) => drop(self.limit.send_replace(mib * MIB)),
-            None => {}
+        let remedy = format!("write a number of MiB from 1 to {most}");
+        if let Some(mib) = self.read(data, MAX_PAYLOAD, &remedy, default, mib) {
+            self.limit.send_replace(mib * MIB);
         }
         let remedy = "write a time such as 180s or 3m, or 0 for never by time";
         let period =

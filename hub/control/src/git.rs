@@ -223,7 +223,7 @@ impl Git {
     /// Takes an answer; whether owners have to hear of it.
     fn take(&self, key: &Key, asked: Timestamp, answer: Result<CommitId, Error>) -> bool {
         let now = shared_runtime::now();
-        let heard = answer.as_ref().map(Clone::clone).map_err(Failed::from);
+        let heard = answer.clone().map_err(|error| Failed::from(&error));
         let verdict = self.schedule.lock().handle_resolved(key, heard, now);
         let (mut differs, mut counts) = (false, false);
         self.known.send_modify(|known| {

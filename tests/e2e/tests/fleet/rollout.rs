@@ -1,6 +1,6 @@
 //! A commit reaches the canary, is proven there, and then the rest.
 
-use crate::web::{HEALED, OTHERS, THREE, WEB, ground, image, push, running, until};
+use crate::web::{HEALED, OTHERS, THREE, WEB, ground, image, push, running};
 use anyhow::{Context, Result, ensure};
 use std::time::Instant;
 use tests_e2e::{eventually, fleet::SOON};

@@ -127,6 +127,7 @@ impl Statuses {
     }
 
     async fn write(&mut self, records: &Records, changed: Vec<((Kind, String, String), Value)>) {
+        let mut writing = Vec::with_capacity(changed.len().div_ceil(BATCH));
         for part in changed.chunks(BATCH) {
             let mut txn = Txn { compares: Vec::new(), ops: Vec::new() };
             for ((kind, ns, name), status) in part {
@@ -135,7 +136,12 @@ impl Statuses {
                 txn.ops
                     .push(Op::Put { key: keys::status(*kind, ns, name), value: status.to_string().into() });
             }
-            match records.store().commit(txn).await {
+            writing.push(records.store().commit(txn));
+        }
+        // Side by side they share the disk's next write: they are of different objects.
+        let outcomes = futures::future::join_all(writing).await;
+        for (part, outcome) in changed.chunks(BATCH).zip(outcomes) {
+            match outcome {
                 Ok(Outcome::Committed(_)) => self.written.extend(part.iter().cloned()),
                 Ok(Outcome::Conflict { .. }) => self.one_by_one(records, part).await,
                 Err(error) => tracing::error!(%error, "statuses could not be written"),

@@ -4,7 +4,7 @@ mod told;
 
 use crate::{Links, Metrics, links::Seat, session::Input};
 use hub_records::{Event, Events, Records, keys};
-use hub_store::{Compare, MAX_OPS, Op, Txn};
+use hub_store::{Compare, MAX_OPS, Op, Turn, Txn};
 use jiff::Timestamp;
 use proto::v1;
 use shared_model::{ClusterName, Kind, Observation};
@@ -17,6 +17,8 @@ pub(crate) const LARGEST: usize = 2048;
 /// How many sentences of what an agent does not do are kept.
 const UNSUPPORTED: usize = 3;
 const QUEUE: usize = 4096;
+/// So many reports are kept together at most.
+const TOGETHER: usize = 800;
 const GATHER: Duration = Duration::from_millis(20);
 
 /// What the observer is given, in order.
@@ -70,11 +72,11 @@ pub(crate) async fn run(records: Records, links: Links, metrics: Metrics, mut qu
     let mut batch = Vec::new();
     let mut degraded = Degraded::load(&records).await;
     let mut gathered = Gathered::default();
-    while queue.recv_many(&mut batch, MAX_OPS).await > 0 {
-        if batch.len() < MAX_OPS {
+    while queue.recv_many(&mut batch, TOGETHER).await > 0 {
+        if batch.len() < TOGETHER {
             // A little patience makes one durable write of many.
             tokio::time::sleep(GATHER).await;
-            while batch.len() < MAX_OPS {
+            while batch.len() < TOGETHER {
                 let Ok(more) = queue.try_recv() else { break };
                 batch.push(more);
             }
@@ -96,11 +98,15 @@ pub(crate) async fn run(records: Records, links: Links, metrics: Metrics, mut qu
                 Report::Arrived(cluster, seat) => arrived.push((cluster, seat)),
             }
         }
+        let mut adding = Vec::with_capacity(events.len());
         for (cluster, (told, dropped)) in events {
-            if let Err(error) = add_events((&records, &mut gathered), &cluster, told, dropped).await {
-                tracing::error!(%cluster, %error, "what an agent told of its cluster could not be kept");
+            match events_of((&records, &mut gathered), &cluster, told, dropped).await {
+                Ok(row) => adding.push(add(&records, cluster, row)),
+                Err(error) => untold(&cluster, &error),
             }
         }
+        // Side by side they share the disk's next write.
+        futures::future::join_all(adding).await;
         let kept = async {
             metrics.healed.inc_by(write(&records, &mut degraded, observations).await?);
             Ok::<_, hub_records::Error>(records.store().revision().await?)
@@ -132,23 +138,37 @@ fn kept(event: v1::Event) -> Event {
     event
 }
 
-/// Adds to what is kept of a cluster. One that was deleted keeps nothing.
-async fn add_events(
+/// What is kept of a cluster with what its agent told now.
+async fn events_of(
     (records, gathered): (&Records, &mut Gathered),
     cluster: &ClusterName,
     told: Vec<Event>,
     dropped: u64,
-) -> Result<(), hub_records::Error> {
+) -> Result<Vec<Turn>, hub_records::Error> {
     let key = keys::events(cluster);
     let mut events = records.read::<Events>(&key).await?.map(|(events, _)| events).unwrap_or_default();
     let kept = told::of_events((records, gathered), cluster, &told, shared_runtime::now()).await?;
     events.add(told, dropped);
     let value = serde_json::to_vec(&events).expect("events have string keys only").into();
     let object = keys::object(Kind::Cluster, "", cluster.as_str());
-    let mut txn = Txn { compares: vec![Compare::Exists { key: object }], ops: vec![Op::Put { key, value }] };
-    txn.ops.extend(kept);
-    let _gone = records.store().commit(txn).await?;
-    Ok(())
+    let mut ops = vec![Op::Put { key, value }];
+    ops.extend(kept);
+    let turn = |ops: &[Op]| {
+        let there = Compare::Exists { key: object.clone() };
+        Turn { txn: Txn { compares: vec![there], ops: ops.to_vec() }, ours: Vec::new() }
+    };
+    Ok(ops.chunks(MAX_OPS).map(turn).collect())
+}
+
+/// Writes what a cluster's agent told, unless the cluster is gone.
+async fn add(records: &Records, cluster: ClusterName, row: Vec<Turn>) {
+    if let Err(error) = records.store().commit_row(row).await {
+        untold(&cluster, &error.into());
+    }
+}
+
+fn untold(cluster: &ClusterName, error: &hub_records::Error) {
+    tracing::error!(%cluster, %error, "what an agent told of its cluster could not be kept");
 }
 
 /// Keeps observations. Answers how often drift was healed since those before them.
@@ -173,22 +193,25 @@ async fn write(
         let kept = shared_rollout::observe(previous.as_ref(), bounded(report), now);
         latest.insert(key, (stored, kept));
     }
-    let mut ops: Vec<Op> = Vec::new();
+    let (mut row, mut ops): (Vec<Turn>, Vec<Op>) = (Vec::new(), Vec::new());
+    let turn = |ops: Vec<Op>| Turn { txn: Txn { compares: Vec::new(), ops }, ours: Vec::new() };
     for (key, (stored, kept)) in latest {
         if stored.as_ref().is_some_and(|stored| says_the_same(stored, &kept)) {
             continue;
         }
         // With its entry of the history it goes into one transaction, or into the next.
         if ops.len() + 3 > MAX_OPS {
-            let _committed =
-                records.store().commit(Txn { compares: Vec::new(), ops: std::mem::take(&mut ops) }).await?;
+            row.push(turn(std::mem::take(&mut ops)));
         }
         ops.extend(degraded.of_observation(stored.as_ref(), &kept));
         let value = serde_json::to_vec(&kept).expect("observations have string keys only");
         ops.push(Op::Put { key, value: value.into() });
     }
     if !ops.is_empty() {
-        let _committed = records.store().commit(Txn { compares: Vec::new(), ops }).await?;
+        row.push(turn(ops));
+    }
+    if !row.is_empty() {
+        let _committed = records.store().commit_row(row).await?;
     }
     Ok(healed)
 }

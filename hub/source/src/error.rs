@@ -41,16 +41,6 @@ pub enum Error {
         /// What to do.
         remedy: &'static str,
     },
-    /// The server has said that it was asked too often.
-    #[error("{url} is not asked before {until}: {host} has said that it was asked too often")]
-    Busy {
-        /// The repository.
-        url: RepoUrl,
-        /// Who has said so.
-        host: String,
-        /// Until when it is left alone.
-        until: jiff::Timestamp,
-    },
     /// What it is to be read with is not what its address or its form asks for.
     #[error("the credentials for {url} cannot be used: {cause}")]
     Credentials {
@@ -88,7 +78,7 @@ pub enum Error {
     TooMany {
         /// The repository.
         url: RepoUrl,
-        /// The status of HTTP: 429 or 503.
+        /// The status of HTTP: 429 or 503; of the API of GitHub Apps also 403.
         status: u16,
         /// For how long, if it said so.
         after: Option<Duration>,

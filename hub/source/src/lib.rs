@@ -21,6 +21,15 @@
 //! - *Generations*: gix cannot repack, so a mirror with [`PACKS_PER_GENERATION`] packs is made anew in a
 //!   new folder and the one before is kept for readers of older commits.
 //!
+//! # Measured
+//! A commit of 100,000 files in 1,000 folders and 1,024 files of 1 MiB that do not get smaller, over HTTP on
+//! one machine, fetched, listed, and 100 files of it read (`tests/memory.rs`, which limits the heap hard):
+//!
+//! | the server | heap and stacks | peak resident | on disk |
+//! |---|---|---|---|
+//! | leaves files out (`filter`) | 31 MB | 36 MB | 3 MiB |
+//! | sends everything | 30 MB | 1,087 MB: the pack, mapped from its file | 1,032 MiB |
+//!
 //! It refuses to know what a manifest or an Application is, and who may read which repository: a commit
 //! that one caller has fetched can be read by every caller that names its repository.
 

@@ -464,6 +464,7 @@ impl Schedule {
                     return Some(key);
                 }
                 May::Later(until) => {
+                    let until = if subscription.failures > 0 { later(until, BEHIND) } else { until };
                     subscription.state = State::Due(until);
                     self.queue.insert((until, key));
                 }

@@ -51,7 +51,7 @@ struct State {
     token: Option<(String, Timestamp)>,
     installation: Option<String>,
     /// The API has said to wait until then.
-    not_before: Option<Timestamp>,
+    not_before: Option<(Timestamp, u16)>,
     /// The App's key that the token was got with, digested by its being equal.
     key: String,
 }
@@ -145,13 +145,15 @@ fn token(
     {
         return Ok(token.clone());
     }
-    if let Some(until) = state.not_before.filter(|until| now < *until) {
-        return Err(Error::Busy { url: target.address.url.clone(), host: api(app), until });
+    if let Some((until, status)) = state.not_before.filter(|(until, _)| now < *until) {
+        let after = std::time::Duration::try_from(until.duration_since(now)).ok();
+        return Err(Error::TooMany { url: target.address.url.clone(), status, after });
     }
     let api = Api { target, app, now };
     let asked = api.token(state, repository);
-    if let Err(Error::Busy { until, .. }) = &asked {
-        state.not_before = Some(*until);
+    if let Err(Error::TooMany { after: Some(after), status, .. }) = &asked {
+        let after = SignedDuration::try_from(*after).unwrap_or(WAIT);
+        state.not_before = Some((now + after, *status));
     }
     let (token, expires) = asked?;
     state.token = Some((token.clone(), expires));
@@ -209,7 +211,8 @@ impl Api<'_> {
         let answer = request.send().map_err(|err| self.failed(&err.without_url()))?;
         let status = answer.status().as_u16();
         if let Some(until) = self.wait(&answer) {
-            return Err(Error::Busy { url: self.target.address.url.clone(), host: api(self.app), until });
+            let after = std::time::Duration::try_from(until.duration_since(self.now)).ok();
+            return Err(Error::TooMany { url: self.target.address.url.clone(), status, after });
         }
         let mut body = Vec::new();
         let read = answer.take(MOST_ANSWER).read_to_end(&mut body);

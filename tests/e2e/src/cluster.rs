@@ -290,6 +290,8 @@ impl Site {
                     &format!("--service-account-private-key-file={}", file("service-accounts.key")),
                     &format!("--root-ca-file={}", file("authority.crt")),
                     "--controllers=*,-nodeipam",
+                    // No test is about a Node that is lost, and a busy machine's kwok comes late.
+                    "--node-monitor-grace-period=1h",
                     "--leader-elect=false",
                     "--secure-port=0",
                     // The default of 20 requests a second is felt when a wave reaches several namespaces.

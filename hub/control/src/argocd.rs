@@ -5,8 +5,7 @@
 //! - what is set counts at once, and no longer when it is taken away;
 //! - a value that cannot be read changes nothing: the last good one stays, and it is said which one it is and how to mend it.
 
-use crate::index::Index;
-use hub_records::Stored;
+use crate::index::{Index, Object};
 use hub_source::poll;
 use serde_json::Value;
 use shared_model::{DEFAULT_NAMESPACE, Kind, parse_duration};
@@ -31,7 +30,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// The settings in force.
 #[derive(Debug)]
 pub(crate) struct ArgoCd {
-    read: [Option<Arc<Stored>>; 2],
+    read: [Option<Arc<Object>>; 2],
     /// What the hub was started with.
     base: poll::Settings,
     poll: poll::Settings,
@@ -61,7 +60,7 @@ impl ArgoCd {
     pub(crate) fn refresh(&mut self, index: &Index) -> Option<poll::Settings> {
         let object = |name| index.object(Kind::ConfigMap, DEFAULT_NAMESPACE, name).cloned();
         let found = [object(NAME), object(settings::NAME)];
-        let same = |found: &Option<Arc<Stored>>, read: &Option<Arc<Stored>>| match (found, read) {
+        let same = |found: &Option<Arc<Object>>, read: &Option<Arc<Object>>| match (found, read) {
             (Some(found), Some(read)) => Arc::ptr_eq(found, read),
             (found, read) => found.is_none() && read.is_none(),
         };
@@ -69,10 +68,9 @@ impl ArgoCd {
             return None;
         }
         let before = self.poll;
-        let nothing = Value::Null;
-        let data = found[0].as_ref().map_or(&nothing, |stored| &stored.value["data"]);
-        self.take(data);
-        let settings = found[1].as_ref().map(|stored| Settings::read(&stored.value)).unwrap_or_default();
+        let data = found[0].as_ref().map(|object| object.value()["data"].clone()).unwrap_or_default();
+        self.take(&data);
+        let settings = found[1].as_ref().map(|stored| Settings::read(&stored.value())).unwrap_or_default();
         self.poll.period_with_webhooks = settings.webhook_poll.or(self.base.period_with_webhooks);
         self.read = found;
         (self.poll != before).then_some(self.poll)

@@ -9,7 +9,7 @@ use crate::{
     commits::Commits,
     expand::Reference,
     git::{Git, chain},
-    index::{Index, Part, Shared, Touched, kind_of},
+    index::{Index, Part, REFRESH, Shared, Touched, kind_of},
     line::{Evaluation, Lines},
     live::{Decided, Live},
     metrics::{Metrics, Seen},
@@ -123,6 +123,8 @@ struct Loop {
     /// Whose statuses may be others than before.
     tell: BTreeSet<Owner>,
     telling: Pace,
+    /// The last pass left some of them for the next.
+    tells_more: bool,
     /// When all statuses were computed anew.
     told_all: Timestamp,
     leaves: Pace,
@@ -212,6 +214,7 @@ impl Control {
             live: Live::default(),
             tell: BTreeSet::new(),
             telling: Pace::new(2, Duration::from_secs(10)),
+            tells_more: false,
             told_all: Timestamp::UNIX_EPOCH,
             leaves: Pace::new(10, LONGEST),
             noting: Pace::new(10, LONGEST),
@@ -306,7 +309,8 @@ impl Loop {
     fn sleep(&self, now: Timestamp) -> Duration {
         let soon = self.live.is_dirty().then(|| now + GATHER);
         let leaves = if self.looked.is_none() { self.leaves.next(now) } else { None };
-        let tells = if self.tell.is_empty() { None } else { self.telling.next(now) };
+        let rests = self.telling.next(now).or_else(|| self.tells_more.then_some(now));
+        let tells = rests.filter(|_| !self.tell.is_empty());
         let put_off = leaves.into_iter().chain(tells).chain(self.traces.next(now));
         let due = self.live.wake().into_iter().chain(self.retries.values().copied());
         let next = due.chain(soon).chain(put_off).min();
@@ -378,11 +382,7 @@ impl Loop {
 
     /// Argo CD's refresh annotations: ask Git now, and take the annotation away.
     async fn refresh_if_asked(&self, owner: &Owner) {
-        const ASKED: [&str; 2] = ["argocd.argoproj.io/application-set-refresh", "argocd.argoproj.io/refresh"];
-        let asked =
-            |object: &Value| ASKED.iter().any(|name| !object["metadata"]["annotations"][*name].is_null());
-        let object = self.index.read().owner(owner).cloned();
-        if !object.is_some_and(|stored| asked(&stored.value)) {
+        if !self.index.read().owner(owner).is_some_and(|object| object.asks_refresh) {
             return;
         }
         if let Some(evaluation) = self.evaluations.get(owner) {
@@ -391,7 +391,7 @@ impl Loop {
         let change = |object: &Value| {
             let mut object = object.clone();
             let annotations = object["metadata"]["annotations"].as_object_mut()?;
-            annotations.retain(|name, _| !ASKED.contains(&name.as_str()));
+            annotations.retain(|name, _| !REFRESH.contains(&name.as_str()));
             Some(object)
         };
         let changed = self.records.modify(kind_of(owner.kind), &owner.namespace, &owner.name, change).await;
@@ -471,6 +471,7 @@ impl Loop {
 
     /// One pass: evaluations that are due, then the plan, then what objects say.
     async fn step(&mut self, now: Timestamp) {
+        self.tells_more = false;
         let due: Vec<Owner> =
             self.retries.iter().filter(|(_, at)| **at <= now).map(|(owner, _)| owner.clone()).collect();
         for owner in due {
@@ -637,7 +638,9 @@ impl Loop {
                 links: &self.live.links,
                 at: now,
             };
-            self.statuses.update(&self.records, &told, &std::mem::take(&mut self.tell)).await;
+            let moving: BTreeSet<Owner> = plan.steps.iter().map(|step| step.owner.clone()).collect();
+            self.statuses.update(&self.records, &told, &mut self.tell, &moving).await;
+            self.tells_more = !self.tell.is_empty();
             self.telling.took(began.elapsed(), now);
         }
         Ok(())

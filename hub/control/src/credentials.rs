@@ -8,9 +8,8 @@
 //! `argocd-tls-certs-cm` holds the authorities of a server under its host name, `argocd-ssh-known-hosts-cm`
 //! the lines of a `known_hosts` file under `ssh_known_hosts`.
 
-use crate::index::Index;
+use crate::index::{Index, Object};
 use base64::Engine as _;
-use hub_records::Stored;
 use hub_source::Credentials;
 use serde_json::Value;
 use shared_model::{DEFAULT_NAMESPACE, Kind, RepoUrl};
@@ -23,13 +22,13 @@ const KNOWN_HOSTS: &str = "argocd-ssh-known-hosts-cm";
 /// What `url` is read with; `None` when nothing is said about it.
 pub(crate) fn find(index: &Index, url: &RepoUrl) -> Option<Credentials> {
     let wanted = url.normalized();
-    let mut ranked: Vec<(usize, &Stored)> = index
+    let mut ranked: Vec<(usize, &Object)> = index
         .all(Kind::Secret)
         .filter_map(|(_, secret)| rank(secret, &wanted).map(|rank| (rank, &**secret)))
         .collect();
     // Sorting keeps the order by name of those that rank the same.
     ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
-    let secrets: Vec<&Stored> = ranked.into_iter().map(|(_, secret)| secret).collect();
+    let secrets: Vec<&Object> = ranked.into_iter().map(|(_, secret)| secret).collect();
     // A repository Secret without credentials of its own inherits those of the longest prefix.
     let login = secrets.iter().find_map(|secret| login(secret));
     let mut credentials = login.unwrap_or_default();
@@ -49,7 +48,7 @@ pub(crate) fn find(index: &Index, url: &RepoUrl) -> Option<Credentials> {
         credentials = credentials.insecure();
     }
     let map = |name: &str, key: &str| {
-        let text = index.object(Kind::ConfigMap, DEFAULT_NAMESPACE, name)?.value["data"][key].as_str()?;
+        let text = index.object(Kind::ConfigMap, DEFAULT_NAMESPACE, name)?.text(&format!("/data/{key}"))?;
         (!text.is_empty()).then(|| Arc::<str>::from(text))
     };
     if let Some(pem) = map(AUTHORITIES, host(&wanted)) {
@@ -69,9 +68,10 @@ pub(crate) fn is_about_servers(name: &(String, String)) -> bool {
 }
 
 /// How well a Secret fits: the exact one best, then the longest prefix.
-fn rank(secret: &Stored, wanted: &str) -> Option<usize> {
+fn rank(secret: &Object, wanted: &str) -> Option<usize> {
     let given = RepoUrl::new(field(secret, "url")?).normalized();
-    match secret.value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str())? {
+    let value = secret.value();
+    match value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str())? {
         "repository" => (given == wanted).then_some(usize::MAX),
         "repo-creds" => wanted.starts_with(&given).then_some(given.len()),
         _ => None,
@@ -89,11 +89,11 @@ fn host(normalized: &str) -> &str {
 }
 
 /// Whether the Secret is one that `url` may be read with.
-pub(crate) fn serves(secret: &Stored, url: &RepoUrl) -> bool {
+pub(crate) fn serves(secret: &Object, url: &RepoUrl) -> bool {
     rank(secret, &url.normalized()).is_some()
 }
 
-fn login(secret: &Stored) -> Option<Credentials> {
+fn login(secret: &Object) -> Option<Credentials> {
     if let Some(key) = field(secret, "sshPrivateKey") {
         return Some(Credentials::ssh_key(key));
     }
@@ -111,19 +111,19 @@ fn login(secret: &Stored) -> Option<Credentials> {
 }
 
 /// A flag as Go reads them (`strconv.ParseBool`).
-fn flag(secret: &Stored, name: &str) -> Option<bool> {
+fn flag(secret: &Object, name: &str) -> Option<bool> {
     match field(secret, name)?.trim() {
         "1" | "t" | "T" | "true" | "True" | "TRUE" => Some(true),
         _ => Some(false),
     }
 }
 
-pub(crate) fn field(secret: &Stored, name: &str) -> Option<String> {
-    let plain =
-        secret.value.pointer(&format!("/stringData/{name}")).and_then(Value::as_str).map(str::to_owned);
+pub(crate) fn field(secret: &Object, name: &str) -> Option<String> {
+    let value = secret.value();
+    let plain = value.pointer(&format!("/stringData/{name}")).and_then(Value::as_str).map(str::to_owned);
     plain
         .or_else(|| {
-            let encoded = secret.value.pointer(&format!("/data/{name}"))?.as_str()?;
+            let encoded = value.pointer(&format!("/data/{name}"))?.as_str()?;
             let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
             String::from_utf8(bytes).ok()
         })

@@ -7,7 +7,6 @@ use crate::{
     windows::Calendar,
 };
 use hub_gateway::{LinkState, pause_id};
-use hub_records::is_deleted;
 use jiff::Timestamp;
 use shared_model::{
     AppKey, Cluster, ClusterName, FleetRollout, Kind, Owner, RolloutName, fleet_rollout::PlanSpec,
@@ -161,7 +160,7 @@ fn rollout(
                 .get_key_value(app)
                 .map_or((app, None), |(app, object)| (app, Some(object)));
             let stored = index.object(Kind::Application, &app.namespace, &app.name);
-            let asked = stored.is_some_and(|stored| !stored.value["operation"]["sync"].is_null());
+            let asked = stored.is_some_and(|stored| stored.asks_sync);
             // Only rollingSync asks for them, and a hundred thousand members have many.
             let labels = match &object.spec.plan {
                 PlanSpec::RollingSync(_) => {
@@ -195,7 +194,5 @@ fn rollout(
 
 /// Whether the Application is there to stay. One that is going is no member any more.
 fn is_there(index: &Index, app: &AppKey) -> bool {
-    index
-        .object(Kind::Application, &app.namespace, &app.name)
-        .is_some_and(|stored| !is_deleted(&stored.value))
+    index.object(Kind::Application, &app.namespace, &app.name).is_some_and(|stored| !stored.is_deleted)
 }

@@ -1,9 +1,14 @@
 //! What the store holds, in memory, as far as deciding needs it: kept up to date by one watch.
 
+mod object;
+
+pub(crate) use object::{Object, REFRESH};
+
 use crate::credentials;
 use hub_records::{Adoption, Restored, Stored, history::Seen, keys};
 use hub_store::{Change, ChangeKind, Entry, Revision};
 use parking_lot::RwLock;
+use serde_json::Value;
 use shared_model::{
     AppKey, Application, Cluster, ClusterName, FleetRollout, Kind, Observation, Owner, OwnerKind, RolloutName,
 };
@@ -23,7 +28,7 @@ pub(crate) type Shared = Arc<RwLock<Arc<Index>>>;
 /// The mirror of the store.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Index {
-    pub(crate) objects: BTreeMap<Kind, BTreeMap<Name, Arc<Stored>>>,
+    pub(crate) objects: BTreeMap<Kind, BTreeMap<Name, Arc<Object>>>,
     pub(crate) clusters: BTreeMap<ClusterName, Arc<Cluster>>,
     pub(crate) applications: BTreeMap<AppKey, Arc<Application>>,
     pub(crate) rollouts: BTreeMap<(String, RolloutName), Arc<FleetRollout>>,
@@ -195,19 +200,20 @@ impl Index {
         let Some((kind, ns, name)) = keys::parse_object(key) else { return };
         let name = (ns.to_owned(), name.to_owned());
         let objects = self.objects.entry(kind).or_default();
-        let new = entry.and_then(Stored::from_entry).map(Arc::new);
+        let read = entry.and_then(|entry| Object::from_entry(kind, entry));
+        let (new, stored) = read.map(|(object, stored)| (Arc::new(object), stored)).unzip();
         let old = match &new {
             Some(new) => objects.insert(name.clone(), Arc::clone(new)),
             None => objects.remove(&name),
         };
         if kind == Kind::Application {
-            if new.as_deref().is_some_and(|new| !new.value["operation"]["sync"].is_null()) {
+            if new.as_deref().is_some_and(|new| new.asks_sync) {
                 self.asked.insert(name.clone());
             } else {
                 self.asked.remove(&name);
             }
-            for (stored, is_new) in [(old.as_deref(), false), (new.as_deref(), true)] {
-                if let Some((_, uid)) = stored.and_then(set_of) {
+            for (object, is_new) in [(old.as_deref(), false), (new.as_deref(), true)] {
+                if let Some((_, uid)) = object.and_then(Object::set) {
                     let made = self.made.entry(uid.to_owned()).or_default();
                     if is_new {
                         made.insert(name.clone())
@@ -224,7 +230,7 @@ impl Index {
         if kind == Kind::FleetRollout {
             self.listed(&name, touched, |line, entry| _ = line.remove(&entry));
         }
-        self.view(kind, &name, new.as_deref());
+        self.view(kind, &name, stored.as_ref());
         if kind == Kind::FleetRollout {
             self.listed(&name, touched, |line, entry| _ = line.insert(entry));
         }
@@ -303,17 +309,17 @@ impl Index {
     }
 
     /// One object.
-    pub(crate) fn object(&self, kind: Kind, ns: &str, name: &str) -> Option<&Arc<Stored>> {
+    pub(crate) fn object(&self, kind: Kind, ns: &str, name: &str) -> Option<&Arc<Object>> {
         self.objects.get(&kind)?.get(&(ns.to_owned(), name.to_owned()))
     }
 
     /// All objects of a kind.
-    pub(crate) fn all(&self, kind: Kind) -> impl Iterator<Item = (&Name, &Arc<Stored>)> {
+    pub(crate) fn all(&self, kind: Kind) -> impl Iterator<Item = (&Name, &Arc<Object>)> {
         self.objects.get(&kind).into_iter().flatten()
     }
 
     /// The object that an owner is.
-    pub(crate) fn owner(&self, owner: &Owner) -> Option<&Arc<Stored>> {
+    pub(crate) fn owner(&self, owner: &Owner) -> Option<&Arc<Object>> {
         self.object(kind_of(owner.kind), &owner.namespace, &owner.name)
     }
 
@@ -322,7 +328,7 @@ impl Index {
         let sets = self.all(Kind::ApplicationSet).map(|(name, _)| owner(OwnerKind::ApplicationSet, name));
         let alone = self
             .all(Kind::Application)
-            .filter(|(_, stored)| set_of(stored).is_none())
+            .filter(|(_, object)| object.set().is_none())
             .map(|(name, _)| owner(OwnerKind::Application, name));
         sets.chain(alone).collect()
     }
@@ -331,7 +337,7 @@ impl Index {
     pub(crate) fn line_of(&self, app: &AppKey) -> Option<Owner> {
         let stored = self.object(Kind::Application, &app.namespace, &app.name)?;
         let name = (stored.namespace().to_owned(), stored.name().to_owned());
-        Some(match set_of(stored) {
+        Some(match stored.set() {
             Some((set, _)) => owner(OwnerKind::ApplicationSet, &(name.0, set.to_owned())),
             None => owner(OwnerKind::Application, &name),
         })
@@ -340,7 +346,7 @@ impl Index {
     /// Whether the Application belongs to the owner's line.
     pub(crate) fn belongs(&self, app: &AppKey, owner: &Owner) -> bool {
         let Some(stored) = self.object(Kind::Application, &app.namespace, &app.name) else { return false };
-        let of_set = set_of(stored).map(|(set, _)| set);
+        let of_set = stored.set().map(|(set, _)| set);
         let named = match owner.kind {
             OwnerKind::ApplicationSet => of_set,
             OwnerKind::Application => of_set.is_none().then_some(&*app.name),
@@ -349,7 +355,7 @@ impl Index {
     }
 
     /// The Applications that a set made.
-    pub(crate) fn made_by(&self, set: &Stored) -> Vec<Arc<Stored>> {
+    pub(crate) fn made_by(&self, set: &Object) -> Vec<Arc<Object>> {
         let names = self.made.get(set.uid()).into_iter().flatten();
         let names = names.filter(|(namespace, _)| namespace == set.namespace());
         names
@@ -447,15 +453,8 @@ fn owner(kind: OwnerKind, name: &Name) -> Owner {
     Owner { kind, namespace: name.0.clone(), name: name.1.clone() }
 }
 
-/// The set that an Application's owner reference names: its name and uid.
-pub(crate) fn set_of(application: &Stored) -> Option<(&str, &str)> {
-    let references = application.value.pointer("/metadata/ownerReferences")?.as_array()?;
-    let reference = references.iter().find(|reference| reference["kind"] == "ApplicationSet")?;
-    Some((reference["name"].as_str()?, reference["uid"].as_str()?))
-}
-
 impl Touched {
-    fn note(&mut self, kind: Kind, name: &Name, old: Option<&Stored>, new: Option<&Stored>) {
+    fn note(&mut self, kind: Kind, name: &Name, old: Option<&Object>, new: Option<&Object>) {
         if new.is_none() {
             self.gone.push((kind, name.clone()));
         }
@@ -463,7 +462,7 @@ impl Touched {
             Kind::ApplicationSet => drop(self.owners.insert(owner(OwnerKind::ApplicationSet, name))),
             Kind::Application => {
                 for stored in old.into_iter().chain(new) {
-                    let owner = match set_of(stored) {
+                    let owner = match stored.set() {
                         Some((set, _)) => owner(OwnerKind::ApplicationSet, &(name.0.clone(), set.to_owned())),
                         None => owner(OwnerKind::Application, name),
                     };
@@ -493,10 +492,10 @@ impl Touched {
 }
 
 /// The part of a Cluster that generators, waves and destinations depend on.
-fn seen_by_generators(cluster: Option<&Stored>) -> Option<[&serde_json::Value; 7]> {
-    let value = &cluster?.value;
+fn seen_by_generators(cluster: Option<&Object>) -> Option<[Value; 7]> {
+    let value = &cluster?.value();
     let metadata = &value["metadata"];
-    Some([
+    let parts = [
         &metadata["labels"],
         &metadata["annotations"],
         &metadata["uid"],
@@ -505,5 +504,6 @@ fn seen_by_generators(cluster: Option<&Stored>) -> Option<[&serde_json::Value; 7
         // One that leaves is not seen any more.
         &value["spec"]["retire"],
         &metadata["deletionTimestamp"],
-    ])
+    ];
+    Some(parts.map(Value::clone))
 }

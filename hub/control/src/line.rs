@@ -10,12 +10,12 @@ use crate::{
     conditions,
     expand::{Expanded, Pins, Reference, expand},
     git::{Git, chain},
-    index::{Index, Shared},
+    index::{Index, Object, Shared},
     releases::{Bundled, Releases, Said, Seen, Unrendered},
     removal, rollouts,
 };
 use futures::future::join_all;
-use hub_records::{Records, Stored, is_deleted};
+use hub_records::Records;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -112,9 +112,9 @@ struct One {
 
 /// What of the index one evaluation needs, read at one moment.
 struct Snapshot {
-    object: Arc<Stored>,
+    object: Arc<Object>,
     clusters: Arc<Vec<ClusterInput>>,
-    existing: Vec<Arc<Stored>>,
+    existing: Vec<Arc<Object>>,
     line: Vec<Arc<FleetRollout>>,
     live: Vec<Arc<FleetRollout>>,
     plan: Result<PlanSpec, String>,
@@ -149,8 +149,8 @@ impl Lines {
         let head = match owner.kind {
             OwnerKind::ApplicationSet => self.set(&snapshot, &mut evaluation, now).await,
             OwnerKind::Application => {
-                let object = &snapshot.object.value;
-                Some(self.timed(std::slice::from_ref(object)).await)
+                let object = snapshot.object.value();
+                Some(self.timed(std::slice::from_ref(&*object)).await)
             }
         };
         for rollout in &snapshot.live {
@@ -179,7 +179,7 @@ impl Lines {
             index.heads.get(&key).map(|(head, _)| head.clone()).unwrap_or_default()
         };
         let live = rollouts::retained(&line, head, |name| index.is_run(name));
-        let plan = plan(&index, owner, &object.value);
+        let plan = plan(&index, owner, &object.value());
         Some(Snapshot { object, clusters, existing, line, live, plan, surroundings: index.surroundings })
     }
 
@@ -204,8 +204,8 @@ impl Lines {
         evaluation: &mut Evaluation,
         now: Timestamp,
     ) -> Option<Resolved> {
-        let set = &snapshot.object.value;
-        if is_deleted(set) {
+        let set = &*snapshot.object.value();
+        if snapshot.object.is_deleted {
             return None;
         }
         if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases).await {
@@ -246,7 +246,7 @@ impl Lines {
 
     /// What writing an expansion changes. What a retired cluster takes with it is not the set's to hold back.
     fn changes(&self, snapshot: &Snapshot, expansion: &shared_generate::Expansion) -> Changes {
-        let set = &snapshot.object.value;
+        let set = &*snapshot.object.value();
         let generated = expansion.applications.iter().map(|generated| generated.name.as_str());
         let wanted: BTreeSet<&str> =
             generated.chain(expansion.rejected.iter().map(|rejected| rejected.name.as_str())).collect();
@@ -254,11 +254,11 @@ impl Lines {
         let sure = expansion.problems.is_empty()
             && !expansion.unsupported.iter().any(|unsupported| unsupported.hides_applications);
         apart.homeless.retain(|name| sure && !wanted.contains(name.as_str()));
-        let mine = |name: &&Arc<Stored>| {
+        let mine = |name: &&Arc<Object>| {
             !apart.leaving.contains(name.name()) && !apart.homeless.contains(name.name())
         };
         let existing: Vec<Value> =
-            snapshot.existing.iter().filter(mine).map(|stored| stored.value.clone()).collect();
+            snapshot.existing.iter().filter(mine).map(|object| object.value().into_owned()).collect();
         let mut changes = shared_generate::reconcile(set, &existing, expansion);
         let stays = |object: &Value| {
             let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
@@ -283,7 +283,7 @@ impl Lines {
         evaluation.applications = std::mem::take(&mut head.conditions);
         let newest = snapshot.line.last().map(|rollout| RolloutName::new(rollout.metadata.name.clone()));
         let known = newest.as_ref().and_then(|name| evaluation.rollouts.get(name));
-        let object = &snapshot.object.value;
+        let object = &*snapshot.object.value();
         let froze =
             snapshot.line.last().is_some_and(|newest| rollouts::froze(&newest.spec, object, &head.commits));
         let needed = !froze && rollouts::is_needed(known, &head.members);
@@ -435,13 +435,13 @@ impl Lines {
         let namespace =
             application.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
         let Some(project) = project(&index, namespace, name) else { return Vec::new() };
-        let fields = shared_project::unsupported(&project.value);
+        let fields = shared_project::unsupported(&project.value());
         let fields = fields.iter().map(|field| format!("{} has no effect yet: {}", field.path, field.remedy));
-        let kinds = KINDS.iter().filter(|field| !project.value["spec"][**field].is_null());
+        let kinds = KINDS.iter().filter(|field| !project.value()["spec"][**field].is_null());
         let kinds = kinds.map(|field| {
             format!("spec.{field} is not enforced yet: limit the agent's own rights in the cluster instead")
         });
-        let windows = windows::of_project(&project.value).1;
+        let windows = windows::of_project(&project.value()).1;
         let windows = windows.iter().map(|problem| {
             let message =
                 format!("AppProject {name}: {problem}; what it closes stays closed until it is mended");
@@ -472,7 +472,7 @@ impl Lines {
         let server = object.map(|cluster| cluster.server()).unwrap_or_default();
         let project = project(&index, &application.metadata.namespace, &spec.project);
         let problems = match project {
-            Some(project) => shared_project::allow(&project.value, spec, cluster.as_str(), &server),
+            Some(project) => shared_project::allow(&project.value(), spec, cluster.as_str(), &server),
             None if spec.project == "default" => Vec::new(),
             None => {
                 return Err(format!(
@@ -489,13 +489,13 @@ impl Lines {
 
     /// Writes what reconciling a set's Applications came to. The error is for the set's condition.
     async fn write(&self, snapshot: &Snapshot, changes: &Changes, now: Timestamp) -> Result<(), String> {
-        let by_name: BTreeMap<&str, &Arc<Stored>> =
+        let by_name: BTreeMap<&str, &Arc<Object>> =
             snapshot.existing.iter().map(|stored| (stored.name(), stored)).collect();
         let update = changes.update.iter().filter_map(|object| {
             let name = object.pointer("/metadata/name").and_then(Value::as_str)?;
             Some((*by_name.get(name)?, object))
         });
-        let update: Vec<(&Arc<Stored>, &Value)> = update.collect();
+        let update: Vec<(&Arc<Object>, &Value)> = update.collect();
         let mut failures = Vec::new();
         // Writes that come together share the disk's next flush.
         for part in changes.create.chunks(AT_ONCE) {
@@ -530,8 +530,8 @@ impl Lines {
     }
 
     /// Changes an Application of a set; answers why not.
-    async fn update(&self, old: &Stored, object: &Value) -> Option<String> {
-        match self.records.replace(Kind::Application, old, object.clone()).await {
+    async fn update(&self, old: &Object, object: &Value) -> Option<String> {
+        match self.records.replace(Kind::Application, &old.stored(), object.clone()).await {
             // A conflict is another writer's change: it makes the owner dirty again.
             Ok(_) | Err(hub_records::Error::Conflict { .. }) => None,
             Err(error) => Some(chain(&error)),
@@ -571,12 +571,12 @@ fn held(owner: &Owner, evaluation: &mut Evaluation, problem: &str) {
     }
 }
 
-fn is_of(application: &Stored, set: &Stored) -> bool {
-    crate::index::set_of(application).is_some_and(|(_, uid)| uid == set.uid())
+fn is_of(application: &Object, set: &Object) -> bool {
+    application.set().is_some_and(|(_, uid)| uid == set.uid())
 }
 
 /// Projects live beside the Application or, as in Argo CD, in the control namespace.
-fn project<'a>(index: &'a Index, namespace: &str, name: &str) -> Option<&'a Arc<Stored>> {
+fn project<'a>(index: &'a Index, namespace: &str, name: &str) -> Option<&'a Arc<Object>> {
     index
         .object(Kind::AppProject, namespace, name)
         .or_else(|| index.object(Kind::AppProject, shared_model::DEFAULT_NAMESPACE, name))
@@ -603,7 +603,7 @@ fn plan(index: &Index, owner: &Owner, object: &Value) -> Result<PlanSpec, String
                 owner.namespace
             ));
         };
-        let policy = RolloutPolicy::from_value(&stored.value)
+        let policy = RolloutPolicy::from_value(&stored.value())
             .map_err(|error| format!("RolloutPolicy {name}: {error}"))?;
         let mut problems = policy.spec.problems();
         problems.extend(windows::problems(&policy.spec.windows, Scope::Policy, "spec.windows"));

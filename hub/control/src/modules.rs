@@ -58,7 +58,7 @@ impl Mount {
 pub(crate) fn are_followed(git: &Git) -> bool {
     let index = git.index();
     let source = index.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
-    source.is_some_and(|stored| Settings::read(&stored.value).submodules)
+    source.is_some_and(|stored| Settings::read(&stored.value()).submodules)
 }
 
 /// Where a folder is that the tree does not have, if a submodule is on the way to it.

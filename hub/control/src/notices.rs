@@ -7,9 +7,9 @@
 
 use crate::{
     chronicle,
-    index::{Index, kind_of},
+    index::{Index, Object, kind_of},
 };
-use hub_records::{About, Notice, Records, history};
+use hub_records::{Notice, Records, history};
 use hub_store::{Compare, Op, Outcome, Txn};
 use jiff::Timestamp;
 use shared_history::What;
@@ -106,7 +106,7 @@ pub(crate) async fn keep_up(
         })
         .collect();
     let wanted: BTreeSet<&str> = waiting.iter().flat_map(|(events, _)| events).map(Op::key).collect();
-    let old = index.all(Kind::Event).filter(|(_, event)| Notice::wrote(event) && is_old(&event.value, now));
+    let old = index.all(Kind::Event).filter(|(_, event)| is_old(event, now));
     let old = old.map(|((ns, name), _)| hub_records::keys::object(Kind::Event, ns, name));
     let old: Vec<Op> =
         old.filter(|key| !wanted.contains(key.as_str())).map(|key| Op::Delete { key }).collect();
@@ -129,10 +129,9 @@ pub(crate) async fn keep_up(
     }
 }
 
-fn is_old(event: &serde_json::Value, now: Timestamp) -> bool {
-    let last = event["lastTimestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
-    let age = last.map(|last| Duration::try_from(now.duration_since(last)).unwrap_or_default());
-    age.is_none_or(|age| age >= KEPT)
+fn is_old(event: &Object, now: Timestamp) -> bool {
+    let age = event.told.map(|last| Duration::try_from(now.duration_since(last)).unwrap_or_default());
+    age.is_some_and(|age| age >= KEPT)
 }
 
 /// A rollout that waits for a person, or for a window.
@@ -159,11 +158,11 @@ fn waits(wait: &Wait, head: &Head) -> Option<Transition> {
 /// The Events of a notice: on the rollout and on its owner.
 fn tell(index: &Index, owner: &Owner, name: &RolloutName, notice: &Notice, at: Timestamp) -> Vec<Op> {
     let object = index.object(Kind::FleetRollout, &owner.namespace, name.as_str());
-    let own = object.and_then(|object| notice.put(About::of(Kind::FleetRollout, object), at));
+    let own = object.and_then(|object| notice.put(object.about(Kind::FleetRollout), at));
     // Two rollouts of one owner tell of different things in the same words.
     let key = format!("{name}/{}", notice.key);
     let told = Notice { message: format!("{name}: {}", notice.message), key, ..notice.clone() };
-    let owners = index.owner(owner).and_then(|owned| told.put(About::of(kind_of(owner.kind), owned), at));
+    let owners = index.owner(owner).and_then(|owned| told.put(owned.about(kind_of(owner.kind)), at));
     own.into_iter().chain(owners).collect()
 }
 

@@ -13,7 +13,8 @@ type Links = BTreeMap<ClusterName, LinkState>;
 
 /// The pause that an Application's annotations ask for.
 pub(crate) fn asked(index: &Index, app: &AppKey, now: Timestamp) -> Option<AnnotatedPause> {
-    pause::of_object(&index.object(Kind::Application, &app.namespace, &app.name)?.value, now)
+    let object = index.object(Kind::Application, &app.namespace, &app.name)?;
+    object.speaks_of_pause.then(|| pause::of_object(&object.value(), now))?
 }
 
 /// The same, as the planner sees it.
@@ -51,12 +52,12 @@ pub(crate) fn told(asked: &AnnotatedPause) -> String {
 }
 
 /// What an Application's status says of its pause: the field, and conditions.
-pub(crate) fn status(
+pub(crate) fn status<'a>(
     index: &Index,
     links: &Links,
     app: &AppKey,
     cluster: Option<&ClusterName>,
-    before: &Value,
+    before: impl FnOnce() -> &'a Value,
     now: Timestamp,
 ) -> Option<(Value, Vec<Value>)> {
     let asked = asked(index, app, now)?;
@@ -65,7 +66,10 @@ pub(crate) fn status(
     let acknowledged = match link {
         Some(link) => link.acknowledged_applications.get(app) == Some(&id),
         // Nobody came since this hub started: what was said before holds.
-        None => before["pause"]["id"] == id && before["pause"]["acknowledged"] == true,
+        None => {
+            let before = &before()["pause"];
+            before["id"] == id && before["acknowledged"] == true
+        }
     };
     let mut field = json!({"reason": asked.request.reason, "by": asked.request.by, "id": id});
     field["acknowledged"] = json!(acknowledged);

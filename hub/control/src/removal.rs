@@ -20,8 +20,7 @@ pub(crate) use going::apart;
 pub(crate) use perform::perform;
 
 use crate::{index::Index, rollouts};
-use going::{has_finalizer, pending};
-use hub_records::is_deleted;
+use going::pending;
 use jiff::Timestamp;
 use shared_model::{AppKey, ClusterName, Kind, Owner, OwnerKind};
 use shared_rollout::{ClusterState, Hold, Phase, RemovalWait, Seat};
@@ -145,17 +144,17 @@ fn of_applications(
 ) -> BTreeMap<AppKey, String> {
     let sets: BTreeSet<&str> = index
         .all(Kind::ApplicationSet)
-        .filter(|(_, set)| !is_deleted(&set.value))
+        .filter(|(_, set)| !set.is_deleted)
         .map(|(_, set)| set.uid())
         .collect();
     let mut deleted = BTreeSet::new();
     for (_, stored) in index.all(Kind::Application) {
         let app = AppKey::new(stored.namespace(), stored.name());
-        if is_deleted(&stored.value) {
-            if has_finalizer(&stored.value) {
+        if stored.is_deleted {
+            if stored.has_finalizer {
                 deleted.insert(app);
             }
-        } else if crate::index::set_of(stored).is_some_and(|(_, uid)| !sets.contains(uid)) {
+        } else if stored.set().is_some_and(|(_, uid)| !sets.contains(uid)) {
             found.push(Removal::Orphan { app });
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! The API refuses such contents when they are written; these were written before this version of the hub, or put into its store.
 
-use hub_records::{About, Notice, Records, Stored};
+use crate::index::Object;
+use hub_records::{Notice, Records};
 use hub_store::{Outcome, Txn};
 use jiff::Timestamp;
 use shared_model::Kind;
@@ -25,7 +26,7 @@ impl Told {
         &mut self,
         records: &Records,
         settings: &Settings,
-        source: Option<&Stored>,
+        source: Option<&Object>,
         now: Timestamp,
     ) {
         let what =
@@ -38,7 +39,7 @@ impl Told {
         &mut self,
         records: &Records,
         (what, problems): (&str, &[String]),
-        source: Option<&Stored>,
+        source: Option<&Object>,
         now: Timestamp,
     ) {
         let recent = self.at.is_some_and(|at| now < at + EVERY);
@@ -49,7 +50,7 @@ impl Told {
         let message = format!("{what}: {}", problems.join("; "));
         tracing::warn!(config_map = %format!("{}/{}", source.namespace(), source.name()), "{message}");
         let notice = Notice { reason: "SettingsInvalid", warning: true, key: message.clone(), message };
-        let op = notice.put(About::of(Kind::ConfigMap, source), now);
+        let op = notice.put(source.about(Kind::ConfigMap), now);
         match records.store().commit(Txn { compares: Vec::new(), ops: op.into_iter().collect() }).await {
             Ok(Outcome::Committed(_) | Outcome::Conflict { .. }) => {
                 self.problems = problems.to_vec();

@@ -10,20 +10,53 @@ use crate::{
     pauses, removal,
 };
 use hub_gateway::LinkState;
-use hub_records::{About, Records, history, is_deleted, keys};
+use hub_records::{Records, history, keys};
 use hub_store::{Compare, Op, Outcome, Txn};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use shared_model::{AppKey, ClusterName, Kind, Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_rollout::{Fleet, Line, Report, Rollout, RolloutReport};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 const BATCH: usize = 45;
+/// About so many statuses are written, or found to be as they were, before the loop does something else: a commit is news
+/// for every Application of a repository, and a rollout must not wait until all have said so.
+const MOST_CHANGED: usize = 250;
+const MOST_COMPUTED: usize = 2000;
 
-/// What was written last, so that nothing is written twice.
+/// What was written last, so that nothing is written twice: as text, which takes a fifth of a tree's memory.
 #[derive(Debug, Default)]
 pub(crate) struct Statuses {
-    written: BTreeMap<(Kind, String, String), Value>,
+    written: BTreeMap<Key, Box<str>>,
+    /// Whose turn was last.
+    last: Option<Owner>,
+}
+
+/// The object that a status is of.
+type Key = (Kind, String, String);
+
+/// A status that is to be written, and as text.
+type Changed = (Key, Value, Box<str>);
+
+/// What an object said of itself before: read when somebody asks.
+#[derive(Debug)]
+struct Before<'a> {
+    text: Option<&'a str>,
+    value: OnceCell<Value>,
+}
+
+impl<'a> Before<'a> {
+    const fn new(text: Option<&'a str>) -> Self {
+        Self { text, value: OnceCell::new() }
+    }
+
+    fn value(&self) -> &Value {
+        let read = || self.text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        self.value.get_or_init(read)
+    }
 }
 
 /// What statuses are computed from.
@@ -44,9 +77,8 @@ impl Statuses {
         if !key.starts_with(keys::STATUSES) {
             return;
         }
-        if let (Some((kind, ns, name)), Ok(status)) = (keys::parse_object(key), serde_json::from_slice(value))
-        {
-            self.written.insert((kind, ns.to_owned(), name.to_owned()), status);
+        if let (Some((kind, ns, name)), Ok(status)) = (keys::parse_object(key), std::str::from_utf8(value)) {
+            self.written.insert((kind, ns.to_owned(), name.to_owned()), status.into());
         }
     }
 
@@ -62,18 +94,33 @@ impl Statuses {
         self.written.retain(|(kind, namespace, name), _| index.object(*kind, namespace, name).is_some());
     }
 
-    /// Computes the statuses of these owners, of what they made and of their rollouts, and writes those that changed.
-    pub(crate) async fn update(&mut self, records: &Records, now: &Now<'_>, owners: &BTreeSet<Owner>) {
+    /// Computes the statuses of some of these owners, of what they made and of their rollouts, and writes those that
+    /// changed. Whom it saw to is taken out of `owners`; who moves comes first, the others take turns.
+    pub(crate) async fn update(
+        &mut self,
+        records: &Records,
+        now: &Now<'_>,
+        owners: &mut BTreeSet<Owner>,
+        moving: &BTreeSet<Owner>,
+    ) {
         let mut changed = Vec::new();
-        let known = owners.iter().filter_map(|owner| now.evaluations.get_key_value(owner));
-        for (owner, evaluation) in known {
+        let mut computed = 0;
+        for owner in self.turns(owners, moving) {
+            if changed.len() >= MOST_CHANGED || computed >= MOST_COMPUTED {
+                break;
+            }
+            owners.remove(&owner);
+            let Some((owner, evaluation)) = now.evaluations.get_key_value(&owner) else { continue };
+            self.last = Some(owner.clone());
             let line = now.fleet.lines.get(owner);
             if owner.kind == OwnerKind::ApplicationSet {
                 self.note(&mut changed, Kind::ApplicationSet, &owner.namespace, &owner.name, |before| {
                     of_set(now, owner, evaluation, line, before)
                 });
             }
-            for app in applications(now, owner, evaluation) {
+            let apps = applications(now, owner, evaluation);
+            computed += apps.len();
+            for app in apps {
                 self.note(&mut changed, Kind::Application, &app.namespace, &app.name, |before| {
                     of_application(now, owner, evaluation, line, &app, before)
                 });
@@ -90,15 +137,16 @@ impl Statuses {
             }
         }
         let mut events = Vec::new();
-        for (key, status) in &changed {
-            let before = self.written.get(key).unwrap_or(&Value::Null);
+        for (key, status, _) in &changed {
+            let before = Before::new(self.written.get(key).map(|text| &**text));
+            let before = before.value();
             let (kind, ns, name) = key;
             events.extend(history::puts(chronicle::of_status(*kind, (ns, name), before, status, now.at)));
             let notice = pauses::notice(&before["pause"], &status["pause"], now.at);
             if let Some(notice) = notice.filter(|_| *kind == Kind::Application)
                 && let Some(object) = now.index.object(*kind, ns, name)
             {
-                events.extend(notice.put(About::of(*kind, object), now.at));
+                events.extend(notice.put(object.about(*kind), now.at));
             }
         }
         self.write(records, changed).await;
@@ -110,31 +158,41 @@ impl Statuses {
         }
     }
 
+    /// Who moves, then the others; of each, first those behind who was last.
+    fn turns(&self, owners: &BTreeSet<Owner>, moving: &BTreeSet<Owner>) -> Vec<Owner> {
+        let before = |owner: &Owner| self.last.as_ref().is_none_or(|last| *owner <= *last);
+        let mut turns: Vec<&Owner> = owners.iter().collect();
+        turns.sort_by_key(|owner| (!moving.contains(owner), before(owner)));
+        turns.into_iter().cloned().collect()
+    }
+
     fn note(
         &self,
-        changed: &mut Vec<((Kind, String, String), Value)>,
+        changed: &mut Vec<Changed>,
         kind: Kind,
         ns: &str,
         name: &str,
-        compute: impl FnOnce(&Value) -> Value,
+        compute: impl FnOnce(&Before<'_>) -> Value,
     ) {
         let key = (kind, ns.to_owned(), name.to_owned());
-        let before = self.written.get(&key).unwrap_or(&Value::Null);
-        let status = compute(before);
-        if status != *before {
-            changed.push((key, status));
+        let before = Before::new(self.written.get(&key).map(|text| &**text));
+        let status = compute(&before);
+        let text = status.to_string();
+        // Another hub may have written the same in another order.
+        if before.text != Some(&text) && status != *before.value() {
+            changed.push((key, status, text.into()));
         }
     }
 
-    async fn write(&mut self, records: &Records, changed: Vec<((Kind, String, String), Value)>) {
+    async fn write(&mut self, records: &Records, changed: Vec<Changed>) {
         let mut writing = Vec::with_capacity(changed.len().div_ceil(BATCH));
         for part in changed.chunks(BATCH) {
             let mut txn = Txn { compares: Vec::new(), ops: Vec::new() };
-            for ((kind, ns, name), status) in part {
+            for ((kind, ns, name), _, status) in part {
                 // The object may be gone by now: a status without its object would never be collected.
                 txn.compares.push(Compare::Exists { key: keys::object(*kind, ns, name) });
-                txn.ops
-                    .push(Op::Put { key: keys::status(*kind, ns, name), value: status.to_string().into() });
+                let value = status.as_bytes().to_vec().into();
+                txn.ops.push(Op::Put { key: keys::status(*kind, ns, name), value });
             }
             writing.push(records.store().commit(txn));
         }
@@ -142,17 +200,20 @@ impl Statuses {
         let outcomes = futures::future::join_all(writing).await;
         for (part, outcome) in changed.chunks(BATCH).zip(outcomes) {
             match outcome {
-                Ok(Outcome::Committed(_)) => self.written.extend(part.iter().cloned()),
+                Ok(Outcome::Committed(_)) => {
+                    let texts = part.iter().map(|(key, _, text)| (key.clone(), text.clone()));
+                    self.written.extend(texts);
+                }
                 Ok(Outcome::Conflict { .. }) => self.one_by_one(records, part).await,
                 Err(error) => tracing::error!(%error, "statuses could not be written"),
             }
         }
     }
 
-    async fn one_by_one(&mut self, records: &Records, part: &[((Kind, String, String), Value)]) {
-        for (key, status) in part {
+    async fn one_by_one(&mut self, records: &Records, part: &[Changed]) {
+        for (key, status, text) in part {
             match records.put_status(key.0, &key.1, &key.2, status).await {
-                Ok(true) => drop(self.written.insert(key.clone(), status.clone())),
+                Ok(true) => drop(self.written.insert(key.clone(), text.clone())),
                 Ok(false) => {}
                 Err(error) => tracing::error!(%error, "a status could not be written"),
             }
@@ -194,7 +255,7 @@ fn of_application(
     evaluation: &Evaluation,
     line: Option<&Line>,
     app: &AppKey,
-    before: &Value,
+    before: &Before<'_>,
 ) -> Value {
     let mut status = Map::new();
     let mut conditions = evaluation.applications.get(app).cloned().unwrap_or_default();
@@ -206,7 +267,9 @@ fn of_application(
         status.insert("cluster".into(), json!(cluster));
     }
     let cluster = status.get("cluster").and_then(Value::as_str).map(ClusterName::new);
-    if let Some((pause, said)) = pauses::status(now.index, now.links, app, cluster.as_ref(), before, now.at) {
+    if let Some((pause, said)) =
+        pauses::status(now.index, now.links, app, cluster.as_ref(), || before.value(), now.at)
+    {
         status.insert("pause".into(), pause);
         conditions.extend(said);
     }
@@ -231,12 +294,15 @@ fn of_application(
     let deleted = now
         .index
         .object(Kind::Application, &app.namespace, &app.name)
-        .is_some_and(|stored| is_deleted(&stored.value));
+        .is_some_and(|stored| stored.is_deleted);
     if deleted && let Some(message) = now.leaving.waits_for(app) {
         conditions.push(conditions::of_application("DeletionPending", &message));
     }
     if !conditions.is_empty() {
-        status.insert("conditions".into(), conditions::since(&before["conditions"], conditions, now.at));
+        status.insert(
+            "conditions".into(),
+            conditions::since(&before.value()["conditions"], conditions, now.at),
+        );
     }
     Value::Object(status)
 }
@@ -257,7 +323,7 @@ fn of_set(
     owner: &Owner,
     evaluation: &Evaluation,
     line: Option<&Line>,
-    before: &Value,
+    before: &Before<'_>,
 ) -> Value {
     let mut status = Map::new();
     let made = now.index.owner(owner).map(|set| now.index.made_by(set).len()).unwrap_or_default();
@@ -271,7 +337,7 @@ fn of_set(
     said.extend(going.map(|message| conditions::of_set("DeletionHeld", true, "InUse", message)));
     if !said.is_empty() {
         status.insert("health".into(), conditions::health(&said));
-        status.insert("conditions".into(), conditions::since(&before["conditions"], said, now.at));
+        status.insert("conditions".into(), conditions::since(&before.value()["conditions"], said, now.at));
     }
     if let Some((rollout, report)) = lead(now, owner, line) {
         let message =
@@ -291,9 +357,9 @@ fn of_set(
 }
 
 /// A rollout that has no report any more is history: what it came to stays, what it waited for goes.
-fn of_rollout(rollout: &Rollout, report: Option<&RolloutReport>, before: &Value) -> Value {
+fn of_rollout(rollout: &Rollout, report: Option<&RolloutReport>, before: &Before<'_>) -> Value {
     let Some(report) = report else {
-        let mut status = before.as_object().cloned().unwrap_or_default();
+        let mut status = before.value().as_object().cloned().unwrap_or_default();
         for waiting in ["waitsFor", "exceptional", "exceptionalOmitted"] {
             status.remove(waiting);
         }
@@ -311,6 +377,26 @@ mod tests {
     use shared_rollout::{Head, Phase};
 
     #[test]
+    fn who_moves_is_told_of_first_and_nobody_is_left_out() {
+        let owner = |name: &str| Owner {
+            kind: OwnerKind::ApplicationSet,
+            namespace: "argocd".to_owned(),
+            name: name.to_owned(),
+        };
+        let set = |names: &[&str]| names.iter().map(|name| owner(name)).collect::<BTreeSet<_>>();
+        let mut statuses = Statuses::default();
+        let turns = |statuses: &Statuses| {
+            let turns = statuses.turns(&set(&["a", "b", "c", "d"]), &set(&["b", "c", "gone"]));
+            turns.into_iter().map(|owner| owner.name).collect::<String>()
+        };
+        assert_eq!(turns(&statuses), "bcad");
+        statuses.last = Some(owner("b"));
+        assert_eq!(turns(&statuses), "cbda");
+        statuses.last = Some(owner("d"));
+        assert_eq!(turns(&statuses), "bcad");
+    }
+
+    #[test]
     fn a_rollout_of_the_past_keeps_what_it_came_to() {
         let rollout = Rollout {
             name: RolloutName::new("shop-1"),
@@ -325,11 +411,13 @@ mod tests {
             "phase": "Progressing", "waves": waves, "members": 4, "waitsFor": "wave rest waits for us-1",
             "exceptional": [{"cluster": "us-1"}], "exceptionalOmitted": 1,
         });
-        let after = of_rollout(&rollout, None, &before);
+        let text = before.to_string();
+        let after = of_rollout(&rollout, None, &Before::new(Some(&text)));
         assert_eq!(
             after,
             json!({"phase": "Superseded", "finished": "1970-01-01T00:00:00Z", "waves": waves, "members": 4})
         );
-        assert_eq!(of_rollout(&rollout, None, &after), after);
+        let text = after.to_string();
+        assert_eq!(of_rollout(&rollout, None, &Before::new(Some(&text))), after);
     }
 }

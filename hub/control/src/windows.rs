@@ -11,8 +11,7 @@
 //!
 //! [`Fleet::windows`]: shared_rollout::Fleet::windows
 
-use crate::index::{Index, Name};
-use hub_records::Stored;
+use crate::index::{Index, Name, Object};
 use shared_model::{AppKey, Application, Cluster, DEFAULT_NAMESPACE, Kind, SyncWindow};
 use shared_project::{Settings, Windows, settings, windows::of_project};
 use std::{collections::BTreeMap, sync::Arc};
@@ -33,8 +32,8 @@ pub(crate) struct Calendar {
 /// The objects that were read; where none is another, nothing is read again.
 #[derive(Debug, Default)]
 struct Read {
-    projects: BTreeMap<Name, Arc<Stored>>,
-    settings: Option<Arc<Stored>>,
+    projects: BTreeMap<Name, Arc<Object>>,
+    settings: Option<Arc<Object>>,
 }
 
 /// Windows by where they stand: the project, which of its windows, and which of the settings'.
@@ -45,7 +44,7 @@ impl Calendar {
     pub(crate) fn refresh(&mut self, index: &Index) {
         let settings = index.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
         let projects = || index.all(Kind::AppProject);
-        let same = |new: Option<&Arc<Stored>>, old: Option<&Arc<Stored>>| match (new, old) {
+        let same = |new: Option<&Arc<Object>>, old: Option<&Arc<Object>>| match (new, old) {
             (Some(new), Some(old)) => Arc::ptr_eq(new, old),
             (new, old) => new.is_none() && old.is_none(),
         };
@@ -60,8 +59,8 @@ impl Calendar {
             settings: settings.cloned(),
         };
         self.projects =
-            projects().map(|(name, stored)| (name.clone(), of_project(&stored.value).0)).collect();
-        self.settings = settings.map(|stored| Settings::read(&stored.value)).unwrap_or_default();
+            projects().map(|(name, stored)| (name.clone(), of_project(&stored.value()).0)).collect();
+        self.settings = settings.map(|stored| Settings::read(&stored.value())).unwrap_or_default();
         self.silent = self.settings.windows.is_empty() && self.projects.values().all(Vec::is_empty);
         self.sets = Vec::new();
         self.numbers = BTreeMap::new();

@@ -18,10 +18,12 @@ use shared_model::{AppKey, Cluster, ClusterName, Digest, Kind, Position, Release
 use shared_rollout::{Assigned, Pause};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::Pin,
+    task::{Context, Poll},
     time::Duration,
 };
 use tokio::sync::mpsc;
-use tokio_stream::StreamExt as _;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Code, Status, Streaming};
 
 const HELLO_WITHIN: Duration = Duration::from_secs(20);
@@ -34,14 +36,35 @@ const OUTBOUND: usize = 64;
 /// Changes waiting for one session; a full queue cuts it. One commit may change each of a cluster's applications.
 const INPUTS: usize = 4096;
 
-pub(crate) type Outbound = mpsc::Sender<Result<v1::HubMessage, Status>>;
+/// What one stream carries. Boxed, as what waits for a session is: a channel keeps room for 32 at once, and most of a
+/// fleet has nothing to say.
+pub(crate) type Said = Box<Result<v1::HubMessage, Status>>;
+pub(crate) type Outbound = mpsc::Sender<Said>;
+
+/// What a stream carries, as tonic takes it.
+#[derive(Debug)]
+pub(crate) struct Outgoing(mpsc::Receiver<Said>);
+
+impl Outgoing {
+    pub(crate) const fn new(receiver: mpsc::Receiver<Said>) -> Self {
+        Self(receiver)
+    }
+}
+
+impl Stream for Outgoing {
+    type Item = Result<v1::HubMessage, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx).map(|said| said.map(|said| *said))
+    }
+}
 
 /// Serves one agent: answers the stream that the session's messages come out of.
 pub(crate) fn serve(
     shared: Shared,
     peer: Peer,
     mut inbound: Streaming<v1::AgentMessage>,
-) -> mpsc::Receiver<Result<v1::HubMessage, Status>> {
+) -> mpsc::Receiver<Said> {
     let (outbound, receiver) = mpsc::channel(OUTBOUND);
     let tasks = shared.tasks.clone();
     tasks.spawn("session", async move {
@@ -53,7 +76,7 @@ pub(crate) fn serve(
         if let Err(status) = ended {
             let cluster = &peer.certificate.cluster;
             tracing::debug!(%cluster, message = status.message(), "the session ended");
-            let _gone = outbound.try_send(Err(status));
+            let _gone = outbound.try_send(Box::new(Err(status)));
         }
     });
     receiver
@@ -65,6 +88,34 @@ async fn converse(
     inbound: &mut Streaming<v1::AgentMessage>,
     outbound: &Outbound,
 ) -> Result<(), Status> {
+    // Boxed: what a beginning needs is not kept for as long as the session lasts.
+    let (hello, arriving) = Box::pin(greet(shared, peer, inbound, outbound)).await?;
+    let cluster = &peer.certificate.cluster;
+    let (inputs, mut queue) = mpsc::channel(INPUTS);
+    let seat = match shared.links.join(cluster, arriving.clone(), inputs) {
+        Ok(seat) => seat,
+        Err(first) => return Err(Box::pin(refuse::duplicate(shared, &first, &arriving, outbound)).await),
+    };
+    let since = arriving.since;
+    drop(arriving);
+    let ended = match Box::pin(begin(shared, peer, hello, since)).await {
+        Ok(mut session) => tokio::select! {
+            ended = run(shared, (cluster, &seat), &mut session, inbound, &mut queue, outbound) => ended,
+            () = expiry(peer.certificate.expires, since) => Err(peer::expired(peer.certificate.expires)),
+        },
+        Err(status) => Err(status),
+    };
+    Box::pin(leave(shared, cluster, &seat, &ended)).await;
+    ended
+}
+
+/// Takes the agent's first message, if it may be here.
+async fn greet(
+    shared: &Shared,
+    peer: &Peer,
+    inbound: &mut Streaming<v1::AgentMessage>,
+    outbound: &Outbound,
+) -> Result<(v1::Hello, Present), Status> {
     let first = tokio::time::timeout(HELLO_WITHIN, inbound.message()).await;
     let Ok(Some(v1::AgentMessage { message: Some(v1::agent_message::Message::Hello(hello)) })) =
         first.map_err(|_| Status::deadline_exceeded("no hello came"))?
@@ -72,51 +123,47 @@ async fn converse(
         return Err(Status::invalid_argument("the first message must be Hello"));
     };
     let now = shared_runtime::now();
-    let cluster = &peer.certificate.cluster;
     let (_, status) = shared.admit(peer, now).await?;
     let arriving = Present { instance: hello.instance.clone(), peer: peer.clone(), since: now };
     if Identity::of(&status).is_none_or(|identity| identity.cluster_uid != hello.cluster_uid) {
         return Err(refuse::replaced(shared, &arriving, outbound).await);
     }
-    let (inputs, mut queue) = mpsc::channel(INPUTS);
-    let seat = match shared.links.join(cluster, arriving.clone(), inputs) {
-        Ok(seat) => seat,
-        Err(first) => return Err(refuse::duplicate(shared, &first, &arriving, outbound).await),
-    };
-    let result = async {
-        // Registered first, judged and listed second: no change can fall between the two.
-        let (object, _) = shared.admit(peer, now).await?;
-        let assignments = assignments(shared, cluster).await?;
-        let (mut standing, adopted) = adoption::standing(shared, &object).await?;
-        standing.takes_spans = shared.traces.takes_spans();
-        standing.paused = shared.paused.of_cluster(cluster, assignments.keys()).await;
-        let certificate = &peer.certificate;
-        let authority = shared.authority.named(&certificate.issuer).unwrap_or_default();
-        let used = status::Used { expires: certificate.expires, authority };
-        status::update(&shared.records, cluster, |status| {
-            status::connected(status, &hello, &used, now);
-            status::accepted(status, now);
-            status::adopted(status, adopted.as_ref());
-        })
-        .await;
-        shared.metrics.sessions.inc();
-        tracing::info!(%cluster, held = hello.held.len(), assigned = assignments.len(), "an agent connected");
-        let authorities = shared.authority.fingerprints();
-        let differs = !hello.authorities.is_empty() && differ(&hello.authorities, &authorities);
-        let mut session = Session::new(&object, hello, assignments, standing, now)
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        if differs {
-            session.handle(Input::Say(authorities_message(&shared.authority)), now);
-        }
-        let expires = expiry(peer.certificate.expires, now);
-        tokio::select! {
-            ended = run(shared, (cluster, &seat), &mut session, inbound, &mut queue, outbound) => ended,
-            () = expires => Err(peer::expired(peer.certificate.expires)),
-        }
-    };
-    let ended = result.await;
-    leave(shared, cluster, &seat, &ended).await;
-    ended
+    Ok((hello, arriving))
+}
+
+/// The session of an agent that has said hello and taken its seat.
+async fn begin(
+    shared: &Shared,
+    peer: &Peer,
+    hello: v1::Hello,
+    now: Timestamp,
+) -> Result<Box<Session>, Status> {
+    let cluster = &peer.certificate.cluster;
+    // Registered first, judged and listed second: no change can fall between the two.
+    let (object, _) = shared.admit(peer, now).await?;
+    let assignments = assignments(shared, cluster).await?;
+    let (mut standing, adopted) = adoption::standing(shared, &object).await?;
+    standing.takes_spans = shared.traces.takes_spans();
+    standing.paused = shared.paused.of_cluster(cluster, assignments.keys()).await;
+    let certificate = &peer.certificate;
+    let authority = shared.authority.named(&certificate.issuer).unwrap_or_default();
+    let used = status::Used { expires: certificate.expires, authority };
+    status::update(&shared.records, cluster, |status| {
+        status::connected(status, &hello, &used, now);
+        status::accepted(status, now);
+        status::adopted(status, adopted.as_ref());
+    })
+    .await;
+    shared.metrics.sessions.inc();
+    tracing::info!(%cluster, held = hello.held.len(), assigned = assignments.len(), "an agent connected");
+    let authorities = shared.authority.fingerprints();
+    let differs = !hello.authorities.is_empty() && differ(&hello.authorities, &authorities);
+    let mut session = Session::new(&object, hello, assignments, standing, now)
+        .map_err(|error| Status::invalid_argument(error.to_string()))?;
+    if differs {
+        session.handle(Input::Say(authorities_message(&shared.authority)), now);
+    }
+    Ok(Box::new(session))
 }
 
 /// Whether an agent trusts others than it should, in whatever order.
@@ -145,12 +192,13 @@ async fn run(
     (cluster, seat): (&ClusterName, &Seat),
     session: &mut Session,
     inbound: &mut Streaming<v1::AgentMessage>,
-    queue: &mut mpsc::Receiver<Input>,
+    queue: &mut mpsc::Receiver<Box<Input>>,
     outbound: &Outbound,
 ) -> Result<(), Status> {
     loop {
         while let Some(action) = session.poll_action() {
-            if let Some(answer) = act(shared, (cluster, seat), action, outbound).await? {
+            // Boxed: what an action needs is not kept for the days in which there is none.
+            if let Some(answer) = Box::pin(act(shared, (cluster, seat), action, outbound)).await? {
                 session.handle(answer, shared_runtime::now());
             }
         }
@@ -164,7 +212,9 @@ async fn run(
                 Some(Err(status)) => return Err(status),
                 None => return Ok(()),
             },
-            input = queue.recv() => input.unwrap_or_else(|| Input::Cut("the session did not keep up".to_owned())),
+            input = queue.recv() => {
+                input.map_or_else(|| Input::Cut("the session did not keep up".to_owned()), |input| *input)
+            }
         };
         session.handle(input, shared_runtime::now());
     }
@@ -239,7 +289,7 @@ async fn act(
 
 async fn send(outbound: &Outbound, message: v1::hub_message::Message) -> Result<(), Status> {
     let message = v1::HubMessage { message: Some(message) };
-    match outbound.send_timeout(Ok(message), TAKEN_WITHIN).await {
+    match outbound.send_timeout(Box::new(Ok(message)), TAKEN_WITHIN).await {
         Ok(()) => Ok(()),
         Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(Status::cancelled("the agent went away")),
         Err(mpsc::error::SendTimeoutError::Timeout(_)) => {

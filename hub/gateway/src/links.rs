@@ -58,7 +58,7 @@ struct Inner {
 struct Session {
     number: u64,
     present: Present,
-    inputs: mpsc::Sender<Input>,
+    inputs: mpsc::Sender<Box<Input>>,
     /// Bundles that this agent was asked for, and their sizes.
     wanted: BTreeMap<Digest, u64>,
     /// The bundles of what this session was told to run.
@@ -214,7 +214,7 @@ impl Links {
         &self,
         cluster: &ClusterName,
         arriving: Present,
-        inputs: mpsc::Sender<Input>,
+        inputs: mpsc::Sender<Box<Input>>,
     ) -> Result<Seat, Box<Present>> {
         let mut inner = self.inner.lock();
         if let Some(session) = inner.sessions.get_mut(cluster) {
@@ -222,7 +222,7 @@ impl Links {
                 session.rival = Some(arriving.since);
                 return Err(Box::new(session.present.clone()));
             }
-            let _gone = session.inputs.try_send(Input::Cut("the agent connected again".to_owned()));
+            let _gone = session.inputs.try_send(Box::new(Input::Cut("the agent connected again".to_owned())));
         }
         inner.next += 1;
         let number = inner.next;
@@ -324,7 +324,7 @@ impl Links {
         let session = inner.sessions.get(cluster).map(|session| session.inputs.clone());
         drop(inner);
         if let Some(inputs) = session {
-            let _gone = inputs.try_send(Input::Cut(reason.to_owned()));
+            let _gone = inputs.try_send(Box::new(Input::Cut(reason.to_owned())));
         }
         self.changed();
     }
@@ -334,7 +334,7 @@ impl Links {
     pub(crate) fn tell(&self, cluster: &ClusterName, input: Input) {
         let mut inner = self.inner.lock();
         let Some(session) = inner.sessions.get(cluster) else { return };
-        if session.inputs.try_send(input).is_err() {
+        if session.inputs.try_send(Box::new(input)).is_err() {
             tracing::warn!(%cluster, "the session does not keep up and is cut");
             inner.sessions.remove(cluster);
         }

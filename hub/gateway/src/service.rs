@@ -272,7 +272,7 @@ type Chunks = std::pin::Pin<Box<dyn Stream<Item = Result<v1::BundleChunk, Status
 
 #[tonic::async_trait]
 impl v1::agent_server::Agent for AgentService {
-    type AttachStream = ReceiverStream<Result<v1::HubMessage, Status>>;
+    type AttachStream = attach::Outgoing;
     type FetchBundleStream = Chunks;
 
     async fn attach(
@@ -282,7 +282,7 @@ impl v1::agent_server::Agent for AgentService {
         let peer = self.0.identify(&request)?;
         let _may = self.0.admit(&peer, shared_runtime::now()).await?;
         let receiver = attach::serve(self.0.clone(), peer, request.into_inner());
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        Ok(Response::new(attach::Outgoing::new(receiver)))
     }
 
     async fn fetch_bundle(

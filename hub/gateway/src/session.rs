@@ -241,7 +241,12 @@ impl Session {
 
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action.is_none() {
+            // Most sessions have nothing to do for days.
+            self.actions = VecDeque::new();
+        }
+        action
     }
 
     fn message(&mut self, message: v1::agent_message::Message) {

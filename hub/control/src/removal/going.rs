@@ -1,13 +1,11 @@
 //! What is to go, from the index: the values that `shared_rollout::removals` decides about.
 
 use crate::{
-    index::{Index, set_of},
+    index::{Index, Object},
     pauses,
 };
-use hub_records::{Stored, is_deleted};
 use jiff::Timestamp;
-use serde_json::Value;
-use shared_model::{AppKey, ApplicationSet, Cluster, ClusterName, Kind, OwnerKind, RESOURCES_FINALIZER};
+use shared_model::{AppKey, ApplicationSet, Cluster, ClusterName, Kind, OwnerKind};
 use shared_rollout::{Assigned, ClusterState, DeletionOrder, Family, Going, Order, Removable, Seat, Told};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +27,7 @@ pub(super) fn removable(
         };
         let stored = index.object(Kind::Application, &seat.1.namespace, &seat.1.name);
         let (last, wave) = last_rollout(index, seat);
-        let family = match (stored.and_then(|stored| set_of(stored)), last) {
+        let family = match (stored.and_then(|stored| stored.set()), last) {
             (Some((name, _)), _) => set(&seat.1.namespace, name),
             (None, Some(owner)) if stored.is_none() => owner,
             (None, _) => Family::Alone { namespace: seat.1.namespace.to_string() },
@@ -65,8 +63,8 @@ fn set(namespace: &str, name: &str) -> Family {
     Family::Set { namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
-fn family_of(stored: &Stored) -> Family {
-    match set_of(stored) {
+fn family_of(stored: &Object) -> Family {
+    match stored.set() {
         Some((name, _)) => set(stored.namespace(), name),
         None => Family::Alone { namespace: stored.namespace().to_owned() },
     }
@@ -83,8 +81,8 @@ fn wanted(index: &Index, cluster: &Cluster, seat: &Seat, assigned: &Assigned) ->
         // Its Application was lost with the store: that nobody asks for it here means nothing.
         return (!assigned.adopted.is_some_and(|adopted| adopted.orphan)).then_some(false);
     };
-    if is_deleted(&stored.value) {
-        return Some(has_finalizer(&stored.value));
+    if stored.is_deleted {
+        return Some(stored.has_finalizer);
     }
     let moved = index
         .applications
@@ -116,12 +114,6 @@ pub(super) fn pending(index: &Index, deleted: &BTreeSet<AppKey>) -> BTreeMap<App
     pending.map(|(seat, _)| (seat.1.clone(), seat.clone())).collect()
 }
 
-pub(super) fn has_finalizer(application: &Value) -> bool {
-    let finalizers = application.pointer("/metadata/finalizers").and_then(Value::as_array);
-    let names = finalizers.into_iter().flatten().filter_map(Value::as_str);
-    names.into_iter().any(|finalizer| finalizer.starts_with(RESOURCES_FINALIZER))
-}
-
 /// The family of the newest rollout that placed the seat, and its wave there.
 fn last_rollout(index: &Index, seat: &Seat) -> (Option<Family>, Option<usize>) {
     let placed = index.records.iter().filter_map(|(key, members)| {
@@ -141,8 +133,8 @@ fn last_rollout(index: &Index, seat: &Seat) -> (Option<Family>, Option<usize>) {
 /// Argo CD reverses only what goes with its set (`spec.strategy.deletionOrder`).
 fn order(index: &Index, family: &Family) -> DeletionOrder {
     let Family::Set { namespace, name } = family else { return DeletionOrder::Waves };
-    let set = index.object(Kind::ApplicationSet, namespace, name).filter(|set| is_deleted(&set.value));
-    let strategy = set.and_then(|set| ApplicationSet::from_value(&set.value).ok()?.spec.strategy);
+    let set = index.object(Kind::ApplicationSet, namespace, name).filter(|set| set.is_deleted);
+    let strategy = set.and_then(|set| ApplicationSet::from_value(&set.value()).ok()?.spec.strategy);
     let reverse = strategy.is_some_and(|strategy| {
         strategy.kind == "RollingSync"
             && strategy.rolling_sync.is_some_and(|rolling| !rolling.steps.is_empty())
@@ -160,7 +152,7 @@ pub(crate) struct Apart {
 }
 
 /// Sorts the Applications of a set.
-pub(crate) fn apart<'a>(index: &Index, existing: impl Iterator<Item = &'a Stored>) -> Apart {
+pub(crate) fn apart<'a>(index: &Index, existing: impl Iterator<Item = &'a Object>) -> Apart {
     let mut apart = Apart::default();
     let mut lost = Vec::new();
     for stored in existing {

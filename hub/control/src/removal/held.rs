@@ -4,11 +4,10 @@
 use super::Removal;
 use crate::{
     credentials,
-    index::{Index, set_of},
+    index::{Index, Object},
 };
-use hub_records::{Stored, is_deleted};
 use serde_json::Value;
-use shared_model::{DEFAULT_NAMESPACE, HOLD_FINALIZER, Kind, POLICY_ANNOTATION, RepoUrl, gvk};
+use shared_model::{DEFAULT_NAMESPACE, Kind, POLICY_ANNOTATION, RepoUrl, gvk};
 use shared_rollout::Removals;
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ pub(super) fn removals(index: &Index, planned: &Removals) -> Vec<Removal> {
         [Kind::ApplicationSet, Kind::AppProject, Kind::RolloutPolicy, Kind::Secret, Kind::Namespace];
     let mut found = Vec::new();
     for kind in HELD {
-        let going = index.all(kind).filter(|(_, stored)| is_deleted(&stored.value) && is_held(stored));
+        let going = index.all(kind).filter(|(_, stored)| stored.is_deleted && stored.is_held);
         for (_, stored) in going {
             if kind == Kind::Namespace {
                 found.extend(contents(index, stored.name()));
@@ -40,26 +39,21 @@ pub(super) fn removals(index: &Index, planned: &Removals) -> Vec<Removal> {
     found
 }
 
-pub(super) fn is_held(stored: &Stored) -> bool {
-    let finalizers = stored.value.pointer("/metadata/finalizers").and_then(Value::as_array);
-    finalizers.into_iter().flatten().any(|finalizer| finalizer == HOLD_FINALIZER)
-}
-
 /// Who needs an object, as `kind namespace/name`.
-fn needs(index: &Index, kind: Kind, object: &Arc<Stored>) -> Vec<(Kind, Arc<Stored>)> {
+fn needs(index: &Index, kind: Kind, object: &Arc<Object>) -> Vec<(Kind, Arc<Object>)> {
     let users = [Kind::Application, Kind::ApplicationSet]
         .into_iter()
         .flat_map(|kind| index.all(kind).map(move |(_, stored)| (kind, stored)));
-    let uses = |kind_of_user: Kind, user: &Stored| match kind {
+    let uses = |kind_of_user: Kind, user: &Object| match kind {
         Kind::ApplicationSet => {
-            kind_of_user == Kind::Application && set_of(user).is_some_and(|(_, uid)| uid == object.uid())
+            kind_of_user == Kind::Application && user.set().is_some_and(|(_, uid)| uid == object.uid())
         }
         Kind::AppProject => in_project(index, kind_of_user, user, object),
         Kind::RolloutPolicy => {
-            let named = &user.value["metadata"]["annotations"][POLICY_ANNOTATION];
-            user.namespace() == object.namespace() && named.as_str() == Some(object.name())
+            user.namespace() == object.namespace()
+                && user.value()["metadata"]["annotations"][POLICY_ANNOTATION] == object.name()
         }
-        Kind::Secret => urls(&user.value["spec"]).iter().any(|url| credentials::serves(object, url)),
+        Kind::Secret => urls(&user.value()["spec"]).iter().any(|url| credentials::serves(object, url)),
         Kind::Namespace => user.namespace() == object.name(),
         Kind::Application
         | Kind::Cluster
@@ -82,12 +76,12 @@ fn needs(index: &Index, kind: Kind, object: &Arc<Stored>) -> Vec<(Kind, Arc<Stor
 
 /// Whether an Application, or what a set makes, belongs to the project: one beside it comes first, then
 /// one in the control namespace.
-fn in_project(index: &Index, kind: Kind, user: &Stored, project: &Stored) -> bool {
+fn in_project(index: &Index, kind: Kind, user: &Object, project: &Object) -> bool {
     let pointer = if kind == Kind::Application { "/spec/project" } else { "/spec/template/spec/project" };
-    let named = user.value.pointer(pointer).and_then(Value::as_str) == Some(project.name());
     let nearer = user.namespace() != project.namespace()
         && index.object(Kind::AppProject, user.namespace(), project.name()).is_some();
-    named && !nearer && (user.namespace() == project.namespace() || project.namespace() == DEFAULT_NAMESPACE)
+    let near = user.namespace() == project.namespace() || project.namespace() == DEFAULT_NAMESPACE;
+    near && !nearer && user.text(pointer).as_deref() == Some(project.name())
 }
 
 /// Every repository that a spec names, wherever in it.
@@ -120,8 +114,8 @@ fn contents(index: &Index, namespace: &str) -> Vec<Removal> {
     };
     now.into_iter()
         // The Applications of a set go because it goes.
-        .filter(|(kind, stored)| *kind != Kind::Application || set_of(stored).is_none())
-        .filter(|(_, stored)| !is_deleted(&stored.value))
+        .filter(|(kind, stored)| *kind != Kind::Application || stored.set().is_none())
+        .filter(|(_, stored)| !stored.is_deleted)
         .map(|(kind, stored)| Removal::Delete {
             kind,
             namespace: namespace.to_owned(),
@@ -130,7 +124,7 @@ fn contents(index: &Index, namespace: &str) -> Vec<Removal> {
         .collect()
 }
 
-fn message(kind: Kind, needs: &[(Kind, Arc<Stored>)], planned: &Removals) -> String {
+fn message(kind: Kind, needs: &[(Kind, Arc<Object>)], planned: &Removals) -> String {
     let names: Vec<String> = needs
         .iter()
         .take(LISTED)

@@ -1,7 +1,11 @@
 //! Carries removals out: each is safe alone, and one that fails is found again at the next pass.
 
 use super::Removal;
-use crate::{conditions, git::chain, index::Index};
+use crate::{
+    conditions,
+    git::chain,
+    index::{Index, Object},
+};
 use hub_records::{Error, Identity, Records, Stored, keys};
 use hub_store::{Compare, Op, Txn, lease::Lease};
 use jiff::Timestamp;
@@ -196,7 +200,7 @@ async fn revoke(records: &Records, cluster: &ClusterName, by: &str, now: Timesta
 }
 
 /// The event that says why an object is kept: its namespace and name.
-fn event_of(object: &Stored) -> (&str, String) {
+fn event_of(object: &Object) -> (&str, String) {
     let place = if object.namespace().is_empty() { EVENTS } else { object.namespace() };
     let id: String = object.uid().chars().filter(char::is_ascii_alphanumeric).take(12).collect();
     (place, format!("{}.{id}", object.name()))
@@ -206,7 +210,7 @@ fn event_of(object: &Stored) -> (&str, String) {
 async fn hold(
     records: &Records,
     kind: Kind,
-    object: &Stored,
+    object: &Object,
     message: &str,
     now: Timestamp,
 ) -> Result<(), Error> {

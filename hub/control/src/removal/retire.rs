@@ -7,7 +7,7 @@
 //! asked for exactly this.
 
 use super::{Removal, going};
-use crate::index::{Index, set_of};
+use crate::index::Index;
 use shared_model::{AppKey, Cluster, ClusterName, HOLD_FINALIZER, Kind};
 use shared_rollout::{Removals, Seat};
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ fn leave(index: &Index, cluster: &Cluster, apps: &[AppKey], found: &mut Vec<Remo
     for app in apps {
         let seat = (name.clone(), app.clone());
         let stored = index.object(Kind::Application, &app.namespace, &app.name);
-        let made = stored.is_some_and(|stored| set_of(stored).is_some());
+        let made = stored.is_some_and(|stored| stored.set().is_some());
         // One that its set made anew since, as a list does, runs nowhere and says so.
         if !made || index.assigned.contains_key(&seat) {
             found.push(Removal::Drop { app: app.clone() });
@@ -90,7 +90,7 @@ fn leave(index: &Index, cluster: &Cluster, apps: &[AppKey], found: &mut Vec<Remo
 fn tokens<'a>(index: &'a Index, cluster: &'a ClusterName) -> impl Iterator<Item = Removal> + 'a {
     let of_it = index
         .all(Kind::EnrollmentToken)
-        .filter(move |(_, token)| token.value["spec"]["cluster"].as_str() == Some(cluster.as_str()));
+        .filter(move |(_, token)| token.text("/spec/cluster").as_deref() == Some(cluster.as_str()));
     of_it.map(|((namespace, name), _)| Removal::Delete {
         kind: Kind::EnrollmentToken,
         namespace: namespace.clone(),

@@ -13,7 +13,7 @@ const NAME: &str = "argocd-secret";
 /// The secrets in force now.
 pub(super) fn agreed(index: &Index) -> Secrets {
     let settings = index.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
-    let allow_unsigned = settings.is_some_and(|stored| Settings::read(&stored.value).allow_unsigned);
+    let allow_unsigned = settings.is_some_and(|stored| Settings::read(&stored.value()).allow_unsigned);
     let text = |name: &str, key: &str| field(index.object(Kind::Secret, DEFAULT_NAMESPACE, name)?, key);
     Secrets::read(allow_unsigned, |key| {
         let value = text(NAME, key)?;

@@ -60,6 +60,6 @@ async fn refuse(
     status::update(&shared.records, cluster, note).await;
     let refused = v1::Refused { reason: reason.to_owned(), message: message.to_owned() };
     let said = v1::HubMessage { message: Some(v1::hub_message::Message::Refused(refused)) };
-    let _gone = outbound.send(Ok(said)).await;
+    let _gone = outbound.send(Box::new(Ok(said))).await;
     Status::failed_precondition(format!("{reason}: {message}"))
 }

@@ -188,16 +188,18 @@ async fn fill(
             }
         };
         loop {
-            let changes = match watch.next().await {
-                Some(Ok(changes)) => changes,
-                Some(Err(error)) => {
+            let changes = match tokio::time::timeout(LINGERS, watch.next()).await {
+                Ok(Some(Ok(changes))) => changes,
+                Ok(Some(Err(error))) => {
                     tracing::warn!(%error, "the feed of changes fell behind");
                     break;
                 }
                 // The store is closed.
-                None => return,
+                Ok(None) => return,
+                // A quiet hub keeps nothing for nobody either.
+                Err(_) => Vec::new(),
             };
-            if rests(&wanted).await {
+            if rests(&wanted, &ring, watch.position()).await {
                 // What came meanwhile is nobody's news: all who want some list first.
                 let revision = records.store().revision().await;
                 at = revision.unwrap_or_else(|_| watch.position());
@@ -220,12 +222,13 @@ async fn fill(
     }
 }
 
-/// Rests while nobody wants anything; whether it did.
-async fn rests(wanted: &Wanted) -> bool {
+/// Rests while nobody wants anything, and keeps nothing meanwhile; whether it did.
+async fn rests(wanted: &Wanted, ring: &RwLock<Ring>, at: Revision) -> bool {
     if !wanted.by_nobody() {
         return false;
     }
     wanted.awake.send_replace(false);
+    ring.write().restart(at);
     // Who came before that saw it awake.
     while wanted.by_nobody() {
         wanted.came.notified().await;

@@ -52,7 +52,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { window_changes: 65_536, window_bytes: 64 << 20, cache_bytes: 64 << 20 }
+        Self { window_changes: 65_536, window_bytes: 32 << 20, cache_bytes: 32 << 20 }
     }
 }
 

@@ -42,7 +42,7 @@ pub use watch::Watch;
 /// How much a store keeps in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
-    /// How many changes the watch window keeps, of the last five minutes. The newest revision is always kept, whatever its size.
+    /// How many changes the watch window keeps, of the last minute. The newest revision is always kept, whatever its size.
     pub window_changes: usize,
     /// How many bytes of keys and values the watch window keeps.
     pub window_bytes: usize,

@@ -4,8 +4,9 @@
 //! number of watchers, and a watcher is only a position. One that falls behind the oldest change kept has
 //! lost changes, and is told so.
 //!
-//! Why changes also go by age: nobody who still reads is minutes behind, and without it a hub whose objects change
-//! all the time would grow for an hour before it reached its limit of bytes. Kubernetes compacts after the same time.
+//! Why changes also go by age: only the hub itself watches the store, and it is never a minute behind; without it a hub
+//! whose objects change all the time would grow for an hour before it reached its limit of bytes. What clients of the API
+//! may miss is that API's to keep.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +22,7 @@ use crate::{Change, Config, Error, Revision, Watch};
 const SCAN: usize = 1024;
 
 /// How long a change is kept while others come.
-const KEPT: Duration = Duration::from_secs(300);
+const KEPT: Duration = Duration::from_secs(60);
 /// Ages are known to this.
 const GRAIN: Duration = Duration::from_secs(5);
 

@@ -12,10 +12,14 @@ use hub_store::{Compare, Op, Txn, lease};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared_model::Kind;
-use shared_notify::{Event, Format, Sink, example};
+use shared_notify::{Event, Format, Sink, Written, example};
 use shared_project::settings;
 use shared_runtime::Tasks;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::task::JoinHandle;
 
 /// Who sends.
@@ -72,12 +76,28 @@ pub fn build(config: Config, deps: Deps, tasks: &Tasks) -> Handle {
 
 /// A task that ends with whoever holds it.
 #[derive(Debug)]
-struct Running(JoinHandle<()>);
+struct Task(JoinHandle<()>);
 
-impl Drop for Running {
+impl Task {
+    /// Ends it; when this is through it writes nothing any more.
+    async fn stop(mut self) {
+        self.0.abort();
+        let _ended = (&mut self.0).await;
+    }
+}
+
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// A worker, and for whom and under which fence it works.
+#[derive(Debug)]
+struct Running {
+    written: Written,
+    fence: Compare,
+    task: Task,
 }
 
 struct Service {
@@ -86,7 +106,7 @@ struct Service {
     states: States,
     holder: String,
     tail: Tail,
-    following: Option<Running>,
+    following: Option<Task>,
     running: BTreeMap<String, Running>,
     /// The settings that are in force, and under which fence.
     written: Option<(Option<String>, Compare)>,
@@ -168,43 +188,52 @@ impl Service {
         Ok(())
     }
 
-    /// These sinks are told from now on, and no others.
+    /// These sinks are told from now on, and no others. A worker for whose sink the same is written goes on: what one sink
+    /// is sent at the moment is not sent again because of another.
     async fn start(&mut self, sinks: Vec<Sink>, fence: &Compare) -> Result<(), cursor::Error> {
-        self.running.clear();
+        let passed = self.stop_others(&sinks, fence).await;
         let mut cursors = cursor::all(&self.records).await?;
         let newest = self.records.store().revision().await?.0;
-        let mut known: BTreeMap<String, Cursor> = BTreeMap::new();
-        for sink in &sinks {
-            let cursor = match cursors.remove(&sink.name) {
-                Some(cursor) => cursor,
+        let mut starting: Vec<(Sink, Cursor)> = Vec::new();
+        let mut names = BTreeSet::new();
+        for sink in sinks {
+            names.insert(sink.name.clone());
+            let cursor = cursors.remove(&sink.name);
+            if self.running.contains_key(&sink.name) {
+                continue;
+            }
+            let cursor = match cursor {
+                Some(cursor) => cursor.from(passed.get(&sink.name).copied().unwrap_or_default()),
                 None => {
                     let new = Cursor::at(newest);
                     cursor::keep(&self.records, fence, &sink.name, &new).await?;
                     new
                 }
             };
-            known.insert(sink.name.clone(), cursor);
+            starting.push((sink, cursor));
         }
         for gone in cursors.keys() {
             cursor::forget(&self.records, fence, gone).await?;
+            self.metrics.end(gone);
             tracing::info!(sink = gone, "a sink of notifications was taken away");
         }
         {
             let mut states = self.states.lock();
-            states.retain(|name, _| known.contains_key(name));
-            for (name, cursor) in &known {
-                states.entry(name.clone()).or_default().after = cursor.after;
+            states.retain(|name, _| names.contains(name));
+            for (sink, cursor) in &starting {
+                states.entry(sink.name.clone()).or_default().after = cursor.after;
             }
         }
-        // Whoever was forgotten is not looked for; a sink that is further back than the tail needs it anew.
-        let floor = known.values().map(|cursor| cursor.after).min().unwrap_or(newest);
-        self.tail = Tail::new();
-        let following =
-            shared_runtime::spawn("history tail", self.tail.clone().follow(self.records.clone(), floor));
-        self.following = Some(Running(following));
-        for sink in sinks {
-            let name = sink.name.clone();
-            let Some(cursor) = known.remove(&name) else { continue };
+        if self.running.is_empty() {
+            // Nobody looks at the tail: it begins where the sink that is furthest back needs it.
+            let floor = starting.iter().map(|(_, cursor)| cursor.after).min().unwrap_or(newest);
+            self.tail = Tail::new();
+            let following =
+                shared_runtime::spawn("history tail", self.tail.clone().follow(self.records.clone(), floor));
+            self.following = Some(Task(following));
+        }
+        for (sink, cursor) in starting {
+            let (name, written) = (sink.name.clone(), sink.written.clone());
             let worker = Worker {
                 sink: Arc::new(sink),
                 records: self.records.clone(),
@@ -213,9 +242,29 @@ impl Service {
                 metrics: self.metrics.clone(),
                 states: Arc::clone(&self.states),
             };
-            self.running.insert(name, Running(shared_runtime::spawn("sink", worker.run(cursor))));
+            let task = Task(shared_runtime::spawn("sink", worker.run(cursor)));
+            self.running.insert(name, Running { written, fence: fence.clone(), task });
         }
         Ok(())
+    }
+
+    /// Ends the workers that are to work otherwise, or not at all. Answers how far those under this fence were: what
+    /// concerned them not at all is written down rarely, and the tail may have forgotten it.
+    async fn stop_others(&mut self, sinks: &[Sink], fence: &Compare) -> BTreeMap<String, u64> {
+        let mut passed = BTreeMap::new();
+        for (name, running) in std::mem::take(&mut self.running) {
+            let same = |sink: &Sink| sink.name == name && sink.written == running.written;
+            let ours = running.fence == *fence;
+            if ours && sinks.iter().any(same) {
+                self.running.insert(name, running);
+                continue;
+            }
+            running.task.stop().await;
+            if ours {
+                passed.extend(self.states.lock().get(&name).map(|state| (name.clone(), state.after)));
+            }
+        }
+        passed
     }
 
     /// Tells of settings that cannot be read, if that is news.

@@ -205,12 +205,37 @@ async fn settings_change_while_it_runs_and_wrong_ones_leave_what_was() {
     write(&hub.records, &sinks(&[sink("b", &second, "on: [done]")])).await;
     hub.ready(1).await;
     hub.tell(vec![done(3, 3)]).await;
-    second.takes(2).await;
+    assert_eq!(texts(&second.takes(2).await), ["shop-2 is done", "shop-3 is done"]);
     write(&hub.records, &sinks(&[sink("a", &first, "on: [done]"), sink("b", &second, "on: [done]")])).await;
     hub.ready(2).await;
     hub.tell(vec![done(4, 4)]).await;
     let taken = texts(&first.takes(3).await);
     assert_eq!(taken, ["shop-1 is done", "shop-2 is done", "shop-4 is done"], "one that comes back is new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_is_disturbed_by_its_own_settings_only() {
+    let slow = Receiver::plain(|number| if number == 0 { Answer::Hang } else { ok(number) }).await;
+    let other = Receiver::plain(ok).await;
+    let hub = Hub::start(&sinks(&[sink("slow", &slow, "on: [done]")])).await;
+    hub.tell(vec![done(1, 1)]).await;
+    slow.asked(1).await;
+    write(&hub.records, &sinks(&[sink("slow", &slow, "on: [done]"), sink("other", &other, "on: [done]")]))
+        .await;
+    hub.ready(2).await;
+    hub.tell(vec![done(2, 2)]).await;
+    assert_eq!(texts(&other.takes(1).await), ["shop-2 is done"]);
+    assert_eq!(slow.all().len(), 1, "what is under way is not sent again because of another sink");
+    // Its own settings change: what was under way is sent by them, and nothing is left out.
+    write(
+        &hub.records,
+        &sinks(&[sink("slow", &slow, "on: [done], timeout: 9s"), sink("other", &other, "on: [done]")]),
+    )
+    .await;
+    assert_eq!(texts(&slow.takes(2).await), ["shop-1 is done", "shop-2 is done"]);
+    let all = slow.all();
+    assert_eq!(all[0].headers["x-flotilla-id"], all[1].headers["x-flotilla-id"]);
+    assert_eq!((all.len(), other.all().len()), (3, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -122,6 +122,20 @@ fn a_secret_address_is_in_no_text() {
 }
 
 #[test]
+fn what_was_written_for_a_sink_can_be_compared_and_not_seen() {
+    let one = |lines: &str| sink(lines).written;
+    let known = one("  on: [done]\n  headers: [{name: X-Team, value: hidden}]");
+    assert_eq!(
+        known,
+        one("  headers:\n  - {name: X-Team, value: hidden}\n  on:\n  - done"),
+        "only the layout differs"
+    );
+    assert_ne!(known, one("  on: [done]\n  headers: [{name: X-Team, value: other}]"));
+    assert_ne!(known, one("  on: [done, halted]\n  headers: [{name: X-Team, value: hidden}]"));
+    assert_eq!(format!("{known:?}"), "Written(…)");
+}
+
+#[test]
 fn nothing_configured_is_nobody_told() {
     for config in [Config::read(&json!({"data": {}}), at(0)), read(""), read("sinks:"), read("sinks: []")] {
         assert!(config.sinks.is_empty() && config.problems.is_empty());

@@ -239,6 +239,21 @@ async fn a_sink_is_disturbed_by_its_own_settings_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_hub_left_of_sinks_that_are_taken_away_is_forgotten() {
+    let receiver = Receiver::plain(ok).await;
+    let hub = Hub::start(&sinks(&[sink("a", &receiver, "on: [done]")])).await;
+    let records = hub.killed().await;
+    write(&records, "sinks: []").await;
+    let hub = Hub::on(records);
+    hub.ready(0).await;
+    hub.tell(vec![done(1, 1)]).await;
+    write(&hub.records, &sinks(&[sink("a", &receiver, "on: [done]")])).await;
+    hub.ready(1).await;
+    hub.tell(vec![done(2, 2)]).await;
+    assert_eq!(texts(&receiver.takes(1).await), ["shop-2 is done"], "one that comes back is new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sink_can_be_tried_before_it_is_needed() {
     let receiver =
         Receiver::plain(|number| if number == 0 { ok(number) } else { Answer::Say(302, "") }).await;

@@ -7,7 +7,7 @@ use crate::{
     removal::{self, Planned, Removal},
 };
 use hub_records::{Identity, Records, keys};
-use hub_store::lease;
+use hub_store::{Page, lease};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared_model::{
@@ -303,6 +303,8 @@ async fn a_deleted_cluster_is_retired_at_once_and_nothing_in_it_is_touched() {
     joined(&store, "eu-1").await;
     for (name, on) in [("a", "eu-1"), ("b", "eu-1"), ("c", "eu-2")] {
         store.runs(name, on).await;
+        let degraded = keys::degraded(&ClusterName::new(on), &AppKey::new("argocd", name));
+        store.records.write(&degraded, &1).await.unwrap();
     }
     for (token, of) in [("t1", "eu-1"), ("t2", "eu-2")] {
         let token = json!({"metadata": {"name": token}, "spec": {"cluster": of}});
@@ -319,6 +321,9 @@ async fn a_deleted_cluster_is_retired_at_once_and_nothing_in_it_is_touched() {
     assert_eq!(store.names(Kind::Application).await, ["c"]);
     assert_eq!(store.names(Kind::EnrollmentToken).await, ["t2"], "nobody joins as eu-1 with an old token");
     assert!(store.assigned("eu-1", "a").await.is_none() && store.assigned("eu-2", "c").await.is_some());
+    let degraded = store.records.store().list(keys::DEGRADED, Page::default()).await.unwrap().entries;
+    let degraded: Vec<&str> = degraded.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(degraded, ["degraded/eu-2/argocd/c"], "a cluster of this name begins anew");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::{
     removal::{self, Planned, Removal},
 };
 use hub_records::{Identity, Records, keys};
-use hub_store::{Page, lease};
+use hub_store::{Compare, Outcome, Page, Txn, lease};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared_model::{
@@ -467,15 +467,17 @@ async fn relabelled_clusters_hold_and_a_retired_one_needs_no_approval() {
         })
         .await;
 
-    // Two of three are relabelled: that may well be one.
-    let relabel = |object: &Value| {
-        let mut object = object.clone();
-        object["metadata"]["labels"]["env"] = json!("test");
-        Some(object)
-    };
+    // Two of three are relabelled: that may well be one. At once, or each by itself would be few enough to go.
+    let mut relabelled = Txn::new();
     for name in ["eu-3", "eu-4"] {
-        records.modify(Kind::Cluster, "", name, relabel).await.unwrap();
+        let stored = records.get(Kind::Cluster, "", name).await.unwrap().unwrap();
+        let mut object = stored.value.clone();
+        object["metadata"]["labels"]["env"] = json!("test");
+        let key = keys::object(Kind::Cluster, "", name);
+        let same = Compare::ModRevision { key: key.clone(), revision: stored.revision };
+        relabelled = relabelled.when(same).put(key, object.to_string());
     }
+    assert!(matches!(records.store().commit(relabelled).await.unwrap(), Outcome::Committed(_)));
     loops
         .until("the deletions are held", async |_| {
             loops

@@ -72,7 +72,7 @@ impl Handle {
                     answer["sent"] = json!(true);
                     answer["status"] = json!(status);
                 }
-                Outcome::Refused(why) | Outcome::Failed { why, .. } => {
+                Outcome::Refused(why) | Outcome::Declined(why) | Outcome::Failed { why, .. } => {
                     return Err(format!("{name} did not take it: {why}"));
                 }
             }

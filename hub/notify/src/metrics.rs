@@ -56,7 +56,7 @@ impl Metrics {
         );
         registry.register(
             "flotilla_notify_messages_given_up",
-            "Notifications that did not arrive in time and were given up, by sink",
+            "Notifications that did not arrive in time or were refused, and were given up, by sink",
             self.given_up.clone(),
         );
         registry.register(

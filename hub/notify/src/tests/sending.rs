@@ -2,6 +2,7 @@ use super::{
     receiver::{Answer, Receiver},
     *,
 };
+use crate::sender::{Outcome, Sender};
 
 fn ok(_: usize) -> Answer {
     Answer::Say(200, "ok")
@@ -134,6 +135,67 @@ async fn what_is_refused_or_too_old_is_given_up_and_said_and_the_next_arrives() 
     let labels = crate::metrics::Labels::of("refusing");
     assert_eq!(hub.metrics.given_up.get_or_create(&labels).get(), 1);
     assert_eq!(hub.metrics.sent.get_or_create(&labels).get(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_declined_keeps_what_comes_later_back_for_four_tries_only() {
+    let receiver =
+        Receiver::plain(|number| if number < 4 { Answer::Say(404, "no_service") } else { ok(number) }).await;
+    let hub = Hub::start(&sinks(&[sink("oncall", &receiver, "on: [done]")])).await;
+    hub.tell(vec![done(1, 1)]).await;
+    hub.tell(vec![done(2, 2)]).await;
+    assert_eq!(texts(&receiver.takes(1).await), ["shop-2 is done"]);
+    let all = receiver.all();
+    assert_eq!(all.iter().map(|got| got.status).collect::<Vec<_>>(), [404, 404, 404, 404, 200]);
+    let lost = hub.history(What::NotificationLost).await;
+    let lost: Vec<&str> = lost.iter().map(|entry| entry.text.as_str()).collect();
+    assert_eq!(
+        lost,
+        [
+            "a notification (done) to oncall was given up: it answers 404 Not Found: no_service; it said: shop-1 is done"
+        ]
+    );
+    assert_eq!(hub.event("NotificationLost").await, lost[0]);
+    assert!(hub.event("NotificationFailing").await.contains("404 Not Found"));
+    let labels = crate::metrics::Labels::of("oncall");
+    assert_eq!(hub.metrics.given_up.get_or_create(&labels).get(), 1);
+    assert_eq!(hub.metrics.failed.get_or_create(&labels).get(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_worth_another_try_follows_from_the_answer() {
+    let answers = [
+        (200, "sent"),
+        (204, "sent"),
+        (302, "declined"),
+        (400, "refused"),
+        (401, "declined"),
+        (403, "declined"),
+        (404, "declined"),
+        (408, "failed"),
+        (410, "declined"),
+        (413, "refused"),
+        (422, "refused"),
+        (425, "failed"),
+        (429, "failed"),
+        (500, "failed"),
+        (503, "failed"),
+    ];
+    let receiver = Receiver::plain(move |number| Answer::Say(answers[number].0, "")).await;
+    let hub = Hub::start(&sinks(&[sink("oncall", &receiver, "on: [done]")])).await;
+    let stored = hub.records.get(Kind::ConfigMap, "argocd", "flotilla-cm").await.unwrap().unwrap();
+    let sink = shared_notify::Config::read(&stored.value, at(0)).sinks.remove(0);
+    let message = shared_notify::example(&sink, shared_notify::Event::Done, at(0));
+    let mut sender = Sender::default();
+    for (status, expect) in answers {
+        let outcome = match sender.send(&hub.records, &sink, &message, Vec::new()).await {
+            Outcome::Sent(_) => "sent",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Declined(_) => "declined",
+            Outcome::Refused(_) => "refused",
+        };
+        assert_eq!(outcome, expect, "{status}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

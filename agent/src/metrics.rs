@@ -38,16 +38,6 @@ struct Ended {
     result: &'static str,
 }
 
-const SYNCS: [SyncState; 3] = [SyncState::Synced, SyncState::OutOfSync, SyncState::Unknown];
-const HEALTHS: [HealthStatus; 6] = [
-    HealthStatus::Healthy,
-    HealthStatus::Suspended,
-    HealthStatus::Progressing,
-    HealthStatus::Missing,
-    HealthStatus::Degraded,
-    HealthStatus::Unknown,
-];
-
 /// What is counted.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
@@ -227,22 +217,12 @@ impl Metrics {
 
 /// Every way in which an application may stand.
 fn every(of: impl FnMut(Stands)) {
-    SYNCS.into_iter().flat_map(|sync| HEALTHS.map(|health| stands(sync, health))).for_each(of);
+    SyncState::ALL
+        .into_iter()
+        .flat_map(|sync| HealthStatus::ALL.map(|health| stands(sync, health)))
+        .for_each(of);
 }
 
 const fn stands(sync: SyncState, health: HealthStatus) -> Stands {
-    let sync = match sync {
-        SyncState::Synced => "Synced",
-        SyncState::OutOfSync => "OutOfSync",
-        SyncState::Unknown => "Unknown",
-    };
-    let health = match health {
-        HealthStatus::Healthy => "Healthy",
-        HealthStatus::Suspended => "Suspended",
-        HealthStatus::Progressing => "Progressing",
-        HealthStatus::Missing => "Missing",
-        HealthStatus::Degraded => "Degraded",
-        HealthStatus::Unknown => "Unknown",
-    };
-    Stands { sync, health }
+    Stands { sync: sync.word(), health: health.word() }
 }

@@ -1,10 +1,12 @@
-//! Forgets releases and bundles that nobody needs any more, so that disk and memory follow the fleet and not its past.
+//! Forgets releases, bundles and revisions that nobody needs any more, so that disk and memory follow the fleet and not
+//! its past.
 //!
 //! A release is needed while a seat runs it or ran it last (`proof`), a rollout that is kept as history released it
-//! or may go back to it, or a line has it as a member. A bundle is needed while a release that is kept names it.
+//! or may go back to it, or a line has it as a member. A bundle is needed while a release that is kept names it. When a
+//! revision is, [`revisions`] says.
 //!
-//! Flow: the loop says which releases are needed ([`needed`]); what was not needed for [`GRACE`] is deleted, then the
-//! bundles that no release names. Rarely, a page at a time.
+//! Flow: the loop says what is needed ([`needed`]); what was not needed for [`GRACE`] is deleted, then the bundles that no
+//! release names. Rarely, a page at a time.
 //!
 //! Invariants:
 //! 1. What somebody names right now stays: whoever makes or finds a release takes note of it first ([`Recent`]), and
@@ -14,11 +16,14 @@
 //!
 //! What it refuses to know: what is in a release.
 
+mod revisions;
+
 use crate::{index::Index, line::Evaluation};
 use hub_records::{Bundles, Records, keys};
 use hub_store::{Op, Outcome, Page, Txn};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use revisions::Revisions;
 use shared_model::{Digest, Owner, ReleaseId, ReleaseSpec};
 use shared_rollout::Order;
 use std::{
@@ -58,6 +63,7 @@ impl Recent {
 pub(crate) struct Collector {
     /// Which releases were not needed when it was last looked, and since when.
     unneeded: BTreeMap<ReleaseId, Timestamp>,
+    revisions: Revisions,
     looked: Option<Timestamp>,
 }
 
@@ -93,9 +99,9 @@ impl Collection {
         let (records, bundles, recent) = (self.records.clone(), self.bundles.clone(), self.recent.clone());
         shared_runtime::spawn("collect", async move {
             match collector.collect(&records, &bundles, &recent, &needed, now).await {
-                Ok(Collected { releases: 0, bundles: 0 }) => {}
-                Ok(Collected { releases, bundles }) => {
-                    tracing::info!(releases, bundles, "what nobody needs any more was deleted");
+                Ok(Collected { releases: 0, bundles: 0, revisions: 0 }) => {}
+                Ok(Collected { releases, bundles, revisions }) => {
+                    tracing::info!(releases, bundles, revisions, "what nobody needs any more was deleted");
                 }
                 Err(error) => {
                     tracing::warn!(%error, "what nobody needs any more could not be deleted");
@@ -110,10 +116,19 @@ impl Collection {
 pub(crate) struct Collected {
     pub(crate) releases: usize,
     pub(crate) bundles: usize,
+    pub(crate) revisions: usize,
 }
 
-/// Every release that somebody needs.
-pub(crate) fn needed(index: &Index, evaluations: &BTreeMap<Owner, Evaluation>) -> BTreeSet<ReleaseId> {
+/// What somebody needs.
+#[derive(Debug, Default)]
+pub(crate) struct Needed {
+    releases: BTreeSet<ReleaseId>,
+    /// By their keys.
+    revisions: BTreeSet<String>,
+}
+
+/// Everything that somebody needs.
+pub(crate) fn needed(index: &Index, evaluations: &BTreeMap<Owner, Evaluation>) -> Needed {
     let mut needed = BTreeSet::new();
     for (assigned, _) in index.assigned.values() {
         if let Order::Run { release, .. } = &assigned.order {
@@ -130,7 +145,12 @@ pub(crate) fn needed(index: &Index, evaluations: &BTreeMap<Owner, Evaluation>) -
         let members = evaluation.rollouts.values().chain([&evaluation.head]);
         needed.extend(members.flat_map(BTreeMap::values).map(|member| member.release));
     }
-    needed
+    Needed { releases: needed, revisions: revisions::needed(index, evaluations) }
+}
+
+/// Whether it was not needed for long.
+fn is_old(since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(since).unsigned_abs() >= GRACE
 }
 
 impl Collector {
@@ -139,19 +159,18 @@ impl Collector {
         now.duration_since(self.looked.unwrap_or(since)) >= EVERY
     }
 
-    /// Looks at all releases, deletes those that were not needed for long, then the bundles that none names. A crash
-    /// anywhere leaves what the next look finds.
+    /// Looks at all releases and revisions, deletes those that were not needed for long, then the bundles that no release
+    /// names. A crash anywhere leaves what the next look finds.
     pub(crate) async fn collect(
         &mut self,
         records: &Records,
         bundles: &Bundles,
         recent: &Recent,
-        needed: &BTreeSet<ReleaseId>,
+        needed: &Needed,
         now: Timestamp,
     ) -> Result<Collected, hub_store::Error> {
         self.looked = Some(now);
-        let is_old = |since: Timestamp| now.duration_since(since).unsigned_abs() >= GRACE;
-        recent.noted.lock().retain(|_, at| !is_old(*at));
+        recent.noted.lock().retain(|_, at| !is_old(*at, now));
         let (mut named, mut old) = (BTreeSet::new(), Vec::new());
         let before = std::mem::take(&mut self.unneeded);
         let mut page = Page { after: None, limit: Some(PAGE) };
@@ -159,10 +178,10 @@ impl Collector {
             let listing = records.store().list(keys::RELEASES, page.clone()).await?;
             for entry in &listing.entries {
                 let bundle = serde_json::from_slice(&entry.value).ok().map(|spec: ReleaseSpec| spec.bundle);
-                let unneeded = keys::parse_release(&entry.key).filter(|id| !needed.contains(id));
+                let unneeded = keys::parse_release(&entry.key).filter(|id| !needed.releases.contains(id));
                 let since = unneeded.map(|id| (id, before.get(&id).copied().unwrap_or(now)));
                 match since {
-                    Some((id, since)) if is_old(since) => old.push((id, bundle)),
+                    Some((id, since)) if is_old(since, now) => old.push((id, bundle)),
                     Some((id, since)) => {
                         self.unneeded.insert(id, since);
                         named.extend(bundle);
@@ -173,7 +192,10 @@ impl Collector {
             let Some(last) = listing.entries.last().filter(|_| listing.more) else { break };
             page.after = Some(last.key.clone());
         }
-        let mut collected = Collected::default();
+        let mut collected = Collected {
+            revisions: self.revisions.collect(records, &needed.revisions, now).await?,
+            ..Collected::default()
+        };
         for part in old.chunks(BATCH) {
             collected.releases += delete(records, recent, part, &mut named).await?;
         }

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use shared_model::Kind;
 use shared_rollout::Phase;
 use shared_runtime::{Tasks, otlp::Choice};
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 use tokio::time::Instant;
 
 /// How often Git is asked, here where it costs nothing.
@@ -67,24 +67,11 @@ pub(crate) async fn tell(
 }
 
 fn hub_config(folder: &Path, traces: Choice) -> hub_serve::Config {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
     hub_serve::Config {
-        data_dir: folder.join("hub"),
-        listen: any,
-        metrics_listen: None,
-        agent_listen: any,
-        agent_address: None,
-        names: Vec::new(),
         allow_file: true,
         poll: Settings { period: POLL, jitter: POLL / 10, first_retry: POLL, ..Settings::default() },
-        git_authorities: Vec::new(),
-        git_timeout: Duration::from_secs(60),
-        trust_domain: "demo".to_owned(),
-        keepalive: hub_serve::KEEPALIVE,
-        lost_after: hub_serve::LOST_AFTER,
-        history: hub_serve::Retention::default(),
-        agent_lifetime: hub_serve::AGENT_LIFETIME,
         traces,
+        ..hub_serve::Config::local(folder.join("hub"), "demo")
     }
 }
 

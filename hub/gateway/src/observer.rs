@@ -199,8 +199,8 @@ async fn write(
         if stored.as_ref().is_some_and(|stored| says_the_same(stored, &kept)) {
             continue;
         }
-        // With its entry of the history it goes into one transaction, or into the next.
-        if ops.len() + 3 > MAX_OPS {
+        // With its entries of the history, and whether it was told, it goes into one transaction, or into the next.
+        if ops.len() + 4 > MAX_OPS {
             row.push(turn(std::mem::take(&mut ops)));
         }
         ops.extend(degraded.of_observation(stored.as_ref(), &kept));

@@ -29,6 +29,11 @@ impl Cursor {
         Self { after: revision, upto: revision, ..Self::default() }
     }
 
+    /// Not before a revision that was passed since it was kept.
+    pub(crate) fn from(self, passed: u64) -> Self {
+        if self.after < passed { Self::at(passed) } else { self }
+    }
+
     /// Whether a batch is under way.
     pub(crate) const fn is_under_way(&self) -> bool {
         self.upto > self.after

@@ -37,6 +37,11 @@ impl Metrics {
         from_the_start(&self.failing, [Labels::of(sink)]);
     }
 
+    /// There is none of this name any more: it fails nobody.
+    pub(crate) fn end(&self, sink: &str) {
+        self.failing.remove(&Labels::of(sink));
+    }
+
     /// Shows them.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
@@ -51,7 +56,7 @@ impl Metrics {
         );
         registry.register(
             "flotilla_notify_messages_given_up",
-            "Notifications that did not arrive in time and were given up, by sink",
+            "Notifications that did not arrive in time or were refused, and were given up, by sink",
             self.given_up.clone(),
         );
         registry.register(

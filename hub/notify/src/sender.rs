@@ -30,6 +30,9 @@ pub(crate) enum Outcome {
         /// How long the receiver asks to wait.
         wait: Option<Duration>,
     },
+    /// The receiver says no. That may be for a moment, as while it is deployed anew, and is no reason to keep what comes
+    /// later back. Argo CD's notifications and Prometheus' Alertmanager do not try again at all.
+    Declined(String),
     /// It is refused however often it is sent.
     Refused(String),
 }
@@ -169,10 +172,13 @@ async fn judge(mut answer: reqwest::Response, secrets: &Secrets) -> Outcome {
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             Outcome::Refused(why)
         }
-        _ if status.is_redirection() => Outcome::Failed {
-            why: format!("{why}; redirects are not followed: write its new address into the settings"),
-            wait,
-        },
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+            Outcome::Failed { why, wait }
+        }
+        _ if status.is_redirection() => Outcome::Declined(format!(
+            "{why}; redirects are not followed: write its new address into the settings"
+        )),
+        _ if status.is_client_error() => Outcome::Declined(why),
         _ => Outcome::Failed { why, wait },
     }
 }

@@ -91,7 +91,7 @@ impl Hub {
 }
 
 /// Writes the settings.
-async fn write(records: &Records, sinks: &str) {
+pub(crate) async fn write(records: &Records, sinks: &str) {
     let map = json!({
         "metadata": {"name": "flotilla-cm", "namespace": "argocd"}, "data": {"notifications.yaml": sinks},
     });

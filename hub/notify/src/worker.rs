@@ -23,6 +23,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 const BATCH: usize = 1000;
 /// How long to wait before a message is sent again: at first, and at most.
 const WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+/// How often a message is sent that the receiver declines.
+const TRIES: u32 = 4;
 /// After so many failures in a row a person is told.
 const TOLD_AFTER: u32 = 3;
 /// How often what concerns a sink not at all is written down.
@@ -173,6 +175,7 @@ impl Worker {
             }
         };
         let body = body.bytes();
+        let mut declined = 0;
         loop {
             let outcome = sender.send(&self.records, &self.sink, message, body.clone()).await;
             let now = shared_runtime::now();
@@ -187,6 +190,10 @@ impl Worker {
                     return Ok(());
                 }
                 Outcome::Refused(why) => return self.give_up(message, &why, now).await,
+                Outcome::Declined(why) => {
+                    declined += 1;
+                    (why, None)
+                }
                 Outcome::Failed { why, wait } => (why, wait),
             };
             self.metrics.failed.get_or_create(&labels).inc();
@@ -197,7 +204,7 @@ impl Worker {
                 state.problem.clone_from(&why);
             });
             let limit = SignedDuration::try_from(self.sink.retry_for).unwrap_or(SignedDuration::MAX);
-            if now.duration_since(began) >= limit {
+            if declined >= TRIES || now.duration_since(began) >= limit {
                 return self.give_up(message, &why, now).await;
             }
             let next = backoff.next_wait();

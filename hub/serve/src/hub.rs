@@ -9,7 +9,7 @@ use crate::{
 };
 use hub_api::{Api, HubInfo, Token};
 use hub_control::{Control, Deps, Retention};
-use hub_gateway::{Authority, AuthorityError, Gateway, Links};
+use hub_gateway::{AGENT_LIFETIME, Authority, AuthorityError, Gateway, KEEPALIVE, LOST_AFTER, Links};
 use hub_records::{BundleError, Bundles, Records};
 use hub_source::{Repositories, poll::Settings};
 use hub_store::{Embedded, Measured};
@@ -62,6 +62,31 @@ pub struct Config {
     pub history: Retention,
     /// Where spans go, and which are kept.
     pub traces: otlp::Choice,
+}
+
+impl Config {
+    /// A hub for this machine alone, on free ports, with what the `hub` command does unless told otherwise.
+    pub fn local(data_dir: impl Into<PathBuf>, trust_domain: &str) -> Self {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            data_dir: data_dir.into(),
+            listen: free,
+            metrics_listen: None,
+            agent_listen: free,
+            agent_address: None,
+            names: Vec::new(),
+            allow_file: false,
+            poll: Settings::default(),
+            git_authorities: Vec::new(),
+            git_timeout: Duration::from_secs(60),
+            trust_domain: trust_domain.to_owned(),
+            keepalive: KEEPALIVE,
+            agent_lifetime: AGENT_LIFETIME,
+            lost_after: LOST_AFTER,
+            history: Retention::default(),
+            traces: otlp::Choice::default(),
+        }
+    }
 }
 
 /// Why a hub could not start.

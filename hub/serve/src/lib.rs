@@ -23,7 +23,6 @@ pub use folder::FolderError;
 pub use home::Error as HomeError;
 pub use hub::{Config, Error, Hub};
 pub use hub_control::Retention;
-pub use hub_gateway::{AGENT_LIFETIME, KEEPALIVE, LOST_AFTER};
 
 #[cfg(test)]
 mod tests;

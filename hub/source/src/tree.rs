@@ -162,25 +162,25 @@ pub(crate) fn described(
     objects: &impl Find,
     commit: &oid,
 ) -> Result<crate::repositories::Described, Unreadable> {
-    let mut buffer = Vec::new();
-    let mut id = commit.to_owned();
-    for _ in 0..8 {
-        match objects.try_find(&id, &mut buffer)? {
-            Some(data) if data.kind == Kind::Tag => {
-                id = gix::objs::TagRefIter::from_bytes(data.data, data.object_hash).target_id()?;
-            }
-            Some(data) if data.kind == Kind::Commit => {
-                let commit = gix::objs::CommitRef::from_bytes(data.data, data.object_hash)?;
-                return Ok(crate::repositories::describe(&commit));
-            }
-            Some(_) | None => break,
-        }
-    }
-    Err(Unreadable::Corrupt(format!("object {commit} is no commit")))
+    of_commit(objects, commit, |data| {
+        let commit = gix::objs::CommitRef::from_bytes(data.data, data.object_hash)?;
+        Ok(crate::repositories::describe(&commit))
+    })
 }
 
 /// The root tree of a commit, or of the commit that a tag object points to.
 pub(crate) fn root(objects: &impl Find, commit: &oid) -> Result<gix::ObjectId, Unreadable> {
+    of_commit(objects, commit, |data| {
+        Ok(gix::objs::CommitRefIter::from_bytes(data.data, data.object_hash).tree_id()?)
+    })
+}
+
+/// Reads a commit, or the commit that a tag object points to.
+fn of_commit<T>(
+    objects: &impl Find,
+    commit: &oid,
+    read: impl FnOnce(&gix::objs::Data<'_>) -> Result<T, Unreadable>,
+) -> Result<T, Unreadable> {
     let mut buffer = Vec::new();
     let mut id = commit.to_owned();
     for _ in 0..8 {
@@ -188,9 +188,7 @@ pub(crate) fn root(objects: &impl Find, commit: &oid) -> Result<gix::ObjectId, U
             Some(data) if data.kind == Kind::Tag => {
                 id = gix::objs::TagRefIter::from_bytes(data.data, data.object_hash).target_id()?;
             }
-            Some(data) if data.kind == Kind::Commit => {
-                return Ok(gix::objs::CommitRefIter::from_bytes(data.data, data.object_hash).tree_id()?);
-            }
+            Some(data) if data.kind == Kind::Commit => return read(&data),
             Some(data) => {
                 return Err(Unreadable::Corrupt(format!(
                     "object {id} is a {} and should be a commit",

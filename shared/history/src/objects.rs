@@ -109,19 +109,7 @@ impl Change<'_> {
                 object["metadata"]["annotations"] = Value::Null;
             }
         }
-        let fields: &[&str] = match self.kind {
-            Kind::Cluster => &["pause", "retire"],
-            Kind::ApplicationSet
-            | Kind::Application
-            | Kind::AppProject
-            | Kind::FleetRollout
-            | Kind::RolloutPolicy
-            | Kind::EnrollmentToken
-            | Kind::Namespace
-            | Kind::Secret
-            | Kind::ConfigMap
-            | Kind::Event => &[],
-        };
+        let fields: &[&str] = if self.kind == Kind::Cluster { &["pause", "retire"] } else { &[] };
         for (part, fields) in [("spec", fields), ("data", &[settings::WINDOWS][..])] {
             let own = part == "spec" || self.are_settings();
             if let Some(part) = object.get_mut(part).filter(|_| own).and_then(Value::as_object_mut) {

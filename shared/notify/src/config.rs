@@ -3,7 +3,7 @@
 use crate::{
     Event,
     body::example,
-    sink::{Format, Header, Match, SecretRef, Sink, Text},
+    sink::{Format, Header, Match, SecretRef, Sink, Text, Written},
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -150,6 +150,7 @@ impl Reader {
             timeout: self.duration(fields, "timeout", path, TIMEOUT),
             group: self.duration(fields, "group", path, GROUP),
             retry_for: self.duration(fields, "retryFor", path, RETRY_FOR),
+            written: Written::of(&value),
         };
         self.try_templates(&sink, path);
         Some(sink)

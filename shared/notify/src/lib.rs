@@ -23,7 +23,7 @@ pub use batch::{Message, Told, batch};
 pub use body::{Body, LARGEST, example};
 pub use config::{Config, MOST};
 pub use event::Event;
-pub use sink::{Format, Header, Match, SecretRef, Sink, Subject, Text};
+pub use sink::{Format, Header, Match, SecretRef, Sink, Subject, Text, Written};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! One receiver of notifications.
 
 use crate::Event;
+use serde_json::Value;
 use shared_history::Entry;
-use shared_model::{LabelSelector, OwnerKind};
+use shared_model::{Digest, LabelSelector, OwnerKind};
 use shared_project::matches_glob;
 use shared_template::Template;
 use std::{
@@ -37,6 +38,25 @@ pub struct Sink {
     pub group: Duration,
     /// How long a message that does not arrive is tried.
     pub retry_for: Duration,
+    /// What was written for it.
+    pub written: Written,
+}
+
+/// What was written for a sink, to be compared with what is written for it now, and for nothing else: a digest of a short
+/// secret tells it to whoever tries all of them, so nobody is shown one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Written(Digest);
+
+impl Written {
+    pub(crate) fn of(sink: &Value) -> Self {
+        Self(Digest::of(sink.to_string().as_bytes()))
+    }
+}
+
+impl std::fmt::Debug for Written {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Written(…)")
+    }
 }
 
 /// What a sink understands.

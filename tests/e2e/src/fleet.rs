@@ -4,6 +4,10 @@
 //! Nothing here reaches around the product: objects go to the hub by kubectl, clusters join by the printed command,
 //! and what a test knows of a cluster it reads from that cluster.
 
+mod said;
+
+pub(crate) use said::waited;
+
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
@@ -18,7 +22,7 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
-    Cluster, Kubectl, Options, Process, Proxy,
+    Cluster, History, Kubectl, Options, Process, Proxy,
     binaries::ControlPlane,
     eventually, free_port,
     git::{GitServer, Repository},
@@ -499,6 +503,16 @@ impl Fleet {
         self.hub.kubectl.apply(yaml).await
     }
 
+    /// Watches a Deployment on some of the clusters. Who waits for it in vain is told how the rollouts stand.
+    pub async fn watch<'a>(
+        &self,
+        clusters: impl IntoIterator<Item = &'a Cluster>,
+        namespace: &str,
+        name: &str,
+    ) -> History {
+        History::watch(&self.hub.kubectl, clusters, namespace, name).await
+    }
+
     /// Runs kubectl on the hub and gives what it printed.
     ///
     /// # Errors
@@ -526,29 +540,6 @@ impl Fleet {
             bail!("flotilla {}: {}", arguments.join(" "), said.text);
         }
         Ok(said.text)
-    }
-
-    /// Waits until the FleetRollout says that it is in this phase, and gives its status.
-    pub async fn rollout(&self, name: &str, phase: &str) -> Value {
-        eventually(SOON, &format!("{name} is {phase}"), async || {
-            let status = self.object("fleetrollout", name).await?["status"].clone();
-            ensure!(status["phase"] == phase, "{status:#}");
-            Ok(status)
-        })
-        .await
-    }
-
-    /// Waits until a condition of that type on an object of the hub says all of `parts`.
-    pub async fn condition(&self, kind: &str, name: &str, condition: &str, parts: &[&str]) -> String {
-        eventually(SOON, &format!("{kind} {name} says {condition} with {parts:?}"), async || {
-            let status = self.object(kind, name).await?["status"].clone();
-            let all = status["conditions"].as_array().cloned().unwrap_or_default();
-            let found = all.iter().find(|one| one["type"] == condition && one["status"] != "False");
-            let message = found.and_then(|one| one["message"].as_str()).unwrap_or_default();
-            ensure!(found.is_some() && parts.iter().all(|part| message.contains(part)), "{status:#}");
-            Ok(message.to_owned())
-        })
-        .await
     }
 }
 

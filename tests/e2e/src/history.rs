@@ -20,7 +20,7 @@ use kube::{
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use crate::{Cluster, eventually};
+use crate::{Cluster, Kubectl, eventually, fleet::waited};
 
 /// One state of the Deployment on one cluster.
 #[derive(Clone, Debug)]
@@ -43,12 +43,14 @@ pub struct History {
     /// Where a watch broke: states in between may have been missed.
     broken: Arc<Mutex<Vec<String>>>,
     began: Instant,
+    hub: Kubectl,
     _watches: JoinSet<()>,
 }
 
 impl History {
-    /// Begins to watch, and waits until every watch is there.
+    /// Begins to watch, and waits until every watch is there. The hub is asked when something is waited for in vain.
     pub async fn watch<'a>(
+        hub: &Kubectl,
         clusters: impl IntoIterator<Item = &'a Cluster>,
         namespace: &str,
         name: &str,
@@ -86,7 +88,7 @@ impl History {
             Ok(())
         })
         .await;
-        Self { seen, broken, began: Instant::now(), _watches: watches }
+        Self { seen, broken, began: Instant::now(), hub: hub.clone(), _watches: watches }
     }
 
     /// All that was seen so far, in order.
@@ -106,7 +108,7 @@ impl History {
 
     /// Waits until the newest state on each of these clusters is this image, ready.
     pub async fn runs(&self, within: Duration, clusters: &[&str], image: &str) {
-        eventually(within, &format!("{clusters:?} run {image}"), async || {
+        waited(&self.hub, within, &format!("{clusters:?} run {image}"), async || {
             for cluster in clusters {
                 let last = self.last(cluster);
                 ensure!(last.as_ref().is_some_and(|last| last.image == image && last.ready), "{self:?}");

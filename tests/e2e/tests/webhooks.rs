@@ -104,22 +104,8 @@ impl Ground {
 
 fn config(folder: &Path) -> Config {
     Config {
-        data_dir: folder.to_owned(),
-        listen: "127.0.0.1:0".parse().unwrap(),
-        metrics_listen: None,
-        agent_listen: "127.0.0.1:0".parse().unwrap(),
-        agent_address: None,
-        names: Vec::new(),
-        allow_file: false,
-        lost_after: Duration::from_secs(60),
-        history: hub_serve::Retention::default(),
-        traces: shared_runtime::otlp::Choice::default(),
         poll: Settings { period: HOUR, jitter: Duration::ZERO, ..Settings::default() },
-        git_authorities: Vec::new(),
-        git_timeout: Duration::from_secs(30),
-        trust_domain: "test".to_owned(),
-        keepalive: hub_serve::KEEPALIVE,
-        agent_lifetime: hub_serve::AGENT_LIFETIME,
+        ..Config::local(folder, "test")
     }
 }
 

@@ -1,7 +1,8 @@
 use super::*;
+use hub_records::history::{Seen, seen_key};
 use hub_store::Memory;
 use serde_json::json;
-use shared_model::AppKey;
+use shared_model::{AppKey, OwnerKind, RepoUrl};
 
 struct Ground {
     records: Records,
@@ -35,7 +36,7 @@ impl Ground {
     /// A look after so many minutes; which of these releases are there afterwards.
     async fn look(&mut self, needed: &[ReleaseId], minutes: i64, of: &[ReleaseId]) -> Vec<bool> {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
-        let needed = needed.iter().copied().collect();
+        let needed = Needed { releases: needed.iter().copied().collect(), revisions: BTreeSet::new() };
         let looked = self.collector.collect(&self.records, &self.bundles, &self.recent, &needed, now).await;
         looked.unwrap();
         let mut there = Vec::new();
@@ -73,4 +74,49 @@ async fn nothing_is_deleted_while_somebody_writes_what_was_found_gone() {
     assert!(futures::poll!(&mut deleting).is_pending());
     drop(writing);
     assert_eq!(deleting.await.unwrap(), 0, "it was noted");
+}
+
+fn reference(revision: &str) -> (RepoUrl, String) {
+    (RepoUrl::new("https://git.example.com/shop.git"), revision.to_owned())
+}
+
+/// Keeps that the revision was some commit.
+async fn saw(records: &Records, revision: &str) -> String {
+    let commit = json!({"repoURL": reference(revision).0, "revision": revision, "commit": "c".repeat(40)});
+    let seen = json!({"commit": commit, "at": Timestamp::UNIX_EPOCH});
+    let key = seen_key(&reference(revision).0, revision);
+    records.write(&key, &serde_json::from_value::<Seen>(seen).unwrap()).await.unwrap();
+    key
+}
+
+#[tokio::test]
+async fn a_revision_that_nobody_follows_is_forgotten_after_an_hour() {
+    let mut ground = Ground::new();
+    let followed = saw(&ground.records, "main").await;
+    let merged = saw(&ground.records, "feature").await;
+    let back = saw(&ground.records, "v1").await;
+    let owner =
+        |name: &str| Owner { kind: OwnerKind::ApplicationSet, namespace: "argocd".into(), name: name.into() };
+    let follows =
+        |revision: &str| Evaluation { references: [reference(revision)].into(), ..Evaluation::default() };
+    let mut evaluations: BTreeMap<Owner, Evaluation> =
+        [(owner("a"), follows("main")), (owner("b"), follows("main"))].into();
+    for (minutes, collected, left) in [
+        (0, 0, vec![&followed, &merged, &back]),
+        (59, 0, vec![&followed, &merged, &back]),
+        (61, 1, vec![&followed, &back]),
+        (121, 0, vec![&followed, &back]),
+        (181, 1, vec![&followed]),
+    ] {
+        // Somebody follows one again for a while.
+        let other = if minutes == 59 || minutes == 61 { "v1" } else { "main" };
+        evaluations.insert(owner("b"), follows(other));
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let needed = needed(&Index::default(), &evaluations);
+        let looked = ground.collector.collect(&ground.records, &ground.bundles, &ground.recent, &needed, now);
+        assert_eq!(looked.await.unwrap().revisions, collected, "after {minutes} minutes");
+        let listing = ground.records.store().list(keys::SEEN, Page::default()).await.unwrap();
+        let there: BTreeSet<&String> = listing.entries.iter().map(|entry| &entry.key).collect();
+        assert_eq!(there, left.into_iter().collect());
+    }
 }

@@ -3,6 +3,7 @@ use crate::{
     removal::{self, Removal},
     tests::{application, assign, cluster, index, records, run},
 };
+use hub_records::Records;
 use hub_store::Revision;
 use shared_model::{PAUSE_ANNOTATION, RESOURCES_FINALIZER, SKIP_RECONCILE_ANNOTATION};
 use shared_rollout::{ClusterState, Link};
@@ -27,14 +28,18 @@ fn hour() -> String {
 }
 
 /// The store with the Application `web` on eu-1, with these annotations.
-async fn with(annotations: Value) -> Index {
+async fn stored(annotations: Value) -> Records {
     let records = records();
     records.create(Kind::Cluster, cluster("eu-1", &json!({})), now(0)).await.unwrap();
     let mut object = application("web", "eu-1", &[RESOURCES_FINALIZER]);
     object["metadata"]["annotations"] = annotations;
     records.create(Kind::Application, object, now(0)).await.unwrap();
     assign(&records, "eu-1", "web", &run(3)).await;
-    index(&records).await
+    records
+}
+
+async fn with(annotations: Value) -> Index {
+    index(&stored(annotations).await).await
 }
 
 /// The agent of eu-1, which obeys these pauses.
@@ -51,7 +56,7 @@ fn links(acknowledged: &[&str]) -> Links {
 }
 
 fn says(index: &Index, links: &Links, before: &Value, minutes: i64) -> Option<(Value, Vec<String>)> {
-    let (field, conditions) = status(index, links, &app(), Some(&eu()), before, now(minutes))?;
+    let (field, conditions) = status(index, links, &app(), Some(&eu()), || before, now(minutes))?;
     let text = |condition: &Value| {
         format!("{}: {}", condition["type"].as_str().unwrap(), condition["message"].as_str().unwrap())
     };
@@ -103,10 +108,9 @@ async fn a_value_that_cannot_be_read_pauses_and_has_a_condition() {
 #[tokio::test]
 async fn a_paused_application_is_not_told_to_go() {
     let told = async |annotations: Value, minutes| {
-        let mut index = with(annotations).await;
-        let object =
-            index.objects.get_mut(&Kind::Application).and_then(|all| all.values_mut().next()).unwrap();
-        std::sync::Arc::make_mut(object).value["metadata"]["deletionTimestamp"] = json!(AT);
+        let records = stored(annotations).await;
+        records.delete(Kind::Application, "argocd", "web", now(0)).await.unwrap();
+        let index = index(&records).await;
         let clusters = BTreeMap::from([(eu(), ClusterState::default())]);
         let found = removal::plan(&index, &clusters, now(minutes)).removals;
         found.iter().any(|removal| matches!(removal, Removal::Tell { cascade: true, .. }))

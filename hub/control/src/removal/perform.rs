@@ -113,9 +113,9 @@ async fn tell(
 
 async fn forget(records: &Records, lease: &Lease, seat: &Seat) -> Result<(), Error> {
     let (adoption, events) = (keys::adoption(&seat.0), keys::events(&seat.0));
-    let ops = [keys::assignment(&seat.0, &seat.1), keys::observation(&seat.0, &seat.1), adoption, events]
-        .map(|key| Op::Delete { key })
-        .into();
+    let (assignment, observation) = (keys::assignment(&seat.0, &seat.1), keys::observation(&seat.0, &seat.1));
+    let degraded = keys::degraded(&seat.0, &seat.1);
+    let ops = [assignment, observation, degraded, adoption, events].map(|key| Op::Delete { key }).into();
     let _overtaken = records.store().commit(Txn { compares: vec![lease.fence()], ops }).await?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::{
     removal::{self, Planned, Removal},
 };
 use hub_records::{Identity, Records, keys};
-use hub_store::lease;
+use hub_store::{Compare, Outcome, Page, Txn, lease};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared_model::{
@@ -303,6 +303,8 @@ async fn a_deleted_cluster_is_retired_at_once_and_nothing_in_it_is_touched() {
     joined(&store, "eu-1").await;
     for (name, on) in [("a", "eu-1"), ("b", "eu-1"), ("c", "eu-2")] {
         store.runs(name, on).await;
+        let degraded = keys::degraded(&ClusterName::new(on), &AppKey::new("argocd", name));
+        store.records.write(&degraded, &1).await.unwrap();
     }
     for (token, of) in [("t1", "eu-1"), ("t2", "eu-2")] {
         let token = json!({"metadata": {"name": token}, "spec": {"cluster": of}});
@@ -319,6 +321,9 @@ async fn a_deleted_cluster_is_retired_at_once_and_nothing_in_it_is_touched() {
     assert_eq!(store.names(Kind::Application).await, ["c"]);
     assert_eq!(store.names(Kind::EnrollmentToken).await, ["t2"], "nobody joins as eu-1 with an old token");
     assert!(store.assigned("eu-1", "a").await.is_none() && store.assigned("eu-2", "c").await.is_some());
+    let degraded = store.records.store().list(keys::DEGRADED, Page::default()).await.unwrap().entries;
+    let degraded: Vec<&str> = degraded.iter().map(|entry| entry.key.as_str()).collect();
+    assert_eq!(degraded, ["degraded/eu-2/argocd/c"], "a cluster of this name begins anew");
 }
 
 #[tokio::test]
@@ -462,15 +467,17 @@ async fn relabelled_clusters_hold_and_a_retired_one_needs_no_approval() {
         })
         .await;
 
-    // Two of three are relabelled: that may well be one.
-    let relabel = |object: &Value| {
-        let mut object = object.clone();
-        object["metadata"]["labels"]["env"] = json!("test");
-        Some(object)
-    };
+    // Two of three are relabelled: that may well be one. At once, or each by itself would be few enough to go.
+    let mut relabelled = Txn::new();
     for name in ["eu-3", "eu-4"] {
-        records.modify(Kind::Cluster, "", name, relabel).await.unwrap();
+        let stored = records.get(Kind::Cluster, "", name).await.unwrap().unwrap();
+        let mut object = stored.value.clone();
+        object["metadata"]["labels"]["env"] = json!("test");
+        let key = keys::object(Kind::Cluster, "", name);
+        let same = Compare::ModRevision { key: key.clone(), revision: stored.revision };
+        relabelled = relabelled.when(same).put(key, object.to_string());
     }
+    assert!(matches!(records.store().commit(relabelled).await.unwrap(), Outcome::Committed(_)));
     loops
         .until("the deletions are held", async |_| {
             loops

@@ -42,6 +42,8 @@ impl Degraded {
     pub(super) fn of_observation(&mut self, before: Option<&Observation>, now: &Observation) -> Vec<Op> {
         let seat = (now.cluster.clone(), now.application.clone());
         let key = keys::degraded(&seat.0, &seat.1);
+        // Nothing is known of the seat: what was told was of another cluster of the name, which is forgotten.
+        let other = before.is_none() && self.0.remove(&seat);
         let (cluster, app) = (&now.cluster, now.application.name.as_str());
         let entry = |what, text| Entry {
             cluster: Some(now.cluster.clone()),
@@ -72,21 +74,24 @@ impl Degraded {
                         What::Degraded,
                         format!("{app} on {cluster} is degraded{why}"),
                     )));
-                    ops.push(Op::Put { key, value: "1".into() });
+                    ops.push(Op::Put { key: key.clone(), value: "1".into() });
                 }
             }
             Some(false) => {
                 if self.0.remove(&seat) {
                     let text = format!("{app} on {cluster} is {} again", now.health.status);
                     ops.push(history::put(entry(What::Healthy, text)));
-                    ops.push(Op::Delete { key });
+                    ops.push(Op::Delete { key: key.clone() });
                 }
             }
             Some(true) | None => {
                 if now.removed && self.0.remove(&seat) {
-                    ops.push(Op::Delete { key });
+                    ops.push(Op::Delete { key: key.clone() });
                 }
             }
+        }
+        if other && ops.iter().all(|op| op.key() != key) {
+            ops.push(Op::Delete { key });
         }
         ops
     }

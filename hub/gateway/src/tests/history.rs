@@ -1,6 +1,7 @@
 //! What the history tells of clusters and of what agents report.
 
 use super::*;
+use hub_store::Txn;
 use proto::v1::agent_message;
 use shared_history::{Entry, Filter};
 
@@ -161,4 +162,29 @@ async fn what_is_degraded_is_told_once_and_its_recovery_whatever_is_in_between()
     );
     let left = hub.records.store().list(keys::DEGRADED, Page::default()).await.unwrap();
     assert_eq!(left.entries.len(), 0);
+}
+
+#[tokio::test]
+async fn a_cluster_of_the_name_of_one_that_was_forgotten_begins_anew() {
+    let hub = Hub::start().await;
+    let client = hub.joined("eu-1").await;
+    let mut talk = client.attach(hello("uid-eu-1", "a", Vec::new())).await.unwrap();
+    talk.until_in_sync().await;
+    let (cluster, app) = (ClusterName::new("eu-1"), AppKey::new("argocd", "web"));
+    let (key, degraded) = (keys::observation(&cluster, &app), keys::degraded(&cluster, &app));
+    let both = Txn::new().delete(key.clone()).delete(degraded.clone());
+    // As it was left by a hub that did not forget that it was told.
+    let left = Txn::new().delete(key.clone());
+    for (forget, health, told, kept) in
+        [(&both, "Degraded", 1, true), (&both, "Degraded", 2, true), (&left, "Healthy", 2, false)]
+    {
+        let _forgotten = hub.records.store().commit(forget.clone()).await.unwrap();
+        talk.observe(vec![observation("web", 1, "Succeeded", health)]).await;
+        hub.until(&key, |stored| stored.is_some_and(|stored| stored["health"]["status"] == health)).await;
+        let all = hub.told().await.into_iter().map(|entry| entry.what.to_string());
+        let all: Vec<String> = all.filter(|what| what != "ClusterJoined").collect();
+        assert_eq!(all, vec!["Degraded"; told]);
+        let stored = hub.records.store().get(&degraded).await.unwrap();
+        assert_eq!(stored.is_some(), kept, "{health}");
+    }
 }

@@ -2,6 +2,7 @@ use super::{
     receiver::{Answer, Receiver},
     *,
 };
+use crate::sender::{Outcome, Sender};
 
 fn ok(_: usize) -> Answer {
     Answer::Say(200, "ok")
@@ -137,6 +138,67 @@ async fn what_is_refused_or_too_old_is_given_up_and_said_and_the_next_arrives() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_declined_keeps_what_comes_later_back_for_four_tries_only() {
+    let receiver =
+        Receiver::plain(|number| if number < 4 { Answer::Say(404, "no_service") } else { ok(number) }).await;
+    let hub = Hub::start(&sinks(&[sink("oncall", &receiver, "on: [done]")])).await;
+    hub.tell(vec![done(1, 1)]).await;
+    hub.tell(vec![done(2, 2)]).await;
+    assert_eq!(texts(&receiver.takes(1).await), ["shop-2 is done"]);
+    let all = receiver.all();
+    assert_eq!(all.iter().map(|got| got.status).collect::<Vec<_>>(), [404, 404, 404, 404, 200]);
+    let lost = hub.history(What::NotificationLost).await;
+    let lost: Vec<&str> = lost.iter().map(|entry| entry.text.as_str()).collect();
+    assert_eq!(
+        lost,
+        [
+            "a notification (done) to oncall was given up: it answers 404 Not Found: no_service; it said: shop-1 is done"
+        ]
+    );
+    assert_eq!(hub.event("NotificationLost").await, lost[0]);
+    assert!(hub.event("NotificationFailing").await.contains("404 Not Found"));
+    let labels = crate::metrics::Labels::of("oncall");
+    assert_eq!(hub.metrics.given_up.get_or_create(&labels).get(), 1);
+    assert_eq!(hub.metrics.failed.get_or_create(&labels).get(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_worth_another_try_follows_from_the_answer() {
+    let answers = [
+        (200, "sent"),
+        (204, "sent"),
+        (302, "declined"),
+        (400, "refused"),
+        (401, "declined"),
+        (403, "declined"),
+        (404, "declined"),
+        (408, "failed"),
+        (410, "declined"),
+        (413, "refused"),
+        (422, "refused"),
+        (425, "failed"),
+        (429, "failed"),
+        (500, "failed"),
+        (503, "failed"),
+    ];
+    let receiver = Receiver::plain(move |number| Answer::Say(answers[number].0, "")).await;
+    let hub = Hub::start(&sinks(&[sink("oncall", &receiver, "on: [done]")])).await;
+    let stored = hub.records.get(Kind::ConfigMap, "argocd", "flotilla-cm").await.unwrap().unwrap();
+    let sink = shared_notify::Config::read(&stored.value, at(0)).sinks.remove(0);
+    let message = shared_notify::example(&sink, shared_notify::Event::Done, at(0));
+    let mut sender = Sender::default();
+    for (status, expect) in answers {
+        let outcome = match sender.send(&hub.records, &sink, &message, Vec::new()).await {
+            Outcome::Sent(_) => "sent",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Declined(_) => "declined",
+            Outcome::Refused(_) => "refused",
+        };
+        assert_eq!(outcome, expect, "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_read_when_they_are_needed_and_are_in_no_text() {
     let receiver =
         Receiver::tls(
@@ -205,12 +267,52 @@ async fn settings_change_while_it_runs_and_wrong_ones_leave_what_was() {
     write(&hub.records, &sinks(&[sink("b", &second, "on: [done]")])).await;
     hub.ready(1).await;
     hub.tell(vec![done(3, 3)]).await;
-    second.takes(2).await;
+    assert_eq!(texts(&second.takes(2).await), ["shop-2 is done", "shop-3 is done"]);
     write(&hub.records, &sinks(&[sink("a", &first, "on: [done]"), sink("b", &second, "on: [done]")])).await;
     hub.ready(2).await;
     hub.tell(vec![done(4, 4)]).await;
     let taken = texts(&first.takes(3).await);
     assert_eq!(taken, ["shop-1 is done", "shop-2 is done", "shop-4 is done"], "one that comes back is new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_is_disturbed_by_its_own_settings_only() {
+    let slow = Receiver::plain(|number| if number == 0 { Answer::Hang } else { ok(number) }).await;
+    let other = Receiver::plain(ok).await;
+    let hub = Hub::start(&sinks(&[sink("slow", &slow, "on: [done]")])).await;
+    hub.tell(vec![done(1, 1)]).await;
+    slow.asked(1).await;
+    write(&hub.records, &sinks(&[sink("slow", &slow, "on: [done]"), sink("other", &other, "on: [done]")]))
+        .await;
+    hub.ready(2).await;
+    hub.tell(vec![done(2, 2)]).await;
+    assert_eq!(texts(&other.takes(1).await), ["shop-2 is done"]);
+    assert_eq!(slow.all().len(), 1, "what is under way is not sent again because of another sink");
+    // Its own settings change: what was under way is sent by them, and nothing is left out.
+    write(
+        &hub.records,
+        &sinks(&[sink("slow", &slow, "on: [done], timeout: 9s"), sink("other", &other, "on: [done]")]),
+    )
+    .await;
+    assert_eq!(texts(&slow.takes(2).await), ["shop-1 is done", "shop-2 is done"]);
+    let all = slow.all();
+    assert_eq!(all[0].headers["x-flotilla-id"], all[1].headers["x-flotilla-id"]);
+    assert_eq!((all.len(), other.all().len()), (3, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_hub_left_of_sinks_that_are_taken_away_is_forgotten() {
+    let receiver = Receiver::plain(ok).await;
+    let hub = Hub::start(&sinks(&[sink("a", &receiver, "on: [done]")])).await;
+    let records = hub.killed().await;
+    write(&records, "sinks: []").await;
+    let hub = Hub::on(records);
+    hub.ready(0).await;
+    hub.tell(vec![done(1, 1)]).await;
+    write(&hub.records, &sinks(&[sink("a", &receiver, "on: [done]")])).await;
+    hub.ready(1).await;
+    hub.tell(vec![done(2, 2)]).await;
+    assert_eq!(texts(&receiver.takes(1).await), ["shop-2 is done"], "one that comes back is new");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use crate::web::{CAREFUL, FULL, WEB, ground, image, push, set};
 use anyhow::{Context, Result, ensure};
 use std::time::Instant;
-use tests_e2e::{Fleet, History, eventually, fleet::SOON};
+use tests_e2e::{Fleet, eventually, fleet::SOON};
 
 const STAGE: &str = "stage";
 
@@ -20,7 +20,7 @@ async fn clusters_join_move_and_are_not_lost_by_a_typing_error() -> Result<()> {
         .replace("  annotations: {flotilla.dev/rollout-policy: careful}\n", "");
     fleet.apply(&format!("{prod}---{stage}")).await?;
     let generations = (generation(&fleet, WEB).await?, generation(&fleet, STAGE).await?);
-    let web = History::watch([fleet.cluster("eu-1")], WEB, WEB).await;
+    let web = fleet.watch([fleet.cluster("eu-1")], WEB, WEB).await;
     web.runs(SOON, &["eu-1"], &image("v1")).await;
     fleet.rollout("stage-1", "Done").await;
     // No cluster is in the wave after the canary yet: it says so, and is open for the first one.
@@ -35,14 +35,14 @@ async fn clusters_join_move_and_are_not_lost_by_a_typing_error() -> Result<()> {
     // A cluster that joins gets what its labels say.
     fleet.join(&[("us-2", "env=staging")], FULL).await?;
     let joined = Instant::now();
-    let staged = History::watch([fleet.cluster("us-1"), fleet.cluster("us-2")], STAGE, WEB).await;
+    let staged = fleet.watch([fleet.cluster("us-1"), fleet.cluster("us-2")], STAGE, WEB).await;
     staged.runs(SOON, &["us-1", "us-2"], &image("v1")).await;
     println!("a cluster had its application {:?} after it had joined", joined.elapsed());
 
     // A relabelled one moves: the old application goes with its objects, the new one comes.
     let moved = Instant::now();
     fleet.kubectl(&["label", "cluster", "us-2", "env=prod", "--overwrite"]).await?;
-    let web = History::watch([fleet.cluster("eu-1"), fleet.cluster("us-2")], WEB, WEB).await;
+    let web = fleet.watch([fleet.cluster("eu-1"), fleet.cluster("us-2")], WEB, WEB).await;
     web.runs(SOON, &["us-2"], &image("v1")).await;
     eventually(SOON, "the old application has gone", async || {
         let last = staged.last("us-2").context("it was there")?;

@@ -3,7 +3,7 @@
 use crate::web::{FULL, THREE, WEB, ground, image, push, running, set, until};
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
-use tests_e2e::{Fleet, History, eventually, fleet::SOON};
+use tests_e2e::{Fleet, eventually, fleet::SOON};
 
 #[tokio::test]
 async fn nothing_moves_while_the_only_canary_is_paused() -> Result<()> {
@@ -84,7 +84,7 @@ async fn an_application_that_is_paused_is_left_alone_until_it_is_resumed_or_its_
     let mut fleet = Fleet::start(control_plane).await?;
     push(&fleet, "v1")?;
     fleet.join(&THREE[..1], FULL).await?;
-    let history = History::watch(fleet.clusters(), WEB, WEB).await;
+    let history = fleet.watch(fleet.clusters(), WEB, WEB).await;
     fleet.apply(ALONE).await?;
     fleet.apply(&set(&fleet, WEB, "env: prod")).await?;
     history.runs(SOON, &["eu-1"], &image("v1")).await;

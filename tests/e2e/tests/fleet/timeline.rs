@@ -5,7 +5,7 @@ use crate::web::{FULL, WEB, comes_back, ground, image, push, set};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::{net::SocketAddr, sync::Arc};
-use tests_e2e::{Fleet, History, eventually, fleet::SOON, fleet::Setup};
+use tests_e2e::{Fleet, eventually, fleet::SOON, fleet::Setup};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -133,7 +133,7 @@ async fn a_night_is_told_in_one_list_and_to_whoever_asked() -> Result<()> {
     let mut fleet = Fleet::start_with(control_plane, setup).await?;
     push(&fleet, "v1")?;
     fleet.join(&TWO, FULL).await?;
-    let history = History::watch(fleet.clusters(), WEB, WEB).await;
+    let history = fleet.watch(fleet.clusters(), WEB, WEB).await;
     fleet.apply(&crate::web::CAREFUL.replace("maxUpdate: 1, ", "")).await?;
     fleet.apply(&set(&fleet, WEB, "env: prod")).await?;
     history.runs(SOON, &["eu-1", "us-1"], &image("v1")).await;

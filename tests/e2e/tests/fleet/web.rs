@@ -118,7 +118,7 @@ pub(crate) async fn running_with(control_plane: ControlPlane, setup: Setup<'_>) 
     push(&fleet, "v1")?;
     fleet.join(&THREE, FULL).await?;
     println!("a hub and three clusters were there after {:?}", began.elapsed());
-    let history = History::watch(fleet.clusters(), WEB, WEB).await;
+    let history = fleet.watch(fleet.clusters(), WEB, WEB).await;
     fleet.apply(CAREFUL).await?;
     fleet.apply(&set(&fleet, WEB, "env: prod")).await?;
     let applied = Instant::now();

@@ -51,6 +51,16 @@ impl Admin {
         Ok(list["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
     }
 
+    /// Sends a webhook, as a forge does, which has no token.
+    pub(crate) async fn webhook(&self, headers: &[(&str, &str)], body: String) -> Result<Value> {
+        let mut request = self.client.post(format!("{}/api/webhook", self.server));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.header("Content-Type", "application/json").body(body).send().await;
+        Ok(answer.context("reach the hub")?.json().await?)
+    }
+
     async fn send(&self, method: Method, path: &str, media: &str, body: String) -> Result<String> {
         let mut request =
             self.client.request(method, format!("{}{path}", self.server)).bearer_auth(&self.token);

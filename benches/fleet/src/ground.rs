@@ -33,8 +33,11 @@ pub(crate) struct Ground {
     // Fields are dropped in this order: clients before servers, processes before their folder.
     pub(crate) agents: Swarms,
     pub(crate) hub: Hub,
-    _git: GitServer,
+    git: GitServer,
     repository: Repository,
+    secret: String,
+    /// The newest commit.
+    commit: String,
     pub(crate) workload: Workload,
     /// How many rollouts each set has had.
     pub(crate) rounds: usize,
@@ -56,8 +59,13 @@ impl Ground {
         let agents = Swarms::start(program, args.processes, &hub.agents(), seats).await?;
         let joined = began.elapsed();
         say(&format!("{} agents joined after {:.1} s", workload.clusters, joined.as_secs_f64()));
+        let mut random = [0_u8; 16];
+        rand::rng().fill_bytes(&mut random);
+        let (secret, commit) = (hex::encode(random), String::new());
+        let rounds = 0;
         let mut ground =
-            Self { agents, hub, _git: git, repository, workload, rounds: 0, joined, _folder: folder };
+            Self { agents, hub, git, repository, secret, commit, workload, rounds, joined, _folder: folder };
+        ground.agree().await?;
         if ground.workload.sets > 0 {
             let began = Instant::now();
             ground.write("r0", 0..ground.workload.sets)?;
@@ -72,17 +80,39 @@ impl Ground {
     }
 
     /// Commits a revision of these sets; nobody sees it before [`Ground::push`].
-    pub(crate) fn write(&self, revision: &str, sets: std::ops::Range<usize>) -> Result<()> {
+    pub(crate) fn write(&mut self, revision: &str, sets: std::ops::Range<usize>) -> Result<()> {
         let files: Vec<(String, String)> =
             sets.flat_map(|set| sample::files(self.workload.files, set, revision)).collect();
         let files: Vec<(&str, &str)> =
             files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-        self.repository.commit(&files).map(drop)
+        self.commit = self.repository.commit(&files)?;
+        Ok(())
     }
 
-    /// Publishes what was committed.
-    pub(crate) fn push(&self) -> Result<()> {
-        self.repository.push()
+    /// Publishes what was committed, and tells the hub as a forge does.
+    pub(crate) async fn push(&self) -> Result<()> {
+        self.repository.push()?;
+        let url = self.git.url(REPOSITORY);
+        let body = json!({
+            "ref": "refs/heads/main", "after": self.commit,
+            "repository": {"full_name": format!("bench/{REPOSITORY}"), "clone_url": url, "html_url": url, "default_branch": "main"},
+        });
+        let body = body.to_string();
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, self.secret.as_bytes());
+        let signature = hex::encode(ring::hmac::sign(&key, body.as_bytes()));
+        let headers = [("x-gitea-event", "push"), ("x-gitea-signature", &signature)];
+        let said = self.hub.admin()?.webhook(&headers, body).await?;
+        ensure!(said["result"] == "refreshed", "the hub makes nothing of the push: {said}");
+        Ok(())
+    }
+
+    /// Agrees with the hub on what pushes are signed with.
+    async fn agree(&self) -> Result<()> {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "argocd-secret", "namespace": "argocd"},
+            "stringData": {"webhook.gitea.secret": self.secret},
+        });
+        self.hub.admin()?.create(Kind::Secret, &secret).await
     }
 
     async fn sets(&self) -> Result<()> {
@@ -90,7 +120,7 @@ impl Ground {
         if self.workload.staged {
             admin.create(Kind::RolloutPolicy, &sample::policy()).await?;
         }
-        let url = self._git.url(REPOSITORY);
+        let url = self.git.url(REPOSITORY);
         let sets = (0..self.workload.sets).map(|set| sample::set(&self.workload, set, &url));
         let created = sets.map(|set| async move { admin.create(Kind::ApplicationSet, &set).await });
         futures::stream::iter(created).buffer_unordered(AT_ONCE).try_collect().await
@@ -113,6 +143,21 @@ impl Ground {
         }
     }
 
+    /// Waits until the agents of all clusters are there.
+    pub(crate) async fn connected(&self) -> Result<()> {
+        let (wanted, began) = (self.workload.clusters.to_string(), Instant::now());
+        loop {
+            let metrics = self.hub.admin()?.text("/metrics").await?;
+            let count =
+                metrics.lines().find_map(|line| line.strip_prefix("flotilla_gateway_agents_connected "));
+            if count == Some(&*wanted) {
+                return Ok(());
+            }
+            ensure!(began.elapsed() < PATIENCE, "{count:?} of {wanted} agents are there");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits until the hub says that every rollout is done; the newest of each set.
     pub(crate) async fn done(&self) -> Result<BTreeMap<String, Value>> {
         let began = Instant::now();
@@ -129,7 +174,7 @@ impl Ground {
     }
 }
 
-fn newest(rollouts: Vec<Value>) -> BTreeMap<String, Value> {
+pub(crate) fn newest(rollouts: Vec<Value>) -> BTreeMap<String, Value> {
     let sequence = |rollout: &Value| rollout["spec"]["sequence"].as_u64();
     let mut newest: BTreeMap<String, Value> = BTreeMap::new();
     for rollout in rollouts {

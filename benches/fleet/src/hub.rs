@@ -45,7 +45,7 @@ impl Hub {
             .arg(self.data())
             .args(["--listen", &format!("127.0.0.1:{}", self.ports.0)])
             .args(["--agent-listen", &self.agents()])
-            .args(["--poll-interval", "1s", "--log", &self.log])
+            .args(["--log", &self.log])
             // As the container file has it.
             .env("MALLOC_ARENA_MAX", "2");
         let process = Process::start("hub", &mut command, &self.folder)?;

@@ -3,7 +3,7 @@
 use crate::{
     args::Args,
     floors::Floors,
-    ground::Ground,
+    ground::{Ground, newest},
     idle,
     measure::{Cost, Meter},
     workload::{Name, Workload},
@@ -14,8 +14,10 @@ use benches_agent::{
     quantile::quantile,
     table::{megabytes, say, time},
 };
+use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde_json::Value;
+use shared_model::Kind;
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -101,7 +103,7 @@ async fn push(args: &Args, ground: &mut Ground, first: bool) -> Result<Row> {
     let profile = args.profile.as_ref().filter(|_| first).map(|command| profile(command, ground));
     let _profile = profile.transpose()?;
     let meter = Meter::start(&ground.hub, &ground.agents)?;
-    ground.push()?;
+    ground.push().await?;
     ground.arrived(&revision, sets).await?;
     let everywhere = meter.elapsed();
     let rollouts = ground.done().await?;
@@ -176,9 +178,10 @@ async fn restart(ground: &mut Ground) -> Result<Row> {
     let known = sequences(&ground.done().await?);
     tokio::time::sleep(REST).await;
     let before = Meter::start(&ground.hub, &ground.agents)?;
-    ground.push()?;
+    ground.push().await?;
     let course = follow(ground, &revision, wanted / 3).await?;
     let speed = speed(&course);
+    let decided = decisions(ground).await?;
     ground.hub.kill();
     let killed = ground.agents.count(&revision).await?;
     let answers = ground.hub.restart().await?;
@@ -192,12 +195,51 @@ async fn restart(ground: &mut Ground) -> Result<Row> {
     let times = times(&rollouts, before.at, sets)?;
     let next = known.into_iter().map(|(set, sequence)| (set, sequence + 1)).collect();
     ensure!(sequences(&rollouts) == next, "a rollout was made twice, or not at all");
+    let kept = unchanged(&decided, &decisions(ground).await?)?;
     let [first, full] = [first, full].map(|at| at.map_or("never".to_owned(), time));
     let measured = format!(
-        "answers after {}, first release after {first}, full speed ({speed:.0} members a second) after {full}; {times}",
+        "{kept} decisions of before stand; answers after {}, first release after {first}, full speed ({speed:.0} members a second) after {full}; {times}",
         time(answers)
     );
     row(ground, &ground.workload, measured, &cost)
+}
+
+/// What was decided for each member of the sets' newest rollouts: its wave, how far it is, since when.
+type Decisions = BTreeMap<(String, String), Value>;
+
+async fn decisions(ground: &Ground) -> Result<Decisions> {
+    let admin = ground.hub.admin()?;
+    let names = newest(admin.list(Kind::FleetRollout).await?);
+    let names = names
+        .into_values()
+        .map(|rollout| rollout["metadata"]["name"].as_str().unwrap_or_default().to_owned());
+    let of_each = names.map(|name| async move {
+        let path = format!("/apis/flotilla.dev/v1alpha1/namespaces/argocd/fleetrollouts/{name}/members");
+        let mut members = admin.get(&path).await?;
+        let members = members["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+        let keyed = members.into_iter().map(move |member| {
+            ((name.clone(), member["application"]["name"].as_str().unwrap_or_default().to_owned()), member)
+        });
+        anyhow::Ok(keyed.collect::<Vec<_>>())
+    });
+    let all: Vec<_> = futures::stream::iter(of_each).buffer_unordered(8).try_collect().await?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// How many members had been released, and were not decided about again: a proven one is as it was, a released one was
+/// proven.
+fn unchanged(before: &Decisions, after: &Decisions) -> Result<usize> {
+    let mut kept = 0;
+    for (of, before) in before.iter().filter(|(_, member)| member["state"] != "Waiting") {
+        let after = after.get(of).with_context(|| format!("{of:?} is no member any more"))?;
+        let same = after["wave"] == before["wave"]
+            && after["cluster"] == before["cluster"]
+            && after["state"] == "Proven"
+            && (before["state"] != "Proven" || after["since"] == before["since"]);
+        ensure!(same, "{of:?} was decided about again: {before} became {after}");
+        kept += 1;
+    }
+    Ok(kept)
 }
 
 async fn follow(ground: &mut Ground, revision: &str, until: usize) -> Result<Course> {
@@ -234,6 +276,20 @@ fn full_speed(course: &Course, speed: f64) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_decision_that_was_made_again_is_found() {
+        let of = |state: &str, since: u64| {
+            let member = serde_json::json!({"wave": "one", "cluster": "c", "state": state, "since": since});
+            Decisions::from([(("app-1".to_owned(), "app-c".to_owned()), member)])
+        };
+        assert_eq!(unchanged(&of("Proven", 1), &of("Proven", 1)).unwrap(), 1);
+        assert_eq!(unchanged(&of("Released", 1), &of("Proven", 2)).unwrap(), 1);
+        assert_eq!(unchanged(&of("Waiting", 1), &of("Proven", 2)).unwrap(), 0);
+        assert!(unchanged(&of("Proven", 1), &of("Proven", 2)).is_err());
+        assert!(unchanged(&of("Released", 1), &of("Failed", 2)).is_err());
+        assert!(unchanged(&of("Released", 1), &Decisions::new()).is_err());
+    }
 
     #[test]
     fn full_speed_is_that_of_before() {

@@ -218,7 +218,7 @@ async fn decisions(ground: &Ground) -> Result<Decisions> {
         let mut members = admin.get(&path).await?;
         let members = members["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
         let keyed = members.into_iter().map(move |member| {
-            ((name.clone(), member["application"]["name"].as_str().unwrap_or_default().to_owned()), member)
+            ((name.clone(), member["application"].to_string()), member)
         });
         anyhow::Ok(keyed.collect::<Vec<_>>())
     });

@@ -5,6 +5,11 @@
 //! exact one wins, then the longest prefix (Argo CD `util/db/repository_secrets.go`). Each of login, client
 //! certificate, proxy and `insecure` is taken from the first of them that has it.
 //!
+//! # Invariant
+//! A prefix ends where a step of the address ends, whether or not it is written with its last `/`: no login goes to
+//! a host, a port or an owner whose name merely begins like the one that it is for. (Argo CD takes any prefix of
+//! the text.)
+//!
 //! `argocd-tls-certs-cm` holds the authorities of a server under its host name, `argocd-ssh-known-hosts-cm`
 //! the lines of a `known_hosts` file under `ssh_known_hosts`.
 
@@ -73,9 +78,15 @@ fn rank(secret: &Object, wanted: &str) -> Option<usize> {
     let value = secret.value();
     match value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str())? {
         "repository" => (given == wanted).then_some(usize::MAX),
-        "repo-creds" => wanted.starts_with(&given).then_some(given.len()),
+        "repo-creds" => is_within(wanted, &given).then_some(given.len()),
         _ => None,
     }
+}
+
+/// Whether a normalized address is `given` or goes on behind it with a whole step: `https://h` is no prefix of
+/// `https://h.elsewhere/x`, nor `https://h/org` of `https://h/org-of-others/x`.
+fn is_within(wanted: &str, given: &str) -> bool {
+    wanted.strip_prefix(given).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The host of a normalized address, without its port.

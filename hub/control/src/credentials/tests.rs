@@ -50,6 +50,32 @@ async fn the_most_exact_wins() {
 }
 
 #[tokio::test]
+async fn a_login_is_for_no_neighbour() {
+    let index = indexed([
+        secret("host", "repo-creds", &json!({"url": "https://git.example.com/", "password": "host"})),
+        secret("org", "repo-creds", &json!({"url": "https://github.com/org", "password": "org"})),
+        secret("ssh", "repo-creds", &json!({"url": "git@git.example.com:team/", "sshPrivateKey": "pem"})),
+    ])
+    .await;
+    check(&index, "https://git.example.com/x", Some(&basic("host")));
+    check(&index, "https://github.com/org/x", Some(&basic("org")));
+    check(&index, "git@git.example.com:team/x", Some(&Credentials::ssh_key("pem")));
+    for neighbour in [
+        "https://git.example.com.evil.io/x",
+        "https://git.example.com:4444/x",
+        "https://git.example.community/x",
+        "https://github.com/org-evil/x",
+        "git@git.example.com:team-evil/x",
+        "ssh://git@git.example.com:2222/team/x",
+    ] {
+        check(&index, neighbour, None);
+        let module = RepoUrl::new(neighbour);
+        let serves = |secret: &Stored| super::serves(secret, &module);
+        assert!(!index.all(Kind::Secret).any(|(_, secret)| serves(secret)), "{neighbour} as a submodule");
+    }
+}
+
+#[tokio::test]
 async fn settings_come_with_the_login_or_alone() {
     let index = indexed([
         secret(

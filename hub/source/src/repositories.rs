@@ -179,7 +179,10 @@ impl Repositories {
     /// [`Error::TreeTooLarge`]; else why the commit could not be read or fetched.
     pub async fn list(&self, url: &RepoUrl, commit: &CommitId) -> Result<Arc<Tree>, Error> {
         let inner = Arc::clone(&self.0);
-        self.reading(url, commit, 0, move |generation, commit, _| inner.tree(generation, commit)).await
+        self.reading(url, commit, 0, move |generation, commit, deadline| {
+            inner.tree(generation, commit, deadline)
+        })
+        .await
     }
 
     /// The contents of files, in the order of `paths`. Of a symbolic link it is the link's target.
@@ -197,7 +200,7 @@ impl Repositories {
     ) -> Result<Vec<(String, Bytes)>, Error> {
         let (inner, paths, at) = (Arc::clone(&self.0), paths.to_vec(), url.clone());
         self.reading(url, commit, limit.total, move |generation, commit, deadline| {
-            let tree = inner.tree(generation, commit)?;
+            let tree = inner.tree(generation, commit, deadline)?;
             let entries = wanted(&at, commit, &tree, &paths)?;
             read(&at, generation, &entries, limit, deadline)
         })
@@ -295,7 +298,7 @@ impl Repositories {
                 (Arc::clone(&mirror), commit.clone(), Arc::clone(&work), url.clone());
             let once = move |deadline: &Deadline| match there.find(&asked)? {
                 None => Ok(Attempt::Absent),
-                Some(generation) => attempt(&there, &generation, &at, &asked, |g, c| work(g, c, deadline)),
+                Some(generation) => attempt(&there, &generation, &at, &asked, deadline, &*work),
             };
             let attempt = self.0.pools.read(url, once).await?;
             if let Attempt::Broken(cause) = &attempt {

@@ -442,6 +442,7 @@ fn only_the_repository_that_was_pushed_to_is_asked_for() {
         ("git@bitbucket.org:team/fleet.git", "main"),
         ("https://user@bitbucket.org/team/fleet.git", "main"),
         ("https://gitlab.example.com/platform/fleet", "main"),
+        ("ssh://git@gitlab.example.com:2222/platform/fleet.git", "main"),
         ("/srv/git/fleet", "main"),
     ];
     let check = |form: &Form, expect: &[&str]| {
@@ -455,6 +456,7 @@ fn only_the_repository_that_was_pushed_to_is_asked_for() {
             "https://github.com/octo-org/fleet",
             "https://GitHub.com/Octo-Org/fleet.git",
             "https://github.com:443/octo-org/fleet/",
+            "https://github.com:8443/octo-org/fleet",
             "git@github.com:octo-org/fleet.git",
             "ssh://github.com:22/octo-org/fleet",
             "ssh://ssh.github.com:443/octo-org/fleet.git",
@@ -462,7 +464,12 @@ fn only_the_repository_that_was_pushed_to_is_asked_for() {
     );
     check(
         &GITEA,
-        &["https://gitea.example.com:3000/platform/fleet", "ssh://gitea.example.com:2222/platform/fleet.git"],
+        &[
+            "https://gitea.example.com:3000/platform/fleet",
+            "https://gitea.example.com/platform/fleet",
+            "ssh://gitea.example.com:2222/platform/fleet.git",
+            "git@gitea.example.com:platform/fleet.git",
+        ],
     );
     check(
         &BITBUCKET_SERVER,
@@ -480,7 +487,11 @@ fn only_the_repository_that_was_pushed_to_is_asked_for() {
         ],
     );
     check(&BITBUCKET, &["git@bitbucket.org:team/fleet.git", "https://bitbucket.org/team/fleet.git"]);
-    check(&GITLAB, &["https://gitlab.example.com/platform/fleet"]);
+    // Its payload says git@gitlab.example.com:platform/fleet.git, for it is not told of the load balancer's port.
+    check(
+        &GITLAB,
+        &["https://gitlab.example.com/platform/fleet", "ssh://gitlab.example.com:2222/platform/fleet.git"],
+    );
 }
 
 #[test]

@@ -70,8 +70,10 @@ async fn a_login_is_for_no_neighbour() {
     ] {
         check(&index, neighbour, None);
         let module = RepoUrl::new(neighbour);
-        let serves = |secret: &Stored| super::serves(secret, &module);
-        assert!(!index.all(Kind::Secret).any(|(_, secret)| serves(secret)), "{neighbour} as a submodule");
+        assert!(
+            !index.all(Kind::Secret).any(|(_, secret)| serves(secret, &module)),
+            "{neighbour} as a submodule"
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! How many webhooks are taken, and that each is taken once.
 //!
 //! Decides from addresses, deliveries and the time it is given. A sender has [`BURST`] at once and [`RATE`] a second; a webhook that is refused
-//! costs it [`REFUSED`] times as much, so that guessing ends soon. What a forge proves has limits of its own, wide enough for a large
-//! organisation. A delivery whose name was taken before, in the last day and among the last [`REMEMBERED`], is not taken again, nor one with the
+//! costs it [`REFUSED`] times as much, so that guessing is answered less and less. What a forge proves is taken whoever else sent from there, and has
+//! limits of its own, wide enough for a large organisation. A delivery whose name was taken before, in the last day and among the last [`REMEMBERED`], is not taken again, nor one with the
 //! body that was the last taken of its repository: forges deliver again what they think was lost, and whoever recorded one can send it again.
 //!
 //! # Why
@@ -10,7 +10,7 @@
 //! deleted and made again, sends the first body a second time, and means it.
 //!
 //! # Caveats
-//! Behind a proxy all senders have the proxy's address. What was taken is forgotten when the hub restarts; one more question to Git is all that
+//! Behind a proxy all senders have the proxy's address: a stranger there takes the share of all who prove nothing, and of nobody who does. What was taken is forgotten when the hub restarts; one more question to Git is all that
 //! a repetition then costs.
 
 use super::{Delivery, Event, Forge};
@@ -96,7 +96,7 @@ impl Guard {
     /// A request came from `sender`.
     ///
     /// # Errors
-    /// When it has sent too many.
+    /// When it has sent too many: then only what is proven is to be taken.
     pub fn enter(&mut self, sender: IpAddr, now: Timestamp) -> Result<(), TooMany> {
         self.bucket(sender, now).take(1.0, BURST, RATE, now)
     }
@@ -112,7 +112,7 @@ impl Guard {
     /// # Errors
     /// When its forge has sent too many.
     pub fn believe(&mut self, delivery: &Delivery, now: Timestamp) -> Result<Novelty, TooMany> {
-        let Delivery { forge, id, digest, event } = delivery;
+        let Delivery { forge, id, digest, event, .. } = delivery;
         let Event::Push(push) = event else { return Ok(Novelty::New) };
         while let Some((at, _, _)) = self.order.front()
             && (now.duration_since(*at) > DAY || self.order.len() > REMEMBERED)

@@ -9,7 +9,7 @@
 //! | Gogs, Gitea, Forgejo | HMAC-SHA256 in bare hex in `X-Gogs-Signature`, `X-Gitea-Signature`, `X-Forgejo-Signature` |
 //! | Azure DevOps | HTTP basic authentication |
 
-use super::{Forge, Refusal, Request, Secrets, secrets};
+use super::{Forge, Refusal, Request, Secrets, Trust, secrets};
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
@@ -25,10 +25,11 @@ pub(super) fn check(
     request: &Request<'_>,
     secrets: &Secrets,
     now: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<Trust, Refusal> {
     let key = secrets.key_of(forge);
     if secrets.get(key).is_none() {
-        return if secrets.allow_unsigned { Ok(()) } else { Err(Refusal::NoSecret { forge, key }) };
+        let unsigned = secrets.allow_unsigned.then_some(Trust::Unsigned);
+        return unsigned.ok_or(Refusal::NoSecret { forge, key });
     }
     let proof = Proof { forge, request, secrets, key };
     match forge {
@@ -40,7 +41,8 @@ pub(super) fn check(
         Forge::GitLab => proof.gitlab(now),
         Forge::BitbucketCloud => proof.bitbucket(),
         Forge::AzureDevOps => proof.login(),
-    }
+    }?;
+    Ok(Trust::Proven)
 }
 
 struct Proof<'a> {

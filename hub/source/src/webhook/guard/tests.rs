@@ -1,5 +1,5 @@
 use super::*;
-use crate::webhook::Push;
+use crate::webhook::{Push, Trust};
 
 fn at(seconds: f64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs_f64(seconds)
@@ -19,7 +19,7 @@ fn push_to(repository: &str, body: u32, id: &str) -> Delivery {
     let name = repository.to_owned();
     let push = Push { name, places: Vec::new(), default_branch: None, changes: Vec::new() };
     let id = (!id.is_empty()).then(|| id.to_owned());
-    Delivery { forge: Forge::GitHub, id, digest, event: Event::Push(push) }
+    Delivery { forge: Forge::GitHub, id, digest, trust: Trust::Proven, event: Event::Push(push) }
 }
 
 /// How many of `from` get in at once.

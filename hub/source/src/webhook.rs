@@ -36,7 +36,7 @@ pub use forge::Forge;
 pub use guard::{Guard, Novelty, TooMany};
 pub use place::Place;
 pub use push::{Change, Push};
-pub use secrets::Secrets;
+pub use secrets::{Given, Secrets};
 
 use http::HeaderMap;
 use jiff::Timestamp;

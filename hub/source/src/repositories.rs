@@ -10,7 +10,7 @@ use crate::{
     mirror::{Failure, Generation, Mirror, Remembered},
     pools::Pools,
     refs::{self, Revision},
-    remote::{self, Apps, Deadline, Fetched, Trust},
+    remote::{self, Apps, Deadline, Fetched, Listed, Trust},
     tree,
 };
 use bytes::Bytes;
@@ -39,6 +39,7 @@ struct Inner {
     config: Config,
     trust: Trust,
     apps: Apps,
+    listed: Listed,
     pools: Pools,
     mirrors: Mutex<HashMap<String, Arc<Mirror>>>,
     trees: Mutex<Trees>,
@@ -63,6 +64,7 @@ impl Repositories {
         Ok(Self(Arc::new(Inner {
             trust: Trust::new(&config.ca_certificates)?,
             apps: Apps::default(),
+            listed: Listed::default(),
             pools: Pools::new(config.parallelism, config.timeout),
             mirrors: Mutex::default(),
             trees: Mutex::new(Trees::new(TREES)),

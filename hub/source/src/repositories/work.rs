@@ -19,7 +19,15 @@ impl Inner {
         deadline: &'a Deadline,
     ) -> Target<'a> {
         let secrets = &self.config.folder;
-        Target { address, credentials, trust: &self.trust, deadline, secrets, said: Said::default() }
+        Target {
+            address,
+            credentials,
+            trust: &self.trust,
+            deadline,
+            secrets,
+            said: Said::default(),
+            listed: &self.listed,
+        }
     }
 
     pub(super) fn tree(

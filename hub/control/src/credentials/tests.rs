@@ -26,7 +26,7 @@ fn check(index: &Index, url: &str, expect: Option<&Credentials>) {
 }
 
 fn basic(password: &str) -> Credentials {
-    Credentials::basic("git", password)
+    Credentials::basic("x-access-token", password)
 }
 
 #[tokio::test]
@@ -70,11 +70,20 @@ async fn a_login_is_for_no_neighbour() {
     ] {
         check(&index, neighbour, None);
         let module = RepoUrl::new(neighbour);
-        assert!(
-            !index.all(Kind::Secret).any(|(_, secret)| serves(secret, &module)),
-            "{neighbour} as a submodule"
-        );
+        assert!(!is_named(&index, &module), "{neighbour} as a submodule");
     }
+}
+
+#[tokio::test]
+async fn only_secrets_of_our_own_namespace_count_and_case_does_not() {
+    let (kind, mut theirs) =
+        secret("theirs", "repo-creds", &json!({"url": "https://github.com/org", "proxy": "http://theirs:1"}));
+    theirs["metadata"]["namespace"] = json!("team");
+    let ours = secret("ours", "repo-creds", &json!({"url": "https://GitHub.com/Org", "password": "ours"}));
+    let index = indexed([(kind, theirs), ours]).await;
+    check(&index, "https://github.com/org/app", Some(&basic("ours")));
+    check(&index, "https://github.com/ORG/app.git", Some(&basic("ours")));
+    assert!(is_named(&index, &RepoUrl::new("https://github.com/org/app")));
 }
 
 #[tokio::test]
@@ -99,7 +108,7 @@ async fn settings_come_with_the_login_or_alone() {
         secret("open", "repository", &json!({"url": "https://open.example.com/a", "insecure": "true"})),
     ])
     .await;
-    let forge = || Credentials::basic("git", "forge").with_client_certificate("chain", "key");
+    let forge = || basic("forge").with_client_certificate("chain", "key");
     check(&index, "https://git.example.com/other", Some(&forge()));
     let app = forge().insecure().through_proxy("http://proxy:3128", "localhost");
     check(&index, "https://git.example.com/app.git", Some(&app));

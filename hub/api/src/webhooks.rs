@@ -4,20 +4,24 @@
 //! [`Webhooks::deliveries`].
 //!
 //! # Guarantees
-//! - The bodies of all webhooks under way together take at most [`BUDGET`] MiB of memory, one at most the limit of the settings.
-//! - A webhook that is not there whole, taken and answered after [`PATIENCE`] is given up.
+//! - The bodies of all webhooks under way together are at most [`BUDGET`] MiB, one at most the limit of the settings. (What holds a body grows
+//!   by doubling, so it may take twice that of memory.)
+//! - A webhook that is not there whole, taken and answered after [`PATIENCE`] is given up; earlier where others wait for its [`room`].
 //!
 //! It refuses to know what a forge is, and any secret.
+
+mod room;
 
 use crate::{answer, answer::Answer};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use room::{GiveWay, Room};
 use serde_json::Value;
 use shared_objects::Status;
-use std::{net::IpAddr, sync::Arc, time::Duration};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use std::{net::IpAddr, time::Duration};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// MiB of all bodies at once.
 const BUDGET: usize = 64;
@@ -72,12 +76,12 @@ pub struct Webhooks {
 #[derive(Debug)]
 pub(crate) struct Door {
     webhooks: Webhooks,
-    budget: Arc<Semaphore>,
+    room: Room,
 }
 
 impl Door {
     pub(crate) fn new(webhooks: Webhooks) -> Self {
-        Self { webhooks, budget: Arc::new(Semaphore::new(BUDGET * MIB / KIB)) }
+        Self { webhooks, room: Room::new(BUDGET * MIB / KIB) }
     }
 
     /// Takes one webhook, from its headers on.
@@ -116,27 +120,30 @@ impl Door {
         answered.await.map_err(|_| stopping())
     }
 
-    /// Reads a body. Room is taken as it comes and held as long as it is there: who announces much and sends little takes little.
+    /// Reads a body.
     async fn read(&self, mut body: Incoming, limit: usize) -> Result<(Bytes, OwnedSemaphorePermit), Status> {
-        let room = |kib: u32| async move {
-            let room = Arc::clone(&self.budget).acquire_many_owned(kib).await;
-            room.expect("the semaphore is never closed")
-        };
-        let mut held = room(1).await;
+        let mut place = self.room.enter();
+        place.grow(1).await.map_err(|GiveWay| gave_way())?;
         let (mut read, mut total) = (Vec::new(), 0);
-        while let Some(frame) = body.frame().await {
+        loop {
+            let frame = tokio::select! {
+                biased;
+                () = place.told() => return Err(gave_way()),
+                frame = body.frame() => frame,
+            };
+            let Some(frame) = frame else { break };
             let frame =
                 frame.map_err(|_| Status::bad_request("the request ended before its body was complete"))?;
             let Ok(data) = frame.into_data() else { continue };
             total += data.len();
             if total <= limit {
-                let kib = (total / KIB + 1).saturating_sub(held.num_permits());
-                held.merge(room(u32::try_from(kib).unwrap_or(u32::MAX)).await);
+                place.grow(total / KIB + 1).await.map_err(|GiveWay| gave_way())?;
                 read.extend_from_slice(&data);
             } else if total > DISCARDED {
                 break;
             } else {
-                (read, held) = (Vec::new(), room(0).await);
+                read = Vec::new();
+                place.empty();
             }
         }
         if total > limit {
@@ -145,12 +152,16 @@ impl Door {
                 limit / MIB
             )));
         }
-        Ok((Bytes::from(read), held))
+        Ok((Bytes::from(read), place.whole()))
     }
 }
 
 fn timed_out() -> Status {
     refused(408, "Timeout", format!("the webhook was not complete within {} s", PATIENCE.as_secs()))
+}
+
+fn gave_way() -> Status {
+    refused(408, "Timeout", "the webhook came slowly, and others waited for its room".to_owned())
 }
 
 fn refused(code: u16, reason: &'static str, message: String) -> Status {

@@ -7,6 +7,7 @@ use crate::{
     collect::Collection,
     commit::{self, Progress},
     commits::Commits,
+    credentials,
     expand::Reference,
     git::{Git, chain},
     index::{Index, Part, REFRESH, Shared, Touched, kind_of},
@@ -182,6 +183,7 @@ impl Control {
                 statuses.load(&entry.key, &entry.value);
             }
             index.revision = listing.revision;
+            credentials::tell_of_projects(index);
         }
         if config.exclusive {
             release_lease(&records).await?;
@@ -363,6 +365,7 @@ impl Loop {
             self.dirty.extend(index.owners());
         }
         if touched.access {
+            credentials::tell_of_projects(&index);
             self.git.retry();
         }
         if touched.all

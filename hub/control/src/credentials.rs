@@ -5,6 +5,16 @@
 //! exact one wins, then the longest prefix (Argo CD `util/db/repository_secrets.go`). Each of login, client
 //! certificate, proxy and `insecure` is taken from the first of them that has it.
 //!
+//! The `project` of such a Secret has no effect, which the log says: a repository is asked once for the whole fleet, with one login. What keeps a project from a
+//! repository is its `sourceRepos`.
+//!
+//! # Invariants
+//! Only Secrets of Argo CD's own namespace count: who may write others does not choose logins, proxies or what is `insecure`.
+//!
+//! A prefix ends where a step of the address ends, whether or not it is written with its last `/`: no login goes to
+//! a host, a port or an owner whose name merely begins like the one that it is for. (Argo CD takes any prefix of
+//! the text.)
+//!
 //! `argocd-tls-certs-cm` holds the authorities of a server under its host name, `argocd-ssh-known-hosts-cm`
 //! the lines of a `known_hosts` file under `ssh_known_hosts`.
 
@@ -22,10 +32,8 @@ const KNOWN_HOSTS: &str = "argocd-ssh-known-hosts-cm";
 /// What `url` is read with; `None` when nothing is said about it.
 pub(crate) fn find(index: &Index, url: &RepoUrl) -> Option<Credentials> {
     let wanted = url.normalized();
-    let mut ranked: Vec<(usize, &Object)> = index
-        .all(Kind::Secret)
-        .filter_map(|(_, secret)| rank(secret, &wanted).map(|rank| (rank, &**secret)))
-        .collect();
+    let mut ranked: Vec<(usize, &Object)> =
+        secrets(index).filter_map(|secret| rank(secret, &wanted).map(|rank| (rank, secret))).collect();
     // Sorting keeps the order by name of those that rank the same.
     ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
     let secrets: Vec<&Object> = ranked.into_iter().map(|(_, secret)| secret).collect();
@@ -62,20 +70,48 @@ pub(crate) fn find(index: &Index, url: &RepoUrl) -> Option<Credentials> {
     (credentials != Credentials::none()).then_some(credentials)
 }
 
+/// Tells the log which Secrets are meant for one project only, since they serve all.
+pub(crate) fn tell_of_projects(index: &Index) {
+    for secret in secrets(index) {
+        let url = field(secret, "url").map(RepoUrl::new);
+        if let (Some(url), Some(project)) = (url.filter(|url| serves(secret, url)), field(secret, "project"))
+        {
+            tracing::warn!(secret = secret.name(), %url, project, "`project` of a repository Secret has no effect: it serves all projects; limit them by spec.sourceRepos");
+        }
+    }
+}
+
 /// Whether the ConfigMap of that namespace and name is one of the two about Git servers.
 pub(crate) fn is_about_servers(name: &(String, String)) -> bool {
     name.0 == DEFAULT_NAMESPACE && [AUTHORITIES, KNOWN_HOSTS].contains(&name.1.as_str())
 }
 
+/// The Secrets that count.
+fn secrets(index: &Index) -> impl Iterator<Item = &Object> {
+    let all = index.all(Kind::Secret).map(|(_, secret)| &**secret);
+    all.filter(|secret| secret.namespace() == DEFAULT_NAMESPACE)
+}
+
 /// How well a Secret fits: the exact one best, then the longest prefix.
 fn rank(secret: &Object, wanted: &str) -> Option<usize> {
-    let given = RepoUrl::new(field(secret, "url")?).normalized();
     let value = secret.value();
-    match value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str())? {
-        "repository" => (given == wanted).then_some(usize::MAX),
-        "repo-creds" => wanted.starts_with(&given).then_some(given.len()),
-        _ => None,
+    let kind = value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str())?;
+    if !["repository", "repo-creds"].contains(&kind) {
+        return None;
     }
+    // As in Argo CD, case does not count, in paths neither.
+    let given = RepoUrl::new(field(secret, "url")?).normalized().to_lowercase();
+    let wanted = wanted.to_lowercase();
+    match kind {
+        "repository" => (given == wanted).then_some(usize::MAX),
+        _ => is_within(&wanted, &given).then_some(given.len()),
+    }
+}
+
+/// Whether a normalized address is `given` or goes on behind it with a whole step: `https://h` is no prefix of
+/// `https://h.elsewhere/x`, nor `https://h/org` of `https://h/org-of-others/x`.
+fn is_within(wanted: &str, given: &str) -> bool {
+    wanted.strip_prefix(given).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The host of a normalized address, without its port.
@@ -88,9 +124,14 @@ fn host(normalized: &str) -> &str {
     }
 }
 
+/// Whether a Secret names `url`, alone or with others.
+pub(crate) fn is_named(index: &Index, url: &RepoUrl) -> bool {
+    secrets(index).any(|secret| serves(secret, url))
+}
+
 /// Whether the Secret is one that `url` may be read with.
 pub(crate) fn serves(secret: &Object, url: &RepoUrl) -> bool {
-    rank(secret, &url.normalized()).is_some()
+    secret.namespace() == DEFAULT_NAMESPACE && rank(secret, &url.normalized()).is_some()
 }
 
 fn login(secret: &Object) -> Option<Credentials> {
@@ -106,7 +147,7 @@ fn login(secret: &Object) -> Option<Credentials> {
         return Some(Credentials::github_app(id, installation, key, base_url));
     }
     let password = field(secret, "password")?;
-    let username = field(secret, "username").unwrap_or_else(|| "git".to_owned());
+    let username = field(secret, "username").unwrap_or_default();
     Some(Credentials::basic(username, password))
 }
 

@@ -11,7 +11,7 @@ use crate::{
     expand::{Expanded, Pins, Reference, expand},
     git::{Git, chain},
     index::{Index, Object, Shared},
-    releases::{Bundled, Releases, Said, Seen, Unrendered},
+    releases::{Bundled, Releases, Said, Seen, Unrendered, Wanted},
     removal, rollouts,
 };
 use futures::future::join_all;
@@ -22,7 +22,7 @@ use serde_json::Value;
 use shared_generate::{Changes, ClusterInput};
 use shared_model::{
     AppKey, Application, ApplicationSet, ClusterName, CommitId, FleetRollout, Kind, Owner, OwnerKind,
-    POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy, Source,
+    POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy,
     fleet_rollout::{PlanSpec, Took},
     unsupported,
 };
@@ -97,7 +97,7 @@ struct Resolved {
     /// The sources of each member.
     sources: BTreeMap<AppKey, Vec<Said>>,
     /// What each came to.
-    made: BTreeMap<Said, (Source, Bundled)>,
+    made: BTreeMap<Said, (Wanted, Bundled)>,
 }
 
 /// A member, the commits that it was rendered from, and its sources.
@@ -576,7 +576,7 @@ fn is_of(application: &Object, set: &Object) -> bool {
 }
 
 /// Projects live beside the Application or, as in Argo CD, in the control namespace.
-fn project<'a>(index: &'a Index, namespace: &str, name: &str) -> Option<&'a Arc<Object>> {
+pub(crate) fn project<'a>(index: &'a Index, namespace: &str, name: &str) -> Option<&'a Arc<Object>> {
     index
         .object(Kind::AppProject, namespace, name)
         .or_else(|| index.object(Kind::AppProject, shared_model::DEFAULT_NAMESPACE, name))

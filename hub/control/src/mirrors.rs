@@ -2,6 +2,10 @@
 //!
 //! Needed is what an Application or a set names, what is polled, and what a rollout that is kept was made
 //! from; of a rollout under way also its commits, which a forced push may have taken from the server.
+//!
+//! Commits of submodules are not among them: they are in trees, not in what a rollout froze. Their mirrors stay for
+//! [`GRACE`] after their last use, and what is rendered again then is fetched again. A submodule's commit that is gone
+//! from its server is gone for every clone of the parent too.
 
 use crate::{
     git::{Git, chain},
@@ -21,7 +25,6 @@ const GRACE: Duration = Duration::from_secs(3600);
 /// Has mirrors removed that nobody needs, for as long as it runs.
 pub(crate) async fn collect(git: Git) {
     loop {
-        tokio::time::sleep(EVERY).await;
         let mut needed = needed(&git.index());
         for url in git.polled() {
             needed.entry(url).or_default();
@@ -31,6 +34,8 @@ pub(crate) async fn collect(git: Git) {
             Ok(removed) => tracing::info!(removed, "mirrors that nobody needs are removed"),
             Err(error) => tracing::warn!(error = chain(&error), "mirrors could not be removed"),
         }
+        // After, not before: what rollouts froze is pinned before a restarted hub has fetched much that is new.
+        tokio::time::sleep(EVERY).await;
     }
 }
 

@@ -8,13 +8,19 @@
 //! - Another host than the parent's is asked only when a repository Secret names it: who may write to a
 //!   repository cannot have the hub talk to any place. A submodule is read with what its own address is read
 //!   with, never with its parent's credentials.
+//! - A submodule's repository has to be permitted by `sourceRepos` of the Application's AppProject, as the
+//!   Application's own is, before it is asked: who may write to a repository of one team cannot have the hub
+//!   read another team's with the hub's login. (Argo CD reads submodules with their parent's credentials and
+//!   does not look at the project.)
 //! - Submodules inside one another are followed [`DEEPEST`] deep.
 
 use crate::{
     credentials,
     git::{Git, chain},
+    index::Object,
 };
 use hub_source::{Entry, Mode, Tree};
+use serde_json::{Value, json};
 use shared_model::{CommitId, Kind, RepoUrl};
 use shared_project::{Settings, settings};
 use std::sync::Arc;
@@ -54,15 +60,47 @@ impl Mount {
     }
 }
 
-/// Whether submodules are followed.
-pub(crate) fn are_followed(git: &Git) -> bool {
-    let index = git.index();
-    let source = index.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
-    source.is_some_and(|stored| Settings::read(&stored.value()).submodules)
+/// Whether submodules are followed, and to where for Applications of one project.
+#[derive(Debug, Clone)]
+pub(crate) struct Permit {
+    followed: bool,
+    /// By name, with the AppProject if there is one.
+    project: (String, Option<Arc<Object>>),
+}
+
+impl Permit {
+    /// That of a project as an Application in `namespace` names it.
+    pub(crate) fn of(git: &Git, namespace: &str, project: &str) -> Self {
+        let index = git.index();
+        let source = index.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
+        let followed = source.is_some_and(|stored| Settings::read(&stored.value()).submodules);
+        let object = crate::line::project(&index, namespace, project).cloned();
+        Self { followed, project: (project.to_owned(), object) }
+    }
+
+    /// All that it depends on, unless submodules are not followed.
+    pub(crate) fn shape(&self) -> Option<Value> {
+        let (name, object) = &self.project;
+        let repositories = object.as_ref().map(|object| object.value()["spec"]["sourceRepos"].clone());
+        self.followed.then(|| json!([name, repositories]))
+    }
+
+    /// Whether a submodule's repository may be read.
+    fn check(&self, url: &RepoUrl) -> Result<(), String> {
+        let (name, object) = &self.project;
+        match object {
+            Some(project) => {
+                shared_project::allow_source(&project.value(), url).map_err(|problem| problem.to_string())
+            }
+            // As for an Application's own: `default` permits all unless somebody wrote it.
+            None if name == shared_project::DEFAULT_PROJECT => Ok(()),
+            None => Err(format!("there is no AppProject {name}")),
+        }
+    }
 }
 
 /// Where a folder is that the tree does not have, if a submodule is on the way to it.
-pub(crate) async fn enter(git: &Git, mut place: Place) -> Result<Option<Place>, String> {
+pub(crate) async fn enter(git: &Git, mut place: Place, permit: &Permit) -> Result<Option<Place>, String> {
     let mut entered = false;
     for _ in 0..DEEPEST {
         let tree = list(git, &place).await?;
@@ -75,7 +113,7 @@ pub(crate) async fn enter(git: &Git, mut place: Place) -> Result<Option<Place>, 
             let there = place.path.is_empty() || tree.under(&place.path).next().is_some();
             return Ok((entered && there).then_some(place));
         };
-        if !are_followed(git) {
+        if !permit.followed {
             return Err(format!(
                 "`{}` is a submodule, and those are not followed: set git.submodules to \"true\" in the ConfigMap {}/{}",
                 entry.path,
@@ -83,7 +121,7 @@ pub(crate) async fn enter(git: &Git, mut place: Place) -> Result<Option<Place>, 
                 settings::NAME
             ));
         }
-        let mut next = follow(git, &place, entry).await?;
+        let mut next = follow(git, &place, entry, permit).await?;
         place.path[entry.path.len()..].trim_matches('/').clone_into(&mut next.path);
         place = next;
         entered = true;
@@ -92,10 +130,10 @@ pub(crate) async fn enter(git: &Git, mut place: Place) -> Result<Option<Place>, 
 }
 
 /// The source's own tree and, if submodules are followed, those of all submodules below its folder.
-pub(crate) async fn mounts(git: &Git, place: Place) -> Result<Vec<Mount>, String> {
+pub(crate) async fn mounts(git: &Git, place: Place, permit: &Permit) -> Result<Vec<Mount>, String> {
     let tree = list(git, &place).await?;
     let mut mounts = vec![Mount { at: String::new(), place, tree }];
-    if !are_followed(git) {
+    if !permit.followed {
         return Ok(mounts);
     }
     let mut depths = vec![0];
@@ -112,7 +150,7 @@ pub(crate) async fn mounts(git: &Git, place: Place) -> Result<Vec<Mount>, String
             if mounts.len() > MOST {
                 return Err(format!("more than {MOST} submodules in one source"));
             }
-            let place = follow(git, &parent, &entry).await?;
+            let place = follow(git, &parent, &entry, permit).await?;
             let tree = list(git, &place).await?;
             let below = entry.path[parent.path.len()..].trim_matches('/').to_owned();
             mounts.push(Mount { at: format!("{outer}{below}/"), place, tree });
@@ -128,7 +166,7 @@ async fn list(git: &Git, place: &Place) -> Result<Arc<Tree>, String> {
 }
 
 /// The root of a submodule, fetched.
-async fn follow(git: &Git, parent: &Place, entry: &Entry) -> Result<Place, String> {
+async fn follow(git: &Git, parent: &Place, entry: &Entry, permit: &Permit) -> Result<Place, String> {
     let path = &entry.path;
     let modules = git.repositories.modules(&parent.url, &parent.commit).await;
     let modules = modules.map_err(|error| chain(&error))?;
@@ -144,6 +182,7 @@ async fn follow(git: &Git, parent: &Place, entry: &Entry) -> Result<Place, Strin
             parent.url
         ));
     }
+    permit.check(url).map_err(|why| format!("the submodule `{path}` is not followed: {why}"))?;
     let commit: CommitId =
         entry.id.as_str().parse().map_err(|_| format!("the submodule `{path}` has no commit"))?;
     git.fetch(url, &commit, path).await?;
@@ -156,7 +195,5 @@ fn may_follow(git: &Git, parent: &RepoUrl, module: &RepoUrl) -> bool {
         let (scheme, rest) = normalized.split_once("://").unwrap_or(("", ""));
         format!("{scheme}://{}", rest.split('/').next().unwrap_or_default())
     };
-    let named =
-        |git: &Git| git.index().all(Kind::Secret).any(|(_, secret)| credentials::serves(secret, module));
-    server(parent) == server(module) || named(git)
+    server(parent) == server(module) || credentials::is_named(&git.index(), module)
 }

@@ -5,13 +5,14 @@ use crate::{
     expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
     metrics::Work,
-    modules::{self, Mount, Place},
+    modules::{self, Mount, Permit, Place},
 };
 use bytes::Bytes;
 use hub_records::{Bundles, Records, keys};
 use hub_render::{Cache, Inputs, Known, LARGEST_FILE, LARGEST_SOURCE, Rendered};
 use hub_source::{ReadLimit, TreeId};
 use parking_lot::Mutex;
+use serde::Serialize;
 use shared_model::{AppKey, Application, CommitId, Digest, ReleaseId, ReleaseSpec, Source};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,11 +25,20 @@ const REMEMBERED: usize = 10_000;
 
 /// Sources that were rendered a moment ago, by what they say: an owner's Applications often share theirs.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(Mutex<BTreeMap<Said, (Source, Arc<Once>)>>);
+pub(crate) struct Seen(Mutex<BTreeMap<Said, (Wanted, Arc<Once>)>>);
 
 /// A source that is rendered, or will be by whoever asks first.
 type Once = OnceCell<Made>;
-/// A source, as JSON.
+/// A source, and for whom: a project may not permit what another does.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Wanted {
+    pub(crate) source: Source,
+    /// The Application's.
+    pub(crate) namespace: String,
+    pub(crate) project: String,
+}
+
+/// What is wanted, as JSON.
 pub(crate) type Said = Arc<str>;
 /// The bundle that a source came to, its size, and the commit.
 pub(crate) type Made = (Bundled, CommitId);
@@ -36,21 +46,21 @@ pub(crate) type Made = (Bundled, CommitId);
 pub(crate) type Bundled = (Digest, u64);
 
 impl Seen {
-    fn of(&self, source: &Source) -> (Said, Arc<Once>) {
-        let said = serde_json::to_string(source).expect("a source has string keys only");
+    fn of(&self, wanted: &Wanted) -> (Said, Arc<Once>) {
+        let said = serde_json::to_string(wanted).expect("a source has string keys only");
         let mut seen = self.0.lock();
         if let Some((said, (_, cell))) = seen.get_key_value(said.as_str()) {
             return (Arc::clone(said), Arc::clone(cell));
         }
         let (said, cell) = (Said::from(said), Arc::default());
-        seen.insert(Arc::clone(&said), (source.clone(), Arc::clone(&cell)));
+        seen.insert(Arc::clone(&said), (wanted.clone(), Arc::clone(&cell)));
         (said, cell)
     }
 
     /// What each source came to; those that came to nothing are left out.
-    pub(crate) fn made(self) -> BTreeMap<Said, (Source, Bundled)> {
+    pub(crate) fn made(self) -> BTreeMap<Said, (Wanted, Bundled)> {
         let made = self.0.into_inner().into_iter();
-        made.filter_map(|(said, (source, cell))| Some((said, (source, cell.get()?.0)))).collect()
+        made.filter_map(|(said, (wanted, cell))| Some((said, (wanted, cell.get()?.0)))).collect()
     }
 }
 
@@ -112,8 +122,13 @@ impl Releases {
         }
         for source in application.spec.all_sources() {
             let reference = reference(source);
-            let (said, known) = seen.of(source);
-            let made = known.get_or_try_init(|| self.made(source, pins));
+            let wanted = Wanted {
+                source: source.clone(),
+                namespace: application.metadata.namespace.clone(),
+                project: application.spec.project.clone(),
+            };
+            let (said, known) = seen.of(&wanted);
+            let made = known.get_or_try_init(|| self.made(&wanted, pins));
             let (rendered, commit) = made.await.map_err(comparison)?.clone();
             sources.push(said);
             commits.insert(reference, commit.clone());
@@ -135,10 +150,10 @@ impl Releases {
     }
 
     /// What a source comes to.
-    pub(crate) async fn made(&self, source: &Source, pins: &Pins) -> Result<Made, String> {
-        let reference = reference(source);
+    pub(crate) async fn made(&self, wanted: &Wanted, pins: &Pins) -> Result<Made, String> {
+        let reference = reference(&wanted.source);
         let commit = pins.commit(&self.git, &reference).await?;
-        Ok((self.source(source, &reference, &commit).await?, commit))
+        Ok((self.source(wanted, &reference, &commit).await?, commit))
     }
 
     /// Writes the record of a release once.
@@ -154,10 +169,11 @@ impl Releases {
     /// One source as a bundle.
     async fn source(
         &self,
-        source: &Source,
+        wanted: &Wanted,
         reference: &Reference,
         commit: &CommitId,
     ) -> Result<(Digest, u64), String> {
+        let source = &wanted.source;
         let (url, revision) = reference;
         let path = source.path.trim_matches('/');
         let path = if path == "." { "" } else { path };
@@ -165,10 +181,11 @@ impl Releases {
             return Err(format!("spec.source.path: `{path}` leaves the repository"));
         }
         self.git.fetch(url, commit, revision).await?;
+        let permit = Permit::of(&self.git, &wanted.namespace, &wanted.project);
         let mut place = Place { url: url.clone(), commit: commit.clone(), path: path.to_owned() };
         let mut tree = self.tree(&place).await?;
         if tree.is_none()
-            && let Some(entered) = modules::enter(&self.git, place.clone()).await?
+            && let Some(entered) = modules::enter(&self.git, place.clone(), &permit).await?
         {
             place = entered;
             tree = self.tree(&place).await?;
@@ -186,11 +203,11 @@ impl Releases {
                 fields.remove(field);
             }
         }
-        if modules::are_followed(&self.git)
+        if let Some(from) = permit.shape()
             && let Some(fields) = shape.as_object_mut()
         {
-            // The same folder is then more than its own files.
-            fields.insert("submodules".to_owned(), true.into());
+            // The same folder is then more than its own files, by the repository that its submodules' addresses are relative to.
+            fields.insert("submodules".to_owned(), serde_json::json!([place.url.normalized(), from]));
         }
         let inputs = Inputs::of(tree.as_str(), &shape);
         let known = self.cache.get(&inputs);
@@ -202,7 +219,7 @@ impl Releases {
             Some(Ok(_)) | None => {}
         }
         let began = Instant::now();
-        let rendered = self.render(source, place).await;
+        let rendered = self.render(source, place, &permit).await;
         self.metrics.rendered(began.elapsed(), !matches!(rendered, Ok(Ok(_))));
         let result = rendered?;
         self.cache.put(inputs, result.clone());
@@ -215,9 +232,9 @@ impl Releases {
     }
 
     /// Renders a source. The outer error is one of circumstance, the inner one of the files.
-    async fn render(&self, source: &Source, place: Place) -> Result<Known, String> {
+    async fn render(&self, source: &Source, place: Place, permit: &Permit) -> Result<Known, String> {
         let prefix = if place.path.is_empty() { String::new() } else { format!("{}/", place.path) };
-        let mounts = modules::mounts(&self.git, place).await?;
+        let mounts = modules::mounts(&self.git, place, permit).await?;
         let files: BTreeMap<String, (usize, String)> = mounts
             .iter()
             .enumerate()

@@ -14,7 +14,9 @@ pub(crate) use metrics::WebhookMetrics;
 
 use crate::{git::Git, index::Shared};
 use http::HeaderMap;
-use hub_source::webhook::{self, Delivery, Event, Forge, Guard, Novelty, Push, Refusal, Request, TooMany};
+use hub_source::webhook::{
+    self, Delivery, Event, Forge, Guard, Novelty, Push, Refusal, Request, TooMany, Trust,
+};
 use metrics::Outcome;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -69,7 +71,7 @@ impl Webhooks {
         sender: IpAddr,
     ) -> Result<Value, Unheard> {
         let forge = Forge::of(&headers);
-        self.guard.lock().enter(sender, shared_runtime::now()).map_err(|many| self.too_many(forge, many))?;
+        let entered = self.guard.lock().enter(sender, shared_runtime::now());
         let secrets = secrets::agreed(&self.index.read());
         let bytes = body.len();
         let read = move || {
@@ -82,13 +84,17 @@ impl Webhooks {
             // A panic there would be a defect, and answers as one here would.
             tokio::task::spawn_blocking(read).await.unwrap_or(Err(Refusal::UnknownForge))
         };
-        match read {
-            Ok(delivery) => {
+        match (read, entered) {
+            // Others may have sent them from there: what is proven is heard all the same.
+            (Ok(Delivery { trust: Trust::Unsigned, .. }) | Err(_), Err(many)) => {
+                Err(self.too_many(forge, many))
+            }
+            (Ok(delivery), _) => {
                 let known = self.guard.lock().believe(&delivery, shared_runtime::now());
                 let novelty = known.map_err(|many| self.too_many(forge, many))?;
                 Ok(self.act(delivery, novelty))
             }
-            Err(refusal) => {
+            (Err(refusal), Ok(())) => {
                 self.guard.lock().refused(sender, shared_runtime::now());
                 tracing::info!(forge = forge.map(Forge::label), bytes, reason = %refusal, "a webhook was refused");
                 self.metrics.count(forge, Outcome::of(&refusal));

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 const FORMS: &str = "write https://HOST/PATH, ssh://git@HOST/PATH or git@HOST:PATH";
+const ELSEWHERE: &str = "its path has `.`, `..` or `\\` in it: write where it leads";
 /// As whom one logs in at a forge.
 const SSH_USER: &str = "git";
 
@@ -112,6 +113,9 @@ fn http(scheme: &str, rest: &str) -> Result<Place, &'static str> {
     if host.is_empty() || path.is_empty() {
         return Err("write https://HOST/PATH");
     }
+    if goes_elsewhere(path) || path.contains('\\') {
+        return Err(ELSEWHERE);
+    }
     let login = login.and_then(|login| {
         let (username, password) = login.split_once(':').unwrap_or(("", login));
         Credentials::basic(percent_decoded(username), percent_decoded(password)).login
@@ -162,7 +166,19 @@ fn ssh_place(user: String, host: &str, port: Option<u16>, path: String) -> Resul
     if path.trim_matches('/').is_empty() || path.bytes().any(|byte| byte.is_ascii_control()) {
         return Err("it names no repository: write git@HOST:PATH");
     }
+    if path.starts_with('-') {
+        return Err("its path begins like an option: write ssh://git@HOST/PATH");
+    }
+    if goes_elsewhere(&path) {
+        return Err(ELSEWHERE);
+    }
     Ok(Place::Ssh { user, host: host.to_ascii_lowercase(), port, path })
+}
+
+/// Whether a path, as servers and clients of HTTP read it, is another than its text: a login is chosen by the text.
+fn goes_elsewhere(path: &str) -> bool {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    percent_decoded(path).split('/').any(|part| [".", ".."].contains(&part))
 }
 
 pub(crate) fn percent_decoded(text: &str) -> String {

@@ -78,9 +78,19 @@ pub enum Error {
     TooMany {
         /// The repository.
         url: RepoUrl,
-        /// The status of HTTP: 429 or 503; of the API of GitHub Apps also 403.
+        /// The status of HTTP: 429 or 503.
         status: u16,
         /// For how long, if it said so.
+        after: Option<Duration>,
+    },
+    /// The API of GitHub Apps gave no token, which says nothing of the Git server.
+    #[error("cannot log in to read {url}: {cause}{}", .after.map_or_else(String::new, |after| format!("; it is left alone for {} s", after.as_secs())))]
+    Api {
+        /// The repository.
+        url: RepoUrl,
+        /// Which API, and what it or the network said.
+        cause: String,
+        /// For how long it is not asked again, if that is known.
         after: Option<Duration>,
     },
     /// There is a server but no repository.

@@ -12,7 +12,7 @@
 //!   no other host waiting and no reader at all.
 //! - Every operation ends by its deadline ([`Config::timeout`]).
 //! - A crash at any moment leaves a mirror that works or is made anew ([`Repositories::fetch`]).
-//! - Secrets are in no error, log line, `Debug` output or file.
+//! - Secrets are in no error, log line or `Debug` output, and in no file but the one that `ssh` reads a key from while it runs.
 //!
 //! # Why
 //! - *A commit, not a branch, is fetched*: a commit named by id is asked for by that id, depth 1, in one

@@ -147,8 +147,10 @@ pub enum Failed {
 
 impl From<&Error> for Failed {
     fn from(error: &Error) -> Self {
-        if let Error::TooMany { after, .. } = error {
-            return Self::Server { after: Some(after.unwrap_or(UNTOLD)) };
+        if let Error::TooMany { status, after, .. } = error {
+            // 503 without a time is what one shard that is down says, of the repositories in it.
+            let untold = (*status != UNAVAILABLE).then_some(UNTOLD);
+            return Self::Server { after: after.or(untold) };
         }
         if matches!(error, Error::Unreachable { .. } | Error::TimedOut { .. }) {
             return Self::Server { after: None };
@@ -157,6 +159,7 @@ impl From<&Error> for Failed {
     }
 }
 
+const UNAVAILABLE: u16 = 503;
 /// How long a server is left alone that says that it is asked too much, and not for how long.
 const UNTOLD: Duration = Duration::from_secs(60);
 
@@ -257,7 +260,9 @@ impl Schedule {
         let mut moved = Vec::new();
         for (key, subscription) in &self.keys {
             let State::Due(at) = subscription.state else { continue };
-            if subscription.failures > 0 || at <= now {
+            // One that was never answered, or that somebody asked for, waits for its server, not for its period.
+            let by_time = subscription.last.is_some() && !subscription.refreshed;
+            if !by_time || subscription.failures > 0 || at <= now {
                 continue;
             }
             let next = self.by_time(key, subscription, now);

@@ -20,8 +20,8 @@ mod transport;
 mod tunnel;
 
 pub(crate) use app::Apps;
-pub(crate) use deadline::Deadline;
 use deadline::{Bounded, Most};
+pub(crate) use deadline::{Deadline, Listed};
 pub(crate) use ssh::{Said, clean};
 pub(crate) use transport::Trust;
 
@@ -44,8 +44,12 @@ use std::{num::NonZeroU32, path::Path};
 
 /// One object of a fetched pack may not take more memory than this.
 const MAX_OBJECT: usize = 256 << 20;
-/// Bytes of a list of references, which is held in memory: some two million references.
-const MAX_LISTING: u64 = 256 << 20;
+/// Bytes of a list of references, which is held in memory: some half a million references.
+const MAX_LISTING: u64 = 64 << 20;
+/// Bytes of all lists under way together, beside [`SMALL_LISTING`] of each: what hostile servers can have the hub hold.
+const MAX_LISTINGS: u64 = 256 << 20;
+/// A list of this many bytes comes through whatever others send.
+const SMALL_LISTING: u64 = 1 << 20;
 /// Bytes of a pack, which goes to the disk.
 const MAX_PACK: u64 = 8 << 30;
 /// Of files fetched one by one: what is around them in a pack.
@@ -85,6 +89,8 @@ pub(crate) struct Target<'a> {
     pub(crate) secrets: &'a Path,
     /// What the program in between says, where there is one.
     pub(crate) said: Said,
+    /// The bytes of all lists of references under way.
+    pub(crate) listed: &'a Listed,
 }
 
 /// Why a conversation ended before its time.
@@ -118,7 +124,7 @@ impl Target<'_> {
         otherwise: &[&str],
     ) -> Result<Vec<Reference>, Error> {
         let listed = || {
-            let mut session = Session::open(self, MAX_LISTING)?;
+            let mut session = Session::open(self, Most::shared(MAX_LISTING, self.listed))?;
             let first = session.references(prefixes.iter().map(String::as_str))?;
             if enough(&first) || session.lists_all() {
                 return Ok(first);
@@ -144,7 +150,7 @@ impl Target<'_> {
             })?;
         let known = mirror::commits(path).into_iter().take(MAX_HAVES).collect();
         let mut too_much = false;
-        let received = Session::open(self, MAX_PACK).and_then(|mut session| {
+        let received = Session::open(self, Most::new(MAX_PACK)).and_then(|mut session| {
             let order = session.order(vec![wanted], known, share);
             let most = session.most.clone();
             let received = session.fetch(order, Some(DEPTH), path, self.deadline);
@@ -183,7 +189,7 @@ impl Target<'_> {
         most: u64,
     ) -> Result<Fetched, Error> {
         let mut too_much = false;
-        let received = Session::open(self, most.saturating_add(AROUND)).and_then(|session| {
+        let received = Session::open(self, Most::new(most.saturating_add(AROUND))).and_then(|session| {
             let limit = session.most.clone();
             // Nothing is offered as known: the server would leave out the files of what it takes us to have.
             let order = Everything { wanted, known: Vec::new(), filter: None };
@@ -247,8 +253,7 @@ fn agent() -> (&'static str, Option<String>) {
 }
 
 impl Session {
-    fn open(target: &Target<'_>, most: u64) -> Result<Self, Stop> {
-        let most = Most::new(most);
+    fn open(target: &Target<'_>, most: Most) -> Result<Self, Stop> {
         let mut transport = SendFlushOnDrop::new(transport::open(target, &most)?, false);
         // Credentials were sent with the first request: being asked for them means they were refused.
         let refuse = |_| Ok(None);

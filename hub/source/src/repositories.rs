@@ -10,7 +10,7 @@ use crate::{
     mirror::{Failure, Generation, Mirror, Remembered},
     pools::Pools,
     refs::{self, Revision},
-    remote::{self, Apps, Deadline, Fetched, Trust},
+    remote::{self, Apps, Deadline, Fetched, Listed, Trust},
     tree,
 };
 use bytes::Bytes;
@@ -39,6 +39,7 @@ struct Inner {
     config: Config,
     trust: Trust,
     apps: Apps,
+    listed: Listed,
     pools: Pools,
     mirrors: Mutex<HashMap<String, Arc<Mirror>>>,
     trees: Mutex<Trees>,
@@ -63,6 +64,7 @@ impl Repositories {
         Ok(Self(Arc::new(Inner {
             trust: Trust::new(&config.ca_certificates)?,
             apps: Apps::default(),
+            listed: Listed::default(),
             pools: Pools::new(config.parallelism, config.timeout),
             mirrors: Mutex::default(),
             trees: Mutex::new(Trees::new(TREES)),
@@ -179,7 +181,10 @@ impl Repositories {
     /// [`Error::TreeTooLarge`]; else why the commit could not be read or fetched.
     pub async fn list(&self, url: &RepoUrl, commit: &CommitId) -> Result<Arc<Tree>, Error> {
         let inner = Arc::clone(&self.0);
-        self.reading(url, commit, 0, move |generation, commit, _| inner.tree(generation, commit)).await
+        self.reading(url, commit, 0, move |generation, commit, deadline| {
+            inner.tree(generation, commit, deadline)
+        })
+        .await
     }
 
     /// The contents of files, in the order of `paths`. Of a symbolic link it is the link's target.
@@ -197,7 +202,7 @@ impl Repositories {
     ) -> Result<Vec<(String, Bytes)>, Error> {
         let (inner, paths, at) = (Arc::clone(&self.0), paths.to_vec(), url.clone());
         self.reading(url, commit, limit.total, move |generation, commit, deadline| {
-            let tree = inner.tree(generation, commit)?;
+            let tree = inner.tree(generation, commit, deadline)?;
             let entries = wanted(&at, commit, &tree, &paths)?;
             read(&at, generation, &entries, limit, deadline)
         })
@@ -295,7 +300,7 @@ impl Repositories {
                 (Arc::clone(&mirror), commit.clone(), Arc::clone(&work), url.clone());
             let once = move |deadline: &Deadline| match there.find(&asked)? {
                 None => Ok(Attempt::Absent),
-                Some(generation) => attempt(&there, &generation, &at, &asked, |g, c| work(g, c, deadline)),
+                Some(generation) => attempt(&there, &generation, &at, &asked, deadline, &*work),
             };
             let attempt = self.0.pools.read(url, once).await?;
             if let Attempt::Broken(cause) = &attempt {

@@ -1,15 +1,17 @@
 //! What is in a commit: a flat, sorted list of files.
 //!
 //! Trees come from servers, so they are bounded: [`MAX_ENTRIES`] and [`MAX_DEPTH`] keep a small pack
-//! whose trees share their branches from unfolding into more than memory holds.
+//! whose trees share their branches from unfolding into more than memory holds, or into more folders than
+//! anyone can visit: an empty folder counts as a file does, and a walk ends with its deadline.
 
+use crate::remote::Deadline;
 use gix::{
     hash::oid,
     objs::{Find, Kind, TreeRefIter, tree::EntryKind},
 };
 use std::fmt;
 
-/// Files and submodules in one commit.
+/// Files, submodules and folders in one commit.
 pub(crate) const MAX_ENTRIES: usize = 1_000_000;
 /// Bytes of all paths in one commit.
 const MAX_PATHS: usize = 256 << 20;
@@ -134,6 +136,8 @@ pub(crate) enum Unreadable {
     Corrupt(String),
     /// A bound was passed.
     TooLarge(String),
+    /// The deadline passed.
+    Late,
 }
 
 impl From<gix::Error> for Unreadable {
@@ -206,8 +210,10 @@ pub(crate) fn walk(
     objects: &(impl Find + gix::odb::Header),
     root: &oid,
     sizes: bool,
+    deadline: &Deadline,
 ) -> Result<Tree, Unreadable> {
-    let mut walk = Walk { objects, sizes, entries: Vec::new(), paths: 0, path: String::new() };
+    let mut walk =
+        Walk { objects, sizes, deadline, entries: Vec::new(), folders: 0, paths: 0, path: String::new() };
     walk.folder(root, 0)?;
     Ok(Tree::new(ObjectId::of(root), walk.entries))
 }
@@ -215,7 +221,10 @@ pub(crate) fn walk(
 struct Walk<'o, O> {
     objects: &'o O,
     sizes: bool,
+    deadline: &'o Deadline,
     entries: Vec<Entry>,
+    /// Folders so far.
+    folders: usize,
     /// Bytes of all paths so far.
     paths: usize,
     /// The folder being read, with a trailing `/` unless it is the root.
@@ -229,6 +238,11 @@ impl<O: Find + gix::odb::Header> Walk<'_, O> {
                 "folders inside one another more than {MAX_DEPTH} deep"
             )));
         }
+        if self.deadline.passed() {
+            return Err(Unreadable::Late);
+        }
+        self.folders += 1;
+        self.check()?;
         let mut buffer = Vec::new();
         let data = object(self.objects, id, Kind::Tree, &mut buffer)?;
         for entry in TreeRefIter::from_bytes(data.data, data.object_hash) {
@@ -250,14 +264,20 @@ impl<O: Find + gix::odb::Header> Walk<'_, O> {
         Ok(())
     }
 
-    fn file(&mut self, mode: Mode, id: &oid) -> Result<(), Unreadable> {
-        self.paths += self.path.len();
-        if self.entries.len() >= MAX_ENTRIES || self.paths > MAX_PATHS {
+    /// Whether one more file or folder may be there.
+    fn check(&self) -> Result<(), Unreadable> {
+        if self.entries.len() + self.folders > MAX_ENTRIES || self.paths > MAX_PATHS {
             return Err(Unreadable::TooLarge(format!(
-                "more than {MAX_ENTRIES} files, or paths of more than {} MiB",
+                "more than {MAX_ENTRIES} files and folders, or paths of more than {} MiB",
                 MAX_PATHS >> 20
             )));
         }
+        Ok(())
+    }
+
+    fn file(&mut self, mode: Mode, id: &oid) -> Result<(), Unreadable> {
+        self.paths += self.path.len();
+        self.check()?;
         let size = match mode {
             Mode::Submodule => None,
             Mode::File | Mode::Executable | Mode::Symlink if !self.sizes => None,

@@ -36,7 +36,7 @@ pub use forge::Forge;
 pub use guard::{Guard, Novelty, TooMany};
 pub use place::Place;
 pub use push::{Change, Push};
-pub use secrets::Secrets;
+pub use secrets::{Given, Secrets};
 
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -75,8 +75,19 @@ pub struct Delivery {
     pub id: Option<String>,
     /// SHA-256 of the body.
     pub digest: [u8; 32],
+    /// Why it may be believed.
+    pub trust: Trust,
     /// What it says.
     pub event: Event,
+}
+
+/// Why a webhook may be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// Its sender knows the secret.
+    Proven,
+    /// Anybody may have sent it: it says nothing that matters, or unsigned ones are believed.
+    Unsigned,
 }
 
 /// What a webhook says.
@@ -154,9 +165,9 @@ pub fn read(request: &Request<'_>, secrets: &Secrets, now: Timestamp) -> Result<
     let forge = Forge::of(request.headers).ok_or(Refusal::UnknownForge)?;
     if forge == Forge::BitbucketServer && bitbucket_server::is_ping(request) {
         // Its "test connection" is not signed: it says nothing, and is answered without being believed.
-        return Ok(delivery(forge, request, Event::Ping));
+        return Ok(delivery(forge, request, Trust::Unsigned, Event::Ping));
     }
-    verify::check(forge, request, secrets, now)?;
+    let trust = verify::check(forge, request, secrets, now)?;
     let payload = Payload { forge, text: document(forge, request)? };
     let event = match forge {
         Forge::GitHub => github::read(request, &payload)?,
@@ -166,13 +177,13 @@ pub fn read(request: &Request<'_>, secrets: &Secrets, now: Timestamp) -> Result<
         Forge::Gogs | Forge::Gitea | Forge::Forgejo => gogs::read(request, &payload)?,
         Forge::AzureDevOps => azure::read(&payload)?,
     };
-    Ok(delivery(forge, request, event))
+    Ok(delivery(forge, request, trust, event))
 }
 
-fn delivery(forge: Forge, request: &Request<'_>, event: Event) -> Delivery {
+fn delivery(forge: Forge, request: &Request<'_>, trust: Trust, event: Event) -> Delivery {
     let id = forge.delivery_headers().iter().find_map(|name| request.header(name));
     let id = id.filter(|id| !id.is_empty()).map(|id| id.chars().take(128).collect());
-    Delivery { forge, id, digest: Sha256::digest(request.body).into(), event }
+    Delivery { forge, id, digest: Sha256::digest(request.body).into(), trust, event }
 }
 
 /// The JSON document of a body that was verified.

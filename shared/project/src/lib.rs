@@ -68,6 +68,14 @@ pub fn allow(project: &Value, application: &ApplicationSpec, cluster: &str, serv
     problems
 }
 
+/// Whether what an Application is made of may come from `repository` too: a submodule, say.
+///
+/// # Errors
+/// Why not.
+pub fn allow_source(project: &Value, repository: &shared_model::RepoUrl) -> Result<(), Denied> {
+    place::source(project, repository, "spec.sourceRepos".to_owned()).map_or(Ok(()), Err)
+}
+
 /// Whether an object of an Application may go to a namespace other than the Application's own.
 ///
 /// # Errors

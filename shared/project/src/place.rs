@@ -19,17 +19,20 @@ pub(crate) fn sources(project: &Value, application: &ApplicationSpec) -> Vec<Pro
     let path = |index: usize| {
         if single { "spec.source.repoURL".to_owned() } else { format!("spec.sources[{index}].repoURL") }
     };
-    let problem = |(index, source): (usize, &&shared_model::Source)| {
-        let repository = RepoUrl::new(&source.repo_url);
-        let what = format!("application repo {repository} is not permitted in project '{}'", name(project));
-        let missing = format!(
-            "add `{}` or a pattern for it to spec.sourceRepos of the project",
-            repository.normalized()
-        );
-        refusal(source_verdict(project, &repository.normalized()), "spec.sourceRepos", what, missing)
-            .map(|(message, remedy)| Problem { path: path(index), message, remedy })
+    let problem = |(index, from): (usize, &&shared_model::Source)| {
+        source(project, &RepoUrl::new(&from.repo_url), path(index))
     };
     application.all_sources().iter().enumerate().filter_map(problem).collect()
+}
+
+/// Why the project does not permit the repository, which `path` names, if it does not.
+pub(crate) fn source(project: &Value, repository: &RepoUrl, path: String) -> Option<Problem> {
+    let what = format!("application repo {repository} is not permitted in project '{}'", name(project));
+    let missing =
+        format!("add `{}` or a pattern for it to spec.sourceRepos of the project", repository.normalized());
+    let verdict = source_verdict(project, &repository.normalized());
+    let (message, remedy) = refusal(verdict, "spec.sourceRepos", what, missing)?;
+    Some(Problem { path, message, remedy })
 }
 
 fn source_verdict(project: &Value, repository: &str) -> Verdict {

@@ -178,7 +178,10 @@ async fn a_push_is_released_at_once_while_polling_takes_an_hour() {
 
     let (code, said) = ground.push(SECRET, "main").await;
     assert_eq!((code, &said["result"]), (200, &json!("repeated")), "{said}");
-    // Guessing is slowed down, and what is known stays known.
+    // Guessing is slowed down, and keeps out nobody who knows, from the same address too.
     let guesses = async { while ground.push("guessed", "main").await.0 != 429 {} };
     tokio::time::timeout(SOON, guesses).await.expect("somebody who guesses is turned away");
+    let (code, said) = ground.push(SECRET, "other").await;
+    assert_eq!((code, &said["result"]), (200, &json!("unfollowed")), "{said}");
+    assert_eq!(ground.push("guessed", "main").await.0, 429);
 }

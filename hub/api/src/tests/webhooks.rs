@@ -105,6 +105,35 @@ async fn who_announces_much_and_sends_nothing_keeps_nobody_out() {
     assert_eq!(status(&mut slow[0]).await, "HTTP/1.1 408");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_fills_the_room_and_stops_keeps_nobody_out() {
+    let (server, delivered) = door(30 << 20).await;
+    answering(delivered);
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut stream = connect(&server).await;
+        let head = format!("POST {HOOK} HTTP/1.1\r\nhost: hub\r\ncontent-length: {}\r\n\r\n", 30 << 20);
+        // More than there is room for, so what is last is not read.
+        slow.push(shared_runtime::spawn("slow", async move {
+            stream.write_all(head.as_bytes()).await.unwrap();
+            let _cut = stream.write_all(&vec![b'x'; 33 << 17]).await;
+            stream
+        }));
+    }
+    for size in [20 << 10, 3 << 20] {
+        assert_eq!(server.hook(vec![b'x'; size]).await.ok(200)["bytes"], size);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_do_not_wait_for_one_another_for_ever() {
+    let (server, delivered) = door(30 << 20).await;
+    answering(delivered);
+    let hooks: Vec<_> = (0..3).map(|_| server.hook(vec![b'x'; 25 << 20])).collect();
+    let codes: Vec<u16> = futures::future::join_all(hooks).await.into_iter().map(|got| got.code).collect();
+    assert!(codes.iter().filter(|code| **code == 200).count() >= 2, "{codes:?}");
+}
+
 /// A connection below HTTP.
 async fn connect(server: &Server) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
     let mut roots = rustls::RootCertStore::empty();

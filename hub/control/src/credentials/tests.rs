@@ -26,7 +26,7 @@ fn check(index: &Index, url: &str, expect: Option<&Credentials>) {
 }
 
 fn basic(password: &str) -> Credentials {
-    Credentials::basic("git", password)
+    Credentials::basic("x-access-token", password)
 }
 
 #[tokio::test]
@@ -47,6 +47,43 @@ async fn the_most_exact_wins() {
     check(&index, "https://git.example.com/team/bare", Some(&basic("team")));
     check(&index, "https://git.example.com/else", Some(&basic("forge")));
     check(&index, "https://elsewhere.example.com/x", None);
+}
+
+#[tokio::test]
+async fn a_login_is_for_no_neighbour() {
+    let index = indexed([
+        secret("host", "repo-creds", &json!({"url": "https://git.example.com/", "password": "host"})),
+        secret("org", "repo-creds", &json!({"url": "https://github.com/org", "password": "org"})),
+        secret("ssh", "repo-creds", &json!({"url": "git@git.example.com:team/", "sshPrivateKey": "pem"})),
+    ])
+    .await;
+    check(&index, "https://git.example.com/x", Some(&basic("host")));
+    check(&index, "https://github.com/org/x", Some(&basic("org")));
+    check(&index, "git@git.example.com:team/x", Some(&Credentials::ssh_key("pem")));
+    for neighbour in [
+        "https://git.example.com.evil.io/x",
+        "https://git.example.com:4444/x",
+        "https://git.example.community/x",
+        "https://github.com/org-evil/x",
+        "git@git.example.com:team-evil/x",
+        "ssh://git@git.example.com:2222/team/x",
+    ] {
+        check(&index, neighbour, None);
+        let module = RepoUrl::new(neighbour);
+        assert!(!is_named(&index, &module), "{neighbour} as a submodule");
+    }
+}
+
+#[tokio::test]
+async fn only_secrets_of_our_own_namespace_count_and_case_does_not() {
+    let (kind, mut theirs) =
+        secret("theirs", "repo-creds", &json!({"url": "https://github.com/org", "proxy": "http://theirs:1"}));
+    theirs["metadata"]["namespace"] = json!("team");
+    let ours = secret("ours", "repo-creds", &json!({"url": "https://GitHub.com/Org", "password": "ours"}));
+    let index = indexed([(kind, theirs), ours]).await;
+    check(&index, "https://github.com/org/app", Some(&basic("ours")));
+    check(&index, "https://github.com/ORG/app.git", Some(&basic("ours")));
+    assert!(is_named(&index, &RepoUrl::new("https://github.com/org/app")));
 }
 
 #[tokio::test]
@@ -71,7 +108,7 @@ async fn settings_come_with_the_login_or_alone() {
         secret("open", "repository", &json!({"url": "https://open.example.com/a", "insecure": "true"})),
     ])
     .await;
-    let forge = || Credentials::basic("git", "forge").with_client_certificate("chain", "key");
+    let forge = || basic("forge").with_client_certificate("chain", "key");
     check(&index, "https://git.example.com/other", Some(&forge()));
     let app = forge().insecure().through_proxy("http://proxy:3128", "localhost");
     check(&index, "https://git.example.com/app.git", Some(&app));

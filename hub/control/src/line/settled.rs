@@ -65,12 +65,12 @@ impl Settled {
         }
         let mut now: BTreeMap<&str, CommitId> = BTreeMap::new();
         let mut resolved = given.resolved.clone();
-        for (said, (source, before)) in &given.resolved.made {
-            let (bundle, commit) = releases.made(source, &Pins::Head).await.ok()?;
+        for (said, (wanted, before)) in &given.resolved.made {
+            let (bundle, commit) = releases.made(wanted, &Pins::Head).await.ok()?;
             if bundle != *before {
                 return None;
             }
-            resolved.commits.insert(reference(source), commit.clone());
+            resolved.commits.insert(reference(&wanted.source), commit.clone());
             now.insert(said, commit);
         }
         for (app, member) in &mut resolved.members {

@@ -85,6 +85,28 @@ async fn submodules_are_followed_when_they_are_to_be() {
         })
         .await;
     loops.until("the one inside", async |records| is(records, "inside", &["lib"]).await).await;
+    // A project that does not permit the submodule's repository has none of it, cached or not.
+    let project = json!({
+        "metadata": {"name": "team", "namespace": "argocd"},
+        "spec": {
+            "sourceRepos": [loops.repository().display().to_string()],
+            "destinations": [{"server": "*", "namespace": "*"}],
+        },
+    });
+    records.create(Kind::AppProject, project, now).await.unwrap();
+    for (name, path) in [("strange", "web"), ("strangest", "web/lib/deep")] {
+        let mut object = app(name, &loops.repository(), path);
+        object["spec"]["project"] = json!("team");
+        records.create(Kind::Application, object, now).await.unwrap();
+        loops
+            .until("the project refuses", async |_| {
+                let condition = loops.condition(Kind::Application, name).await;
+                condition.contains("the submodule `web/lib` is not followed")
+                    && condition.contains("is not permitted in project 'team'")
+            })
+            .await;
+        assert!(loops.released(records, name).await.is_empty());
+    }
     assert!(loops.tasks.drain(Duration::from_secs(5)).await);
 }
 

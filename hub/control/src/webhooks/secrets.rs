@@ -1,10 +1,11 @@
 //! What was agreed on with each forge, from the Secret `argocd/argocd-secret`.
 //!
 //! As in Argo CD (`util/settings`, `ReplaceStringSecret`) a value may refer to another: `$key` of the same Secret, `$secret:key` of another one
-//! in its namespace. A reference to nothing counts as no secret; Argo CD would take the reference itself for one, which others can read.
+//! in its namespace. A reference to nothing is no secret, and nobody is believed without one then; Argo CD would take the reference itself for one, which
+//! others can read.
 
 use crate::{credentials::field, index::Index};
-use hub_source::webhook::Secrets;
+use hub_source::webhook::{Given, Secrets};
 use shared_model::{DEFAULT_NAMESPACE, Kind};
 use shared_project::{Settings, settings};
 
@@ -18,8 +19,10 @@ pub(super) fn agreed(index: &Index) -> Secrets {
     Secrets::read(allow_unsigned, |key| {
         let value = text(NAME, key)?;
         match reference(value.trim()) {
-            None => Some(value),
-            Some((secret, key)) => text(secret.unwrap_or(NAME), key),
+            None => Some(Given::Text(value)),
+            Some((secret, key)) => {
+                Some(text(secret.unwrap_or(NAME), key).map_or(Given::Dangling, Given::Text))
+            }
         }
     })
 }

@@ -53,6 +53,19 @@ fn addresses_of_ssh() {
     refused("-l@host:a", "its user name has characters that no such name has");
     refused("git@host:", "it names no repository: write git@HOST:PATH");
     refused("ssh://git@host/a%0Ab", "it names no repository: write git@HOST:PATH");
+    refused("git@host:-x", "its path begins like an option: write ssh://git@HOST/PATH");
+    let elsewhere = "its path has `.`, `..` or `\\` in it: write where it leads";
+    for url in [
+        "git@host:org/../x",
+        "ssh://git@host/org/%2e%2e/x",
+        "https://host/org/../x",
+        "https://host/org/%2E./x",
+        "https://host/org\\..\\x",
+        "https://host/./x",
+        "https://host/org/..?x",
+    ] {
+        refused(url, elsewhere);
+    }
     refused("ssh://git@host", "write ssh://git@HOST:PORT/PATH");
 }
 

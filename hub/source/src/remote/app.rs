@@ -6,6 +6,9 @@
 //! - Neither key nor token is in an error, a log line or a file.
 //!
 //! # Why
+//! *The API's failures are its own* ([`Error::Api`]): Git has no part in its quota and goes on where the API is down, for all repositories of
+//! the host that are read otherwise.
+//!
 //! The installation is asked for by the repository, not listed: an App that many have installed would have
 //! pages of them.
 
@@ -19,7 +22,7 @@ use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::{collections::HashMap, io::Read as _, sync::Arc};
+use std::{collections::HashMap, io::Read as _, sync::Arc, time::Duration};
 
 const GITHUB: &str = "https://api.github.com";
 /// A token is not used for the last of its time: tokens last an hour.
@@ -32,6 +35,9 @@ const MOST_ANSWER: u64 = 1 << 20;
 /// Where the API does not say how long to wait.
 const WAIT: SignedDuration = SignedDuration::from_secs(60);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
+/// An API that takes longer to answer counts as not there, and is not asked for a while: who waits for it holds a turn at the Git server.
+const PATIENCE: Duration = Duration::from_secs(10);
+const HANGS: SignedDuration = SignedDuration::from_secs(30);
 
 /// The tokens of all Apps.
 #[derive(Debug, Default)]
@@ -50,15 +56,23 @@ struct Account {
 struct State {
     token: Option<(String, Timestamp)>,
     installation: Option<String>,
-    /// The API has said to wait until then.
-    not_before: Option<(Timestamp, u16)>,
+    /// The API is left alone.
+    rest: Option<Rest>,
     /// The App's key that the token was got with, digested by its being equal.
     key: String,
 }
 
+#[derive(Debug, Clone)]
+struct Rest {
+    until: Timestamp,
+    cause: String,
+    /// What it was asked with, where that may be why it did not answer (a proxy, an authority).
+    with: Option<Credentials>,
+}
+
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("not_before", &self.not_before).finish_non_exhaustive()
+        f.debug_struct("State").field("rest", &self.rest).finish_non_exhaustive()
     }
 }
 
@@ -145,16 +159,16 @@ fn token(
     {
         return Ok(token.clone());
     }
-    if let Some((until, status)) = state.not_before.filter(|(until, _)| now < *until) {
-        let after = std::time::Duration::try_from(until.duration_since(now)).ok();
-        return Err(Error::TooMany { url: target.address.url.clone(), status, after });
+    let concerns = |rest: &&Rest| {
+        now < rest.until && rest.with.as_ref().is_none_or(|with| target.credentials == Some(with))
+    };
+    if let Some(rest) = state.rest.as_ref().filter(concerns) {
+        let after = Duration::try_from(rest.until.duration_since(now)).ok();
+        return Err(Error::Api { url: target.address.url.clone(), cause: rest.cause.clone(), after });
     }
+    state.rest = None;
     let api = Api { target, app, now };
     let asked = api.token(state, repository);
-    if let Err(Error::TooMany { after: Some(after), status, .. }) = &asked {
-        let after = SignedDuration::try_from(*after).unwrap_or(WAIT);
-        state.not_before = Some((now + after, *status));
-    }
     let (token, expires) = asked?;
     state.token = Some((token.clone(), expires));
     Ok(token)
@@ -169,7 +183,7 @@ struct Api<'a> {
 impl Api<'_> {
     fn token(&self, state: &mut State, repository: &str) -> Result<(String, Timestamp), Error> {
         let reach = Reach::of(self.target)?;
-        let left = self.target.deadline.left();
+        let left = self.target.deadline.left().min(PATIENCE);
         let client = reach.configure(reqwest::blocking::Client::builder().timeout(left));
         let client = client.build().map_err(|err| self.failed(&err.without_url()))?;
         let statement = statement(self.app, self.now).map_err(|cause| unusable(self.target, cause))?;
@@ -178,18 +192,19 @@ impl Api<'_> {
             Some(installation) => installation,
             None => {
                 let url = format!("{}/repos/{repository}/installation", api(self.app));
-                let answer =
-                    self.ask(client.get(url), &statement, "it is not installed for the repository")?;
+                let absent = "it is not installed for the repository";
+                let answer = self.ask(state, client.get(url), &statement, absent)?;
                 let id = answer["id"].as_u64().ok_or_else(|| self.odd())?.to_string();
                 state.installation.insert(id).clone()
             }
         };
         let url = format!("{}/app/installations/{installation}/access_tokens", api(self.app));
-        let answer =
-            self.ask(client.post(url), &statement, "it has no such installation").inspect_err(|_| {
-                // It may have been removed and installed again.
-                state.installation = None;
-            })?;
+        let answer = self.ask(state, client.post(url), &statement, "it has no such installation");
+        if answer.is_err() {
+            // It may have been removed and installed again.
+            state.installation = None;
+        }
+        let answer = answer?;
         let token = answer["token"].as_str().ok_or_else(|| self.odd())?.to_owned();
         let expires = answer["expires_at"].as_str().and_then(|text| text.parse().ok());
         // GitHub's own time for them, less a little.
@@ -199,6 +214,7 @@ impl Api<'_> {
 
     fn ask(
         &self,
+        state: &mut State,
         request: reqwest::blocking::RequestBuilder,
         statement: &str,
         absent: &str,
@@ -208,11 +224,18 @@ impl Api<'_> {
             .header("Accept", "application/vnd.github+json")
             .header("X-GitHub-Api-Version", "2022-11-28")
             .header("User-Agent", concat!("flotilla/", env!("CARGO_PKG_VERSION")));
-        let answer = request.send().map_err(|err| self.failed(&err.without_url()))?;
+        let answer = request.send().map_err(|err| {
+            let hangs = err.is_timeout() && !self.target.deadline.passed();
+            let err = err.without_url();
+            if hangs {
+                self.rests(state, &err, self.now + HANGS, self.target.credentials)
+            } else {
+                self.failed(&err)
+            }
+        })?;
         let status = answer.status().as_u16();
         if let Some(until) = self.wait(&answer) {
-            let after = std::time::Duration::try_from(until.duration_since(self.now)).ok();
-            return Err(Error::TooMany { url: self.target.address.url.clone(), status, after });
+            return Err(self.rests(state, &format!("it is asked too often ({status})"), until, None));
         }
         let mut body = Vec::new();
         let read = answer.take(MOST_ANSWER).read_to_end(&mut body);
@@ -247,8 +270,24 @@ impl Api<'_> {
     }
 
     fn failed(&self, err: &dyn std::fmt::Display) -> Error {
-        let cause = format!("the API of GitHub Apps at {}: {err}", api(self.app));
-        Error::Unreachable { url: self.target.address.url.clone(), cause }
+        Error::Api { url: self.target.address.url.clone(), cause: self.cause(err), after: None }
+    }
+
+    fn cause(&self, err: &dyn std::fmt::Display) -> String {
+        format!("the API of GitHub Apps at {}: {err}", api(self.app))
+    }
+
+    /// A failure after which the API is left alone until then: by all, or by who has the same credentials.
+    fn rests(
+        &self,
+        state: &mut State,
+        err: &dyn std::fmt::Display,
+        until: Timestamp,
+        with: Option<&Credentials>,
+    ) -> Error {
+        let (url, cause) = (self.target.address.url.clone(), self.cause(err));
+        state.rest = Some(Rest { until, cause: cause.clone(), with: with.cloned() });
+        Error::Api { url, cause, after: Duration::try_from(until.duration_since(self.now)).ok() }
     }
 
     fn odd(&self) -> Error {

@@ -64,11 +64,31 @@ pub(crate) struct Most(Arc<Counts>);
 struct Counts {
     most: AtomicU64,
     come: AtomicU64,
+    /// What comes to all that have a share in it, with this.
+    all: Option<Listed>,
+}
+
+/// The bytes of all lists of references that are held.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listed(Arc<AtomicU64>);
+
+impl Drop for Counts {
+    fn drop(&mut self) {
+        if let Some(Listed(all)) = &self.all {
+            all.fetch_sub(self.come.load(Ordering::Acquire), Ordering::AcqRel);
+        }
+    }
 }
 
 impl Most {
     pub(crate) fn new(most: u64) -> Self {
-        Self(Arc::new(Counts { most: AtomicU64::new(most), come: AtomicU64::new(0) }))
+        Self(Arc::new(Counts { most: AtomicU64::new(most), come: AtomicU64::new(0), all: None }))
+    }
+
+    /// One that shares [`super::MAX_LISTINGS`] with others, from [`super::SMALL_LISTING`] on.
+    pub(crate) fn shared(most: u64, all: &Listed) -> Self {
+        let all = Some(all.clone());
+        Self(Arc::new(Counts { most: AtomicU64::new(most), come: AtomicU64::new(0), all }))
     }
 
     /// Lowers it to `most`.
@@ -78,7 +98,18 @@ impl Most {
 
     /// Whether all that may come has come.
     pub(crate) fn reached(&self) -> bool {
-        self.0.come.load(Ordering::Acquire) >= self.0.most.load(Ordering::Acquire)
+        let come = self.0.come.load(Ordering::Acquire);
+        let crowded = |Listed(all): &Listed| {
+            come >= super::SMALL_LISTING && all.load(Ordering::Acquire) >= super::MAX_LISTINGS
+        };
+        come >= self.0.most.load(Ordering::Acquire) || self.0.all.as_ref().is_some_and(crowded)
+    }
+
+    fn add(&self, amount: u64) {
+        self.0.come.fetch_add(amount, Ordering::AcqRel);
+        if let Some(Listed(all)) = &self.0.all {
+            all.fetch_add(amount, Ordering::AcqRel);
+        }
     }
 }
 
@@ -101,7 +132,9 @@ impl<R> Bounded<R> {
             return Err(io::Error::from(io::ErrorKind::TimedOut));
         }
         if self.most.reached() {
-            return Err(io::Error::other("the server sends more than any repository of manifests holds"));
+            return Err(io::Error::other(
+                "the server sends more than any repository of manifests holds, or many others do",
+            ));
         }
         Ok(())
     }
@@ -125,7 +158,32 @@ impl<R: BufRead> BufRead for Bounded<R> {
     }
 
     fn consume(&mut self, amount: usize) {
-        self.most.0.come.fetch_add(amount as u64, Ordering::AcqRel);
+        self.most.add(amount as u64);
         self.inner.consume(amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_lists_share_what_there_is() {
+        let listed = Listed::default();
+        let hostile: Vec<Most> = (0..8).map(|_| Most::shared(64 << 20, &listed)).collect();
+        for one in &hostile {
+            while !one.reached() {
+                one.add(1 << 16);
+            }
+        }
+        assert!(listed.0.load(Ordering::Acquire) <= (256 << 20) + (8 << 20), "{listed:?}");
+        let small = Most::shared(64 << 20, &listed);
+        small.add(1 << 19);
+        assert!(!small.reached(), "a small one comes through");
+        drop(hostile);
+        small.add(1 << 20);
+        assert!(!small.reached());
+        drop(small);
+        assert_eq!(listed.0.load(Ordering::Acquire), 0);
     }
 }

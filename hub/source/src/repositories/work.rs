@@ -19,10 +19,23 @@ impl Inner {
         deadline: &'a Deadline,
     ) -> Target<'a> {
         let secrets = &self.config.folder;
-        Target { address, credentials, trust: &self.trust, deadline, secrets, said: Said::default() }
+        Target {
+            address,
+            credentials,
+            trust: &self.trust,
+            deadline,
+            secrets,
+            said: Said::default(),
+            listed: &self.listed,
+        }
     }
 
-    pub(super) fn tree(&self, generation: &Generation, commit: &CommitId) -> Result<Arc<Tree>, Stopped> {
+    pub(super) fn tree(
+        &self,
+        generation: &Generation,
+        commit: &CommitId,
+        deadline: &Deadline,
+    ) -> Result<Arc<Tree>, Stopped> {
         let objects = generation.objects();
         let root = tree::root(&objects, &gix_id(commit))?;
         let id = TreeId::of(&root);
@@ -30,7 +43,7 @@ impl Inner {
             return Ok(tree);
         }
         let sizes = generation.holding() == Holding::All;
-        let tree = Arc::new(tree::walk(&objects, &root, sizes)?);
+        let tree = Arc::new(tree::walk(&objects, &root, sizes, deadline)?);
         self.trees.lock().put(id, Arc::clone(&tree));
         Ok(tree)
     }
@@ -70,21 +83,27 @@ pub(super) fn attempt<T>(
     generation: &Arc<Generation>,
     url: &RepoUrl,
     commit: &CommitId,
-    work: impl Fn(&Generation, &CommitId) -> Result<T, Stopped>,
+    deadline: &Deadline,
+    work: impl Fn(&Generation, &CommitId, &Deadline) -> Result<T, Stopped>,
 ) -> Result<Attempt<T>, Error> {
-    match work(generation, commit) {
+    match work(generation, commit, deadline) {
         Ok(value) => Ok(Attempt::Done(value)),
         Err(Stopped::For(err)) => Err(err),
         Err(Stopped::Lacks(files)) => Ok(Attempt::Lacks(Arc::clone(generation), files)),
         Err(Stopped::Unreadable(Unreadable::TooLarge(cause))) => {
             Err(Error::TreeTooLarge { url: url.clone(), commit: commit.clone(), cause })
         }
+        Err(Stopped::Unreadable(Unreadable::Late)) => Err(late(url, deadline)),
         Err(Stopped::Unreadable(Unreadable::Corrupt(cause))) => {
             tracing::warn!(%url, %commit, cause, "the mirror is broken and is made anew");
             mirror.discard(generation);
             Ok(Attempt::Broken(cause))
         }
     }
+}
+
+fn late(url: &RepoUrl, deadline: &Deadline) -> Error {
+    Error::TimedOut { url: url.clone(), stage: "reading files", after: deadline.given() }
 }
 
 /// Whether the commit is there; a mirror that only says so is taken out of use.
@@ -194,12 +213,7 @@ pub(super) fn read(
     let mut files = Vec::with_capacity(entries.len());
     for entry in entries {
         if deadline.passed() {
-            return Err(Error::TimedOut {
-                url: url.clone(),
-                stage: "reading files",
-                after: deadline.given(),
-            }
-            .into());
+            return Err(late(url, deadline).into());
         }
         let id = entry.id.to_gix();
         let size = tree::size(&objects, &id)?;

@@ -1,18 +1,22 @@
 //! How many webhooks are taken, and that each is taken once.
 //!
 //! Decides from addresses, deliveries and the time it is given. A sender has [`BURST`] at once and [`RATE`] a second; a webhook that is refused
-//! costs it [`REFUSED`] times as much, so that guessing ends soon. What a forge proves has limits of its own, wide enough for a large
-//! organisation. A delivery whose body or whose name was taken before, in the last day and among the last [`REMEMBERED`], is not taken again:
-//! forges deliver again what they think was lost, and whoever recorded one can send it again.
+//! costs it [`REFUSED`] times as much, so that guessing is answered less and less. What a forge proves is taken whoever else sent from there, and has
+//! limits of its own, wide enough for a large organisation. A delivery whose name was taken before, in the last day and among the last [`REMEMBERED`], is not taken again, nor one with the
+//! body that was the last taken of its repository: forges deliver again what they think was lost, and whoever recorded one can send it again.
+//!
+//! # Why
+//! *The last body only*: those of GitLab and Bitbucket have neither time nor number in them. A branch that goes to and fro, or a tag that is made,
+//! deleted and made again, sends the first body a second time, and means it.
 //!
 //! # Caveats
-//! Behind a proxy all senders have the proxy's address. What was taken is forgotten when the hub restarts; one more question to Git is all that
+//! Behind a proxy all senders have the proxy's address: a stranger there takes the share of all who prove nothing, and of nobody who does. What was taken is forgotten when the hub restarts; one more question to Git is all that
 //! a repetition then costs.
 
 use super::{Delivery, Event, Forge};
 use jiff::{SignedDuration, Timestamp};
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     net::{IpAddr, Ipv6Addr},
     time::Duration,
 };
@@ -36,8 +40,9 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 pub struct Guard {
     senders: BTreeMap<IpAddr, Bucket>,
     forges: BTreeMap<Forge, Bucket>,
-    seen: BTreeSet<Seen>,
-    order: VecDeque<(Timestamp, Seen)>,
+    seen: BTreeMap<Seen, Taken>,
+    order: VecDeque<(Timestamp, u64, Seen)>,
+    taken: u64,
 }
 
 /// Too many: try again after this time.
@@ -56,8 +61,15 @@ pub enum Novelty {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Seen {
-    Body(Forge, [u8; 32]),
     Name(Forge, String),
+    Repository(Forge, String),
+}
+
+/// The delivery that was the last of a name or of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Taken {
+    number: u64,
+    body: [u8; 32],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +96,7 @@ impl Guard {
     /// A request came from `sender`.
     ///
     /// # Errors
-    /// When it has sent too many.
+    /// When it has sent too many: then only what is proven is to be taken.
     pub fn enter(&mut self, sender: IpAddr, now: Timestamp) -> Result<(), TooMany> {
         self.bucket(sender, now).take(1.0, BURST, RATE, now)
     }
@@ -100,27 +112,30 @@ impl Guard {
     /// # Errors
     /// When its forge has sent too many.
     pub fn believe(&mut self, delivery: &Delivery, now: Timestamp) -> Result<Novelty, TooMany> {
-        let Delivery { forge, id, digest, event } = delivery;
-        if !matches!(event, Event::Push(_)) {
-            return Ok(Novelty::New);
-        }
-        while let Some((at, _)) = self.order.front()
+        let Delivery { forge, id, digest, event, .. } = delivery;
+        let Event::Push(push) = event else { return Ok(Novelty::New) };
+        while let Some((at, _, _)) = self.order.front()
             && (now.duration_since(*at) > DAY || self.order.len() > REMEMBERED)
         {
-            if let Some((_, oldest)) = self.order.pop_front() {
+            if let Some((_, number, oldest)) = self.order.pop_front()
+                && self.seen.get(&oldest).is_some_and(|taken| taken.number == number)
+            {
                 self.seen.remove(&oldest);
             }
         }
-        let body = Seen::Body(*forge, *digest);
+        let repository = Seen::Repository(*forge, push.name.clone());
         let name = id.as_ref().map(|id| Seen::Name(*forge, id.clone()));
-        if self.seen.contains(&body) || name.as_ref().is_some_and(|name| self.seen.contains(name)) {
+        let same = self.seen.get(&repository).is_some_and(|last| last.body == *digest);
+        if same || name.as_ref().is_some_and(|name| self.seen.contains_key(name)) {
             return Ok(Novelty::Repeated);
         }
         let bucket = self.forges.entry(*forge).or_insert(Bucket { left: FORGE_BURST, at: now });
         bucket.take(1.0, FORGE_BURST, FORGE_RATE, now)?;
-        for seen in [Some(body), name].into_iter().flatten() {
-            self.seen.insert(seen.clone());
-            self.order.push_back((now, seen));
+        self.taken += 1;
+        let taken = Taken { number: self.taken, body: *digest };
+        for seen in [Some(repository), name].into_iter().flatten() {
+            self.seen.insert(seen.clone(), taken);
+            self.order.push_back((now, taken.number, seen));
         }
         Ok(Novelty::New)
     }

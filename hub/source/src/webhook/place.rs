@@ -1,7 +1,8 @@
 //! Where a repository is, so that its spellings can be compared: https, ssh and scp forms, ports, `.git`, case.
 //!
-//! As in Argo CD (`util/webhook`) case does not count, nor does user information. Unlike there, ports count between addresses of one kind:
-//! `https://git:8443/a` is not `https://git:9443/a`. Between kinds they say nothing: ssh and https of one server have different ones.
+//! As in Argo CD (`util/webhook`) neither case nor user information nor ports count: a forge behind a load balancer writes its own ports, or none,
+//! into its payloads, whatever the ports are that it is reached at. Two servers of one host with a repository of one path are both asked, which is
+//! one question too many and no push too few.
 
 use crate::RepoUrl;
 use std::fmt;
@@ -16,13 +17,13 @@ pub struct Place {
     kind: Kind,
 }
 
-/// How it is reached, with the port.
+/// How it is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// Over HTTP; no port for the scheme's own.
-    Web(Option<u16>),
-    /// Over SSH; no port for 22.
-    Ssh(Option<u16>),
+    /// Over HTTP.
+    Web,
+    /// Over SSH.
+    Ssh,
     /// Any way: payloads that name a project and not an address; Azure DevOps, whose addresses are all made of the same names.
     Any,
 }
@@ -35,24 +36,23 @@ impl Place {
 
     /// Reads an address as users and payloads write it.
     pub(super) fn parse(url: &str) -> Option<Self> {
-        let (kind, host, path) = match url.split_once("://") {
+        let (kind, port, host, path) = match url.split_once("://") {
             Some((scheme, rest)) => {
                 let (authority, path) = rest.split_once('/')?;
                 let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
                 let (host, port) = host_and_port(authority)?;
                 let kind = match scheme.to_ascii_lowercase().as_str() {
-                    "https" => Kind::Web(port.filter(|port| *port != 443)),
-                    "http" => Kind::Web(port.filter(|port| *port != 80)),
-                    "ssh" | "git+ssh" | "ssh+git" => Kind::Ssh(port.filter(|port| *port != 22)),
+                    "https" | "http" => Kind::Web,
+                    "ssh" | "git+ssh" | "ssh+git" => Kind::Ssh,
                     _ => return None,
                 };
-                (kind, host, path)
+                (kind, port, host, path)
             }
             None => {
                 // The scp form: [user@]host:path, with no slash before the colon.
                 let (host, path) = url.split_once(':').filter(|(host, _)| !host.contains('/'))?;
                 let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-                (Kind::Ssh(None), host.to_owned(), path)
+                (Kind::Ssh, None, host.to_owned(), path)
             }
         };
         let path = path.split(['?', '#']).next().unwrap_or_default();
@@ -66,10 +66,10 @@ impl Place {
         if let Some(path) = azure(&host, path) {
             return Some(Self { path, host: Some("dev.azure.com".to_owned()), kind: Kind::Any });
         }
-        let (kind, host) = match (kind, host.strip_prefix("ssh.").or(host.strip_prefix("altssh."))) {
+        let host = match (kind, port, host.strip_prefix("ssh.").or(host.strip_prefix("altssh."))) {
             // github.com, gitlab.com and bitbucket.org serve SSH on the port of HTTPS under such names.
-            (Kind::Ssh(Some(443)), Some(host)) => (Kind::Ssh(None), host.to_owned()),
-            (kind, _) => (kind, host),
+            (Kind::Ssh, Some(443), Some(host)) => host.to_owned(),
+            (Kind::Web | Kind::Ssh | Kind::Any, ..) => host,
         };
         Some(Self { path: path.to_owned(), host: Some(host), kind })
     }
@@ -87,17 +87,11 @@ impl Place {
 
     /// Whether this is a repository that is at all these `places`.
     pub(super) fn is_among(&self, places: &[Self]) -> bool {
-        let comparable = |other: &&Self| {
-            matches!(
-                (self.kind, other.kind),
-                (Kind::Web(_), Kind::Web(_)) | (Kind::Ssh(_), Kind::Ssh(_)) | (Kind::Any, Kind::Any)
-            )
-        };
-        if places.iter().any(|other| comparable(&other)) {
+        if places.iter().any(|other| self.kind == other.kind) {
             return places.iter().any(|other| self == other);
         }
         // Without a host, what is written as Bitbucket Server writes it has to do.
-        let theirs = self.path.starts_with("scm/") || matches!(self.kind, Kind::Ssh(_));
+        let theirs = self.path.starts_with("scm/") || matches!(self.kind, Kind::Ssh);
         let host = |other: &Self| if other.host.is_none() { theirs } else { self.host == other.host };
         places.iter().any(|other| self.common() == other.common() && host(other))
     }

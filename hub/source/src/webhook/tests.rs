@@ -130,8 +130,8 @@ const ALL: [&Form; 13] = [
 fn secrets() -> Secrets {
     let of = |key: &str| match key {
         "webhook.bitbucket.uuid" => None,
-        "webhook.azuredevops.username" => Some("hook".to_owned()),
-        _ => Some(format!("{SECRET}\n")),
+        "webhook.azuredevops.username" => Some(Given::Text("hook".to_owned())),
+        _ => Some(Given::Text(format!("{SECRET}\n"))),
     };
     Secrets::read(false, of)
 }
@@ -271,8 +271,9 @@ fn nothing_is_believed_without_its_proof() {
 
 #[test]
 fn a_descendant_is_checked_by_the_secret_of_the_forge_it_descends_from() {
-    let only =
-        |wanted: &'static str| Secrets::read(false, move |key| (key == wanted).then(|| SECRET.to_owned()));
+    let only = |wanted: &'static str| {
+        Secrets::read(false, move |key| (key == wanted).then(|| Given::Text(SECRET.to_owned())))
+    };
     let check = |form: &Form, secrets: &Secrets, expect: bool| {
         let headers = form.headers(SECRET, form.body.as_bytes());
         let read = read(&Request { headers: &headers, body: form.body.as_bytes() }, secrets, NOW);
@@ -292,8 +293,8 @@ fn bitbucket_is_known_by_its_uuid_as_well() {
     let uuid = |uuid: &str, secret: Option<&str>| {
         let (uuid, secret) = (uuid.to_owned(), secret.map(str::to_owned));
         let secrets = Secrets::read(false, |key| match key {
-            "webhook.bitbucket.uuid" => Some(uuid.clone()),
-            "webhook.bitbucket.secret" => secret.clone(),
+            "webhook.bitbucket.uuid" => Some(Given::Text(uuid.clone())),
+            "webhook.bitbucket.secret" => secret.clone().map(Given::Text),
             _ => None,
         });
         let headers = BITBUCKET.headers(SECRET, BITBUCKET.body.as_bytes());
@@ -306,10 +307,21 @@ fn bitbucket_is_known_by_its_uuid_as_well() {
 }
 
 #[test]
+fn a_name_alone_is_no_secret() {
+    let named = |key: &str| (key == "webhook.azuredevops.username").then(|| Given::Text("hook".to_owned()));
+    let secrets = Secrets::read(false, named);
+    let headers = AZURE.headers("", AZURE.body.as_bytes());
+    let refused =
+        read(&Request { headers: &headers, body: AZURE.body.as_bytes() }, &secrets, NOW).unwrap_err();
+    assert!(matches!(refused, Refusal::WrongSecret { .. }), "{refused}");
+}
+
+#[test]
 fn gitlabs_signing_token_covers_id_and_time() {
     let key = base64::engine::general_purpose::STANDARD.encode("kept");
-    let secrets =
-        Secrets::read(false, |key_of| (key_of == "webhook.gitlab.secret").then(|| format!("whsec_{key}")));
+    let secrets = Secrets::read(false, |key_of| {
+        (key_of == "webhook.gitlab.secret").then(|| Given::Text(format!("whsec_{key}")))
+    });
     let check = |id: &str, time: &str, now: i64, expect: &str| {
         let signed = format!("evt-1.1763629933.{}", GITLAB.body);
         let signature = base64::engine::general_purpose::STANDARD.encode(hmac_of("kept", signed.as_bytes()));
@@ -442,6 +454,7 @@ fn only_the_repository_that_was_pushed_to_is_asked_for() {
         ("git@bitbucket.org:team/fleet.git", "main"),
         ("https://user@bitbucket.org/team/fleet.git", "main"),
         ("https://gitlab.example.com/platform/fleet", "main"),
+        ("ssh://git@gitlab.example.com:2222/platform/fleet.git", "main"),
         ("/srv/git/fleet", "main"),
     ];
     let check = |form: &Form, expect: &[&str]| {
@@ -455,6 +468,7 @@ fn only_the_repository_that_was_pushed_to_is_asked_for() {
             "https://github.com/octo-org/fleet",
             "https://GitHub.com/Octo-Org/fleet.git",
             "https://github.com:443/octo-org/fleet/",
+            "https://github.com:8443/octo-org/fleet",
             "git@github.com:octo-org/fleet.git",
             "ssh://github.com:22/octo-org/fleet",
             "ssh://ssh.github.com:443/octo-org/fleet.git",
@@ -462,7 +476,12 @@ fn only_the_repository_that_was_pushed_to_is_asked_for() {
     );
     check(
         &GITEA,
-        &["https://gitea.example.com:3000/platform/fleet", "ssh://gitea.example.com:2222/platform/fleet.git"],
+        &[
+            "https://gitea.example.com:3000/platform/fleet",
+            "https://gitea.example.com/platform/fleet",
+            "ssh://gitea.example.com:2222/platform/fleet.git",
+            "git@gitea.example.com:platform/fleet.git",
+        ],
     );
     check(
         &BITBUCKET_SERVER,
@@ -480,7 +499,11 @@ fn only_the_repository_that_was_pushed_to_is_asked_for() {
         ],
     );
     check(&BITBUCKET, &["git@bitbucket.org:team/fleet.git", "https://bitbucket.org/team/fleet.git"]);
-    check(&GITLAB, &["https://gitlab.example.com/platform/fleet"]);
+    // Its payload says git@gitlab.example.com:platform/fleet.git, for it is not told of the load balancer's port.
+    check(
+        &GITLAB,
+        &["https://gitlab.example.com/platform/fleet", "ssh://gitlab.example.com:2222/platform/fleet.git"],
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! | Gogs, Gitea, Forgejo | HMAC-SHA256 in bare hex in `X-Gogs-Signature`, `X-Gitea-Signature`, `X-Forgejo-Signature` |
 //! | Azure DevOps | HTTP basic authentication |
 
-use super::{Forge, Refusal, Request, Secrets, secrets};
+use super::{Forge, Refusal, Request, Secrets, Trust, secrets};
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
@@ -25,10 +25,11 @@ pub(super) fn check(
     request: &Request<'_>,
     secrets: &Secrets,
     now: Timestamp,
-) -> Result<(), Refusal> {
+) -> Result<Trust, Refusal> {
     let key = secrets.key_of(forge);
     if secrets.get(key).is_none() {
-        return if secrets.allow_unsigned { Ok(()) } else { Err(Refusal::NoSecret { forge, key }) };
+        let unsigned = secrets.believes(forge).then_some(Trust::Unsigned);
+        return unsigned.ok_or(Refusal::NoSecret { forge, key });
     }
     let proof = Proof { forge, request, secrets, key };
     match forge {
@@ -40,7 +41,8 @@ pub(super) fn check(
         Forge::GitLab => proof.gitlab(now),
         Forge::BitbucketCloud => proof.bitbucket(),
         Forge::AzureDevOps => proof.login(),
-    }
+    }?;
+    Ok(Trust::Proven)
 }
 
 struct Proof<'a> {
@@ -131,11 +133,10 @@ impl Proof<'_> {
         let given = base64::engine::general_purpose::STANDARD.decode(given.trim()).unwrap_or_default();
         let given = String::from_utf8(given).unwrap_or_default();
         let (username, password) = given.split_once(':').unwrap_or((&given, ""));
-        let expected = |key| self.secrets.get(key);
-        // Both are compared, whatever the first comes to.
+        // Both are compared, whatever the first comes to; what was not agreed on has to be empty, as in Argo CD: a name alone opens nothing.
         let good = [(username, secrets::AZURE_USERNAME), (password, secrets::AZURE_PASSWORD)]
             .into_iter()
-            .map(|(given, key)| expected(key).is_none_or(|expected| same(given, expected)))
+            .map(|(given, key)| same(given, self.secrets.get(key).unwrap_or_default()))
             .fold(true, |all, one| all & one);
         if good { Ok(()) } else { Err(self.wrong()) }
     }

@@ -246,6 +246,26 @@ async fn a_repository_that_moved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_login_follows_to_no_other_server() {
+    for (login, header) in
+        [(Credentials::basic("me", "s3cret"), BASIC), (Credentials::bearer("s3cret"), "Bearer s3cret")]
+    {
+        // Another server that would serve who brings the login.
+        let other = Fixture::with(|options| options.authorization = Some(header.to_owned()));
+        let commit = other.app.commit("a.yaml", "1");
+        assert_eq!(resolve(&other.repositories, &other.url(), Some(login.clone())).await, commit);
+        let asked = other.server.lists();
+        let fixture = Fixture::with(|options| {
+            options.moved = Some(("/group/app".to_owned(), other.url().as_str().to_owned()));
+        });
+        let url = RepoUrl::new(fixture.server.url("group/app"));
+        let got = resolve(&fixture.repositories, &url, Some(login)).await;
+        assert_ne!(got, commit, "{header}");
+        assert_eq!(other.server.lists(), asked, "{header}: {got}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_no_git_server() {
     let fixture = Fixture::new();
     let page = raw(|mut stream| {

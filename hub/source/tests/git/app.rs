@@ -2,7 +2,7 @@
 
 use crate::{github::Api, *};
 use base64::Engine as _;
-use hub_source::Credentials;
+use hub_source::{Credentials, poll::Failed};
 
 struct App {
     fixture: Fixture,
@@ -102,9 +102,29 @@ async fn an_api_that_says_to_wait_is_left_alone() {
     let credentials = app.credentials("7", Some("9"));
     for _ in 0..3 {
         let busy = app.fixture.repositories.resolve(&app.url(), "main", Some(&credentials)).await;
-        let Err(Error::TooMany { after: Some(after), status: 429, .. }) = &busy else { panic!("{busy:?}") };
+        let Err(error @ Error::Api { after: Some(after), cause, .. }) = &busy else { panic!("{busy:?}") };
         let wait = after.as_secs();
-        assert!((590..=600).contains(&wait), "{wait}");
+        assert!((590..=600).contains(&wait) && cause.ends_with("it is asked too often (429)"), "{error}");
+        assert_eq!(Failed::from(error), Failed::Repository, "Git's server has no part in it");
     }
     assert_eq!(app.asked(), [TOKENS]);
+    // It answers again with another key, and 403 without a time is of the App, not of the server.
+    app.api.refusals.lock().push("403 Forbidden".to_owned());
+    let suspended =
+        app.fixture.repositories.resolve(&app.url(), "main", Some(&app.credentials("7", None))).await;
+    let suspended = suspended.unwrap_err();
+    assert!(suspended.to_string().contains("it answers status 403"), "{suspended}");
+    assert_eq!(Failed::from(&suspended), Failed::Repository);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_is_not_there_is_no_fault_of_gits_server() {
+    let app = App::new(1);
+    let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let base = Some(format!("https://{gone}/api/v3"));
+    let credentials = Credentials::github_app("7", Some("9".to_owned()), &app.key, base);
+    let error = app.fixture.repositories.resolve(&app.url(), "main", Some(&credentials)).await.unwrap_err();
+    assert!(error.to_string().contains(&format!("the API of GitHub Apps at https://{gone}")), "{error}");
+    assert_eq!(Failed::from(&error), Failed::Repository);
+    assert_eq!(app.resolve(&app.credentials("7", Some("9"))).await, app.commit);
 }

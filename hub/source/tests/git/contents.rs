@@ -116,9 +116,29 @@ async fn a_small_pack_does_not_unfold_into_all_memory() {
     fixture.app.git(&["update-ref", "refs/heads/main", &bomb]);
     fixture.fetch(&bomb).await.unwrap();
     let err = fixture.repositories.list(&fixture.url(), &id(&bomb)).await.unwrap_err().to_string();
-    let expect =
-        format!("the tree of {} at {} is too large: more than 1000000 files", fixture.url(), &bomb[..7]);
+    let expect = format!(
+        "the tree of {} at {} is too large: more than 1000000 files and folders",
+        fixture.url(),
+        &bomb[..7]
+    );
     assert!(err.starts_with(&expect), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_without_files_do_not_unfold_for_ever() {
+    let fixture = Fixture::new();
+    fixture.app.commit("a.yaml", "1");
+    // Each folder holds the one below twice, the last nothing: 2⁶⁰ folders and not one file.
+    let mut tree = fixture.app.git_with(&["mktree"], "");
+    for _ in 0..60 {
+        let lines: String = ["a", "b"].map(|name| format!("040000 tree {tree}\t{name}\n")).concat();
+        tree = fixture.app.git_with(&["mktree"], &lines);
+    }
+    let bomb = fixture.app.git(&["commit-tree", "-m", "bomb", &tree]);
+    fixture.app.git(&["update-ref", "refs/heads/main", &bomb]);
+    fixture.fetch(&bomb).await.unwrap();
+    let err = fixture.repositories.list(&fixture.url(), &id(&bomb)).await.unwrap_err().to_string();
+    assert!(err.contains("is too large: more than 1000000 files and folders"), "{err}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,22 +46,48 @@ fn a_server_that_fails_is_left_alone_and_then_asked_once() {
 #[test]
 fn a_repository_that_hangs_holds_up_no_other_one() {
     let (mut schedule, out) = out(4);
-    for now in [1.0, 200.0, 800.0] {
-        for key in if now < 2.0 { out.clone() } else { due(&mut schedule, now) } {
-            let answer = if key == out[0] { Err(DOWN) } else { Ok(commit(1)) };
-            let _answer = schedule.handle_resolved(&key, answer, at(now));
+    let hangs = &out[3];
+    for round in 0..5 {
+        let now = 200.0 * f64::from(round);
+        let mut asked = if round == 0 { out.clone() } else { due(&mut schedule, now) };
+        assert!(out[..3].iter().all(|key| asked.contains(key)), "round {round}: {asked:?}");
+        // Its failure is the last word that is heard of the server before the others are asked again.
+        asked.sort();
+        for key in &asked {
+            let answer = if key == hangs { Err(DOWN) } else { Ok(commit(1)) };
+            let answer = schedule.handle_resolved(key, answer, at(now + 1.0));
+            assert_eq!(matches!(answer, Answer::Failed { .. }), key == hangs, "{key}");
         }
-        let (next, _) = schedule.poll_timeout().unwrap();
-        assert!(next > at(now));
     }
-    // Alone on its server it just backs off.
+    // Alone on its server it just backs off, and is answered as soon as it is there.
     let (mut alone, out) = self::out(1);
-    for _ in 0..3 {
-        let now = alone.poll_timeout().map_or(at(1.0), |(at, _)| at);
-        let _key = alone.poll_action(now);
-        let _answer = alone.handle_resolved(&out[0], Err(DOWN), now);
+    let mut now = at(1.0);
+    for waits in [10.0, 20.0, 40.0] {
+        let Answer::Failed { next, .. } = alone.handle_resolved(&out[0], Err(DOWN), now) else {
+            panic!("failed")
+        };
+        let waited = next.duration_since(now).as_secs_f64();
+        assert!((waits * 0.9..=waits * 1.1).contains(&waited), "{waited} and not {waits}");
+        now = next;
+        assert_eq!(alone.poll_action(now), Some(out[0].clone()));
     }
-    assert_eq!(alone.last(&out[0]), None);
+    assert_eq!(alone.handle_resolved(&out[0], Ok(commit(1)), now), Answer::Changed(commit(1)));
+}
+
+/// What an error means for the server of its repository.
+#[test]
+fn whose_fault_an_error_is() {
+    let url = || RepoUrl::new("https://git1.example/repo1");
+    let busy = |status, after| Error::TooMany { url: url(), status, after };
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let check = |error: Error, expect: Failed| assert_eq!(Failed::from(&error), expect, "{error}");
+    check(busy(429, None), Failed::Server { after: seconds(60) });
+    check(busy(429, seconds(7)), Failed::Server { after: seconds(7) });
+    check(busy(503, seconds(7)), Failed::Server { after: seconds(7) });
+    check(busy(503, None), DOWN);
+    check(Error::Unreachable { url: url(), cause: "refused".into() }, DOWN);
+    check(Error::NoRepository { url: url() }, Failed::Repository);
+    check(Error::Api { url: url(), cause: "busy".into(), after: seconds(3000) }, Failed::Repository);
 }
 
 #[test]
@@ -103,6 +129,27 @@ fn other_settings_count_at_once() {
     assert_eq!(asked(&mut schedule, &Ok(commit(1)), at(1e9)).len(), 1);
     schedule.set(SETTINGS, at(1e9));
     assert_eq!(asked(&mut schedule, &Ok(commit(1)), at(1e9 + 132.0)).len(), 1);
+}
+
+#[test]
+fn no_settings_make_a_question_forgotten() {
+    let never = Settings { period: Duration::ZERO, ..SETTINGS };
+    let told = Failed::Server { after: Some(Duration::from_secs(60)) };
+    // One key has the server left alone, one comes new while it is, one is told of a push then.
+    let mut schedule = Schedule::new(SETTINGS);
+    let (down, new, pushed) = (key(1, 2), key(1, 3), key(1, 1));
+    schedule.subscribe(pushed.clone(), at(0.0));
+    assert_eq!(asked(&mut schedule, &Ok(commit(1)), at(0.0)).len(), 1);
+    schedule.subscribe(down.clone(), at(1.0));
+    assert_eq!(asked(&mut schedule, &Err(told), at(1.0)), [down.to_string()]);
+    schedule.subscribe(new.clone(), at(2.0));
+    assert_eq!(schedule.push(&push(2), at(2.0)), std::slice::from_ref(&pushed));
+    assert_eq!(due(&mut schedule, 2.0).len(), 0);
+    schedule.set(never, at(3.0));
+    let mut there = asked(&mut schedule, &Ok(commit(2)), at(62.0));
+    there.sort();
+    assert_eq!(there, [pushed, down, new].map(|key| key.to_string()));
+    assert_eq!(asked(&mut schedule, &Ok(commit(2)), at(1e9)).len(), 0, "never by time");
 }
 
 /// A push to `main` of [`key`]`(1, 1)`, to the commit of this digit.

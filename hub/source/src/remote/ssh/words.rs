@@ -2,6 +2,8 @@
 
 use crate::{Error, address::Server, remote::Target};
 
+/// How a line begins that `-v` adds.
+const VERBOSE: &str = "debug1:";
 /// Words for which the host key is not one that is known.
 const UNKNOWN: [&str; 1] = ["host key is known for"];
 const CHANGED: &str = "REMOTE HOST IDENTIFICATION HAS CHANGED";
@@ -23,11 +25,10 @@ const NO_REPOSITORY: [&str; 4] =
 /// What they say about a conversation that failed; `None` when they say nothing.
 pub(crate) fn failure(target: &Target<'_>, server: Server<'_>, words: &str) -> Option<Error> {
     let url = target.address.url.clone();
-    let says = |any: &[&str]| any.iter().any(|one| words.contains(one));
-    let fingerprint = words
-        .lines()
-        .find_map(|line| line.split_once("Server host key: "))
-        .map(|(_, key)| key.trim().to_owned());
+    // What `-v` adds repeats what the server calls itself.
+    let plain = || words.lines().filter(|line| !line.starts_with(VERBOSE));
+    let says = |any: &[&str]| plain().any(|line| any.iter().any(|one| line.contains(one)));
+    let fingerprint = fingerprint(words);
     if says(&[CHANGED]) {
         return Some(Error::HostKeyChanged { url, host: server.known_as(), key: shown(fingerprint) });
     }
@@ -58,19 +59,39 @@ pub(crate) fn failure(target: &Target<'_>, server: Server<'_>, words: &str) -> O
     lines().next_back().map(|line| Error::Broken { url, cause: line.to_owned() })
 }
 
+/// The kind and fingerprint of the key that the host has shown. Only a whole line of ssh's own says that: others repeat what the server, or
+/// whoever is in between, says of itself.
+fn fingerprint(words: &str) -> Option<String> {
+    let key =
+        words.lines().find_map(|line| line.strip_prefix(VERBOSE)?.strip_prefix(" Server host key: "))?;
+    Some(key.trim().to_owned())
+}
+
 fn shown(fingerprint: Option<String>) -> String {
     fingerprint.map_or_else(String::new, |key| format!(" ({key})"))
 }
 
 /// Whether a line is for people, and not what `-v` adds.
 fn is_news(line: &str) -> bool {
-    let noise = [
-        "debug1:",
-        "OpenSSH_",
-        "Authenticated to",
-        "Transferred:",
-        "Bytes per second",
-        "Warning: Permanently",
-    ];
+    let noise =
+        [VERBOSE, "OpenSSH_", "Authenticated to", "Transferred:", "Bytes per second", "Warning: Permanently"];
     !line.is_empty() && !noise.iter().any(|prefix| line.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_does_not_choose_its_fingerprint() {
+        let check = |words: &str, expect: Option<&str>| assert_eq!(fingerprint(words).as_deref(), expect);
+        let shown = "debug1: Server host key: ssh-ed25519 SHA256:shown\r\n";
+        check(shown, Some("ssh-ed25519 SHA256:shown"));
+        let version = "debug1: Remote protocol version 2.0, remote software version Server host key: ssh-ed25519 SHA256:chosen\r\n";
+        let banner =
+            "debug1: kex_exchange_identification: banner line 0: debug1: Server host key: chosen\r\n";
+        check(&format!("{version}{banner}{shown}"), Some("ssh-ed25519 SHA256:shown"));
+        check(version, None);
+        check("", None);
+    }
 }

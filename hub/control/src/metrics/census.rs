@@ -21,6 +21,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) fleet: &'a Fleet,
     pub(crate) report: &'a Report,
     pub(crate) leaving: &'a Planned,
+    /// How many Applications and sets have nothing to ship of what Git says now.
+    pub(crate) unrendered: usize,
     pub(crate) at: Timestamp,
 }
 
@@ -55,6 +57,7 @@ impl Metrics {
         self.applications(seen.fleet);
         let windows = &seen.fleet.windows;
         let closed = windows.iter().filter(|set| matches!(set.gate(seen.at), Gate::Closed { .. })).count();
+        self.work.unrendered.set(count(seen.unrendered));
         self.fleet.windows.set(count(windows.len()));
         self.fleet.closed.set(count(closed));
         let mut removals = Tally::of([]);

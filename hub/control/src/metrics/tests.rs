@@ -161,7 +161,7 @@ fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
     };
     let report = Report { rollouts: BTreeMap::from([((owner(), name()), report)]), ..Report::default() };
     let leaving = Planned::default();
-    let seen = Seen { fleet: &fleet, report: &report, leaving: &leaving, at: at(500) };
+    let seen = Seen { fleet: &fleet, report: &report, leaving: &leaving, unrendered: 2, at: at(500) };
     let lines = [
         "flotilla_rollouts{phase=\"Progressing\"} 1",
         "flotilla_rollouts{phase=\"Halted\"} 0",
@@ -171,6 +171,7 @@ fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
         "flotilla_rollout_members_waiting{reason=\"Unreported\"} 1",
         "flotilla_clusters{link=\"Connected\"} 1",
         "flotilla_clusters{link=\"Lost\"} 1",
+        "flotilla_render_failing 2",
         "flotilla_paused{what=\"cluster\"} 1",
         "flotilla_paused{what=\"application\"} 1",
         "flotilla_paused{what=\"rollout\"} 1",
@@ -178,7 +179,7 @@ fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
     ];
     check(&shown(|metrics| metrics.census(&seen)), &lines);
     let nothing = (Fleet::default(), Report::default());
-    let empty = Seen { fleet: &nothing.0, report: &nothing.1, leaving: &leaving, at: at(600) };
+    let empty = Seen { fleet: &nothing.0, report: &nothing.1, leaving: &leaving, unrendered: 0, at: at(600) };
     let text = shown(|metrics| {
         metrics.census(&seen);
         metrics.census(&empty);

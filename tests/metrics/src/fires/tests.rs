@@ -1,0 +1,21 @@
+use super::*;
+
+/// In which minutes of five hours, or of the days that are given, an alert fires.
+#[track_caller]
+fn check(alert: &str, given: &[(&str, &str)], last: u32, expect: &[(u32, u32)]) {
+    assert_eq!(fires(alert, &series(given), last), expect, "{alert} over {given:?}");
+}
+
+#[test]
+fn what_cannot_be_rendered_is_told_for_as_long_as_it_stays_so() {
+    let check = |failing, expect: &[(u32, u32)]| {
+        check("FlotillaRenderFails", &[("flotilla_render_failing", failing)], 300, expect);
+    };
+    check("0x300", &[]);
+    // Mended within a quarter of an hour.
+    check("0x9 2x13 0x200", &[]);
+    // A wrong commit at minute 10, mended at minute 200.
+    check("0x9 1x189 0x100", &[(25, 199)]);
+    // The hub starts with one.
+    check("1x300", &[(15, 300)]);
+}

@@ -19,3 +19,18 @@ fn what_cannot_be_rendered_is_told_for_as_long_as_it_stays_so() {
     // The hub starts with one.
     check("1x300", &[(15, 300)]);
 }
+
+#[test]
+fn a_store_that_fails_once_is_told_at_once() {
+    let check = |failures, expect: &[(u32, u32)]| {
+        check(
+            "FlotillaStoreFails",
+            &[("flotilla_store_failures_total{operation=\"commit\"}", failures)],
+            300,
+            expect,
+        );
+    };
+    check("0x300", &[]);
+    check("3x300", &[]);
+    check("0x9 1x291", &[(10, 13)]);
+}

@@ -212,11 +212,13 @@ impl Lines {
         if snapshot.object.is_deleted {
             return None;
         }
+        let from = shared_runtime::now();
         if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases).await {
             evaluation.set = said;
-            return Some(resolved);
+            // Nothing was generated, and its sources were looked at just now.
+            let render = Some(Took { from, to: shared_runtime::now() });
+            return Some(Resolved { generate: None, render, ..resolved });
         }
-        let from = shared_runtime::now();
         let Expanded { expansion, commits, references } =
             expand(&self.git, set, &snapshot.clusters, &Pins::Head).await;
         let generate = Some(Took { from, to: shared_runtime::now() });

@@ -1,7 +1,7 @@
 use super::collector::{Collector, certificate};
 use crate::{
     Tasks,
-    otlp::{Exporter, Metrics, Resource, Settings},
+    otlp::{Choice, Exporter, Metrics, Resource},
 };
 use jiff::Timestamp;
 use shared_trace::{Span, SpanId, TraceId};
@@ -22,7 +22,7 @@ fn exporter(variables: &[(&str, &str)], tasks: &Tasks) -> (Exporter, Metrics) {
     let mut all: BTreeMap<&str, &str> = variables.iter().copied().collect();
     all.entry("OTEL_BSP_SCHEDULE_DELAY").or_insert("10");
     let get = |name: &str| all.get(name).map(|value| (*value).to_owned());
-    let settings = Settings::read(get, "flotilla-hub", "1.2.3").unwrap().unwrap();
+    let settings = Choice::read(get, "flotilla-hub", "1.2.3").unwrap().settings.unwrap();
     let metrics = Metrics::default();
     (Exporter::start(settings, metrics.clone(), tasks), metrics)
 }

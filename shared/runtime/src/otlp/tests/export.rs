@@ -1,4 +1,4 @@
-use super::collector::{Collector, certificate};
+use super::collector::{Collector, LATER, certificate};
 use crate::{
     Tasks,
     otlp::{Choice, Exporter, Metrics, Resource},
@@ -102,7 +102,8 @@ async fn spans_go_out_over_tls_to_whom_is_trusted_only() {
 
 #[tokio::test]
 async fn what_a_collector_may_take_later_is_tried_again_and_what_it_refuses_is_not() {
-    for (protocol, later, never) in [("grpc", 14, 3), ("http/protobuf", 503, 400)] {
+    // 8 is what a message that is too large gets: the same one is not offered for ever.
+    for (protocol, later, never) in [("grpc", 14, 3), ("grpc", LATER, 8), ("http/protobuf", 503, 400)] {
         let collector = Collector::start(None).await;
         collector.refusals.lock().extend([later, never]);
         let endpoint = format!("http://{}", collector.address);

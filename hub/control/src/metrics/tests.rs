@@ -1,4 +1,8 @@
-use super::{Metrics, census::Seen, courses::ended};
+use super::{
+    Metrics,
+    census::Seen,
+    courses::{Part, ended},
+};
 use crate::{index::Index, removal::Planned};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,8 +11,8 @@ use shared_model::{
     fleet_rollout::PlanSpec,
 };
 use shared_rollout::{
-    Change, ClusterState, Fleet, Head, HeldUp, Line, Link, Member, Pause, Phase, Report, Rollout,
-    RolloutReport, Step, Wait, WaveHead, WaveReport, Writes,
+    Change, ClusterState, Decided, Decision, Fleet, Head, HeldUp, Line, Link, Member, Pause, Phase, Report,
+    Rollback, Rollout, RolloutReport, Step, Wait, WaveHead, WaveReport, Writes,
 };
 use shared_runtime::metrics::Exposed;
 use std::{collections::BTreeMap, sync::Arc};
@@ -190,4 +194,43 @@ fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
         let now: Vec<_> = text.lines().filter(|line| line.starts_with(name)).collect();
         assert!(if gone { now.is_empty() } else { now == [format!("{name} 0")] }, "{now:?}");
     }
+}
+
+#[test]
+fn a_rollout_that_ended_is_measured_once_and_not_for_as_long_as_it_lay() {
+    let step = Step { owner: owner(), rollout: name(), change: Change::Open { wave: 0 } };
+    let check = |before: &Head, after: &Head, expect: &[(Part, u64)]| {
+        let writes = Writes { head: Some(after.clone()), ..Writes::default() };
+        let before = rollout(before.clone(), member(&released()));
+        let found = ended(&index(), &step, &before, &writes, at(300_000));
+        let found: Vec<(Part, u64)> =
+            found.into_iter().map(|ended| (ended.part, ended.took.as_secs())).collect();
+        assert_eq!(found, expect);
+    };
+    let under_way = progressing(Vec::new());
+    let of = |phase| Head { phase, ..under_way.clone() };
+    let (halted, superseded) = (of(Phase::Halted), of(Phase::Superseded));
+    check(&under_way, &halted, &[(Part::Rollout(Phase::Halted), 299_990)]);
+    check(&under_way, &superseded, &[(Part::Rollout(Phase::Superseded), 299_990)]);
+    check(&halted, &superseded, &[]);
+    check(&of(Phase::RolledBack), &superseded, &[]);
+    // It lay for days before somebody tried it again, or took it back.
+    let retry = Decided { by: "ann".into(), at: at(299_000), reason: String::new(), what: Decision::Retry };
+    let again = Head { attempt: 1, decisions: vec![retry], ..under_way.clone() };
+    check(&again, &Head { phase: Phase::Done, ..again.clone() }, &[(Part::Rollout(Phase::Done), 1_000)]);
+    let undo = Rollback { at: at(299_900), by: Some("ann".into()), reason: String::new(), pins: false };
+    let back = Head { phase: Phase::RollingBack, rollback: Some(undo), ..under_way.clone() };
+    check(
+        &back,
+        &Head { phase: Phase::RolledBack, ..back.clone() },
+        &[(Part::Rollout(Phase::RolledBack), 100)],
+    );
+    // What goes back by itself never stood still.
+    let own = Rollback { at: at(299_900), by: None, reason: String::new(), pins: false };
+    let back = Head { rollback: Some(own), ..back };
+    check(
+        &back,
+        &Head { phase: Phase::RolledBack, ..back.clone() },
+        &[(Part::Rollout(Phase::RolledBack), 299_990)],
+    );
 }

@@ -34,3 +34,19 @@ fn a_store_that_fails_once_is_told_at_once() {
     check("3x300", &[]);
     check("0x9 1x291", &[(10, 13)]);
 }
+
+#[test]
+fn a_collector_that_refuses_rare_rollouts_is_told_as_one_that_is_away() {
+    let check = |failures, lost, expect: &[(u32, u32)]| {
+        let given = [("flotilla_trace_export_failures_total", failures), ("flotilla_trace_spans_lost_total", lost)];
+        check("FlotillaTraceExportFails", &given, 300, expect);
+    };
+    check("0x300", "0x300", &[]);
+    check("7x300", "40x300", &[]);
+    // One that was away for three minutes and lost nothing.
+    check("0x9 1+1x2 3x287", "0x300", &[]);
+    // A rollout every forty minutes, whose one request is refused and not sent again.
+    check("0x9 1x39 2x39 3x209", "0x9 12x39 24x39 36x209", &[(30, 148)]);
+    // Away, and tried again each half minute, until minute 100.
+    check("0x9 1+2x90 181x199", "0x300", &[(30, 113)]);
+}

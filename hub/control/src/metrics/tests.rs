@@ -141,15 +141,20 @@ fn what_a_step_ends_is_measured_from_its_own_beginning_and_names_its_trace() {
 
 #[test]
 fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
-    let paused = Pause { reason: "INC-7".into(), ..Pause::default() };
+    let paused = Pause { reason: "INC-7".into(), since: Some(at(50)), ..Pause::default() };
+    // Over, however old.
+    let over = Pause { since: Some(at(2)), until: Some(at(400)), ..Pause::default() };
     let lost = ClusterState { link: Link::LostSince(at(1)), ..ClusterState::default() };
     let held_up = HeldUp { by: "ann".into(), at: at(1), reason: String::new(), until: None };
     let head = Head { paused: Some(held_up), ..progressing(vec![WaveHead::default()]) };
     let mut of_app = member(&released());
-    of_app.pauses = vec![paused.clone()];
+    of_app.pauses = vec![Pause { since: Some(at(70)), ..paused.clone() }];
     let fleet = Fleet {
         clusters: BTreeMap::from([
-            (ClusterName::new("eu-1"), ClusterState { pauses: vec![paused], ..ClusterState::default() }),
+            (
+                ClusterName::new("eu-1"),
+                ClusterState { pauses: vec![over, paused], ..ClusterState::default() },
+            ),
             (ClusterName::new("eu-2"), lost),
         ]),
         lines: BTreeMap::from([(owner(), Line { rollouts: vec![rollout(head, of_app)] })]),
@@ -178,6 +183,9 @@ fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
         "flotilla_render_failing 2",
         "flotilla_paused{what=\"cluster\"} 1",
         "flotilla_paused{what=\"application\"} 1",
+        "flotilla_pause_oldest_start_timestamp_seconds{what=\"cluster\"} 50.0",
+        "flotilla_pause_oldest_start_timestamp_seconds{what=\"application\"} 70.0",
+        "flotilla_pause_oldest_start_timestamp_seconds{what=\"rollout\"} 1.0",
         "flotilla_paused{what=\"rollout\"} 1",
         "flotilla_paused_unacknowledged{what=\"cluster\"} 1",
     ];
@@ -190,7 +198,7 @@ fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
     });
     for line in lines {
         let (name, _) = line.rsplit_once(' ').unwrap();
-        let gone = name.starts_with("flotilla_rollout_oldest");
+        let gone = name.contains("_oldest_start_");
         let now: Vec<_> = text.lines().filter(|line| line.starts_with(name)).collect();
         assert!(if gone { now.is_empty() } else { now == [format!("{name} 0")] }, "{now:?}");
     }

@@ -38,7 +38,8 @@ fn a_store_that_fails_once_is_told_at_once() {
 #[test]
 fn a_collector_that_refuses_rare_rollouts_is_told_as_one_that_is_away() {
     let check = |failures, lost, expect: &[(u32, u32)]| {
-        let given = [("flotilla_trace_export_failures_total", failures), ("flotilla_trace_spans_lost_total", lost)];
+        let given =
+            [("flotilla_trace_export_failures_total", failures), ("flotilla_trace_spans_lost_total", lost)];
         check("FlotillaTraceExportFails", &given, 300, expect);
     };
     check("0x300", "0x300", &[]);
@@ -49,4 +50,23 @@ fn a_collector_that_refuses_rare_rollouts_is_told_as_one_that_is_away() {
     check("0x9 1x39 2x39 3x209", "0x9 12x39 24x39 36x209", &[(30, 148)]);
     // Away, and tried again each half minute, until minute 100.
     check("0x9 1+2x90 181x199", "0x300", &[(30, 113)]);
+}
+
+#[test]
+fn one_pause_that_lasts_is_told_and_many_short_ones_are_not() {
+    let check = |oldest, expect: &[(u32, u32)]| {
+        let begun = "flotilla_pause_oldest_start_timestamp_seconds{what=\"cluster\"}";
+        // Somebody is always paused.
+        check(
+            "FlotillaPausedTooLong",
+            &[(begun, oldest), ("flotilla_paused{what=\"cluster\"}", "1x3000")],
+            3000,
+            expect,
+        );
+    };
+    // Each hour another one is the oldest.
+    let busy = (0..50).map(|hour| format!("{}x59", hour * 3600)).collect::<Vec<_>>().join(" ");
+    check(&busy, &[]);
+    // Paused at minute 60, resumed at minute 2000; the series ends and is looked back at for five minutes.
+    check("_x60 3600x1940", &[(1506, 2004)]);
 }

@@ -70,3 +70,22 @@ fn one_pause_that_lasts_is_told_and_many_short_ones_are_not() {
     // Paused at minute 60, resumed at minute 2000; the series ends and is looked back at for five minutes.
     check("_x60 3600x1940", &[(1506, 2004)]);
 }
+
+#[test]
+fn a_sink_that_fails_is_told_until_it_takes_again_or_is_taken_away() {
+    let check = |failing, given_up, expect: &[(u32, u32)]| {
+        let given = [
+            ("flotilla_notify_sink_failing{sink=\"oncall\"}", failing),
+            ("flotilla_notify_messages_given_up_total{sink=\"oncall\"}", given_up),
+        ];
+        check("FlotillaNotificationsFail", &given, 300, expect);
+    };
+    check("0x300", "0x300", &[]);
+    check("0x300", "4x300", &[]);
+    check("0x9 1x9 0x280", "0x300", &[]);
+    check("0x9 1x59 0x230", "0x300", &[(25, 69)]);
+    // Taken away while it failed: its series end.
+    check("0x9 1x59", "0x69", &[(25, 73)]);
+    // It takes what comes next, and what was given up is told for an hour.
+    check("0x9 1x4 0x285", "0x9 1x290", &[(25, 68)]);
+}

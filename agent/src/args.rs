@@ -179,9 +179,9 @@ enum LogFormat {
     Json,
 }
 
-/// What the standard `OTEL_*` variables say of traces.
-pub(crate) fn traces() -> Result<otlp::Choice, otlp::InvalidSetting> {
-    otlp::Choice::read(|name| env::var(name).ok(), "flotilla-agent", env!("CARGO_PKG_VERSION"))
+/// What the standard `OTEL_*` variables say of traces. No word about traces keeps an agent from its work.
+pub(crate) fn traces() -> otlp::Choice {
+    otlp::Choice::read_or_none(|name| env::var(name).ok(), "flotilla-agent", env!("CARGO_PKG_VERSION"))
 }
 
 impl Log {

@@ -73,7 +73,7 @@ async fn run(options: &RunOptions) -> anyhow::Result<()> {
         tracing::info!(address = %listener.local_addr()?, "metrics are at /metrics");
         serve(listener, exposed, &tasks);
     }
-    let config = Config { link, token, place, ceiling, metrics, traces: args::traces()? };
+    let config = Config { link, token, place, ceiling, metrics, traces: args::traces() };
     let interrupted = async {
         shared_runtime::interrupted().await;
         tasks.stop();

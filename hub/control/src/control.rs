@@ -623,7 +623,8 @@ impl Loop {
         }
         if self.counting.is_due(now) {
             let began = tokio::time::Instant::now();
-            self.metrics.census(&Seen { fleet, report, leaving: &self.leaving, at: now });
+            let unrendered = self.evaluations.values().map(|known| known.unrendered).sum();
+            self.metrics.census(&Seen { fleet, report, leaving: &self.leaving, unrendered, at: now });
             self.counting.took(began.elapsed(), now);
         }
         if now.duration_since(self.told_all) >= ALL {

@@ -88,6 +88,7 @@ fn state(
     now: Timestamp,
 ) -> ClusterState {
     let asked = cluster.pause(now).map(|pause| Pause {
+        since: pause.at,
         until: pause.ends(),
         acknowledged: known.is_some_and(|known| known.acknowledged_pause == pause_id(&pause)),
         reason: pause.reason,

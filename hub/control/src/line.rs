@@ -61,6 +61,9 @@ pub(crate) struct Evaluation {
     pub(crate) set: Vec<Value>,
     /// What it follows.
     pub(crate) references: BTreeSet<Reference>,
+    /// How many of its Applications, and of itself as a set, have nothing to ship because what Git says now cannot be
+    /// read or rendered.
+    pub(crate) unrendered: usize,
     /// Something did not work that may work later.
     pub(crate) retry: bool,
 }
@@ -90,6 +93,7 @@ struct Resolved {
     conditions: BTreeMap<AppKey, Vec<Value>>,
     commits: BTreeMap<Reference, CommitId>,
     references: BTreeSet<Reference>,
+    unrendered: usize,
     retry: bool,
     /// How long it took, at the head.
     generate: Option<Took>,
@@ -208,11 +212,13 @@ impl Lines {
         if snapshot.object.is_deleted {
             return None;
         }
+        let from = shared_runtime::now();
         if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases).await {
             evaluation.set = said;
-            return Some(resolved);
+            // Nothing was generated, and its sources were looked at just now.
+            let render = Some(Took { from, to: shared_runtime::now() });
+            return Some(Resolved { generate: None, render, ..resolved });
         }
-        let from = shared_runtime::now();
         let Expanded { expansion, commits, references } =
             expand(&self.git, set, &snapshot.clusters, &Pins::Head).await;
         let generate = Some(Took { from, to: shared_runtime::now() });
@@ -230,6 +236,7 @@ impl Lines {
         evaluation.retry |=
             failure.is_some() || !expansion.problems.is_empty() || !expansion.rejected.is_empty();
         if !expansion.problems.is_empty() {
+            evaluation.unrendered = 1;
             return None;
         }
         settles &= !evaluation.retry && changes == Changes::default();
@@ -279,6 +286,7 @@ impl Lines {
         now: Timestamp,
     ) {
         evaluation.references.append(&mut head.references);
+        evaluation.unrendered = head.unrendered;
         evaluation.retry |= head.retry;
         evaluation.applications = std::mem::take(&mut head.conditions);
         let newest = snapshot.line.last().map(|rollout| RolloutName::new(rollout.metadata.name.clone()));
@@ -365,7 +373,9 @@ impl Lines {
                     }
                     Err(Unrendered { condition, message, references }) => {
                         resolved.references.extend(references);
-                        resolved.retry |= condition == "ComparisonError";
+                        let later = condition == "ComparisonError";
+                        resolved.unrendered += usize::from(later);
+                        resolved.retry |= later;
                         conditions.push(conditions::of_application(condition, &message));
                     }
                 }

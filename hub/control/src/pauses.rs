@@ -29,6 +29,7 @@ pub(crate) fn of_member(
     let known = links.get(cluster).and_then(|link| link.acknowledged_applications.get(app));
     Some(Pause {
         acknowledged: known.is_some_and(|known| *known == pause_id(&asked)),
+        since: asked.at,
         until: asked.ends(),
         reason: asked.reason,
         by: asked.by,
@@ -39,7 +40,13 @@ pub(crate) fn of_member(
 /// The same of one that is to go: whether the agent obeys matters to nobody there.
 pub(crate) fn of_going(asked: AnnotatedPause) -> Pause {
     let AnnotatedPause { request, .. } = asked;
-    Pause { until: request.ends(), reason: request.reason, by: request.by, ..Pause::default() }
+    Pause {
+        since: request.at,
+        until: request.ends(),
+        reason: request.reason,
+        by: request.by,
+        ..Pause::default()
+    }
 }
 
 /// As in `paused by ann until 2026-11-21T19:00:00Z: INC-7`.

@@ -159,12 +159,14 @@ struct Loops {
     folder: tempfile::TempDir,
     records: Records,
     tasks: Tasks,
+    metrics: crate::Metrics,
 }
 
 impl Loops {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let loops = Self { folder, records: records(), tasks: Tasks::new() };
+        let loops =
+            Self { folder, records: records(), tasks: Tasks::new(), metrics: crate::Metrics::default() };
         loops.git(&["init", "-q", "-b", "main", "."]);
         loops.again().await
     }
@@ -177,7 +179,7 @@ impl Loops {
             ..hub_source::Config::new(loops.folder.path().join("mirrors"))
         };
         let deps = Deps {
-            metrics: crate::Metrics::default(),
+            metrics: loops.metrics.clone(),
             records: loops.records.clone(),
             bundles: Bundles::open(&loops.folder.path().join("bundles")).unwrap(),
             repositories: Repositories::build(config).unwrap(),
@@ -392,6 +394,12 @@ async fn what_is_wrong_is_said_on_the_object_and_others_go_on() {
             records.get(Kind::FleetRollout, "argocd", "web-1").await.unwrap().is_some()
         })
         .await;
+    // The two whose sources cannot be had, and the set; what names no cluster is not Git's fault. It stays so however
+    // often it is looked at.
+    let failing = || loops.metrics.work.unrendered.get();
+    loops.until("they are counted", async |_| failing() == 3).await;
+    loops.commit("wbe/config.yaml", CONFIG_MAP);
+    loops.until("one is mended", async |_| failing() == 2).await;
     assert!(loops.tasks.drain(Duration::from_secs(5)).await);
 }
 

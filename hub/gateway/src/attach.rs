@@ -351,6 +351,7 @@ async fn paused(
     tracing::debug!(%cluster, acknowledged, asked = known.as_deref(), "the agent told its pauses");
     let local = local.map(|pause| Pause {
         // The agent says when it is over; this is for people.
+        since: None,
         until: status::ends(&pause, now),
         reason: pause.reason,
         by: pause.by,
@@ -359,7 +360,9 @@ async fn paused(
     });
     shared.links.update(cluster, now, |state| {
         state.acknowledged_pause = acknowledged;
-        state.local_pause = local;
+        // It tells the same pause again and again.
+        let since = state.local_pause.as_ref().and_then(|known| known.since).unwrap_or(now);
+        state.local_pause = local.map(|pause| Pause { since: Some(since), ..pause });
     });
 }
 

@@ -6,13 +6,18 @@ use proto::v1::{self, hub_message::Message};
 use shared_model::{AppKey, ClusterName, Digest};
 use shared_rollout::{Hold, Link};
 use shared_trace::Context;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 use tokio::sync::{mpsc, watch};
 
 use crate::{Certificate, Verdict, judge, peer::Peer, session::Input};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+/// For how many spans an agent that is away is asked when it is back; those of the newest count.
+const OWED: usize = 1000;
 /// A second agent that was not heard of for so long is gone.
 const QUIET: SignedDuration = SignedDuration::from_mins(3);
 
@@ -51,6 +56,8 @@ impl LinkState {
 struct Inner {
     states: BTreeMap<ClusterName, LinkState>,
     sessions: BTreeMap<ClusterName, Session>,
+    /// What agents that were away are to be asked when they are back.
+    owed: BTreeMap<ClusterName, VecDeque<String>>,
     next: u64,
 }
 
@@ -108,9 +115,26 @@ pub(crate) struct Seat {
 }
 
 impl Links {
-    /// Asks a cluster's agent for spans that it left out; it may be away, or too old to know them.
+    /// Asks a cluster's agent for spans that it left out, now or when it is back: a member fails most often because its
+    /// cluster is away. It may be too old to know them.
     pub fn keep_spans(&self, cluster: &ClusterName, contexts: &[Context]) {
-        let traceparents = contexts.iter().map(ToString::to_string).collect();
+        let mut inner = self.inner.lock();
+        let owed = inner.owed.entry(cluster.clone()).or_default();
+        owed.extend(contexts.iter().map(ToString::to_string));
+        let beyond = owed.len().saturating_sub(OWED);
+        owed.drain(..beyond);
+        let is_there = inner.sessions.contains_key(cluster);
+        drop(inner);
+        if is_there {
+            self.ask_owed(cluster);
+        }
+    }
+
+    fn ask_owed(&self, cluster: &ClusterName) {
+        let mut inner = self.inner.lock();
+        let Some(owed) = inner.owed.remove(cluster) else { return };
+        drop(inner);
+        let traceparents = owed.into();
         self.tell(cluster, Input::Say(Message::KeepSpans(v1::KeepSpans { traceparents })));
     }
 
@@ -296,6 +320,7 @@ impl Links {
                 state.link = Link::Connected;
                 state.arrived = revision;
             });
+            self.ask_owed(cluster);
         }
     }
 
@@ -321,6 +346,7 @@ impl Links {
     pub(crate) fn forget(&self, cluster: &ClusterName, reason: &str) {
         let mut inner = self.inner.lock();
         inner.states.remove(cluster);
+        inner.owed.remove(cluster);
         let session = inner.sessions.get(cluster).map(|session| session.inputs.clone());
         drop(inner);
         if let Some(inputs) = session {

@@ -10,7 +10,7 @@ use proto::v1;
 use shared_model::{ClusterName, Kind, Observation};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::mpsc;
-use told::{Degraded, Gathered};
+use told::{Before, Degraded, Gathered};
 
 /// The largest record of an observation, in bytes (design §8).
 pub(crate) const LARGEST: usize = 2048;
@@ -193,7 +193,7 @@ async fn write(
         let kept = shared_rollout::observe(previous.as_ref(), bounded(report), now);
         latest.insert(key, (stored, kept));
     }
-    let (mut row, mut ops): (Vec<Turn>, Vec<Op>) = (Vec::new(), Vec::new());
+    let (mut row, mut ops, mut before) = (Vec::<Turn>::new(), Vec::<Op>::new(), Before::default());
     let turn = |ops: Vec<Op>| Turn { txn: Txn { compares: Vec::new(), ops }, ours: Vec::new() };
     for (key, (stored, kept)) in latest {
         if stored.as_ref().is_some_and(|stored| says_the_same(stored, &kept)) {
@@ -203,6 +203,7 @@ async fn write(
         if ops.len() + 4 > MAX_OPS {
             row.push(turn(std::mem::take(&mut ops)));
         }
+        degraded.note(&mut before, &kept);
         ops.extend(degraded.of_observation(stored.as_ref(), &kept));
         let value = serde_json::to_vec(&kept).expect("observations have string keys only");
         ops.push(Op::Put { key, value: value.into() });
@@ -211,7 +212,10 @@ async fn write(
         row.push(turn(ops));
     }
     if !row.is_empty() {
-        let _committed = records.store().commit_row(row).await?;
+        if let Err(error) = records.store().commit_row(row).await {
+            degraded.put_back(before);
+            return Err(error.into());
+        }
     }
     Ok(healed)
 }
@@ -270,3 +274,6 @@ fn bounded(mut report: Observation) -> Observation {
     }
     report
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,17 +29,21 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// There is a sink of this name.
+    /// A sink of this name is told from now on, and has failed nothing yet.
     pub(crate) fn begin(&self, sink: &str) {
         for counted in [&self.sent, &self.failed, &self.given_up] {
             from_the_start(counted, [Labels::of(sink)]);
         }
-        from_the_start(&self.failing, [Labels::of(sink)]);
+        self.failing.get_or_create(&Labels::of(sink)).set(0);
     }
 
-    /// There is none of this name any more: it fails nobody.
+    /// There is none of this name any more: it fails nobody, and names that come and go leave nothing.
     pub(crate) fn end(&self, sink: &str) {
-        self.failing.remove(&Labels::of(sink));
+        let labels = Labels::of(sink);
+        for counted in [&self.sent, &self.failed, &self.given_up] {
+            counted.remove(&labels);
+        }
+        self.failing.remove(&labels);
     }
 
     /// Shows them.
@@ -64,5 +68,42 @@ impl Metrics {
             "Whether a sink does not take what it is sent at the moment",
             self.failing.clone(),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared_runtime::metrics::Exposed;
+
+    #[test]
+    fn a_sink_that_is_changed_fails_nothing_yet_and_one_that_is_gone_leaves_nothing() {
+        let metrics = Metrics::default();
+        let exposed = Exposed::new("test", "1", |registry| metrics.register(registry));
+        let shown = || -> Vec<String> {
+            let text = exposed.scrape("").text;
+            text.lines().filter(|line| line.contains("sink=\"oncall\"")).map(str::to_owned).collect()
+        };
+        let fails = || {
+            metrics.failing.get_or_create(&Labels::of("oncall")).set(1);
+            metrics.given_up.get_or_create(&Labels::of("oncall")).inc();
+        };
+        metrics.begin("oncall");
+        fails();
+        assert!(
+            shown().contains(&"flotilla_notify_sink_failing{sink=\"oncall\"} 1".to_owned()),
+            "{:?}",
+            shown()
+        );
+        metrics.begin("oncall");
+        assert!(
+            shown().contains(&"flotilla_notify_sink_failing{sink=\"oncall\"} 0".to_owned()),
+            "{:?}",
+            shown()
+        );
+        assert!(shown().contains(&"flotilla_notify_messages_given_up_total{sink=\"oncall\"} 1".to_owned()));
+        fails();
+        metrics.end("oncall");
+        assert_eq!(shown(), Vec::<String>::new());
     }
 }

@@ -42,7 +42,8 @@ pub fn key(entry: &Entry) -> String {
 pub struct Told {
     /// The entries, each with its key and the revision at which it was written last.
     pub entries: Vec<(String, Revision, Entry)>,
-    /// The revision at which the last of them was read: a watch from here misses nothing.
+    /// The revision at which the first of them was read: a watch from here misses nothing, and may tell again what was
+    /// written while the others were read.
     pub revision: Revision,
     /// After which key the next page starts; `None` at the end.
     pub next: Option<String>,
@@ -99,13 +100,13 @@ impl Records {
     /// # Errors
     /// When the store fails.
     pub async fn told(&self, filter: &Filter, after: Option<String>, limit: usize) -> Result<Told, Error> {
-        let mut told = Told::default();
+        let (mut told, mut revision) = (Told::default(), None);
         let mut after = after.or_else(|| filter.since.map(before));
         let end = filter.until.map(|until| format!("{}{}~", keys::HISTORY, key_at(until)));
         loop {
             let page = Page { after: after.take(), limit: Some(PAGE.min(limit.max(1) * 4)) };
             let listing = self.store().list(keys::HISTORY, page).await?;
-            told.revision = listing.revision;
+            told.revision = *revision.get_or_insert(listing.revision);
             let last = listing.entries.last().map(|entry| entry.key.clone());
             for stored in listing.entries {
                 if end.as_ref().is_some_and(|end| stored.key > *end) {
@@ -131,13 +132,13 @@ impl Records {
     /// # Errors
     /// When the store fails.
     pub async fn told_last(&self, filter: &Filter, count: usize) -> Result<Told, Error> {
-        let (mut all, mut after) = (Told::default(), None);
+        let (mut all, mut after, mut revision) = (Told::default(), None, None);
         loop {
             let told = self.told(filter, after, PAGE).await?;
             all.entries.extend(told.entries);
             let old = all.entries.len().saturating_sub(count);
             all.entries.drain(..old);
-            all.revision = told.revision;
+            all.revision = *revision.get_or_insert(told.revision);
             match told.next {
                 Some(next) => after = Some(next),
                 None => return Ok(all),

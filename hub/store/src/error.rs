@@ -44,6 +44,29 @@ pub enum Error {
     Closed,
 }
 
+impl Error {
+    /// Whether the store itself is at fault: what a caller may not ask, or asks too late, is no failure of it.
+    pub(crate) const fn is_failure(&self) -> bool {
+        match self {
+            Self::InUse { .. }
+            | Self::DiskFull { .. }
+            | Self::Corrupt { .. }
+            | Self::NewerFormat { .. }
+            | Self::Io { .. }
+            | Self::Storage { .. }
+            | Self::Closed => true,
+            Self::TooMany { .. }
+            | Self::ValueTooLarge { .. }
+            | Self::TxnTooLarge { .. }
+            | Self::DuplicateKey { .. }
+            | Self::EmptyKey
+            | Self::KeyTooLong { .. }
+            | Self::Compacted { .. }
+            | Self::Lagged { .. } => false,
+        }
+    }
+}
+
 /// The limits of a window are part of the configuration, and a window of nothing cannot serve a watch.
 pub(crate) fn checked(config: Config) -> Config {
     Config {

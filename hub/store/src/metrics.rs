@@ -49,7 +49,7 @@ impl Metrics {
         );
         registry.register(
             "flotilla_store_failures",
-            "Operations that the store could not carry out",
+            "Operations that the store could not carry out; what a caller may not ask is none",
             self.failures.clone(),
         );
         registry.register(
@@ -97,7 +97,7 @@ impl Metrics {
         let result = work.await;
         let operation = Operation { operation };
         self.seconds.get_or_create(&operation).took(began.elapsed());
-        if result.is_err() {
+        if result.as_ref().is_err_and(Error::is_failure) {
             self.failures.get_or_create(&operation).inc();
         }
         result

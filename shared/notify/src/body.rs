@@ -1,4 +1,7 @@
 //! The body of a request, in the words of a sink's template where it has one.
+//!
+//! Invariant: what others wrote (the message of a commit, the reason of a decision) is text in Slack, never a mention or a
+//! link: marks are the template's own only.
 
 use crate::{Event, Format, Message, Sink};
 use jiff::Timestamp;
@@ -35,7 +38,7 @@ impl Message {
     pub fn body(&self, sink: &Sink, now: Timestamp) -> Result<Body, Problem> {
         let text = match &sink.template {
             Some(template) => {
-                let text = self.render(template, "template", &self.text, now)?;
+                let text = self.render(template, "template", self.data(&self.text, sink.format), now)?;
                 if text.trim().is_empty() {
                     return Err(Problem { field: "template", why: "gives no text".to_owned() });
                 }
@@ -44,7 +47,12 @@ impl Message {
             None => self.text.clone(),
         };
         if let Some(template) = &sink.body {
-            let written = self.render(template, "body", &text, now)?;
+            let mut data = self.data(&text, sink.format);
+            if sink.template.is_some() {
+                // What was put into it is escaped already.
+                data["text"] = json!(text);
+            }
+            let written = self.render(template, "body", data, now)?;
             let value = serde_json::from_str(&written);
             return value.map(Body).map_err(|error| Problem {
                 field: "body",
@@ -71,16 +79,16 @@ impl Message {
         &self,
         template: &Template,
         field: &'static str,
-        text: &str,
+        data: Value,
         now: Timestamp,
     ) -> Result<String, Problem> {
-        let data = shared_template::Value::from(self.data(text));
+        let data = shared_template::Value::from(data);
         let rendered = template.render_at(&data, &Options::default(), &LIMITS, now);
         rendered.map_err(|error| Problem { field, why: error.to_string() })
     }
 
     /// What templates are given: the message, and the fields of its first entry beside it.
-    fn data(&self, text: &str) -> Value {
+    fn data(&self, text: &str, format: Format) -> Value {
         let mut data = json!(self);
         let first = self.entries.first().map(|entry| json!(entry)).unwrap_or_default();
         for field in [
@@ -102,7 +110,10 @@ impl Message {
             };
         }
         data["text"] = json!(text);
-        data
+        match format {
+            Format::Slack => every_text(data, &escaped),
+            Format::Generic => data,
+        }
     }
 
     fn generic(&self, text: &str) -> Value {
@@ -121,7 +132,7 @@ impl Message {
             Some(Tone::Plain) | None => ":white_circle:",
         };
         let line = |text: &str| {
-            let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let escaped = escaped(text);
             let mut cut: String = escaped.chars().take(BLOCK).collect();
             if cut.len() < escaped.len() {
                 cut.push('…');
@@ -130,7 +141,8 @@ impl Message {
         };
         let section = |text: String| json!({"type": "section", "text": {"type": "mrkdwn", "text": text}});
         // A person's template may have marks of its own.
-        let said = if own { text.chars().take(BLOCK).collect() } else { line(text) };
+        let said: String = if own { text.chars().take(BLOCK).collect() } else { line(text) };
+        let shown = if own { said.clone() } else { line(&self.title) };
         let mut blocks = Vec::new();
         if self.count > 1 && !own {
             blocks.push(section(format!("{mark} *{}*", line(&self.title))));
@@ -149,7 +161,23 @@ impl Message {
         context.push(self.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
         let context = line(&context.join(" · "));
         blocks.push(json!({"type": "context", "elements": [{"type": "mrkdwn", "text": context}]}));
-        json!({"text": line(if own { text } else { &self.title }), "blocks": blocks})
+        json!({"text": shown, "blocks": blocks})
+    }
+}
+
+/// As Slack wants text (<https://docs.slack.dev/messaging/formatting-message-text>, "Escaping text").
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn every_text(value: Value, change: &impl Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(change(&text)),
+        Value::Array(items) => items.into_iter().map(|item| every_text(item, change)).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, field)| (name, every_text(field, change))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }
 

@@ -74,6 +74,8 @@ pub struct Pause {
     pub reason: String,
     /// Who asked.
     pub by: String,
+    /// Since when, as far as it is known: of a local pause, since the hub heard of it.
+    pub since: Option<Timestamp>,
     /// When the hub's pause ends by itself. Ignored for a local pause: that one lasts as long as
     /// the agent reports it.
     pub until: Option<Timestamp>,

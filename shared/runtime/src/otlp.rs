@@ -1,6 +1,6 @@
 //! Spans on their way to a collector: OTLP over gRPC or HTTP, by OpenTelemetry's own settings.
 //!
-//! [`Settings::read`] takes the standard `OTEL_*` variables; where none of them names a collector there is no exporter
+//! [`Choice::read`] takes the standard `OTEL_*` variables; where none of them names a collector there is no exporter
 //! and no cost. [`Exporter::send`] never waits: it takes what there is room for and answers how much that was, so that
 //! who can make its spans again does so later. A collector that is away is tried again for as long as it takes; what
 //! finds no room meanwhile is lost, counted, and told once a minute.

@@ -1,12 +1,15 @@
 //! What dashboards and alerts name is what hub and agent show.
 //!
 //! [`exposition`] reads what a scrape answers, in either format, and refuses what the specifications do not allow;
-//! [`promql`] reads expressions as far as names, labels and balance go; [`deployed`] reads what is in `deploy/`. The
-//! tests here hold the files against each other; the end-to-end tests hold them against real scrapes ([`judge`]).
-//!
-//! What it refuses to know: what the numbers mean, how Prometheus evaluates.
+//! [`promql`] reads expressions; [`deployed`] reads what is in `deploy/`; `evaluate` computes what an expression comes
+//! to over hand-written series, and `fires` which alerts that makes. The tests here hold the files against each other
+//! and the alerts against courses of events; the end-to-end tests hold names against real scrapes ([`judge`]).
 
 pub mod deployed;
+#[cfg(test)]
+mod evaluate;
 pub mod exposition;
+#[cfg(test)]
+mod fires;
 pub mod judge;
 pub mod promql;

@@ -1,4 +1,4 @@
-//! Expressions of PromQL, read as far as names go: which metrics with which labels, and whether the rest is grammar.
+//! Expressions of PromQL: which metrics with which labels they ask for, and how what is around them binds.
 //!
 //! It reads everything that dashboards and alerts here use, and refuses what it does not know rather than passing it:
 //! a function or an operator of its grammar that is missing is to be added with its arity.
@@ -79,21 +79,75 @@ enum Shape {
     Range,
 }
 
+/// An expression, as it binds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Expr {
+    Number(f64),
+    Text(String),
+    /// Samples; with a range, which is in seconds, those of a while.
+    Select {
+        selector: Selector,
+        range: Option<f64>,
+        offset: f64,
+    },
+    Call(String, Vec<Self>),
+    /// Over everything, or by labels, or by all but some.
+    Aggregate {
+        operation: String,
+        by: Option<Vec<String>>,
+        without: Option<Vec<String>>,
+        parameter: Option<Box<Self>>,
+        of: Box<Self>,
+    },
+    Join(Box<Join>),
+}
+
+/// Two operands with an operator between them.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Join {
+    pub(crate) operator: &'static str,
+    /// Whether a comparison gives 0 and 1.
+    pub(crate) bool: bool,
+    pub(crate) on: Option<Vec<String>>,
+    pub(crate) ignoring: Vec<String>,
+    /// Whether many of one side meet one of the other.
+    pub(crate) many: bool,
+    pub(crate) left: Expr,
+    pub(crate) right: Expr,
+}
+
 /// The metrics of an expression.
 ///
 /// # Errors
 /// Where it is no expression that this reads, with what was expected.
 pub fn selectors(expression: &str) -> Result<Vec<Selector>, String> {
+    Ok(parse(expression)?.1)
+}
+
+/// An expression, and the metrics in it.
+pub(crate) fn parse(expression: &str) -> Result<(Expr, Vec<Selector>), String> {
     let tokens = tokens(expression)?;
     let mut parser = Parser { tokens: &tokens, at: 0, found: Vec::new() };
-    let shape = parser.binary()?;
+    let (shape, read) = parser.binary(0)?;
     if parser.at < tokens.len() {
         return Err(format!("`{}` follows the expression", tokens[parser.at]));
     }
     if !matches!(shape, Shape::Instant | Shape::Number) {
         return Err("an expression gives an instant vector or a number".to_owned());
     }
-    Ok(parser.found)
+    Ok((read, parser.found))
+}
+
+/// How strongly an operator binds.
+fn strength(operator: &str) -> usize {
+    match operator {
+        "or" => 1,
+        "and" | "unless" => 2,
+        "+" | "-" => 4,
+        "*" | "/" | "%" => 5,
+        "^" => 6,
+        _ => 3,
+    }
 }
 
 struct Parser<'a> {
@@ -130,69 +184,110 @@ impl Parser<'_> {
         Err(format!("`{sign}` expected, not `{}`", self.next()?))
     }
 
-    /// Operands with operators between them. Precedence matters to nobody here.
-    fn binary(&mut self) -> Result<Shape, String> {
+    /// Operands with operators between them that bind more strongly than that.
+    fn binary(&mut self, weakest: usize) -> Result<(Shape, Expr), String> {
         let first = self.found.len();
-        let mut shape = self.unary()?;
+        let (mut shape, mut left) = self.unary()?;
         while let Some(operator) = OPERATORS.iter().copied().find(|operator| self.is(operator)) {
+            if strength(operator) <= weakest {
+                break;
+            }
             self.at += 1;
-            self.take("bool");
+            let bool = self.take("bool");
+            let (mut on, mut ignoring, mut many) = (None, Vec::new(), false);
             let mut joined = BTreeSet::new();
-            if self.take("on") || self.take("ignoring") {
-                joined.extend(self.labels()?);
+            let is_on = self.take("on");
+            if is_on || self.take("ignoring") {
+                let labels = self.labels()?;
+                joined.extend(labels.iter().cloned());
+                if is_on {
+                    on = Some(labels)
+                } else {
+                    ignoring = labels
+                }
                 if self.take("group_left") || self.take("group_right") {
+                    many = true;
                     joined.extend(if self.is("(") { self.labels()? } else { Vec::new() });
                 }
             }
-            let right = self.unary()?;
-            if [shape, right].iter().any(|side| matches!(side, Shape::Text | Shape::Range)) {
+            // A power of a power binds from the right.
+            let (other, right) = self.binary(strength(operator) - usize::from(operator == "^"))?;
+            if [shape, other].iter().any(|side| matches!(side, Shape::Text | Shape::Range)) {
                 return Err(format!("`{operator}` joins instant vectors and numbers"));
             }
             self.found[first..].iter_mut().for_each(|selector| selector.grouped.extend(joined.clone()));
-            shape = if shape == Shape::Number { right } else { shape };
+            shape = if shape == Shape::Number { other } else { shape };
+            left = Expr::Join(Box::new(Join { operator, bool, on, ignoring, many, left, right }));
         }
-        Ok(shape)
+        Ok((shape, left))
     }
 
-    fn unary(&mut self) -> Result<Shape, String> {
+    fn unary(&mut self) -> Result<(Shape, Expr), String> {
         if self.take("-") {
-            return self.unary();
+            // Weaker than a power, stronger than a product.
+            let (shape, of) = self.binary(5)?;
+            let join = Join {
+                operator: "*",
+                bool: false,
+                on: None,
+                ignoring: Vec::new(),
+                many: false,
+                left: Expr::Number(-1.0),
+                right: of,
+            };
+            return Ok((shape, Expr::Join(Box::new(join))));
         }
         match self.next()? {
-            Token::Number(_) => Ok(Shape::Number),
-            Token::Text(_) => Ok(Shape::Text),
-            Token::Sign(sign) if sign == "(" => {
-                let shape = self.binary()?;
-                self.expect(")")?;
-                Ok(shape)
+            Token::Number(text) => {
+                let number = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+                Ok((Shape::Number, Expr::Number(number)))
             }
-            Token::Word(word) if AGGREGATIONS.contains(&word.as_str()) => self.aggregation(false),
-            Token::Word(word) if PARAMETRIC.contains(&word.as_str()) => self.aggregation(true),
-            Token::Word(word) if self.is("(") => self.call(&word),
+            Token::Text(text) => Ok((Shape::Text, Expr::Text(text))),
+            Token::Sign(sign) if sign == "(" => {
+                let inside = self.binary(0)?;
+                self.expect(")")?;
+                Ok(inside)
+            }
+            Token::Word(word) if AGGREGATIONS.contains(&word.as_str()) => self.aggregation(word, false),
+            Token::Word(word) if PARAMETRIC.contains(&word.as_str()) => self.aggregation(word, true),
+            Token::Word(word) if self.is("(") => self.call(word),
             Token::Word(word) => self.selector(word),
             token @ Token::Sign(_) => Err(format!("`{token}` stands where a value is expected")),
         }
     }
 
-    fn aggregation(&mut self, parametric: bool) -> Result<Shape, String> {
+    fn aggregation(&mut self, operation: String, parametric: bool) -> Result<(Shape, Expr), String> {
         let first = self.found.len();
-        let mut grouped = self.grouping()?;
+        let (mut by, mut without) = (None, None);
+        self.grouping(&mut by, &mut without)?;
         self.expect("(")?;
+        let mut parameter = None;
         if parametric {
-            self.binary()?;
+            parameter = Some(Box::new(self.binary(0)?.1));
             self.expect(",")?;
         }
-        if self.binary()? != Shape::Instant {
+        let (shape, of) = self.binary(0)?;
+        if shape != Shape::Instant {
             return Err("an aggregation is over an instant vector".to_owned());
         }
         self.expect(")")?;
-        grouped.extend(self.grouping()?);
+        self.grouping(&mut by, &mut without)?;
+        let grouped: Vec<String> = by.iter().chain(&without).flatten().cloned().collect();
         self.found[first..].iter_mut().for_each(|selector| selector.grouped.extend(grouped.iter().cloned()));
-        Ok(Shape::Instant)
+        Ok((Shape::Instant, Expr::Aggregate { operation, by, without, parameter, of: Box::new(of) }))
     }
 
-    fn grouping(&mut self) -> Result<Vec<String>, String> {
-        if self.take("by") || self.take("without") { self.labels() } else { Ok(Vec::new()) }
+    fn grouping(
+        &mut self,
+        by: &mut Option<Vec<String>>,
+        without: &mut Option<Vec<String>>,
+    ) -> Result<(), String> {
+        if self.take("by") {
+            *by = Some(self.labels()?);
+        } else if self.take("without") {
+            *without = Some(self.labels()?);
+        }
+        Ok(())
     }
 
     fn labels(&mut self) -> Result<Vec<String>, String> {
@@ -208,27 +303,30 @@ impl Parser<'_> {
         Ok(labels)
     }
 
-    fn call(&mut self, name: &str) -> Result<Shape, String> {
+    fn call(&mut self, name: String) -> Result<(Shape, Expr), String> {
         let known = FUNCTIONS.iter().find(|(function, _, _)| *function == name);
         let (_, least, most) = known.ok_or_else(|| format!("`{name}` is no function that is read here"))?;
         self.expect("(")?;
-        let mut arguments = Vec::new();
+        let (mut shapes, mut arguments) = (Vec::new(), Vec::new());
         while !self.take(")") {
             if !arguments.is_empty() {
                 self.expect(",")?;
             }
-            arguments.push(self.binary()?);
+            let (shape, argument) = self.binary(0)?;
+            shapes.push(shape);
+            arguments.push(argument);
         }
         if !(*least..=*most).contains(&arguments.len()) {
             return Err(format!("`{name}` takes {least} to {most} arguments"));
         }
-        if OF_RANGES.contains(&name) != arguments.contains(&Shape::Range) {
+        if OF_RANGES.contains(&name.as_str()) != shapes.contains(&Shape::Range) {
             return Err(format!("`{name}` and a range do not go together, or it needs one"));
         }
-        Ok(if matches!(name, "time" | "scalar") { Shape::Number } else { Shape::Instant })
+        let shape = if matches!(name.as_str(), "time" | "scalar") { Shape::Number } else { Shape::Instant };
+        Ok((shape, Expr::Call(name, arguments)))
     }
 
-    fn selector(&mut self, metric: String) -> Result<Shape, String> {
+    fn selector(&mut self, metric: String) -> Result<(Shape, Expr), String> {
         let mut matchers = Vec::new();
         if self.take("{") {
             while !self.take("}") {
@@ -238,20 +336,21 @@ impl Parser<'_> {
                 matchers.push(self.matcher()?);
             }
         }
-        self.found.push(Selector { metric, matchers, grouped: BTreeSet::new() });
-        let mut shape = Shape::Instant;
+        let selector = Selector { metric, matchers, grouped: BTreeSet::new() };
+        self.found.push(selector.clone());
+        let (mut range, mut offset) = (None, 0.0);
         if self.take("[") {
-            self.duration()?;
+            range = Some(self.duration()?);
             if self.take(":") && !self.is("]") {
                 self.duration()?;
             }
             self.expect("]")?;
-            shape = Shape::Range;
         }
         if self.take("offset") {
-            self.duration()?;
+            offset = self.duration()?;
         }
-        Ok(shape)
+        let shape = if range.is_some() { Shape::Range } else { Shape::Instant };
+        Ok((shape, Expr::Select { selector, range, offset }))
     }
 
     fn matcher(&mut self) -> Result<(String, String, String), String> {
@@ -266,14 +365,34 @@ impl Parser<'_> {
         Ok((label, operator, value))
     }
 
-    fn duration(&mut self) -> Result<(), String> {
-        match self.next()? {
-            Token::Number(text) if text.ends_with(|letter: char| letter.is_ascii_alphabetic()) => Ok(()),
-            token @ (Token::Number(_) | Token::Text(_) | Token::Word(_) | Token::Sign(_)) => {
-                Err(format!("a duration is expected, as in 5m, not `{token}`"))
-            }
-        }
+    fn duration(&mut self) -> Result<f64, String> {
+        let token = self.next()?;
+        seconds(&token.to_string()).ok_or_else(|| format!("a duration is expected, as in 5m, not `{token}`"))
     }
+}
+
+/// The seconds of a duration such as `5m` or `1h30m`.
+pub(crate) fn seconds(text: &str) -> Option<f64> {
+    let (mut rest, mut sum) = (text, 0.0);
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let (number, unit) = rest.split_at(digits);
+        let end = unit.find(|letter: char| letter.is_ascii_digit()).unwrap_or(unit.len());
+        let (unit, after) = unit.split_at(end);
+        let one = match unit {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            "d" => 86_400.0,
+            "w" => 604_800.0,
+            "y" => 31_536_000.0,
+            _ => return None,
+        };
+        sum += number.parse::<f64>().ok()? * one;
+        rest = after;
+    }
+    (!text.is_empty()).then_some(sum)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::removal::Planned;
 use jiff::Timestamp;
 use prometheus_client::metrics::{family::Family, gauge::Gauge};
 use shared_project::windows::Gate;
-use shared_rollout::{ClusterState, Fleet, Head, Link, Pause, Report, WAIT_KINDS};
+use shared_rollout::{ClusterState, Fleet, Link, Pause, Report, WAIT_KINDS};
 use shared_runtime::metrics::since_epoch;
 use std::{collections::BTreeMap, fmt::Debug, hash::Hash};
 
@@ -21,6 +21,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) fleet: &'a Fleet,
     pub(crate) report: &'a Report,
     pub(crate) leaving: &'a Planned,
+    /// How many Applications and sets have nothing to ship of what Git says now.
+    pub(crate) unrendered: usize,
     pub(crate) at: Timestamp,
 }
 
@@ -55,6 +57,7 @@ impl Metrics {
         self.applications(seen.fleet);
         let windows = &seen.fleet.windows;
         let closed = windows.iter().filter(|set| matches!(set.gate(seen.at), Gate::Closed { .. })).count();
+        self.work.unrendered.set(count(seen.unrendered));
         self.fleet.windows.set(count(windows.len()));
         self.fleet.closed.set(count(closed));
         let mut removals = Tally::of([]);
@@ -81,8 +84,7 @@ impl Metrics {
             }
             let line = seen.fleet.lines.get(owner);
             if let Some(started) = line.and_then(|line| line.get(name)?.head.started) {
-                let first = oldest.entry(phase).or_insert(started);
-                *first = started.min(*first);
+                earliest(&mut oldest, phase, started);
             }
         }
         phases.show(&self.rollouts.phases, |phase| InPhase { phase });
@@ -105,7 +107,11 @@ impl Metrics {
     fn clusters(&self, seen: &Seen<'_>) {
         let (mut links, mut holds) = (Tally::of(LINKS), Tally::of(HOLDS));
         let (mut paused, mut silent) = (Tally::of(PAUSABLE), Tally::of(["cluster", "application"]));
+        let mut oldest: BTreeMap<&'static str, Timestamp> = BTreeMap::new();
         let mut pauses = |what, pauses: &[Pause]| {
+            let begun =
+                pauses.iter().filter(|pause| pause.is_active(seen.at)).filter_map(|pause| pause.since);
+            begun.for_each(|begun| earliest(&mut oldest, what, begun));
             let mut active = pauses.iter().filter(|pause| pause.is_active(seen.at)).peekable();
             if active.peek().is_some() {
                 paused.add(what, 1);
@@ -126,15 +132,26 @@ impl Metrics {
                 .filter(|member| !member.pauses.is_empty())
                 .for_each(|member| pauses("application", &member.pauses));
         }
-        let holders = seen.report.rollouts.keys().filter(|(owner, name)| {
-            let head =
-                seen.fleet.lines.get(owner).and_then(|line| line.get(name)).map(|rollout| &rollout.head);
-            head.is_some_and(|head: &Head| head.holder(seen.at).is_some())
-        });
-        paused.add("rollout", holders.count());
+        for (owner, name) in seen.report.rollouts.keys() {
+            let rollout = seen.fleet.lines.get(owner).and_then(|line| line.get(name));
+            if let Some(holder) = rollout.and_then(|rollout| rollout.head.holder(seen.at)) {
+                paused.add("rollout", 1);
+                earliest(&mut oldest, "rollout", holder.at);
+            }
+        }
         links.show(&self.fleet.links, |link| Linked { link });
         holds.show(&self.fleet.holds, |reason| super::fleet::Because { reason });
         paused.show(&self.fleet.paused, |what| What { what });
+        for what in PAUSABLE {
+            match oldest.get(what) {
+                Some(begun) => {
+                    self.fleet.oldest.get_or_create(&What { what }).set(since_epoch(*begun));
+                }
+                None => {
+                    self.fleet.oldest.remove(&What { what });
+                }
+            }
+        }
         silent.show(&self.fleet.unacknowledged, |what| What { what });
     }
 
@@ -149,6 +166,11 @@ impl Metrics {
             self.fleet.applications.get_or_create(&label).set(count);
         });
     }
+}
+
+fn earliest(known: &mut BTreeMap<&'static str, Timestamp>, what: &'static str, at: Timestamp) {
+    let first = known.entry(what).or_insert(at);
+    *first = at.min(*first);
 }
 
 fn count(number: usize) -> i64 {

@@ -3,7 +3,7 @@
 
 use crate::index::Index;
 use jiff::Timestamp;
-use shared_rollout::{Head, MemberRecord, MemberState, Phase, Rollout, Step, Writes};
+use shared_rollout::{Decision, Head, MemberRecord, MemberState, Phase, Rollout, Step, Writes};
 use std::time::Duration;
 
 /// Something that took a while and is over.
@@ -59,10 +59,20 @@ fn of_head(before: &Head, after: Option<&Head>) -> Vec<(Part, Timestamp)> {
         let opened = now.opened.filter(|_| then.passed.is_none() && now.passed.is_some())?;
         Some((Part::Wave, opened))
     });
-    let ends = before.phase != after.phase && is_end(after.phase);
+    // What had halted, or went back, ended then: that a newer one takes its place ends nothing.
+    let ends = !is_end(before.phase) && is_end(after.phase);
     // One that waited for its turn and never got it took no time.
-    let rollout = after.started.filter(|_| ends).map(|started| (Part::Rollout(after.phase), started));
+    let rollout = begun(after).filter(|_| ends).map(|begun| (Part::Rollout(after.phase), begun));
     passed.chain(rollout).collect()
+}
+
+/// When what ends now began: the rollout, its present attempt, or that somebody took it back. What was over before that,
+/// and for how long it lay, is no part of it.
+fn begun(head: &Head) -> Option<Timestamp> {
+    let undone = head.rollback.as_ref().filter(|rollback| rollback.by.is_some()).map(|rollback| rollback.at);
+    let again = head.decisions.iter().rfind(|decided| decided.what == Decision::Retry);
+    let again = again.filter(|_| head.attempt > 0).map(|decided| decided.at);
+    undone.or(again).max(head.started)
 }
 
 const fn is_end(phase: Phase) -> bool {

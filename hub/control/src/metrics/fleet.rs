@@ -7,6 +7,7 @@ use prometheus_client::{
 use shared_model::{HealthStatus, SyncState};
 use shared_rollout::Hold;
 use shared_runtime::metrics::{Registry, from_the_start};
+use std::sync::atomic::AtomicU64;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Linked {
@@ -42,6 +43,7 @@ pub(super) struct Fleet {
     pub(super) holds: Family<Because, Gauge>,
     pub(super) applications: Family<Stands, Gauge>,
     pub(super) paused: Family<What, Gauge>,
+    pub(super) oldest: Family<What, Gauge<f64, AtomicU64>>,
     pub(super) unacknowledged: Family<What, Gauge>,
     pub(super) windows: Gauge,
     pub(super) closed: Gauge,
@@ -73,6 +75,11 @@ impl Fleet {
             "flotilla_paused",
             "Clusters, Applications and rollouts that somebody paused, on the hub or in the cluster",
             self.paused.clone(),
+        );
+        registry.register(
+            "flotilla_pause_oldest_start_timestamp_seconds",
+            "When the oldest of those pauses began; what is not paused is not shown",
+            self.oldest.clone(),
         );
         from_the_start(&self.unacknowledged, ["cluster", "application"].map(|what| What { what }));
         registry.register(

@@ -87,7 +87,7 @@ impl Rollouts {
         from_the_start(&self.rollouts_took, outcomes.map(|phase| With { outcome: word(phase) }));
         registry.register(
             "flotilla_rollout_seconds",
-            "How long rollouts took from their start until they were done, halted, taken back or superseded",
+            "How long rollouts took until they were done, halted, taken back or superseded: from their start, from the last retry, or from the undo; those that somebody aborted are left out",
             self.rollouts_took.clone(),
         );
         registry.register(

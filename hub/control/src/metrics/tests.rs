@@ -1,4 +1,8 @@
-use super::{Metrics, census::Seen, courses::ended};
+use super::{
+    Metrics,
+    census::Seen,
+    courses::{Part, ended},
+};
 use crate::{index::Index, removal::Planned};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -7,8 +11,8 @@ use shared_model::{
     fleet_rollout::PlanSpec,
 };
 use shared_rollout::{
-    Change, ClusterState, Fleet, Head, HeldUp, Line, Link, Member, Pause, Phase, Report, Rollout,
-    RolloutReport, Step, Wait, WaveHead, WaveReport, Writes,
+    Change, ClusterState, Decided, Decision, Fleet, Head, HeldUp, Line, Link, Member, Pause, Phase, Report,
+    Rollback, Rollout, RolloutReport, Step, Wait, WaveHead, WaveReport, Writes,
 };
 use shared_runtime::metrics::Exposed;
 use std::{collections::BTreeMap, sync::Arc};
@@ -137,15 +141,20 @@ fn what_a_step_ends_is_measured_from_its_own_beginning_and_names_its_trace() {
 
 #[test]
 fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
-    let paused = Pause { reason: "INC-7".into(), ..Pause::default() };
+    let paused = Pause { reason: "INC-7".into(), since: Some(at(50)), ..Pause::default() };
+    // Over, however old.
+    let over = Pause { since: Some(at(2)), until: Some(at(400)), ..Pause::default() };
     let lost = ClusterState { link: Link::LostSince(at(1)), ..ClusterState::default() };
     let held_up = HeldUp { by: "ann".into(), at: at(1), reason: String::new(), until: None };
     let head = Head { paused: Some(held_up), ..progressing(vec![WaveHead::default()]) };
     let mut of_app = member(&released());
-    of_app.pauses = vec![paused.clone()];
+    of_app.pauses = vec![Pause { since: Some(at(70)), ..paused.clone() }];
     let fleet = Fleet {
         clusters: BTreeMap::from([
-            (ClusterName::new("eu-1"), ClusterState { pauses: vec![paused], ..ClusterState::default() }),
+            (
+                ClusterName::new("eu-1"),
+                ClusterState { pauses: vec![over, paused], ..ClusterState::default() },
+            ),
             (ClusterName::new("eu-2"), lost),
         ]),
         lines: BTreeMap::from([(owner(), Line { rollouts: vec![rollout(head, of_app)] })]),
@@ -161,7 +170,7 @@ fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
     };
     let report = Report { rollouts: BTreeMap::from([((owner(), name()), report)]), ..Report::default() };
     let leaving = Planned::default();
-    let seen = Seen { fleet: &fleet, report: &report, leaving: &leaving, at: at(500) };
+    let seen = Seen { fleet: &fleet, report: &report, leaving: &leaving, unrendered: 2, at: at(500) };
     let lines = [
         "flotilla_rollouts{phase=\"Progressing\"} 1",
         "flotilla_rollouts{phase=\"Halted\"} 0",
@@ -171,22 +180,65 @@ fn the_census_counts_what_is_and_what_is_no_more_is_zero() {
         "flotilla_rollout_members_waiting{reason=\"Unreported\"} 1",
         "flotilla_clusters{link=\"Connected\"} 1",
         "flotilla_clusters{link=\"Lost\"} 1",
+        "flotilla_render_failing 2",
         "flotilla_paused{what=\"cluster\"} 1",
         "flotilla_paused{what=\"application\"} 1",
+        "flotilla_pause_oldest_start_timestamp_seconds{what=\"cluster\"} 50.0",
+        "flotilla_pause_oldest_start_timestamp_seconds{what=\"application\"} 70.0",
+        "flotilla_pause_oldest_start_timestamp_seconds{what=\"rollout\"} 1.0",
         "flotilla_paused{what=\"rollout\"} 1",
         "flotilla_paused_unacknowledged{what=\"cluster\"} 1",
     ];
     check(&shown(|metrics| metrics.census(&seen)), &lines);
     let nothing = (Fleet::default(), Report::default());
-    let empty = Seen { fleet: &nothing.0, report: &nothing.1, leaving: &leaving, at: at(600) };
+    let empty = Seen { fleet: &nothing.0, report: &nothing.1, leaving: &leaving, unrendered: 0, at: at(600) };
     let text = shown(|metrics| {
         metrics.census(&seen);
         metrics.census(&empty);
     });
     for line in lines {
         let (name, _) = line.rsplit_once(' ').unwrap();
-        let gone = name.starts_with("flotilla_rollout_oldest");
+        let gone = name.contains("_oldest_start_");
         let now: Vec<_> = text.lines().filter(|line| line.starts_with(name)).collect();
         assert!(if gone { now.is_empty() } else { now == [format!("{name} 0")] }, "{now:?}");
     }
+}
+
+#[test]
+fn a_rollout_that_ended_is_measured_once_and_not_for_as_long_as_it_lay() {
+    let step = Step { owner: owner(), rollout: name(), change: Change::Open { wave: 0 } };
+    let check = |before: &Head, after: &Head, expect: &[(Part, u64)]| {
+        let writes = Writes { head: Some(after.clone()), ..Writes::default() };
+        let before = rollout(before.clone(), member(&released()));
+        let found = ended(&index(), &step, &before, &writes, at(300_000));
+        let found: Vec<(Part, u64)> =
+            found.into_iter().map(|ended| (ended.part, ended.took.as_secs())).collect();
+        assert_eq!(found, expect);
+    };
+    let under_way = progressing(Vec::new());
+    let of = |phase| Head { phase, ..under_way.clone() };
+    let (halted, superseded) = (of(Phase::Halted), of(Phase::Superseded));
+    check(&under_way, &halted, &[(Part::Rollout(Phase::Halted), 299_990)]);
+    check(&under_way, &superseded, &[(Part::Rollout(Phase::Superseded), 299_990)]);
+    check(&halted, &superseded, &[]);
+    check(&of(Phase::RolledBack), &superseded, &[]);
+    // It lay for days before somebody tried it again, or took it back.
+    let retry = Decided { by: "ann".into(), at: at(299_000), reason: String::new(), what: Decision::Retry };
+    let again = Head { attempt: 1, decisions: vec![retry], ..under_way.clone() };
+    check(&again, &Head { phase: Phase::Done, ..again.clone() }, &[(Part::Rollout(Phase::Done), 1_000)]);
+    let undo = Rollback { at: at(299_900), by: Some("ann".into()), reason: String::new(), pins: false };
+    let back = Head { phase: Phase::RollingBack, rollback: Some(undo), ..under_way.clone() };
+    check(
+        &back,
+        &Head { phase: Phase::RolledBack, ..back.clone() },
+        &[(Part::Rollout(Phase::RolledBack), 100)],
+    );
+    // What goes back by itself never stood still.
+    let own = Rollback { at: at(299_900), by: None, reason: String::new(), pins: false };
+    let back = Head { rollback: Some(own), ..back };
+    check(
+        &back,
+        &Head { phase: Phase::RolledBack, ..back.clone() },
+        &[(Part::Rollout(Phase::RolledBack), 299_990)],
+    );
 }

@@ -25,6 +25,7 @@ pub(crate) struct Work {
     pub(crate) evaluating: Gauge,
     renders: Latency,
     render_failures: Counter,
+    pub(crate) unrendered: Gauge,
     cache: Family<Asked, Counter>,
     pub(crate) references: Gauge,
     pub(crate) failing: Gauge,
@@ -90,8 +91,13 @@ impl Work {
         );
         registry.register(
             "flotilla_render_failures",
-            "Sources that could not be rendered",
+            "Sources that could not be rendered, each once: what is wrong is remembered until it changes",
             self.render_failures.clone(),
+        );
+        registry.register(
+            "flotilla_render_failing",
+            "Applications and ApplicationSets with nothing to ship at the moment: what Git says cannot be read or rendered",
+            self.unrendered.clone(),
         );
         from_the_start(&self.cache, ["hit", "miss"].map(|result| Asked { result }));
         registry.register(

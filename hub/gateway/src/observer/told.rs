@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How far back an agent's word of when something happened is taken.
 const BELIEVED: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How many entries one batch of events becomes at most.
+/// How many applications have entries of their own in one batch of a cluster's events; of those beyond there is one that
+/// counts them.
 const MOST: usize = 40;
 /// How many applications' last heals are remembered before old ones are forgotten.
 const REMEMBERED: usize = 10_000;
@@ -24,7 +25,29 @@ const TOGETHER: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Degraded(BTreeSet<(ClusterName, AppKey)>);
 
+/// What is known of seats before it is told otherwise, for when that cannot be written.
+#[derive(Debug, Default)]
+pub(super) struct Before(Vec<((ClusterName, AppKey), bool)>);
+
 impl Degraded {
+    /// Remembers what is known of an observation's seat.
+    pub(super) fn note(&self, before: &mut Before, of: &Observation) {
+        let seat = (of.cluster.clone(), of.application.clone());
+        let known = self.0.contains(&seat);
+        before.0.push((seat, known));
+    }
+
+    /// What was made of those observations is not in the store: it is to be told yet.
+    pub(super) fn put_back(&mut self, before: Before) {
+        for (seat, known) in before.0 {
+            if known {
+                self.0.insert(seat)
+            } else {
+                self.0.remove(&seat)
+            };
+        }
+    }
+
     /// Reads who was.
     pub(super) async fn load(records: &Records) -> Self {
         match records.store().list(keys::DEGRADED, Page::default()).await {
@@ -124,6 +147,7 @@ pub(super) async fn of_events(
     now: Timestamp,
 ) -> Result<Vec<Op>, hub_records::Error> {
     let mut entries: BTreeMap<String, (Entry, u64)> = BTreeMap::new();
+    let mut beyond: BTreeMap<What, (Timestamp, u64)> = BTreeMap::new();
     for event in told {
         let what = match event.reason.as_str() {
             "DriftHealed" => What::DriftHealed,
@@ -140,12 +164,26 @@ pub(super) async fn of_events(
             application: app.cloned(),
             ..Entry::new(what, at, format!("{name} on {cluster}: {done}: {}", event.message))
         };
+        if entries.len() >= MOST && !entries.contains_key(&history::key(&entry)) {
+            let (first, count) = beyond.entry(what).or_insert((at, 0));
+            (*first, *count) = (at.min(*first), *count + 1);
+            continue;
+        }
         let (kept, count) = entries.entry(history::key(&entry)).or_insert_with(|| (entry.clone(), 0));
         *count += 1;
         kept.text = entry.text;
     }
+    for (what, (first, count)) in beyond {
+        let at = gathered.begins((cluster.clone(), None, what), first);
+        let done = if what == What::DriftHealed { "drift was healed" } else { "there is drift" };
+        let text = format!(
+            "{cluster}: {done} in more applications; `flotilla cluster events {cluster}` names the last"
+        );
+        let entry = Entry { cluster: Some(cluster.clone()), ..Entry::new(what, at, text) };
+        entries.insert(history::key(&entry), (entry, count));
+    }
     let mut ops = Vec::new();
-    for (key, (mut entry, count)) in entries.into_iter().take(MOST) {
+    for (key, (mut entry, count)) in entries {
         let known: Option<(Entry, _)> = records.read(&key).await?;
         entry.count = count + known.map_or(0, |(known, _)| known.count);
         ops.push(history::put(entry));

@@ -188,3 +188,24 @@ async fn a_cluster_of_the_name_of_one_that_was_forgotten_begins_anew() {
         assert_eq!(stored.is_some(), kept, "{health}");
     }
 }
+
+#[tokio::test]
+async fn an_agent_that_was_away_is_asked_for_its_spans_when_it_is_back() {
+    let hub = Hub::start().await;
+    let client = hub.joined("eu-1").await;
+    let contexts: Vec<shared_trace::Context> = (1..=1001)
+        .map(|number| format!("00-0af7651916cd43dd8448eb211c80319c-{number:016x}-01").parse().unwrap())
+        .collect();
+    // A member failed, and its cluster is not there; of very many the newest count.
+    for context in &contexts {
+        hub.gateway.links.keep_spans(&ClusterName::new("eu-1"), &[*context]);
+    }
+    let mut talk = client.attach(hello("uid-eu-1", "a", Vec::new())).await.unwrap();
+    let asked = loop {
+        if let Message::KeepSpans(keep) = talk.next().await.expect("the hub ended it") {
+            break keep.traceparents;
+        }
+    };
+    let expect: Vec<String> = contexts[1..].iter().map(ToString::to_string).collect();
+    assert_eq!(asked, expect);
+}

@@ -1,4 +1,7 @@
-use super::{Traces, relay::read};
+use super::{
+    Traces,
+    relay::{read, resource},
+};
 use hub_records::{Records, keys};
 use hub_store::Memory;
 use jiff::Timestamp;
@@ -122,4 +125,28 @@ fn what_is_no_span_is_left_out() {
     let mut long = wire();
     long.name = "ä".repeat(10_000);
     assert!(read(&ClusterName::new("eu-1"), long).unwrap().name.len() <= 1024);
+}
+
+#[test]
+fn whatever_an_agent_says_a_batch_is_not_too_large_for_a_collector() {
+    let cluster = ClusterName::new("eu-1");
+    let long = |name: String| v1::Attribute { name, value: Some(Value::Text("x".repeat(100_000))) };
+    let known = ["position", "bundle", "bundle.bytes", "bundle.fetched", "object", "objects", "replaced"];
+    // Each four times: only the first counts.
+    let attributes = (0..28).map(|number| long(format!("flotilla.{}", known[number % 7]))).collect();
+    let text = "x".repeat(100_000);
+    let span = v1::Span { name: text.clone(), failed: text, attributes, ..wire() };
+    let span = read(&cluster, span).unwrap();
+    assert_eq!(span.attributes.len(), 8);
+    let size = |text: &shared_trace::Value| match text {
+        shared_trace::Value::Text(text) => text.len(),
+        shared_trace::Value::Number(_) | shared_trace::Value::Truth(_) => 8,
+    };
+    let own: usize = span.attributes.iter().map(|(name, value)| name.len() + size(value)).sum();
+    let own = own + span.name.len() + span.failed.map_or(0, |why| why.len());
+    let resource = resource(&cluster, (0..40).map(|number| long(format!("{number}"))).collect());
+    let shared: usize = resource.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+    // A collector takes 4 MiB; 512 spans are a batch, each in the worst case of a resource of its own. Frames of fields
+    // and ids are small beside the texts.
+    assert!(shared <= 2100 && (own + shared + 512) * 512 <= 4 << 20, "{own} and {shared} bytes");
 }

@@ -1,5 +1,6 @@
 //! `flotilla timeline`: what happened, a line each, the newest last.
 
+mod seen;
 mod zone;
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
 use anyhow::{Context as _, bail};
 use hub_show::{Detail, Screen, timeline_line};
 use jiff::{Timestamp, tz::TimeZone};
+use seen::Seen;
 use serde_json::Value;
 use shared_history::{Entry, Filter};
 use std::{process::ExitCode, time::Duration};
@@ -29,9 +31,10 @@ pub(crate) async fn run(connection: Connection, options: TimelineOptions) -> any
     let entries = list["items"].as_array().cloned().unwrap_or_default();
     if options.watch {
         let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-        entries.iter().try_for_each(|entry| shown.entry(entry, now))?;
+        let mut seen = Seen::from(since);
+        seen.news(&entries).into_iter().try_for_each(|entry| shown.entry(entry, now))?;
         return tokio::select! {
-            ended = Box::pin(follow(&hub, &options, &shown, since, version)) => ended,
+            ended = Box::pin(follow(&hub, &options, &shown, seen, version)) => ended,
             () = shared_runtime::interrupted() => Ok(ExitCode::from(INTERRUPTED)),
         };
     }
@@ -73,17 +76,17 @@ fn filters(options: &TimelineOptions) -> String {
     given.map(|(name, value)| format!("&{name}={}", encoded(value))).collect()
 }
 
-/// Tells what happens from a version on. A hub that restarts, and a version that it does not keep any more, are no end:
-/// the entries since the last one that was told are asked for again.
+/// Tells what happens from a version on. A hub that restarts or ends a watch that lasted long, and a version that it does
+/// not keep any more, are no end: the last entries are asked for again, and those that were not told yet are told.
 async fn follow(
     hub: &Hub,
     options: &TimelineOptions,
     shown: &Shown,
-    since: Timestamp,
+    mut seen: Seen,
     mut version: String,
 ) -> anyhow::Result<ExitCode> {
-    let mut last = since;
     loop {
+        let began = tokio::time::Instant::now();
         let watch = format!("/flotilla/v1/timeline?watch=1&resourceVersion={version}{}", filters(options));
         let watched = hub
             .lines(&watch, |line| {
@@ -92,10 +95,8 @@ async fn follow(
                     Some("ERROR") => bail!("{}", event["object"]["message"].as_str().unwrap_or_default()),
                     Some(_) | None => {
                         let entry = &event["object"];
-                        if let Some(at) = entry["at"].as_str().and_then(|at| at.parse().ok()) {
-                            last = last.max(at);
-                        }
-                        shown.entry(entry, shared_runtime::now())
+                        let now = shared_runtime::now();
+                        if seen.is_new(entry) { shown.entry(entry, now) } else { Ok(()) }
                     }
                 }
             })
@@ -103,19 +104,23 @@ async fn follow(
         if let Err(error) = watched {
             tracing::debug!(%error, "the watch ended");
         }
+        // One that ends at once must not keep the hub busy.
+        if began.elapsed() < AGAIN {
+            tokio::time::sleep(AGAIN).await;
+        }
         loop {
             let now = shared_runtime::now();
-            // What was told last is told by its time.
-            let after = last.checked_add(Duration::from_micros(1)).unwrap_or(last);
-            match hub.get(&path_again(options, after)).await {
+            match hub.get(&path_again(options, seen.since())).await {
                 Ok(list) => {
                     version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-                    for entry in list["items"].as_array().into_iter().flatten() {
-                        if let Some(at) = entry["at"].as_str().and_then(|at| at.parse().ok()) {
-                            last = last.max(at);
-                        }
-                        shown.entry(entry, now)?;
+                    let entries = list["items"].as_array().map_or(&[][..], Vec::as_slice);
+                    let news = seen.news(entries);
+                    if entries.len() as u64 >= u64::from(options.limit) && news.len() == entries.len() {
+                        output::note(
+                            "more happened than --limit lets through; what came before this is left out",
+                        );
                     }
+                    news.into_iter().try_for_each(|entry| shown.entry(entry, now))?;
                     break;
                 }
                 Err(error) if error.downcast_ref::<crate::cli::client::Refused>().is_some() => {

@@ -1,9 +1,12 @@
 use super::*;
-use hub_store::Memory;
+use hub_store::{Listing, Memory, Store, Watch};
 use serde_json::{Value, json};
 use shared_history::What;
 use shared_model::{ClusterName, Kind};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap()
@@ -125,4 +128,61 @@ async fn a_commit_is_seen_once() {
     let told = records.told(&Filter::default(), None, 10).await.unwrap();
     assert_eq!(told.entries.len(), 2);
     assert!(!json!(told.entries[0].2).to_string().contains("secret"));
+}
+
+/// A store in which an agent tells late whenever somebody reads.
+#[derive(Debug, Default)]
+struct Meddled(Memory, AtomicI64);
+
+#[async_trait::async_trait]
+impl Store for Meddled {
+    async fn get(&self, key: &str) -> Result<Option<hub_store::Entry>, hub_store::Error> {
+        self.0.get(key).await
+    }
+
+    async fn list(&self, prefix: &str, page: Page) -> Result<Listing, hub_store::Error> {
+        let listing = self.0.list(prefix, page).await?;
+        let late = lost(self.1.fetch_add(1, Ordering::Relaxed), "late");
+        let _written = self.0.commit(Txn { compares: Vec::new(), ops: vec![put(late)] }).await?;
+        Ok(listing)
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<Outcome, hub_store::Error> {
+        self.0.commit(txn).await
+    }
+
+    async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, hub_store::Error> {
+        self.0.watch(prefix, from).await
+    }
+
+    async fn revision(&self) -> Result<Revision, hub_store::Error> {
+        self.0.revision().await
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_many_pages_and_a_watch_from_it_miss_nothing() {
+    let store = Arc::new(Meddled::default());
+    let records = Records::new(Arc::clone(&store) as Arc<dyn Store>);
+    let many = (0..5000).map(|second| lost(10_000 + second, "eu")).collect();
+    records.tell(many).await.unwrap();
+    let eu = records.told(&Filter::default(), None, 5000).await.unwrap();
+    let last = records.told_last(&Filter::default(), 10_000).await.unwrap();
+    for listed in [eu, last] {
+        let told: Vec<String> = listed.entries.iter().map(|(key, ..)| key.clone()).collect();
+        let mut watch = store.watch(keys::HISTORY, listed.revision).await.unwrap();
+        let mut watched = Vec::new();
+        let newest = store.revision().await.unwrap();
+        while watched.last().is_none_or(|(_, at)| *at < newest) {
+            let changes = watch.next().await.unwrap().unwrap();
+            watched.extend(changes.into_iter().map(|change| (change.key, change.revision)));
+        }
+        for late in 0..store.1.load(Ordering::Relaxed) {
+            let key = key(&lost(late, "late"));
+            assert!(
+                told.contains(&key) || watched.iter().any(|(there, _)| *there == key),
+                "the {late}th is in neither"
+            );
+        }
+    }
 }

@@ -281,3 +281,30 @@ proptest! {
         prop_assert!(config.sinks.is_empty() || config.problems.is_empty());
     }
 }
+
+#[test]
+fn what_others_wrote_mentions_nobody_in_slack() {
+    let check = |settings: &str, expect: &str| {
+        let sink = sink(&format!("  type: slack\n  on: [halted]\n{settings}"));
+        let mut message = batch(&sink, &[halted("shop")]).remove(0);
+        message.entries[0].text = "Fix <!channel> & <https://evil|approve>".to_owned();
+        message.entries[0].reason = "<@U1>".to_owned();
+        message.text = message.entries[0].text.clone();
+        let body = message.body(&sink, at(0)).unwrap();
+        let text = [&body.0["text"], &body.0["blocks"][0]["text"]["text"]]
+            .map(|text| text.as_str().unwrap_or_default());
+        assert_eq!(text.join("\n"), expect, "{settings}");
+    };
+    let safe = "Fix &lt;!channel&gt; &amp; &lt;https://evil|approve&gt;";
+    // The marks of the template are its own.
+    check(
+        "  template: '<!here> *{{ .text }}* {{ .reason }} {{ (index .entries 0).text }}'",
+        &format!("<!here> *{safe}* &lt;@U1&gt; {safe}\n:red_circle: <!here> *{safe}* &lt;@U1&gt; {safe}"),
+    );
+    check("  body: '{\"text\": {{ .text | toJson }}}'", &format!("{safe}\n"));
+    check(
+        "  template: '<!here> {{ .text }}'\n  body: '{\"text\": {{ .text | toJson }}}'",
+        &format!("<!here> {safe}\n"),
+    );
+    check("  body: '{\"text\": {{ .reason | toJson }}}'", "&lt;@U1&gt;\n");
+}

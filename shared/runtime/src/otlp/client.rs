@@ -2,6 +2,7 @@
 //! through one client.
 
 use super::settings::{Protocol, Settings, shown};
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use flate2::{Compression, write::GzEncoder};
 use http::{HeaderMap, HeaderValue, Request, header};
@@ -157,6 +158,14 @@ fn http_answer(status: http::StatusCode, body: &[u8]) -> Result<ExportTraceServi
     })
 }
 
+/// Whether the details of a status (a `google.rpc.Status`, in base64) have a `google.rpc.RetryInfo`.
+fn says_when(details: &str) -> bool {
+    // Padded or not: both are sent.
+    let status = STANDARD_NO_PAD.decode(details.trim_end_matches('=')).unwrap_or_default();
+    let name = b"google.rpc.RetryInfo";
+    status.windows(name.len()).any(|part| part == name)
+}
+
 /// As OTLP/gRPC says ("Failures"): these codes are to be tried again.
 fn grpc_answer(
     status: http::StatusCode,
@@ -175,8 +184,11 @@ fn grpc_answer(
         }
         Some(code) => {
             let text = format!("the collector answered with gRPC status {code}");
-            // Cancelled, deadline exceeded, resource exhausted, aborted, out of range, unavailable, data loss.
-            let later = ["1", "4", "8", "10", "11", "14", "15"].contains(&code);
+            // Cancelled, deadline exceeded, aborted, out of range, unavailable, data loss. Resource exhausted, which is
+            // also what too large a message gets, only from a collector that says when.
+            let later = ["1", "4", "10", "11", "14", "15"].contains(&code)
+                || (code == "8"
+                    && field("grpc-status-details-bin").is_some_and(|details| says_when(&details)));
             Err(if later { Failure::Later(text) } else { Failure::Refused(text) })
         }
         // No gRPC server: a proxy's word.

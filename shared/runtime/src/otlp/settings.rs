@@ -1,10 +1,14 @@
 //! The standard settings, as OpenTelemetry's specification has them ("OTLP exporter configuration", "Environment
 //! variable specification"). One for traces alone (`OTEL_EXPORTER_OTLP_TRACES_…`) goes before the one for all.
+//!
+//! Values that are unknown or no numbers are passed over with a word in the log, as the specification wants it: operators
+//! put variables into every Pod, and other programs know other values. An address, headers and certificates have no
+//! default that would do, so they are errors, for who decides to end by them.
 
 use super::tls;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use shared_trace::Sampler;
-use std::{fmt, sync::Arc, time::Duration};
+use std::{cell::RefCell, fmt, sync::Arc, time::Duration};
 
 /// Where spans go, and how.
 #[derive(Clone)]
@@ -51,58 +55,34 @@ pub struct InvalidSetting {
 const OTLP: &str = "OTEL_EXPORTER_OTLP_";
 
 impl Settings {
-    /// Reads the settings through `get`, and the files that they name. `None` when no collector is named, or
-    /// exporting is switched off. `service` is the service's name where none is set.
-    ///
-    /// # Errors
-    /// Which variable cannot be used, and what is expected of it.
-    pub fn read(
-        get: impl Fn(&str) -> Option<String>,
-        service: &str,
-        version: &str,
+    /// The settings, with what is in the files that they name. `None` when no collector is named, or exporting is
+    /// switched off.
+    pub(super) fn read(
+        read: &Variables<'_>,
+        resource: Resource,
+        sampler: Sampler,
     ) -> Result<Option<Self>, InvalidSetting> {
-        let read = Variables(&|name: &str| {
-            get(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-        });
-        if !read.is_on()? {
+        if !read.is_on() {
             return Ok(None);
         }
         let (protocol, endpoint) = read.endpoint()?;
-        let queue = read.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048)?.max(1);
-        let batch = read.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)?.clamp(1, queue);
+        let queue = read.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048).max(1);
+        let batch = read.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512).clamp(1, queue);
+        // At once is a delay; never is no time to wait for an answer.
+        let delay = read.number("OTEL_BSP_SCHEDULE_DELAY", 5_000);
         Ok(Some(Self {
             protocol,
             headers: read.headers()?,
-            timeout: read.milliseconds(&read.named("TIMEOUT"), 10_000)?,
-            gzip: read.gzip()?,
-            tls: Arc::new(tls::config(&read)?),
-            resource: Arc::new(read.resource(service, version)?),
+            timeout: read.timeout(),
+            gzip: read.gzip(),
+            tls: Arc::new(tls::config(read)?),
+            resource: Arc::new(resource),
             batch: usize::try_from(batch).unwrap_or(512),
             queue: usize::try_from(queue).unwrap_or(2048),
-            delay: read.milliseconds("OTEL_BSP_SCHEDULE_DELAY", 5_000)?,
-            sampler: read.sampler()?,
+            delay: Duration::from_millis(delay),
+            sampler,
             endpoint,
         }))
-    }
-
-    /// The sampler alone: it counts for who exports by another's hand, too.
-    ///
-    /// # Errors
-    /// When it is unknown.
-    pub fn read_sampler(get: impl Fn(&str) -> Option<String>) -> Result<Sampler, InvalidSetting> {
-        Variables(&|name: &str| get(name).filter(|text| !text.is_empty())).sampler()
-    }
-
-    /// The resource alone: for who exports by another's hand.
-    ///
-    /// # Errors
-    /// When the attributes cannot be read.
-    pub fn read_resource(
-        get: impl Fn(&str) -> Option<String>,
-        service: &str,
-        version: &str,
-    ) -> Result<Resource, InvalidSetting> {
-        Variables(&|name: &str| get(name).filter(|text| !text.is_empty())).resource(service, version)
     }
 
     /// Which members' spans are kept for sure.
@@ -153,16 +133,45 @@ pub(super) fn shown(endpoint: &Uri) -> String {
     format!("{}://{host}{}", endpoint.scheme_str().unwrap_or("http"), endpoint.path())
 }
 
-/// The variables, as they are set.
-pub(super) struct Variables<'a>(&'a dyn Fn(&str) -> Option<String>);
+/// The variables, as they are set, and what of them is passed over.
+pub(super) struct Variables<'a> {
+    get: &'a dyn Fn(&str) -> Option<String>,
+    ignored: RefCell<Vec<InvalidSetting>>,
+}
 
 fn invalid(variable: &str, problem: impl Into<String>, expected: impl Into<String>) -> InvalidSetting {
     InvalidSetting { variable: variable.to_owned(), problem: problem.into(), expected: expected.into() }
 }
 
-impl Variables<'_> {
+impl<'a> Variables<'a> {
+    pub(super) fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { get, ignored: RefCell::default() }
+    }
+
+    /// What was passed over.
+    pub(super) fn ignored(self) -> Vec<InvalidSetting> {
+        self.ignored.into_inner()
+    }
+
+    fn pass_over(&self, setting: InvalidSetting) {
+        let mut ignored = self.ignored.borrow_mut();
+        if !ignored.contains(&setting) {
+            ignored.push(setting);
+        }
+    }
+
     fn get(&self, name: &str) -> Option<String> {
-        (self.0)(name)
+        (self.get)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// One of some words, whatever its case; unknown ones are passed over.
+    fn word(&self, name: &str, known: &[&'static str], expected: &str) -> Option<&'static str> {
+        let text = self.get(name)?;
+        let found = known.iter().find(|word| word.eq_ignore_ascii_case(&text)).copied();
+        if found.is_none() {
+            self.pass_over(invalid(name, format!("`{text}` is not known here"), expected));
+        }
+        found
     }
 
     /// The name of the variable that counts: that of traces, if it is set.
@@ -178,78 +187,76 @@ impl Variables<'_> {
         (name, value)
     }
 
-    fn truth(&self, name: &str) -> Result<bool, InvalidSetting> {
-        match self.get(name).map(|text| text.to_lowercase()).as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(other) => {
-                Err(invalid(name, format!("`{other}` is neither yes nor no"), "expected true or false"))
+    /// Whether it is `true`: nothing else is.
+    fn truth(&self, name: &str) -> bool {
+        self.word(name, &["true", "false"], "expected true or false") == Some("true")
+    }
+
+    fn is_on(&self) -> bool {
+        let name = "OTEL_TRACES_EXPORTER";
+        let set =
+            || ["ENDPOINT", "TRACES_ENDPOINT"].iter().any(|end| self.get(&format!("{OTLP}{end}")).is_some());
+        let text = self.get(name).unwrap_or_default();
+        let (mut otlp, mut none) = (false, false);
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match word.to_lowercase().as_str() {
+                "otlp" => otlp = true,
+                "none" => none = true,
+                _ => self.pass_over(invalid(
+                    name,
+                    format!("`{word}` is not known here"),
+                    "expected otlp or none",
+                )),
             }
         }
+        (otlp || (!none && set())) && !self.truth("OTEL_SDK_DISABLED")
     }
 
-    fn is_on(&self) -> Result<bool, InvalidSetting> {
-        let name = "OTEL_TRACES_EXPORTER";
-        let named = match self.get(name).as_deref() {
-            None => {
-                ["ENDPOINT", "TRACES_ENDPOINT"].iter().any(|end| self.get(&format!("{OTLP}{end}")).is_some())
-            }
-            Some("otlp") => true,
-            Some("none") => false,
-            Some(other) => {
-                return Err(invalid(name, format!("`{other}` is not known here"), "expected otlp or none"));
-            }
-        };
-        Ok(named && !self.truth("OTEL_SDK_DISABLED")?)
-    }
-
-    fn number(&self, name: &str, default: u64) -> Result<u64, InvalidSetting> {
-        let Some(text) = self.get(name) else { return Ok(default) };
-        text.parse().map_err(|_| {
-            invalid(name, format!("`{text}` is no whole number"), format!("expected e.g. {default}"))
+    fn number(&self, name: &str, default: u64) -> u64 {
+        let Some(text) = self.get(name) else { return default };
+        text.parse().unwrap_or_else(|_| {
+            let expected = format!("expected e.g. {default}");
+            self.pass_over(invalid(name, format!("`{text}` is no whole number"), expected));
+            default
         })
     }
 
-    fn milliseconds(&self, name: &str, default: u64) -> Result<Duration, InvalidSetting> {
-        let Some(text) = self.get(name) else { return Ok(Duration::from_millis(default)) };
+    fn timeout(&self) -> Duration {
+        let (name, value) = self.setting("TIMEOUT");
+        let default = Duration::from_secs(10);
+        let Some(text) = value else { return default };
         let number = text.parse::<u64>().ok().filter(|number| *number > 0);
-        let wrong = || {
-            invalid(name, format!("`{text}` is no time"), format!("expected milliseconds, e.g. {default}"))
-        };
-        number.map(Duration::from_millis).ok_or_else(wrong)
+        number.map(Duration::from_millis).unwrap_or_else(|| {
+            let expected = "expected milliseconds, e.g. 10000";
+            self.pass_over(invalid(&name, format!("`{text}` is no time"), expected));
+            default
+        })
     }
 
-    fn sampler(&self) -> Result<Sampler, InvalidSetting> {
+    /// Which members are kept: it counts for who exports by another's hand, too.
+    pub(super) fn sampler(&self) -> Sampler {
         let text = |name: &str| self.get(name).unwrap_or_default();
         let (name, argument) = ("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG");
-        Sampler::named(&text(name), &text(argument)).map_err(|error| {
+        let named = text(name).to_lowercase();
+        Sampler::named(&named, &text(argument)).unwrap_or_else(|error| {
             let is_name = matches!(error, shared_trace::InvalidSampler::Name(_));
             let whole = error.to_string();
             let (problem, expected) = whole.split_once(": ").unwrap_or((&whole, ""));
-            invalid(if is_name { name } else { argument }, problem, expected)
+            self.pass_over(invalid(if is_name { name } else { argument }, problem, expected));
+            // As if what is wrong were not there.
+            if is_name { Sampler::default() } else { Sampler::named(&named, "").unwrap_or_default() }
         })
     }
 
-    fn gzip(&self) -> Result<bool, InvalidSetting> {
-        let (name, value) = self.setting("COMPRESSION");
-        match value.as_deref() {
-            None | Some("none") => Ok(false),
-            Some("gzip") => Ok(true),
-            Some(other) => {
-                Err(invalid(&name, format!("`{other}` is not known here"), "expected gzip or none"))
-            }
-        }
+    fn gzip(&self) -> bool {
+        self.word(&self.named("COMPRESSION"), &["none", "gzip"], "expected gzip or none") == Some("gzip")
     }
 
     fn endpoint(&self) -> Result<(Protocol, Uri), InvalidSetting> {
-        let (name, value) = self.setting("PROTOCOL");
-        let protocol = match value.as_deref() {
+        let (known, expected) = (["grpc", "http/protobuf"], "expected grpc or http/protobuf");
+        let protocol = match self.word(&self.named("PROTOCOL"), &known, expected) {
             Some("grpc") => Protocol::Grpc,
-            None | Some("http/protobuf") => Protocol::Http,
-            Some(other) => {
-                let problem = format!("`{other}` is not known here");
-                return Err(invalid(&name, problem, "expected grpc or http/protobuf"));
-            }
+            Some(_) | None => Protocol::Http,
         };
         let (name, value) = self.setting("ENDPOINT");
         let text = value.unwrap_or_else(|| {
@@ -257,7 +264,7 @@ impl Variables<'_> {
             format!("http://localhost:{port}")
         });
         let text = match (text.contains("://"), protocol) {
-            (false, Protocol::Grpc) if self.truth(&self.named("INSECURE"))? => format!("http://{text}"),
+            (false, Protocol::Grpc) if self.truth(&self.named("INSECURE")) => format!("http://{text}"),
             (false, Protocol::Grpc) => format!("https://{text}"),
             _ => text,
         };
@@ -305,9 +312,14 @@ impl Variables<'_> {
         Ok(headers)
     }
 
-    fn resource(&self, service: &str, version: &str) -> Result<Resource, InvalidSetting> {
+    /// Whose spans they are. `service` is the service's name where none is set.
+    pub(super) fn resource(&self, service: &str, version: &str) -> Resource {
         let name = "OTEL_RESOURCE_ATTRIBUTES";
-        let mut attributes = pairs(name, &self.get(name).unwrap_or_default())?;
+        let mut attributes = pairs(name, &self.get(name).unwrap_or_default()).unwrap_or_else(|error| {
+            // All of them, says the specification ("Specifying resource information via an environment variable").
+            self.pass_over(error);
+            Vec::new()
+        });
         if let Some(named) = self.get("OTEL_SERVICE_NAME") {
             attributes.retain(|(name, _)| name != "service.name");
             attributes.push(("service.name".to_owned(), named));
@@ -315,7 +327,7 @@ impl Variables<'_> {
         let mut resource = Resource(attributes);
         resource.describe("service.name", service);
         resource.describe("service.version", version);
-        Ok(resource)
+        resource
     }
 }
 

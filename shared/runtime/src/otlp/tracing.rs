@@ -2,7 +2,7 @@
 
 use super::{
     export::{Exporter, Metrics},
-    settings::{InvalidSetting, Resource, Settings},
+    settings::{InvalidSetting, Resource, Settings, Variables},
 };
 use crate::Tasks;
 use shared_trace::Sampler;
@@ -11,9 +11,11 @@ use std::sync::Arc;
 /// What the environment says of traces.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
-    settings: Option<Settings>,
-    sampler: Sampler,
-    resource: Resource,
+    pub(super) settings: Option<Settings>,
+    pub(super) sampler: Sampler,
+    pub(super) resource: Resource,
+    /// What was passed over.
+    pub(super) ignored: Vec<InvalidSetting>,
 }
 
 /// Where spans go in this process; nowhere by default. Clones share the exporter.
@@ -28,20 +30,40 @@ pub struct Tracing {
 }
 
 impl Choice {
-    /// Reads the standard variables; see [`Settings::read`].
+    /// Reads the standard variables through `get`, and the files that they name. Values that are unknown are passed
+    /// over, and told when it starts. `service` is the service's name where none is set.
     ///
     /// # Errors
-    /// Which variable cannot be used, and what is expected of it.
+    /// Which variable cannot be used where spans are to be exported, and what is expected of it: an address, headers, a
+    /// certificate.
     pub fn read(
         get: impl Fn(&str) -> Option<String>,
         service: &str,
         version: &str,
     ) -> Result<Self, InvalidSetting> {
-        Ok(Self {
-            settings: Settings::read(&get, service, version)?,
-            sampler: Settings::read_sampler(&get)?,
-            resource: Settings::read_resource(&get, service, version)?,
-        })
+        let (choice, error) = Self::of(&get, service, version);
+        error.map_or(Ok(choice), Err)
+    }
+
+    /// The same for who has better things to do than to end by it: with a collector that cannot be used there is none.
+    pub fn read_or_none(get: impl Fn(&str) -> Option<String>, service: &str, version: &str) -> Self {
+        let (mut choice, error) = Self::of(&get, service, version);
+        choice.ignored.extend(error);
+        choice
+    }
+
+    fn of(
+        get: &dyn Fn(&str) -> Option<String>,
+        service: &str,
+        version: &str,
+    ) -> (Self, Option<InvalidSetting>) {
+        let read = Variables::new(get);
+        let (sampler, resource) = (read.sampler(), read.resource(service, version));
+        let (settings, error) = match Settings::read(&read, resource.clone(), sampler) {
+            Ok(settings) => (settings, None),
+            Err(error) => (None, Some(error)),
+        };
+        (Self { settings, sampler, resource, ignored: read.ignored() }, error)
     }
 
     /// Adds to what is known of whose spans they are; what is set stays.
@@ -54,7 +76,10 @@ impl Choice {
 
     /// Starts to export, if a collector is named, until the tasks stop.
     pub fn start(self, metrics: Metrics, tasks: &Tasks) -> Tracing {
-        let Self { settings, sampler, resource } = self;
+        let Self { settings, sampler, resource, ignored } = self;
+        for setting in ignored {
+            tracing::warn!(%setting, "a setting for traces is passed over");
+        }
         let settings = settings.filter(|_| sampler != Sampler::Never);
         let exporter = settings.map(|settings| Exporter::start(settings, metrics, tasks));
         Tracing { exporter, sampler, resource: Arc::new(resource) }

@@ -230,9 +230,11 @@ prop_compose! {
         members in prop::collection::vec((0..3_usize, 0..60_i64, state(), any::<bool>()), 0..12),
         waits in prop::collection::vec((0..3_usize, 0..60_i64, proptest::option::of(0..60_i64)), 0..4),
         committed in -100_000..100_i64,
+        known in prop_oneof![Just(0), 0..100_000_i64],
     ) -> World {
         let mut world = World::new(waves.len(), frozen);
-        world.spec.timings.as_mut().unwrap().commits[0].committed_at = Some(at(committed));
+        let seen = &mut world.spec.timings.as_mut().unwrap().commits[0];
+        (seen.committed_at, seen.asked, seen.answered) = (Some(at(committed)), at(-2 - known), at(-known));
         let head = &mut world.rollout.head;
         (head.phase, head.attempt) = (phase, attempt);
         head.finished = Some(at(finished)).filter(|_| matches!(phase, Phase::Done | Phase::Superseded));
@@ -303,4 +305,26 @@ fn a_commit_of_last_week_does_not_make_a_week_of_trace() {
     let closed = world.closed(Sampler::Always);
     let root = closed.spans.iter().find(|span| span.parent.is_none()).unwrap();
     assert_eq!(root.start, at(-2));
+}
+
+#[test]
+fn a_commit_that_others_followed_for_days_is_named_and_does_not_make_days_of_trace() {
+    let mut world = done();
+    let seen = &mut world.spec.timings.as_mut().unwrap().commits[0];
+    // A second set on a monorepo whose last push was three days ago.
+    (seen.committed_at, seen.asked, seen.answered) = (Some(at(-260_000)), at(-259_202), at(-259_200));
+    let closed = world.closed(Sampler::Always);
+    let root = closed.spans.iter().find(|span| span.parent.is_none()).unwrap();
+    assert_eq!(root.start, at(0));
+    let times = |name: &str| {
+        closed
+            .spans
+            .iter()
+            .filter(|span| span.name == name)
+            .map(|span| (span.start, span.end))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(times("commit"), [(at(0), at(0))]);
+    assert_eq!(times("resolve"), []);
+    assert_eq!(times("generate"), [(at(0), at(1))]);
 }

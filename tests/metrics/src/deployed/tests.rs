@@ -56,6 +56,12 @@ fn the_dashboard_can_be_imported() {
         let targets = panel["targets"].as_array().expect("targets");
         let references: BTreeSet<&str> =
             targets.iter().filter_map(|target| target["refId"].as_str()).collect();
+        // Of series a table shows one at a time.
+        let rows = |target: &Value| target["format"] == "table" && target["instant"] == true;
+        assert!(
+            panel["type"] != "table" || targets.iter().all(rows),
+            "{title}: targets of a table are tables"
+        );
         assert!(!targets.is_empty() && references.len() == targets.len(), "{title}: refIds");
     }
 }

@@ -110,6 +110,7 @@ impl World {
         let pause = seat.object.spec.pause.as_ref().map(|pause| Pause {
             reason: pause.reason.clone(),
             by: pause.by.clone(),
+            since: pause.at,
             until: pause.ends(),
             acknowledged: seat.acknowledged == hub_gateway::pause_id(pause),
             local: false,

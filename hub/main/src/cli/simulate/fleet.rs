@@ -31,6 +31,7 @@ pub(super) fn live(object: &Value, now: Timestamp) -> anyhow::Result<(ClusterNam
         state.pauses.push(Pause {
             reason: text("/status/pause/local/reason").to_owned(),
             by: text("/status/pause/local/by").to_owned(),
+            since: None,
             until,
             acknowledged: true,
             // One that ends does so in the simulation too.
@@ -48,6 +49,7 @@ pub(super) fn declared(object: &Value, now: Timestamp) -> anyhow::Result<(Cluste
     let pause = cluster.spec.pause.as_ref().filter(|pause| pause.is_active(now)).map(|pause| Pause {
         reason: pause.reason.clone(),
         by: pause.by.clone(),
+        since: pause.at,
         until: pause.ends().or_else(|| now.checked_add(pause.duration?).ok()),
         acknowledged: true,
         local: false,

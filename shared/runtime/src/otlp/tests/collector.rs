@@ -1,6 +1,7 @@
 //! A collector: OTLP by gRPC and HTTP, in this process.
 
 use crate::spawn;
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use http::{Request, Response, StatusCode, header};
@@ -27,6 +28,12 @@ use tokio::{
     sync::Notify,
 };
 use tokio_rustls::TlsAcceptor;
+
+/// gRPC's 8 with the word that it may be better later.
+pub(super) const LATER: u16 = 98;
+/// A `google.rpc.Status` with a `google.rpc.RetryInfo` of one second.
+const RETRY_INFO: &[u8] =
+    b"\x08\x08\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x01";
 
 /// What a collector was told, and what it answers.
 #[derive(Debug)]
@@ -154,6 +161,12 @@ fn respond(is_grpc: bool, code: u16) -> Response<BoxBody<Bytes, Infallible>> {
     let mut response = Response::builder();
     if is_grpc {
         let mut trailers = http::HeaderMap::new();
+        let code = if code == LATER {
+            trailers.insert("grpc-status-details-bin", STANDARD_NO_PAD.encode(RETRY_INFO).parse().unwrap());
+            8
+        } else {
+            code
+        };
         trailers.insert("grpc-status", code.to_string().parse().unwrap());
         if code == 0 {
             frames.push(Ok(Frame::data(Bytes::from_static(&[0; 5]))));

@@ -1,7 +1,7 @@
-use super::collector::{Collector, certificate};
+use super::collector::{Collector, LATER, certificate};
 use crate::{
     Tasks,
-    otlp::{Exporter, Metrics, Resource, Settings},
+    otlp::{Choice, Exporter, Metrics, Resource},
 };
 use jiff::Timestamp;
 use shared_trace::{Span, SpanId, TraceId};
@@ -22,7 +22,7 @@ fn exporter(variables: &[(&str, &str)], tasks: &Tasks) -> (Exporter, Metrics) {
     let mut all: BTreeMap<&str, &str> = variables.iter().copied().collect();
     all.entry("OTEL_BSP_SCHEDULE_DELAY").or_insert("10");
     let get = |name: &str| all.get(name).map(|value| (*value).to_owned());
-    let settings = Settings::read(get, "flotilla-hub", "1.2.3").unwrap().unwrap();
+    let settings = Choice::read(get, "flotilla-hub", "1.2.3").unwrap().settings.unwrap();
     let metrics = Metrics::default();
     (Exporter::start(settings, metrics.clone(), tasks), metrics)
 }
@@ -102,7 +102,8 @@ async fn spans_go_out_over_tls_to_whom_is_trusted_only() {
 
 #[tokio::test]
 async fn what_a_collector_may_take_later_is_tried_again_and_what_it_refuses_is_not() {
-    for (protocol, later, never) in [("grpc", 14, 3), ("http/protobuf", 503, 400)] {
+    // 8 is what a message that is too large gets: the same one is not offered for ever.
+    for (protocol, later, never) in [("grpc", 14, 3), ("grpc", LATER, 8), ("http/protobuf", 503, 400)] {
         let collector = Collector::start(None).await;
         collector.refusals.lock().extend([later, never]);
         let endpoint = format!("http://{}", collector.address);

@@ -36,6 +36,7 @@ use parking_lot::RwLock;
 use serde_json::Value;
 use shared_model::{ClusterName, Kind, Owner};
 use shared_project::settings;
+use shared_rollout::Plan;
 use shared_runtime::{Tasks, otlp::Tracing};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -493,9 +494,7 @@ impl Loop {
             self.live.forget();
             return;
         };
-        if let Err(error) = self.plan(&lease, now).await {
-            tracing::error!(%error, "a plan could not be committed; it is made again");
-        }
+        self.plan(&lease, now).await;
     }
 
     fn evaluate(&mut self, now: Timestamp) {
@@ -548,12 +547,17 @@ impl Loop {
         Ok(())
     }
 
-    async fn plan(&mut self, lease: &lease::Lease, now: Timestamp) -> Result<(), hub_store::Error> {
-        // The mirror of this moment: no lock is held while the store works.
-        let view = Arc::clone(&self.index.read());
+    /// Takes over what is new, for the next plan.
+    fn refresh(&mut self, view: &Index, now: Timestamp) {
         let links = || self.links.snapshot();
         let known = (&self.evaluations, self.leads.unwrap_or(self.started));
-        self.live.refresh(&view, known, &mut self.calendar, links, now);
+        self.live.refresh(view, known, &mut self.calendar, links, now);
+    }
+
+    /// Decides for the lines that are due, and writes it. The plan, as far as it may be in the store as a whole; `None`
+    /// when somebody else came first, and another one is due before anything else.
+    async fn roll_out(&mut self, lease: &lease::Lease, view: &Index, now: Timestamp) -> Option<Plan> {
+        self.refresh(view, now);
         let began = tokio::time::Instant::now();
         let Decided { owners, plan, violations } = self.live.decide(now);
         self.metrics.work.plans.took(began.elapsed());
@@ -562,23 +566,47 @@ impl Loop {
         }
         self.metrics.violations.inc_by(violations.len() as u64);
         let progress =
-            commit::commit((&self.records, &self.metrics), lease, &view, &mut self.live.fleet, &plan).await;
+            commit::commit((&self.records, &self.metrics), lease, view, &mut self.live.fleet, &plan).await;
         if !matches!(progress, Ok(Progress::Whole(_))) {
             self.live.undo(&plan);
         }
-        let progress = progress?;
-        let (Progress::Whole(revision) | Progress::Overtaken(revision)) = progress;
-        self.committed = self.committed.max(revision);
-        if !plan.steps.is_empty() {
-            self.planned = self.planned.max(plan.at);
+        if let Ok(
+            Progress::Whole(revision) | Progress::Overtaken(revision) | Progress::Refused(revision, ..),
+        ) = &progress
+        {
+            self.committed = self.committed.max(*revision);
+            if !plan.steps.is_empty() {
+                self.planned = self.planned.max(plan.at);
+            }
+            self.traces.planned(&owners);
+            self.tell.extend(owners);
         }
-        self.traces.planned(&owners);
-        self.tell.extend(owners);
-        if let Progress::Overtaken(_) = progress {
-            self.metrics.work.overtaken.inc();
-            return Ok(());
+        match progress {
+            Ok(Progress::Whole(_)) => {
+                self.metrics.work.steps.inc_by(plan.steps.len() as u64);
+            }
+            Ok(Progress::Overtaken(_)) => {
+                self.metrics.work.overtaken.inc();
+                return None;
+            }
+            // What goes on says of these lines what the store does.
+            Ok(Progress::Refused(_, owner, why)) => {
+                tracing::error!(%owner, why, "a step is more than the store takes; its line is left alone for a while: please report it");
+                self.live.leave(&owner, &why, now);
+                self.refresh(view, now);
+            }
+            Err(error) => {
+                tracing::error!(%error, "a plan could not be committed; it is made again");
+                self.refresh(view, now);
+            }
         }
-        self.metrics.work.steps.inc_by(plan.steps.len() as u64);
+        Some(plan)
+    }
+
+    async fn plan(&mut self, lease: &lease::Lease, now: Timestamp) {
+        // The mirror of this moment: no lock is held while the store works.
+        let view = Arc::clone(&self.index.read());
+        let Some(plan) = self.roll_out(lease, &view, now).await else { return };
         let (fleet, report) = (&self.live.fleet, &self.live.report);
         self.traces.update(&self.records, lease, &view, (fleet, report), now).await;
         let held: BTreeSet<ClusterName> = fleet
@@ -643,7 +671,6 @@ impl Loop {
             self.tells_more = !self.tell.is_empty();
             self.telling.took(began.elapsed(), now);
         }
-        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 mod commit;
 mod deletions;
 mod history;
+mod limits;
 mod modules;
 mod restore;
 mod windows;

@@ -15,9 +15,13 @@ use crate::{
     git::{Git, chain},
 };
 use hub_source::{Entry, Mode, Tree};
+use parking_lot::Mutex;
 use shared_model::{CommitId, Kind, RepoUrl};
 use shared_project::{Settings, settings};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Submodules inside one another.
 const DEEPEST: usize = 5;
@@ -51,6 +55,34 @@ impl Mount {
             .under(&self.place.path)
             .filter(file)
             .map(move |entry| (format!("{}{}", self.at, &entry.path[prefix..]), entry))
+    }
+}
+
+/// Which repositories are mounted in which, as far as sources that were rendered showed. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Mounted(Arc<Mutex<BTreeMap<String, BTreeSet<RepoUrl>>>>);
+
+impl Mounted {
+    fn note(&self, outer: &RepoUrl, inner: &RepoUrl) {
+        self.0.lock().entry(outer.normalized()).or_default().insert(inner.clone());
+    }
+
+    /// What is mounted in these, at any depth. What is in others is forgotten.
+    pub(crate) fn within(&self, outer: &BTreeSet<RepoUrl>) -> BTreeSet<RepoUrl> {
+        let mut mounted = self.0.lock();
+        let mut found = BTreeSet::new();
+        let mut seen: BTreeSet<String> = outer.iter().map(RepoUrl::normalized).collect();
+        let mut next: Vec<String> = seen.iter().cloned().collect();
+        while let Some(outer) = next.pop() {
+            for inner in mounted.get(&outer).into_iter().flatten() {
+                found.insert(inner.clone());
+                if seen.insert(inner.normalized()) {
+                    next.push(inner.normalized());
+                }
+            }
+        }
+        mounted.retain(|outer, _| seen.contains(outer));
+        found
     }
 }
 
@@ -146,6 +178,7 @@ async fn follow(git: &Git, parent: &Place, entry: &Entry) -> Result<Place, Strin
     }
     let commit: CommitId =
         entry.id.as_str().parse().map_err(|_| format!("the submodule `{path}` has no commit"))?;
+    git.mounted.note(&parent.url, url);
     git.fetch(url, &commit, path).await?;
     Ok(Place { url: url.clone(), commit, path: String::new() })
 }
@@ -159,4 +192,22 @@ fn may_follow(git: &Git, parent: &RepoUrl, module: &RepoUrl) -> bool {
     let named =
         |git: &Git| git.index().all(Kind::Secret).any(|(_, secret)| credentials::serves(secret, module));
     server(parent) == server(module) || named(git)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_in_what_is_needed_is_needed_and_the_rest_is_forgotten() {
+        let url = |name: &str| RepoUrl::new(format!("https://git.example.com/{name}"));
+        let mounted = Mounted::default();
+        for (outer, inner) in [("fleet.git", "lib"), ("lib", "deep"), ("deep", "lib"), ("other", "more")] {
+            mounted.note(&url(outer), &url(inner));
+        }
+        let fleet = BTreeSet::from([url("fleet")]);
+        assert_eq!(mounted.within(&fleet), BTreeSet::from([url("deep"), url("lib")]));
+        assert_eq!(mounted.within(&BTreeSet::from([url("other")])), BTreeSet::new());
+        assert_eq!(mounted.within(&fleet), BTreeSet::new());
+    }
 }

@@ -5,6 +5,7 @@ mod deletions;
 mod history;
 mod limits;
 mod modules;
+mod readable;
 mod restore;
 mod windows;
 

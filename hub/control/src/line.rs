@@ -97,6 +97,8 @@ struct Resolved {
     problem: Option<String>,
     /// Applications that cannot be rendered now, and why.
     lost: BTreeMap<AppKey, String>,
+    /// Something was said of what cannot be read any more.
+    troubled: bool,
     /// How long it took, at the head.
     generate: Option<Took>,
     render: Option<Took>,
@@ -224,7 +226,9 @@ impl Lines {
         if snapshot.object.is_deleted {
             return None;
         }
-        if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases).await {
+        if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases).await
+            && resolved.commits.keys().all(|reference| self.trouble(reference).is_none())
+        {
             evaluation.set = said;
             return Some(resolved);
         }
@@ -254,7 +258,7 @@ impl Lines {
         let mut resolved = self.timed(&objects).await;
         resolved.generate = generate;
         resolved.commits.extend(commits);
-        if settles && !resolved.retry {
+        if settles && !resolved.retry && !resolved.troubled {
             self.settled.keep(snapshot, &evaluation.set, &resolved);
         }
         Some(resolved)
@@ -373,9 +377,11 @@ impl Lines {
                     Ok((member, commits, sources)) => {
                         if matches!(pins, Pins::Head) {
                             let troubles = commits.keys().filter_map(|reference| self.trouble(reference));
+                            let before = conditions.len();
                             conditions.extend(
                                 troubles.map(|said| conditions::of_application("ComparisonError", &said)),
                             );
+                            resolved.troubled |= conditions.len() > before;
                         }
                         resolved.references.extend(commits.keys().cloned());
                         resolved.commits.extend(commits);

@@ -1,5 +1,9 @@
 //! The loop: takes what happened, decides, writes.
 
+mod events;
+
+use events::{Event, watch};
+
 use crate::{
     adopt,
     argocd::{self, ArgoCd},
@@ -109,15 +113,6 @@ pub enum Error {
 pub struct Control {
     /// Takes webhooks of Git forges.
     pub webhooks: Webhooks,
-}
-
-enum Event {
-    Changed(Vec<Change>),
-    Resolved(Key),
-    Evaluated(Owner, Box<Evaluation>),
-    Links,
-    Lost(hub_store::Error),
-    Time,
 }
 
 struct Loop {
@@ -266,21 +261,6 @@ async fn release_lease(records: &Records) -> Result<(), hub_store::Error> {
     Ok(())
 }
 
-async fn watch(records: Records, from: Revision, events: mpsc::Sender<Event>) {
-    let lost = async {
-        let mut watch = records.store().watch("", from).await?;
-        while let Some(changes) = watch.next().await {
-            if events.send(Event::Changed(changes?)).await.is_err() {
-                break;
-            }
-        }
-        Ok::<(), hub_store::Error>(())
-    };
-    if let Err(error) = lost.await {
-        drop(events.send(Event::Lost(error)).await);
-    }
-}
-
 impl Loop {
     async fn run(mut self, mut queue: mpsc::Receiver<Event>, mut resolutions: mpsc::Receiver<Key>) {
         let mut links = self.links.changes();
@@ -299,7 +279,7 @@ impl Loop {
             self.handle(event).await;
             // Changes come in flocks: as long as a pass took, the next waits for more of them.
             tokio::time::sleep(cost.min(GATHER)).await;
-            while let Ok(event) = queue.try_recv() {
+            while let Some(event) = events::waiting(&mut queue, &mut resolutions) {
                 self.handle(event).await;
             }
         }

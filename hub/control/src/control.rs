@@ -187,8 +187,7 @@ impl Control {
         }
         let git = Git::new(repositories, Arc::clone(&index), config.poll, metrics.work.clone());
         let releases = Releases::new(git.clone(), records.clone(), bundles.clone(), metrics.work.clone());
-        let recent = releases.recent.clone();
-        let collection = Collection::new(config.exclusive, records.clone(), bundles, recent);
+        let collection = Collection::new(config.exclusive, records.clone(), bundles);
         let (events, queue) = mpsc::channel(256);
         metrics.work.queue.of(&events);
         let (resolved, resolutions) = mpsc::channel(64);

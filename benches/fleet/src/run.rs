@@ -217,9 +217,9 @@ async fn decisions(ground: &Ground) -> Result<Decisions> {
         let path = format!("/apis/flotilla.dev/v1alpha1/namespaces/argocd/fleetrollouts/{name}/members");
         let mut members = admin.get(&path).await?;
         let members = members["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
-        let keyed = members.into_iter().map(move |member| {
-            ((name.clone(), member["application"].to_string()), member)
-        });
+        let keyed = members
+            .into_iter()
+            .map(move |member| ((name.clone(), member["application"].to_string()), member));
         anyhow::Ok(keyed.collect::<Vec<_>>())
     });
     let all: Vec<_> = futures::stream::iter(of_each).buffer_unordered(8).try_collect().await?;

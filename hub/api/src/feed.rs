@@ -71,8 +71,10 @@ fn weight(value: &Value) -> usize {
     size_of::<Value>() + inside
 }
 
-/// How long it goes on for nobody. A watch follows its listing at once, and a client whose watch ended within seconds.
-const LINGERS: Duration = Duration::from_secs(15);
+/// How long it goes on for nobody. A watch follows its listing when the client has received all of it and worked it off,
+/// which takes a slow one of a large fleet the better part of a minute; a client whose watch ended comes back within
+/// seconds.
+const LINGERS: Duration = Duration::from_secs(60);
 
 /// Where watchers read.
 #[derive(Debug, Clone)]
@@ -85,7 +87,7 @@ pub(crate) struct Feed {
 /// Whether somebody wants what it gives.
 #[derive(Debug)]
 struct Wanted {
-    /// How many watch, and when somebody last listed or ended a watch.
+    /// How many list or watch, and when somebody last began or ended that.
     by: Mutex<(usize, Instant)>,
     /// Somebody does who was not there.
     came: Notify,
@@ -100,7 +102,7 @@ impl Wanted {
     }
 }
 
-/// Somebody watches, for as long as this lives.
+/// Somebody lists or watches, for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Interest(Arc<Wanted>);
 
@@ -143,7 +145,7 @@ impl Feed {
         }
     }
 
-    /// Says that somebody watches from now on.
+    /// Says that somebody lists or watches from now on.
     pub(crate) fn watched(&self) -> Interest {
         self.wanted.by.lock().0 += 1;
         Interest(Arc::clone(&self.wanted))

@@ -276,7 +276,8 @@ impl Service {
         namespace: Option<&str>,
     ) -> Result<Answer, Status> {
         let watches = asked.query.is("watch");
-        // Whoever looks at objects may watch them next, from what he is told here.
+        // Whoever looks at objects may watch them next, from what he is told here: that counts from when he is.
+        let _listing = self.feed.watched();
         self.feed.wake().await;
         match *asked.method {
             Method::GET | Method::HEAD if watches => {

@@ -19,10 +19,9 @@
 mod revisions;
 
 use crate::{index::Index, line::Evaluation};
-use hub_records::{Bundles, Records, keys};
+use hub_records::{Bundles, Recent, Records, keys};
 use hub_store::{Op, Outcome, Page, Txn};
 use jiff::{SignedDuration, Timestamp};
-use parking_lot::Mutex;
 use revisions::Revisions;
 use shared_model::{Digest, Owner, ReleaseId, ReleaseSpec};
 use shared_rollout::Order;
@@ -31,7 +30,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::{RwLock, RwLockReadGuard};
 
 /// How long something must not have been needed until it is deleted.
 const GRACE: Duration = Duration::from_hours(1);
@@ -41,22 +39,6 @@ const EVERY: SignedDuration = SignedDuration::from_mins(20);
 const PAGE: usize = 1_000;
 /// Records deleted by one transaction.
 const BATCH: usize = 90;
-
-/// Which releases were made or found a moment ago. Clones share it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Recent {
-    noted: Arc<Mutex<BTreeMap<ReleaseId, Timestamp>>>,
-    deleting: Arc<RwLock<()>>,
-}
-
-impl Recent {
-    /// The release is not deleted for a while, and none is as long as the answer lives: time to look whether it is
-    /// there, and to write it.
-    pub(crate) async fn note(&self, id: ReleaseId, now: Timestamp) -> RwLockReadGuard<'_, ()> {
-        self.noted.lock().insert(id, now);
-        self.deleting.read().await
-    }
-}
 
 /// Looks now and then.
 #[derive(Debug, Default)]
@@ -74,12 +56,11 @@ pub(crate) struct Collection {
     collector: Option<Arc<tokio::sync::Mutex<Collector>>>,
     records: Records,
     bundles: Bundles,
-    recent: Recent,
 }
 
 impl Collection {
-    pub(crate) fn new(exclusive: bool, records: Records, bundles: Bundles, recent: Recent) -> Self {
-        Self { collector: exclusive.then(Arc::default), records, bundles, recent }
+    pub(crate) fn new(exclusive: bool, records: Records, bundles: Bundles) -> Self {
+        Self { collector: exclusive.then(Arc::default), records, bundles }
     }
 
     /// Begins to look when it is time, and everybody has said what he needs. The hub plans since `since`.
@@ -96,9 +77,9 @@ impl Collection {
             return;
         }
         let needed = needed(index, evaluations);
-        let (records, bundles, recent) = (self.records.clone(), self.bundles.clone(), self.recent.clone());
+        let (records, bundles) = (self.records.clone(), self.bundles.clone());
         shared_runtime::spawn("collect", async move {
-            match collector.collect(&records, &bundles, &recent, &needed, now).await {
+            match collector.collect(&records, &bundles, &needed, now).await {
                 Ok(Collected { releases: 0, bundles: 0, revisions: 0 }) => {}
                 Ok(Collected { releases, bundles, revisions }) => {
                     tracing::info!(releases, bundles, revisions, "what nobody needs any more was deleted");
@@ -165,12 +146,11 @@ impl Collector {
         &mut self,
         records: &Records,
         bundles: &Bundles,
-        recent: &Recent,
         needed: &Needed,
         now: Timestamp,
     ) -> Result<Collected, hub_store::Error> {
         self.looked = Some(now);
-        recent.noted.lock().retain(|_, at| !is_old(*at, now));
+        records.recent().forget(|at| is_old(at, now));
         let (mut named, mut old) = (BTreeSet::new(), Vec::new());
         let before = std::mem::take(&mut self.unneeded);
         let mut page = Page { after: None, limit: Some(PAGE) };
@@ -197,7 +177,7 @@ impl Collector {
             ..Collected::default()
         };
         for part in old.chunks(BATCH) {
-            collected.releases += delete(records, recent, part, &mut named).await?;
+            collected.releases += delete(records, part, &mut named).await?;
         }
         let bundles = bundles.clone();
         let swept = tokio::task::spawn_blocking(move || bundles.sweep(&named, GRACE)).await;
@@ -213,15 +193,15 @@ impl Collector {
 /// Deletes releases, but those that were noted meanwhile.
 async fn delete(
     records: &Records,
-    recent: &Recent,
     part: &[(ReleaseId, Option<Digest>)],
     named: &mut BTreeSet<Digest>,
 ) -> Result<usize, hub_store::Error> {
     // Who notes one from here on looks for it when this is through.
-    let _alone = recent.deleting.write().await;
+    let recent: &Recent = records.recent();
+    let _alone = recent.alone().await;
     let mut ops = Vec::with_capacity(part.len());
     for (id, bundle) in part {
-        if recent.noted.lock().contains_key(id) {
+        if recent.is_noted(id) {
             named.extend(*bundle);
         } else {
             ops.push(Op::Delete { key: keys::release(id) });

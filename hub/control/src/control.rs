@@ -1,5 +1,9 @@
 //! The loop: takes what happened, decides, writes.
 
+mod events;
+
+use events::{Event, watch};
+
 use crate::{
     adopt,
     argocd::{self, ArgoCd},
@@ -32,18 +36,22 @@ use hub_source::{
     poll::{Key, Settings},
 };
 use hub_store::{Change, Page, Revision, lease};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use parking_lot::RwLock;
 use serde_json::Value;
 use shared_model::{ClusterName, Kind, Owner};
 use shared_project::settings;
+use shared_rollout::Plan;
 use shared_runtime::{Tasks, otlp::Tracing};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
 
 const EVALUATIONS: usize = 8;
 const RETRY: Duration = Duration::from_secs(10);
@@ -51,9 +59,9 @@ const LEASE: Duration = Duration::from_secs(15);
 /// The longest a pass waits for more changes to come.
 const GATHER: Duration = Duration::from_millis(100);
 /// The longest for which nobody looks at what may have to leave.
-const LOOK: SignedDuration = SignedDuration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(5);
 /// How long a status that depends on time alone may be behind.
-const ALL: SignedDuration = SignedDuration::from_secs(30);
+const ALL: Duration = Duration::from_secs(30);
 /// The longest for which the fleet is not counted while the loop has something to do.
 const COUNT: Duration = Duration::from_secs(15);
 /// The longest the loop sleeps.
@@ -108,15 +116,6 @@ pub struct Control {
     pub webhooks: Webhooks,
 }
 
-enum Event {
-    Changed(Vec<Change>),
-    Resolved(Key),
-    Evaluated(Owner, Box<Evaluation>),
-    Links,
-    Lost(hub_store::Error),
-    Time,
-}
-
 struct Loop {
     index: Shared,
     lines: Lines,
@@ -127,14 +126,14 @@ struct Loop {
     /// The last pass left some of them for the next.
     tells_more: bool,
     /// When all statuses were computed anew.
-    told_all: Timestamp,
+    told_all: Option<Instant>,
     leaves: Pace,
     noting: Pace,
     counting: Pace,
     collection: Collection,
     leaving: removal::Planned,
     /// When it was last looked at what leaves; absent when something may have to leave.
-    looked: Option<Timestamp>,
+    looked: Option<Instant>,
     metrics: Metrics,
     git: Git,
     records: Records,
@@ -142,7 +141,7 @@ struct Loop {
     evaluations: BTreeMap<Owner, Evaluation>,
     dirty: BTreeSet<Owner>,
     running: BTreeSet<Owner>,
-    retries: BTreeMap<Owner, Timestamp>,
+    retries: BTreeMap<Owner, Instant>,
     statuses: Statuses,
     calendar: Calendar,
     told: Told,
@@ -190,8 +189,7 @@ impl Control {
         }
         let git = Git::new(repositories, Arc::clone(&index), config.poll, metrics.work.clone());
         let releases = Releases::new(git.clone(), records.clone(), bundles.clone(), metrics.work.clone());
-        let recent = releases.recent.clone();
-        let collection = Collection::new(config.exclusive, records.clone(), bundles, recent);
+        let collection = Collection::new(config.exclusive, records.clone(), bundles);
         let (events, queue) = mpsc::channel(256);
         metrics.work.queue.of(&events);
         let (resolved, resolutions) = mpsc::channel(64);
@@ -217,7 +215,7 @@ impl Control {
             tell: BTreeSet::new(),
             telling: Pace::new(2, Duration::from_secs(10)),
             tells_more: false,
-            told_all: Timestamp::UNIX_EPOCH,
+            told_all: None,
             leaves: Pace::new(10, LONGEST),
             noting: Pace::new(10, LONGEST),
             counting: Pace::new(50, COUNT),
@@ -264,27 +262,12 @@ async fn release_lease(records: &Records) -> Result<(), hub_store::Error> {
     Ok(())
 }
 
-async fn watch(records: Records, from: Revision, events: mpsc::Sender<Event>) {
-    let lost = async {
-        let mut watch = records.store().watch("", from).await?;
-        while let Some(changes) = watch.next().await {
-            if events.send(Event::Changed(changes?)).await.is_err() {
-                break;
-            }
-        }
-        Ok::<(), hub_store::Error>(())
-    };
-    if let Err(error) = lost.await {
-        drop(events.send(Event::Lost(error)).await);
-    }
-}
-
 impl Loop {
     async fn run(mut self, mut queue: mpsc::Receiver<Event>, mut resolutions: mpsc::Receiver<Key>) {
         let mut links = self.links.changes();
         loop {
             let now = self.now();
-            let began = tokio::time::Instant::now();
+            let began = Instant::now();
             self.step(now).await;
             let cost = began.elapsed();
             self.metrics.work.passes.took(cost);
@@ -297,7 +280,7 @@ impl Loop {
             self.handle(event).await;
             // Changes come in flocks: as long as a pass took, the next waits for more of them.
             tokio::time::sleep(cost.min(GATHER)).await;
-            while let Ok(event) = queue.try_recv() {
+            while let Some(event) = events::waiting(&mut queue, &mut resolutions) {
                 self.handle(event).await;
             }
         }
@@ -314,7 +297,8 @@ impl Loop {
         let rests = self.telling.next(now).or_else(|| self.tells_more.then_some(now));
         let tells = rests.filter(|_| !self.tell.is_empty());
         let put_off = leaves.into_iter().chain(tells).chain(self.traces.next(now));
-        let due = self.live.wake().into_iter().chain(self.retries.values().copied());
+        let again = self.retries.values().min().map(|at| now + at.duration_since(Instant::now()));
+        let due = self.live.wake().into_iter().chain(again);
         let next = due.chain(soon).chain(put_off).min();
         let wait =
             next.map_or(LONGEST, |next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
@@ -418,8 +402,7 @@ impl Loop {
             return;
         }
         if evaluation.retry {
-            let at = shared_runtime::now() + RETRY;
-            self.retries.insert(owner.clone(), at);
+            self.retries.insert(owner.clone(), Instant::now() + RETRY);
         } else {
             self.retries.remove(&owner);
         }
@@ -475,8 +458,9 @@ impl Loop {
     /// One pass: evaluations that are due, then the plan, then what objects say.
     async fn step(&mut self, now: Timestamp) {
         self.tells_more = false;
+        let moment = Instant::now();
         let due: Vec<Owner> =
-            self.retries.iter().filter(|(_, at)| **at <= now).map(|(owner, _)| owner.clone()).collect();
+            self.retries.iter().filter(|(_, at)| **at <= moment).map(|(owner, _)| owner.clone()).collect();
         for owner in due {
             self.retries.remove(&owner);
             self.dirty.insert(owner);
@@ -496,9 +480,7 @@ impl Loop {
             self.live.forget();
             return;
         };
-        if let Err(error) = self.plan(&lease, now).await {
-            tracing::error!(%error, "a plan could not be committed; it is made again");
-        }
+        self.plan(&lease, now).await;
     }
 
     fn evaluate(&mut self, now: Timestamp) {
@@ -516,7 +498,7 @@ impl Loop {
             let took = self.metrics.work.evaluations.clone();
             shared_runtime::spawn("evaluate", async move {
                 let _permit = permits.acquire_owned().await;
-                let began = tokio::time::Instant::now();
+                let began = Instant::now();
                 let evaluation = lines.evaluate(&owner, now).await;
                 took.took(began.elapsed());
                 drop(events.send(Event::Evaluated(owner, Box::new(evaluation))).await);
@@ -551,13 +533,18 @@ impl Loop {
         Ok(())
     }
 
-    async fn plan(&mut self, lease: &lease::Lease, now: Timestamp) -> Result<(), hub_store::Error> {
-        // The mirror of this moment: no lock is held while the store works.
-        let view = Arc::clone(&self.index.read());
+    /// Takes over what is new, for the next plan.
+    fn refresh(&mut self, view: &Index, now: Timestamp) {
         let links = || self.links.snapshot();
         let known = (&self.evaluations, self.leads.unwrap_or(self.started));
-        self.live.refresh(&view, known, &mut self.calendar, links, now);
-        let began = tokio::time::Instant::now();
+        self.live.refresh(view, known, &mut self.calendar, links, now);
+    }
+
+    /// Decides for the lines that are due, and writes it. The plan, as far as it may be in the store as a whole; `None`
+    /// when somebody else came first, and another one is due before anything else.
+    async fn roll_out(&mut self, lease: &lease::Lease, view: &Index, now: Timestamp) -> Option<Plan> {
+        self.refresh(view, now);
+        let began = Instant::now();
         let Decided { owners, plan, violations } = self.live.decide(now);
         self.metrics.work.plans.took(began.elapsed());
         for violation in &violations {
@@ -565,23 +552,47 @@ impl Loop {
         }
         self.metrics.violations.inc_by(violations.len() as u64);
         let progress =
-            commit::commit((&self.records, &self.metrics), lease, &view, &mut self.live.fleet, &plan).await;
+            commit::commit((&self.records, &self.metrics), lease, view, &mut self.live.fleet, &plan).await;
         if !matches!(progress, Ok(Progress::Whole(_))) {
             self.live.undo(&plan);
         }
-        let progress = progress?;
-        let (Progress::Whole(revision) | Progress::Overtaken(revision)) = progress;
-        self.committed = self.committed.max(revision);
-        if !plan.steps.is_empty() {
-            self.planned = self.planned.max(plan.at);
+        if let Ok(
+            Progress::Whole(revision) | Progress::Overtaken(revision) | Progress::Refused(revision, ..),
+        ) = &progress
+        {
+            self.committed = self.committed.max(*revision);
+            if !plan.steps.is_empty() {
+                self.planned = self.planned.max(plan.at);
+            }
+            self.traces.planned(&owners);
+            self.tell.extend(owners);
         }
-        self.traces.planned(&owners);
-        self.tell.extend(owners);
-        if let Progress::Overtaken(_) = progress {
-            self.metrics.work.overtaken.inc();
-            return Ok(());
+        match progress {
+            Ok(Progress::Whole(_)) => {
+                self.metrics.work.steps.inc_by(plan.steps.len() as u64);
+            }
+            Ok(Progress::Overtaken(_)) => {
+                self.metrics.work.overtaken.inc();
+                return None;
+            }
+            // What goes on says of these lines what the store does.
+            Ok(Progress::Refused(_, owner, why)) => {
+                tracing::error!(%owner, why, "a step is more than the store takes; its line is left alone for a while: please report it");
+                self.live.leave(&owner, &why, now);
+                self.refresh(view, now);
+            }
+            Err(error) => {
+                tracing::error!(%error, "a plan could not be committed; it is made again");
+                self.refresh(view, now);
+            }
         }
-        self.metrics.work.steps.inc_by(plan.steps.len() as u64);
+        Some(plan)
+    }
+
+    async fn plan(&mut self, lease: &lease::Lease, now: Timestamp) {
+        // The mirror of this moment: no lock is held while the store works.
+        let view = Arc::clone(&self.index.read());
+        let Some(plan) = self.roll_out(lease, &view, now).await else { return };
         let (fleet, report) = (&self.live.fleet, &self.live.report);
         self.traces.update(&self.records, lease, &view, (fleet, report), now).await;
         let held: BTreeSet<ClusterName> = fleet
@@ -590,18 +601,18 @@ impl Loop {
             .filter(|(_, cluster)| cluster.hold.is_some())
             .map(|(name, _)| name.clone())
             .collect();
-        let looked = self.looked.filter(|at| now.duration_since(*at) < LOOK);
-        let looks = looked.is_none() && self.leaves.is_due(now);
+        let looked = self.looked.filter(|at| at.elapsed() < LOOK);
+        let looks = looked.is_none() && self.leaves.is_due();
         if looks {
-            let began = tokio::time::Instant::now();
+            let began = Instant::now();
             let before = std::mem::replace(&mut self.leaving, removal::plan(&view, &fleet.clusters, now));
             self.metrics.violations.inc_by(self.leaving.violations as u64);
             // What is to leave is looked at until it has left.
             let mut goes = self.leaving.removals.iter();
             let still = goes.all(|removal| matches!(removal, removal::Removal::Hold { .. }));
-            self.looked = still.then_some(now);
+            self.looked = still.then(Instant::now);
             self.tell.extend(self.leaving.said_otherwise(&before, &view));
-            self.leaves.took(began.elapsed(), now);
+            self.leaves.took(began.elapsed());
         }
         let source = view.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
         self.told.tell(&self.records, self.calendar.settings(), source.map(AsRef::as_ref), now).await;
@@ -615,24 +626,24 @@ impl Loop {
         adopt::perform(&self.records, &self.links, lease, &view, self.started, now).await;
         operations::perform(&self.records, &self.links, &view, &self.evaluations, &held).await;
         self.collection.begin(&view, &self.evaluations, self.leads.unwrap_or(now), now);
-        if self.noting.is_due(now) {
-            let began = tokio::time::Instant::now();
+        if self.noting.is_due() {
+            let began = Instant::now();
             notices::keep_up(&self.records, &view, fleet, report, now).await;
             self.ended.tell(&self.records, &view, now).await;
-            self.noting.took(began.elapsed(), now);
+            self.noting.took(began.elapsed());
         }
-        if self.counting.is_due(now) {
-            let began = tokio::time::Instant::now();
+        if self.counting.is_due() {
+            let began = Instant::now();
             let unrendered = self.evaluations.values().map(|known| known.unrendered).sum();
             self.metrics.census(&Seen { fleet, report, leaving: &self.leaving, unrendered, at: now });
-            self.counting.took(began.elapsed(), now);
+            self.counting.took(began.elapsed());
         }
-        if now.duration_since(self.told_all) >= ALL {
-            self.told_all = now;
+        if self.told_all.is_none_or(|at| at.elapsed() >= ALL) {
+            self.told_all = Some(Instant::now());
             self.tell.extend(self.evaluations.keys().cloned());
         }
-        if !self.tell.is_empty() && self.telling.is_due(now) {
-            let began = tokio::time::Instant::now();
+        if !self.tell.is_empty() && self.telling.is_due() {
+            let began = Instant::now();
             let told = Now {
                 index: &view,
                 evaluations: &self.evaluations,
@@ -645,9 +656,8 @@ impl Loop {
             let moving: BTreeSet<Owner> = plan.steps.iter().map(|step| step.owner.clone()).collect();
             self.statuses.update(&self.records, &told, &mut self.tell, &moving).await;
             self.tells_more = !self.tell.is_empty();
-            self.telling.took(began.elapsed(), now);
+            self.telling.took(began.elapsed());
         }
-        Ok(())
     }
 }
 

@@ -134,7 +134,8 @@ pub(crate) fn line(
     Some(Line { rollouts })
 }
 
-const fn is_live(head: &Head) -> bool {
+/// Whether a rollout under way, or one that a person may take up again, decides for its line.
+pub(crate) const fn is_live(head: &Head) -> bool {
     matches!(
         head.phase,
         Phase::Queued | Phase::Progressing | Phase::Halted | Phase::RollingBack | Phase::RolledBack
@@ -194,6 +195,6 @@ fn rollout(
 }
 
 /// Whether the Application is there to stay. One that is going is no member any more.
-fn is_there(index: &Index, app: &AppKey) -> bool {
+pub(crate) fn is_there(index: &Index, app: &AppKey) -> bool {
     index.object(Kind::Application, &app.namespace, &app.name).is_some_and(|stored| !stored.is_deleted)
 }

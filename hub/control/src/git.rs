@@ -4,6 +4,7 @@ use crate::{
     credentials,
     index::{Index, Shared},
     metrics::Work,
+    modules::Mounted,
     trouble::{Failure, Trouble},
 };
 use hub_source::{
@@ -39,6 +40,7 @@ pub(crate) struct Resolved {
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
     pub(crate) repositories: Repositories,
+    pub(crate) mounted: Mounted,
     index: Shared,
     schedule: Arc<Mutex<Schedule>>,
     known: Arc<watch::Sender<BTreeMap<Key, Resolved>>>,
@@ -67,6 +69,7 @@ impl Git {
     pub(crate) fn new(repositories: Repositories, index: Shared, settings: Settings, metrics: Work) -> Self {
         Self {
             repositories,
+            mounted: Mounted::default(),
             index,
             schedule: Arc::new(Mutex::new(Schedule::new(settings))),
             known: Arc::new(watch::Sender::new(BTreeMap::new())),
@@ -165,9 +168,15 @@ impl Git {
         self.wake.notify_one();
     }
 
-    /// The repositories that somebody follows.
+    /// The repositories that somebody follows, and those that are mounted in them and in what is frozen.
     pub(crate) fn polled(&self) -> BTreeSet<RepoUrl> {
-        self.known.borrow().keys().map(|key| key.url().clone()).collect()
+        let mut polled: BTreeSet<RepoUrl> = self.known.borrow().keys().map(|key| key.url().clone()).collect();
+        let index = self.index();
+        let frozen = index.rollouts.values().flat_map(|rollout| &rollout.spec.commits);
+        let mut outer = polled.clone();
+        outer.extend(frozen.map(|pin| pin.repo_url.clone()));
+        polled.append(&mut self.mounted.within(&outer));
+        polled
     }
 
     /// What the store holds now.

@@ -121,8 +121,12 @@ impl Index {
             set(&mut self.heads, (ns.to_owned(), rollout), entry, revision);
         } else if let Some((ns, rollout, app)) = keys::parse_member(key) {
             touched.parts.push(Part::Member(ns.to_owned(), rollout.clone(), app.clone()));
-            let members = self.records.entry((ns.to_owned(), rollout)).or_default();
+            let key = (ns.to_owned(), rollout);
+            let members = self.records.entry(key.clone()).or_default();
             set(members, app, entry, revision);
+            if members.is_empty() {
+                self.records.remove(&key);
+            }
         } else if key.starts_with(keys::ASSIGNMENTS) {
             if let Some(seat) = keys::parse_on_cluster(key) {
                 let seat = self.known(seat);
@@ -216,10 +220,13 @@ impl Index {
                 if let Some((_, uid)) = object.and_then(Object::set) {
                     let made = self.made.entry(uid.to_owned()).or_default();
                     if is_new {
-                        made.insert(name.clone())
+                        made.insert(name.clone());
                     } else {
-                        made.remove(&name)
-                    };
+                        made.remove(&name);
+                    }
+                    if made.is_empty() {
+                        self.made.remove(uid);
+                    }
                 }
             }
         }
@@ -246,7 +253,11 @@ impl Index {
         let key = (name.0.clone(), RolloutName::new(name.1.clone()));
         let Some(rollout) = self.rollouts.get(&key) else { return };
         let owner = rollout.spec.owner.clone();
-        change(self.lines.entry(owner.clone()).or_default(), (rollout.spec.sequence, name.clone()));
+        let line = self.lines.entry(owner.clone()).or_default();
+        change(line, (rollout.spec.sequence, name.clone()));
+        if line.is_empty() {
+            self.lines.remove(&owner);
+        }
         touched.parts.push(Part::Line(owner));
     }
 
@@ -506,4 +517,56 @@ fn seen_by_generators(cluster: Option<&Object>) -> Option<[Value; 7]> {
         &metadata["deletionTimestamp"],
     ];
     Some(parts.map(Value::clone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use shared_model::{Digest, ReleaseId};
+
+    #[test]
+    fn what_is_gone_leaves_nothing_behind() {
+        let owner = Owner { kind: OwnerKind::ApplicationSet, namespace: "argocd".into(), name: "web".into() };
+        let reference = json!({"kind": "ApplicationSet", "name": "web", "uid": "u-1"});
+        let metadata =
+            |name: &str| json!({"name": name, "namespace": "argocd", "ownerReferences": [reference]});
+        let spec = json!({"owner": owner, "sequence": 1, "object": {}, "plan": "immediate", "commits": []});
+        let record = json!({"cluster": "eu-1", "release": ReleaseId(Digest::of(b"a")), "state": "Waiting"});
+        let app = AppKey::new("argocd", "web-eu-1");
+        let all = [
+            (
+                keys::object(Kind::Application, "argocd", "web-eu-1"),
+                json!({"metadata": metadata("web-eu-1")}),
+            ),
+            (
+                keys::object(Kind::FleetRollout, "argocd", "web-1"),
+                json!({"metadata": metadata("web-1"), "spec": spec}),
+            ),
+            (keys::member("argocd", &RolloutName::new("web-1"), &app), record),
+        ];
+        let mut index = Index::default();
+        let apply = |index: &mut Index, number: u64, key: &str, value: Option<&Value>| {
+            let revision = Revision(number);
+            let entry = |value: &Value| Entry {
+                key: key.to_owned(),
+                value: value.to_string().into(),
+                create_revision: revision,
+                mod_revision: revision,
+            };
+            let kind = value.map_or(ChangeKind::Delete, |value| ChangeKind::Put(entry(value)));
+            index.apply(
+                &Change { key: key.to_owned(), revision, kind, previous: None },
+                &mut Touched::default(),
+            );
+        };
+        for (number, (key, value)) in (1..).zip(&all) {
+            apply(&mut index, number, key, Some(value));
+        }
+        assert_eq!([index.records.len(), index.lines.len(), index.made.len()], [1, 1, 1]);
+        for (number, (key, _)) in (10..).zip(&all) {
+            apply(&mut index, number, key, None);
+        }
+        assert_eq!([index.records.len(), index.lines.len(), index.made.len()], [0, 0, 0]);
+    }
 }

@@ -3,8 +3,10 @@
 
 mod settled;
 mod timings;
+mod unsure;
 
 use settled::Settled;
+use unsure::unsure;
 
 use crate::{
     conditions,
@@ -95,6 +97,12 @@ struct Resolved {
     references: BTreeSet<Reference>,
     unrendered: usize,
     retry: bool,
+    /// Why it could not be expanded.
+    problem: Option<String>,
+    /// Applications that cannot be rendered now, and why.
+    lost: BTreeMap<AppKey, String>,
+    /// Something was said of what cannot be read any more.
+    troubled: bool,
     /// How long it took, at the head.
     generate: Option<Took>,
     render: Option<Took>,
@@ -113,6 +121,9 @@ struct One {
     conditions: Vec<Value>,
     member: Result<Admitted, Unrendered>,
 }
+
+/// Rollouts whose members are not all known now: those that are, and why.
+type Doubts = BTreeMap<RolloutName, (Members, String)>;
 
 /// What of the index one evaluation needs, read at one moment.
 struct Snapshot {
@@ -157,14 +168,21 @@ impl Lines {
                 Some(self.timed(std::slice::from_ref(&*object)).await)
             }
         };
+        let mut doubts = BTreeMap::new();
         for rollout in &snapshot.live {
             let name = RolloutName::new(rollout.metadata.name.clone());
             let resolved = self.frozen(rollout, &snapshot).await;
             evaluation.retry |= resolved.retry;
-            evaluation.rollouts.insert(name, resolved.members);
+            match unsure(&self.index.read(), rollout, &resolved) {
+                None => drop(evaluation.rollouts.insert(name, resolved.members)),
+                Some(why) => drop(doubts.insert(name, (resolved.members, why))),
+            }
         }
         if let Some(head) = head {
-            self.head(owner, &snapshot, head, &mut evaluation, now).await;
+            self.head(owner, &snapshot, (head, &doubts), &mut evaluation, now).await;
+        }
+        if let Some((_, why)) = doubts.values().next_back() {
+            doubted(owner, &mut evaluation, why);
         }
         evaluation
     }
@@ -213,7 +231,9 @@ impl Lines {
             return None;
         }
         let from = shared_runtime::now();
-        if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases).await {
+        if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases).await
+            && resolved.commits.keys().all(|reference| self.trouble(reference).is_none())
+        {
             evaluation.set = said;
             // Nothing was generated, and its sources were looked at just now.
             let render = Some(Took { from, to: shared_runtime::now() });
@@ -245,7 +265,7 @@ impl Lines {
         let mut resolved = self.timed(&objects).await;
         resolved.generate = generate;
         resolved.commits.extend(commits);
-        if settles && !resolved.retry {
+        if settles && !resolved.retry && !resolved.troubled {
             self.settled.keep(snapshot, &evaluation.set, &resolved);
         }
         Some(resolved)
@@ -281,7 +301,7 @@ impl Lines {
         &self,
         owner: &Owner,
         snapshot: &Snapshot,
-        mut head: Resolved,
+        (mut head, doubts): (Resolved, &Doubts),
         evaluation: &mut Evaluation,
         now: Timestamp,
     ) {
@@ -290,7 +310,10 @@ impl Lines {
         evaluation.retry |= head.retry;
         evaluation.applications = std::mem::take(&mut head.conditions);
         let newest = snapshot.line.last().map(|rollout| RolloutName::new(rollout.metadata.name.clone()));
-        let known = newest.as_ref().and_then(|name| evaluation.rollouts.get(name));
+        let known = newest.as_ref().and_then(|name| {
+            let doubted = || doubts.get(name).map(|(members, _)| members);
+            evaluation.rollouts.get(name).or_else(doubted)
+        });
         let object = &*snapshot.object.value();
         let froze =
             snapshot.line.last().is_some_and(|newest| rollouts::froze(&newest.spec, object, &head.commits));
@@ -335,11 +358,11 @@ impl Lines {
             OwnerKind::ApplicationSet => {
                 let Expanded { expansion, .. } =
                     expand(&self.git, &rollout.spec.object, &snapshot.clusters, &pins).await;
-                let failed = !expansion.problems.is_empty();
+                let problem = expansion.problems.first().map(ToString::to_string);
                 let objects: Vec<Value> =
                     expansion.applications.into_iter().map(|generated| generated.object).collect();
                 let resolved = self.resolve(&objects, &pins).await;
-                Resolved { retry: resolved.retry || failed, ..resolved }
+                Resolved { retry: resolved.retry || problem.is_some(), problem, ..resolved }
             }
             OwnerKind::Application => self.resolve(std::slice::from_ref(&rollout.spec.object), &pins).await,
         };
@@ -362,9 +385,11 @@ impl Lines {
                     Ok((member, commits, sources)) => {
                         if matches!(pins, Pins::Head) {
                             let troubles = commits.keys().filter_map(|reference| self.trouble(reference));
+                            let before = conditions.len();
                             conditions.extend(
                                 troubles.map(|said| conditions::of_application("ComparisonError", &said)),
                             );
+                            resolved.troubled |= conditions.len() > before;
                         }
                         resolved.references.extend(commits.keys().cloned());
                         resolved.commits.extend(commits);
@@ -373,9 +398,11 @@ impl Lines {
                     }
                     Err(Unrendered { condition, message, references }) => {
                         resolved.references.extend(references);
-                        let later = condition == "ComparisonError";
-                        resolved.unrendered += usize::from(later);
-                        resolved.retry |= later;
+                        if condition == "ComparisonError" {
+                            resolved.unrendered += 1;
+                            resolved.retry = true;
+                            resolved.lost.insert(key.clone(), message.clone());
+                        }
                         conditions.push(conditions::of_application(condition, &message));
                     }
                 }
@@ -577,6 +604,19 @@ fn held(owner: &Owner, evaluation: &mut Evaluation, problem: &str) {
             let key = AppKey::new(owner.namespace.clone(), owner.name.clone());
             let known = evaluation.applications.entry(key).or_default();
             known.push(conditions::of_application("InvalidRolloutConfig", problem));
+        }
+    }
+}
+
+/// Says that the line waits until all members of its rollouts are known again.
+fn doubted(owner: &Owner, evaluation: &mut Evaluation, why: &str) {
+    let message = format!("{why}; nothing is rolled out until all that was frozen can be read again");
+    match owner.kind {
+        OwnerKind::ApplicationSet => conditions::unread(&mut evaluation.set, &[message]),
+        OwnerKind::Application => {
+            let key = AppKey::new(owner.namespace.clone(), owner.name.clone());
+            let known = evaluation.applications.entry(key).or_default();
+            known.push(conditions::of_application("ComparisonError", &message));
         }
     }
 }

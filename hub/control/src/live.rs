@@ -16,7 +16,7 @@ use crate::{
     windows::Calendar,
 };
 use hub_gateway::LinkState;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use shared_model::{AppKey, ClusterName, Observation, Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_rollout::{
     ClusterState, Fleet, Line, Link, Pause, Plan, Report, Violation, Wait, check_lines, plan_lines,
@@ -24,11 +24,10 @@ use shared_rollout::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
-    time::Duration,
 };
 
-/// How long a line whose plan broke an invariant is left alone.
-const AGAIN: Duration = Duration::from_secs(10);
+/// How long a line is left alone whose plan broke an invariant, or is more than the store takes.
+const AGAIN: SignedDuration = SignedDuration::from_secs(10);
 
 /// The fleet, and what is to be done about it.
 #[derive(Debug)]
@@ -52,6 +51,8 @@ pub(crate) struct Live {
     limited: BTreeSet<Owner>,
     /// Lines with paused Applications.
     paused: BTreeSet<Owner>,
+    /// Lines whose plan could not be stored, and until when they are left alone.
+    left: BTreeMap<Owner, Timestamp>,
 }
 
 /// What was decided for some lines.
@@ -79,6 +80,7 @@ impl Default for Live {
             strangers: BTreeMap::new(),
             limited: BTreeSet::new(),
             paused: BTreeSet::new(),
+            left: BTreeMap::new(),
         }
     }
 }
@@ -111,6 +113,7 @@ impl Live {
     pub(crate) fn undo(&mut self, plan: &Plan) {
         for step in &plan.steps {
             self.stale.insert(step.owner.clone());
+            self.dirty.insert(step.owner.clone());
             let line = self.fleet.lines.get(&step.owner);
             let members = line.and_then(|line| line.get(&step.rollout)).map(|rollout| &rollout.members);
             if let Some((app, member)) =
@@ -118,6 +121,16 @@ impl Live {
             {
                 self.parts.push(Part::Assigned((member.cluster.clone(), app.clone())));
             }
+        }
+    }
+
+    /// The line's plan is more than the store takes: it is left alone for a while, so that the others go on.
+    pub(crate) fn leave(&mut self, owner: &Owner, why: &str, now: Timestamp) {
+        self.left.insert(owner.clone(), now + AGAIN);
+        let first = (owner.clone(), shared_model::RolloutName::new(""));
+        let its = self.report.rollouts.range_mut(first..).take_while(|((its, _), _)| its == owner);
+        for (_, listed) in its {
+            listed.notes.push(format!("nothing of it is planned, because it cannot be stored: {why}"));
         }
     }
 
@@ -388,6 +401,14 @@ impl Live {
         let woken = self.report.wakes.iter().filter(|(_, (at, _))| *at <= now);
         owners.extend(woken.map(|(owner, _)| owner.clone()));
         self.couple(&mut owners);
+        self.left.retain(|_, until| *until > now && until.duration_since(now) <= AGAIN);
+        for (owner, until) in &self.left {
+            if owners.remove(owner) {
+                self.report
+                    .wakes
+                    .insert(owner.clone(), (*until, "a plan that could not be stored is made again"));
+            }
+        }
         let (mut plan, mut report) = plan_lines(&self.fleet, &owners, now);
         let mut violations = Vec::new();
         let mut judged = owners.clone();

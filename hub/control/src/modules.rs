@@ -20,10 +20,14 @@ use crate::{
     index::Object,
 };
 use hub_source::{Entry, Mode, Tree};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use shared_model::{CommitId, Kind, RepoUrl};
 use shared_project::{Settings, settings};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Submodules inside one another.
 const DEEPEST: usize = 5;
@@ -96,6 +100,34 @@ impl Permit {
             None if name == shared_project::DEFAULT_PROJECT => Ok(()),
             None => Err(format!("there is no AppProject {name}")),
         }
+    }
+}
+
+/// Which repositories are mounted in which, as far as sources that were rendered showed. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Mounted(Arc<Mutex<BTreeMap<String, BTreeSet<RepoUrl>>>>);
+
+impl Mounted {
+    fn note(&self, outer: &RepoUrl, inner: &RepoUrl) {
+        self.0.lock().entry(outer.normalized()).or_default().insert(inner.clone());
+    }
+
+    /// What is mounted in these, at any depth. What is in others is forgotten.
+    pub(crate) fn within(&self, outer: &BTreeSet<RepoUrl>) -> BTreeSet<RepoUrl> {
+        let mut mounted = self.0.lock();
+        let mut found = BTreeSet::new();
+        let mut seen: BTreeSet<String> = outer.iter().map(RepoUrl::normalized).collect();
+        let mut next: Vec<String> = seen.iter().cloned().collect();
+        while let Some(outer) = next.pop() {
+            for inner in mounted.get(&outer).into_iter().flatten() {
+                found.insert(inner.clone());
+                if seen.insert(inner.normalized()) {
+                    next.push(inner.normalized());
+                }
+            }
+        }
+        mounted.retain(|outer, _| seen.contains(outer));
+        found
     }
 }
 
@@ -185,6 +217,7 @@ async fn follow(git: &Git, parent: &Place, entry: &Entry, permit: &Permit) -> Re
     permit.check(url).map_err(|why| format!("the submodule `{path}` is not followed: {why}"))?;
     let commit: CommitId =
         entry.id.as_str().parse().map_err(|_| format!("the submodule `{path}` has no commit"))?;
+    git.mounted.note(&parent.url, url);
     git.fetch(url, &commit, path).await?;
     Ok(Place { url: url.clone(), commit, path: String::new() })
 }
@@ -196,4 +229,22 @@ fn may_follow(git: &Git, parent: &RepoUrl, module: &RepoUrl) -> bool {
         format!("{scheme}://{}", rest.split('/').next().unwrap_or_default())
     };
     server(parent) == server(module) || credentials::is_named(&git.index(), module)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_mounted_in_what_is_needed_is_needed_and_the_rest_is_forgotten() {
+        let url = |name: &str| RepoUrl::new(format!("https://git.example.com/{name}"));
+        let mounted = Mounted::default();
+        for (outer, inner) in [("fleet.git", "lib"), ("lib", "deep"), ("deep", "lib"), ("other", "more")] {
+            mounted.note(&url(outer), &url(inner));
+        }
+        let fleet = BTreeSet::from([url("fleet")]);
+        assert_eq!(mounted.within(&fleet), BTreeSet::from([url("deep"), url("lib")]));
+        assert_eq!(mounted.within(&BTreeSet::from([url("other")])), BTreeSet::new());
+        assert_eq!(mounted.within(&fleet), BTreeSet::new());
+    }
 }

@@ -23,9 +23,6 @@ const KEPT: Duration = Duration::from_secs(3600);
 /// How many writes one transaction takes.
 const BATCH: usize = 90;
 
-/// The most writes that [`of_step`] answers: a change of the phase and of a wave, each told twice and kept in the history.
-pub(crate) const MOST: usize = 6;
-
 /// What a change of a rollout's head means to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Transition {

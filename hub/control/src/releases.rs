@@ -1,7 +1,6 @@
 //! An Application becomes a release: its sources rendered at their commits, bundle and record durable.
 
 use crate::{
-    collect::Recent,
     expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
     metrics::Work,
@@ -72,7 +71,6 @@ pub(crate) struct Releases {
     bundles: Bundles,
     cache: Arc<Cache>,
     metrics: Work,
-    pub(crate) recent: Recent,
 }
 
 /// A release that is durable, with the commits that it was rendered from.
@@ -96,7 +94,7 @@ pub(crate) struct Unrendered {
 impl Releases {
     pub(crate) fn new(git: Git, records: Records, bundles: Bundles, metrics: Work) -> Self {
         let cache = Arc::new(Cache::new(REMEMBERED));
-        Self { git, records, bundles, cache, metrics, recent: Recent::default() }
+        Self { git, records, bundles, cache, metrics }
     }
 
     /// The release of an Application at the given commits.
@@ -159,7 +157,7 @@ impl Releases {
     /// Writes the record of a release once.
     async fn keep(&self, id: &ReleaseId, spec: &ReleaseSpec) -> Result<(), hub_records::Error> {
         let key = keys::release(id);
-        let _there = self.recent.note(*id, shared_runtime::now()).await;
+        let _there = self.records.recent().note(*id, shared_runtime::now()).await;
         if self.records.store().get(&key).await?.is_none() {
             self.records.write(&key, spec).await?;
         }

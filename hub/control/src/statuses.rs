@@ -204,7 +204,11 @@ impl Statuses {
                     let texts = part.iter().map(|(key, _, text)| (key.clone(), text.clone()));
                     self.written.extend(texts);
                 }
-                Ok(Outcome::Conflict { .. }) => self.one_by_one(records, part).await,
+                // One that is too large holds up no other.
+                Ok(Outcome::Conflict { .. })
+                | Err(hub_store::Error::ValueTooLarge { .. } | hub_store::Error::TxnTooLarge { .. }) => {
+                    self.one_by_one(records, part).await;
+                }
                 Err(error) => tracing::error!(%error, "statuses could not be written"),
             }
         }

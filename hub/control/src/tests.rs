@@ -3,7 +3,9 @@
 mod commit;
 mod deletions;
 mod history;
+mod limits;
 mod modules;
+mod readable;
 mod restore;
 mod windows;
 

@@ -75,7 +75,7 @@ impl Traces {
         now: Timestamp,
     ) {
         let Some(exporter) = self.tracing.exporter.clone() else { return };
-        if self.owners.is_empty() || !self.pace.is_due(now) {
+        if self.owners.is_empty() || !self.pace.is_due() {
             return;
         }
         let began = tokio::time::Instant::now();
@@ -118,7 +118,7 @@ impl Traces {
                 tracing::warn!(%error, "what gates wait for could not be noted: it is missing in the trace");
             }
         }
-        self.pace.took(began.elapsed(), now);
+        self.pace.took(began.elapsed());
     }
 }
 

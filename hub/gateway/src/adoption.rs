@@ -9,7 +9,7 @@ use crate::{
     session::{Input, Known, Standing},
     status,
 };
-use hub_records::{Adoption, Restored, keys};
+use hub_records::{Adoption, Bundles, Records, Restored, keys};
 use jiff::Timestamp;
 use proto::v1;
 use serde_json::Value;
@@ -61,12 +61,28 @@ pub(crate) async fn look(
     release: ReleaseId,
 ) -> Result<Option<Known>, Status> {
     let failed = |error| unavailable("a release cannot be read", error);
-    let spec = shared.records.read::<ReleaseSpec>(&keys::release(&release)).await.map_err(failed)?;
-    let Some((spec, _)) = spec.filter(|(spec, _)| spec.application == *application) else { return Ok(None) };
+    let found = found(&shared.records, &shared.bundles, application, release).await.map_err(failed)?;
+    let Some((spec, here)) = found else { return Ok(None) };
     let wanted_here = sends_to(shared, cluster, application).await?;
-    let (bundles, digest) = (shared.bundles.clone(), spec.bundle);
-    let here = tokio::task::spawn_blocking(move || bundles.get(&digest).is_ok()).await.unwrap_or(false);
     Ok(Some(Known { bundle: spec.bundle, bytes: spec.bundle_bytes, upload: !here || !wanted_here }))
+}
+
+/// A release of the application, and whether its bundle is there. Both stay until the agent's word is handed on.
+async fn found(
+    records: &Records,
+    bundles: &Bundles,
+    application: &AppKey,
+    release: ReleaseId,
+) -> Result<Option<(ReleaseSpec, bool)>, hub_records::Error> {
+    let spec = {
+        let _there = records.recent().note(release, shared_runtime::now()).await;
+        records.read::<ReleaseSpec>(&keys::release(&release)).await?
+    };
+    let Some((spec, _)) = spec.filter(|(spec, _)| spec.application == *application) else { return Ok(None) };
+    let (bundles, digest) = (bundles.clone(), spec.bundle);
+    let look = move || bundles.renew(&digest) && bundles.get(&digest).is_ok();
+    let here = tokio::task::spawn_blocking(look).await.unwrap_or(false);
+    Ok(Some((spec, here)))
 }
 
 /// Whether this hub's Application goes to the cluster.
@@ -87,7 +103,9 @@ async fn sends_to(shared: &Shared, cluster: &ClusterName, application: &AppKey) 
 
 /// Keeps a release that an agent described.
 pub(crate) async fn keep(shared: &Shared, spec: &ReleaseSpec) -> Result<(), Status> {
-    let kept = shared.records.write(&keys::release(&spec.id()), spec).await;
+    let id = spec.id();
+    let _there = shared.records.recent().note(id, shared_runtime::now()).await;
+    let kept = shared.records.write(&keys::release(&id), spec).await;
     kept.map_err(|error| unavailable("a release cannot be kept", error))
 }
 
@@ -141,4 +159,42 @@ pub(crate) async fn take(
     tracing::info!(%cluster, %digest, "the agent gave a bundle back");
     shared.links.tell(cluster, Input::Given(digest));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        collections::BTreeSet,
+        fs::File,
+        sync::Arc,
+        time::{Duration, SystemTime},
+    };
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    #[tokio::test]
+    async fn what_an_agent_holds_and_the_hub_found_is_not_collected_before_it_is_adopted() {
+        let folder = tempfile::tempdir().unwrap();
+        let records = Records::new(Arc::new(hub_store::Memory::default()));
+        let bundles = Bundles::open(folder.path()).unwrap();
+        let digest = bundles.put(b"objects").unwrap();
+        let app = AppKey::new("argocd", "web");
+        let spec: ReleaseSpec = serde_json::from_value(serde_json::json!({
+            "application": app, "bundle": digest, "bundleBytes": 7, "namespace": "x", "project": "default",
+            "syncPolicy": {}, "selfHeal": true, "prune": true, "revisions": [],
+        }))
+        .unwrap();
+        records.write(&keys::release(&spec.id()), &spec).await.unwrap();
+        let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        let file = File::options().append(true).open(file).unwrap();
+        file.set_modified(SystemTime::now() - 2 * HOUR).unwrap();
+
+        let (read, here) = found(&records, &bundles, &app, spec.id()).await.unwrap().unwrap();
+        assert_eq!((read.id(), here), (spec.id(), true));
+        assert!(records.recent().is_noted(&spec.id()), "its record may be deleted");
+        assert_eq!(bundles.sweep(&BTreeSet::new(), HOUR).unwrap(), 0, "its bundle was deleted");
+        let other = AppKey::new("argocd", "other");
+        assert!(found(&records, &bundles, &other, spec.id()).await.unwrap().is_none());
+    }
 }

@@ -18,6 +18,7 @@ mod identity;
 pub mod keys;
 mod notice;
 mod objects;
+mod recent;
 mod records;
 mod rules;
 
@@ -27,6 +28,7 @@ pub use events::{EVENTS, Event, Events};
 pub use identity::{Identity, Revoked};
 pub use notice::{About, Notice};
 pub use objects::{Stored, is_deleted};
+pub use recent::Recent;
 pub use records::{Deleted, Error, Records};
 pub use rules::{resource, rules};
 

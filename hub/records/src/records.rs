@@ -1,6 +1,6 @@
 //! Reading and changing records.
 
-use crate::{Stored, keys, resource, rules};
+use crate::{Recent, Stored, keys, resource, rules};
 use bytes::Bytes;
 use hub_store::{Compare, Op, Outcome, Page, Revision, Store, Txn};
 use jiff::Timestamp;
@@ -71,19 +71,20 @@ pub struct Records {
     store: Arc<dyn Store>,
     /// The person for whom objects are written: what becomes of them is told in the history.
     person: Option<Arc<str>>,
+    recent: Recent,
 }
 
 impl Records {
     /// Records in `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, person: None }
+        Self { store, person: None, recent: Recent::default() }
     }
 
     /// The same records, written for a person: each change of an object is told in the history, in the transaction
     /// that makes it.
     #[must_use]
     pub fn on_behalf_of(&self, person: &str) -> Self {
-        Self { store: Arc::clone(&self.store), person: Some(person.into()) }
+        Self { person: Some(person.into()), ..self.clone() }
     }
 
     /// What the history is told of a change of an object, when a person makes it.
@@ -91,6 +92,11 @@ impl Records {
         let Some(person) = &self.person else { return Vec::new() };
         let entries = shared_history::of_object(kind, (before, after), person, shared_runtime::now());
         crate::history::puts(entries)
+    }
+
+    /// Which releases were made or found a moment ago.
+    pub fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// The store below.

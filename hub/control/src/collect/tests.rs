@@ -7,7 +7,6 @@ use shared_model::{AppKey, OwnerKind, RepoUrl};
 struct Ground {
     records: Records,
     bundles: Bundles,
-    recent: Recent,
     collector: Collector,
     _folder: tempfile::TempDir,
 }
@@ -17,7 +16,7 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let (records, bundles) =
             (Records::new(Arc::new(Memory::default())), Bundles::open(folder.path()).unwrap());
-        Self { records, bundles, recent: Recent::default(), collector: Collector::default(), _folder: folder }
+        Self { records, bundles, collector: Collector::default(), _folder: folder }
     }
 
     /// A release of a bundle that holds this text.
@@ -37,7 +36,7 @@ impl Ground {
     async fn look(&mut self, needed: &[ReleaseId], minutes: i64, of: &[ReleaseId]) -> Vec<bool> {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
         let needed = Needed { releases: needed.iter().copied().collect(), revisions: BTreeSet::new() };
-        let looked = self.collector.collect(&self.records, &self.bundles, &self.recent, &needed, now).await;
+        let looked = self.collector.collect(&self.records, &self.bundles, &needed, now).await;
         looked.unwrap();
         let mut there = Vec::new();
         for id in of {
@@ -56,7 +55,8 @@ async fn what_nobody_needed_for_an_hour_goes() {
     // Needed in between: its hour begins anew.
     assert_eq!(ground.look(&[a, c], 40, &all).await, [true, true, true]);
     assert_eq!(ground.look(&[a], 61, &all).await, [true, false, true]);
-    let _writing = ground.recent.note(c, Timestamp::UNIX_EPOCH + SignedDuration::from_mins(100)).await;
+    let _writing =
+        ground.records.recent().note(c, Timestamp::UNIX_EPOCH + SignedDuration::from_mins(100)).await;
     drop(_writing);
     assert_eq!(ground.look(&[a], 130, &[c]).await, [true], "somebody found it a moment ago");
     assert_eq!(ground.look(&[a], 200, &[c]).await, [true], "its hour began anew");
@@ -67,10 +67,10 @@ async fn what_nobody_needed_for_an_hour_goes() {
 async fn nothing_is_deleted_while_somebody_writes_what_was_found_gone() {
     let ground = Ground::new();
     let id = ground.release("a").await;
-    let writing = ground.recent.note(id, Timestamp::UNIX_EPOCH).await;
+    let writing = ground.records.recent().note(id, Timestamp::UNIX_EPOCH).await;
     let mut named = BTreeSet::new();
     let part = [(id, None)];
-    let mut deleting = Box::pin(delete(&ground.records, &ground.recent, &part, &mut named));
+    let mut deleting = Box::pin(delete(&ground.records, &part, &mut named));
     assert!(futures::poll!(&mut deleting).is_pending());
     drop(writing);
     assert_eq!(deleting.await.unwrap(), 0, "it was noted");
@@ -113,7 +113,7 @@ async fn a_revision_that_nobody_follows_is_forgotten_after_an_hour() {
         evaluations.insert(owner("b"), follows(other));
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
         let needed = needed(&Index::default(), &evaluations);
-        let looked = ground.collector.collect(&ground.records, &ground.bundles, &ground.recent, &needed, now);
+        let looked = ground.collector.collect(&ground.records, &ground.bundles, &needed, now);
         assert_eq!(looked.await.unwrap().revisions, collected, "after {minutes} minutes");
         let listing = ground.records.store().list(keys::SEEN, Page::default()).await.unwrap();
         let there: BTreeSet<&String> = listing.entries.iter().map(|entry| &entry.key).collect();

@@ -4,7 +4,8 @@
 //! from what surrounds it (clusters and projects), from the Applications that are there, and from what its sources come
 //! to. Where the first three are what they were, and each source comes to the same bundle, its members are the same.
 //!
-//! It refuses to know sets whose generators ask Git: their answers may be others with each commit.
+//! It refuses to know sets whose generators ask Git, since their answers may be others with each commit, and what is
+//! said while a repository cannot be read: who asks it looks for that himself.
 
 use super::{Resolved, Snapshot};
 use crate::expand::Pins;

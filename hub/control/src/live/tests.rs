@@ -16,7 +16,7 @@ use shared_model::{
     Digest, Health, HealthStatus, Kind, ReleaseId, RolloutName, SyncPhase, SyncState, cluster::PauseRequest,
 };
 use shared_rollout::{HeldUp, plan};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 const CLUSTERS: [&str; 3] = ["eu-1", "eu-2", "us-1"];
 const SETS: [&str; 3] = ["db", "web", "zoo"];

@@ -1,6 +1,7 @@
-//! What this machine can do at best of what a fleet needs: full TLS handshakes, and durable writes.
+//! What this machine can do at best of what a fleet needs: full TLS handshakes, durable writes, bytes over loopback.
 
 use anyhow::{Context as _, Result};
+use benches_agent::table::time;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
     server::WebPkiClientVerifier,
@@ -23,12 +24,42 @@ pub(crate) struct Floors {
     pub(crate) handshakes: f64,
     /// 4 KiB written and durable, one after the other.
     pub(crate) durable: f64,
+    /// Bytes over one loopback connection, both ends.
+    pub(crate) loopback: f64,
+}
+
+/// What of a workload nothing can be faster than.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// Things that have to be durable one after the other.
+    pub(crate) turns: usize,
+    pub(crate) handshakes: usize,
+    /// Over loopback.
+    pub(crate) bytes: u64,
 }
 
 impl Floors {
     /// Measures them; the disk is that of the folder.
     pub(crate) fn measure(folder: &Path) -> Result<Self> {
-        Ok(Self { handshakes: handshakes()?, durable: durable(folder)? })
+        Ok(Self { handshakes: handshakes()?, durable: durable(folder)?, loopback: loopback()? })
+    }
+
+    /// How long the machine takes for what a workload needs at least, on both cores.
+    pub(crate) fn of(&self, needs: Needs) -> String {
+        let seconds = |count: f64, a_second: f64| time(Duration::from_secs_f64(count / a_second));
+        let mut parts = Vec::new();
+        if needs.turns > 0 {
+            let took = seconds(needs.turns as f64, self.durable);
+            parts.push(format!("{} durable writes in turn {took}", needs.turns));
+        }
+        if needs.handshakes > 0 {
+            let took = seconds(needs.handshakes as f64, 2.0 * self.handshakes);
+            parts.push(format!("{} handshakes {took}", needs.handshakes));
+        }
+        if needs.bytes > 0 {
+            parts.push(format!("bytes {}", seconds(needs.bytes as f64, self.loopback)));
+        }
+        parts.join(", ")
     }
 }
 
@@ -42,6 +73,21 @@ fn durable(folder: &Path) -> Result<f64> {
         count += 1;
     }
     Ok(f64::from(count) / began.elapsed().as_secs_f64())
+}
+
+fn loopback() -> Result<f64> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+    let mut sender = std::net::TcpStream::connect(listener.local_addr()?)?;
+    let (mut receiver, _) = listener.accept()?;
+    let reading = std::thread::spawn(move || std::io::copy(&mut receiver, &mut std::io::sink()));
+    let (began, part, mut sent) = (Instant::now(), [0_u8; 64 << 10], 0.0);
+    while began.elapsed() < FOR {
+        sender.write_all(&part)?;
+        sent += part.len() as f64;
+    }
+    drop(sender);
+    let _read = reading.join();
+    Ok(sent / began.elapsed().as_secs_f64())
 }
 
 fn handshakes() -> Result<f64> {
@@ -104,6 +150,10 @@ mod tests {
         shared_runtime::install_crypto();
         let folder = tempfile::tempdir().unwrap();
         let floors = Floors::measure(folder.path()).unwrap();
-        assert!(floors.handshakes > 1.0 && floors.durable > 1.0, "{floors:?}");
+        assert!(floors.handshakes > 1.0 && floors.durable > 1.0 && floors.loopback > 1e6, "{floors:?}");
+        let floors = Floors { handshakes: 100.0, durable: 50.0, loopback: 1e6 };
+        let said = floors.of(Needs { turns: 5, handshakes: 40, bytes: 500_000 });
+        assert_eq!(said, "5 durable writes in turn 100 ms, 40 handshakes 200 ms, bytes 500 ms");
+        assert_eq!(floors.of(Needs { turns: 0, handshakes: 0, bytes: 1_000_000 }), "bytes 1.00 s");
     }
 }

@@ -1,6 +1,13 @@
 //! Agents with nothing to do: what each costs the hub in memory, and all of them in CPU, from a start of the hub on.
 
-use crate::{args::Args, ground::Ground, measure::Meter, run::Row, workload::Workload};
+use crate::{
+    args::Args,
+    floors::{Floors, Needs},
+    ground::Ground,
+    measure::Meter,
+    run::Row,
+    workload::Workload,
+};
 use anyhow::Result;
 use benches_agent::table::{megabytes, say};
 use std::{
@@ -14,7 +21,7 @@ const CALM: Duration = Duration::from_secs(60);
 const REST: Duration = Duration::from_secs(30);
 
 /// A hub without anybody, then with all of them.
-pub(crate) async fn measure(args: &Args, workload: Workload, program: &Path) -> Result<Row> {
+pub(crate) async fn measure(args: &Args, workload: Workload, program: &Path, floors: Floors) -> Result<Row> {
     let alone = Workload { clusters: 1, group: 1, sets: 0, ..workload.clone() };
     let empty = {
         let ground = Ground::start(args, alone, program).await?;
@@ -49,6 +56,10 @@ pub(crate) async fn measure(args: &Args, workload: Workload, program: &Path) -> 
             ground.joined.as_secs_f64(),
             back.as_secs_f64(),
         ),
+        floor: format!(
+            "of being back: {}",
+            floors.of(Needs { turns: 0, handshakes: workload.clusters, bytes: 0 })
+        ),
         cost: format!(
             "hub {} resident; agents {:.1} % of a core, {}",
             megabytes(now.resident),
@@ -56,6 +67,6 @@ pub(crate) async fn measure(args: &Args, workload: Workload, program: &Path) -> 
             megabytes(cost.agents_resident),
         ),
     };
-    say(&format!("{}: {} | {}", row.what, row.measured, row.cost));
+    say(&format!("{}: {} | {} | floor {}", row.what, row.measured, row.cost, row.floor));
     Ok(row)
 }

@@ -2,11 +2,11 @@
 
 use crate::{
     args::Args,
-    floors::Floors,
+    floors::{Floors, Needs},
     ground::{Ground, newest},
     idle,
     measure::{Cost, Meter},
-    workload::{Name, Workload},
+    workload::Name,
 };
 use anyhow::{Context as _, Result, ensure};
 use benches_agent::{
@@ -34,6 +34,8 @@ pub(crate) struct Row {
     pub(crate) published: &'static str,
     pub(crate) aim: &'static str,
     pub(crate) measured: String,
+    /// What the machine takes at least.
+    pub(crate) floor: String,
     pub(crate) cost: String,
 }
 
@@ -54,26 +56,28 @@ pub async fn run(args: &Args, program: &Path) -> Result<()> {
         let mut ground = Ground::start(args, first.workload(args), program).await?;
         for name in staged {
             ground.workload = name.workload(args);
-            rows.extend(measure(args, &mut ground).await?);
+            rows.extend(measure(args, &mut ground, floors).await?);
         }
     }
     for name in names.into_iter().filter(|name| !is_staged(*name)) {
         let workload = name.workload(args);
         if name == Name::Idle {
-            rows.push(idle::measure(args, workload, program).await?);
+            rows.push(idle::measure(args, workload, program, floors).await?);
             continue;
         }
         let mut ground = Ground::start(args, workload, program).await?;
-        rows.extend(measure(args, &mut ground).await?);
+        rows.extend(measure(args, &mut ground, floors).await?);
     }
     say(&format!("\n{machine}; load average before {load}, after {}", machine::load()));
     say(&format!(
-        "floors: {:.0} mutual TLS handshakes a second on a core (both sides), {:.0} durable writes of 4 KiB a second\n",
-        floors.handshakes, floors.durable
+        "floors: {:.0} mutual TLS handshakes a second on a core (both sides), {:.0} durable writes of 4 KiB a second, {:.1} GB a second over loopback\n",
+        floors.handshakes,
+        floors.durable,
+        floors.loopback / 1e9
     ));
-    say("| workload | published | aim | measured | cost |\n|---|---|---|---|---|");
-    for Row { what, published, aim, measured, cost } in rows {
-        say(&format!("| {what} | {published} | {aim} | {measured} | {cost} |"));
+    say("| workload | published | aim | measured | cost | floor |\n|---|---|---|---|---|---|");
+    for Row { what, published, aim, measured, floor, cost } in rows {
+        say(&format!("| {what} | {published} | {aim} | {measured} | {cost} | {floor} |"));
     }
     Ok(())
 }
@@ -82,19 +86,23 @@ const fn is_staged(name: Name) -> bool {
     matches!(name, Name::Staged | Name::Alone | Name::Restart)
 }
 
-async fn measure(args: &Args, ground: &mut Ground) -> Result<Vec<Row>> {
+async fn measure(args: &Args, ground: &mut Ground, floors: Floors) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for round in 0..args.rounds.max(1) {
         let is_restart = ground.workload.name == Name::Restart;
-        let row = if is_restart { restart(ground).await? } else { push(args, ground, round == 0).await? };
-        say(&format!("{}: {} | {}", row.what, row.measured, row.cost));
+        let row = if is_restart {
+            restart(ground, floors).await?
+        } else {
+            push(args, ground, floors, round == 0).await?
+        };
+        say(&format!("{}: {} | {} | floor: {}", row.what, row.measured, row.cost, row.floor));
         rows.push(row);
     }
     Ok(rows)
 }
 
 /// A revision goes out; how long each rollout took.
-async fn push(args: &Args, ground: &mut Ground, first: bool) -> Result<Row> {
+async fn push(args: &Args, ground: &mut Ground, floors: Floors, first: bool) -> Result<Row> {
     let sets = if ground.workload.name == Name::Alone { 1 } else { ground.workload.sets };
     let revision = format!("r{}", ground.rounds);
     ground.rounds += 1;
@@ -109,7 +117,8 @@ async fn push(args: &Args, ground: &mut Ground, first: bool) -> Result<Row> {
     let rollouts = ground.done().await?;
     let cost = meter.stop(&ground.hub, &ground.agents)?;
     let times = times(&rollouts, meter.at, sets)?;
-    row(ground, &ground.workload, format!("{times}; on every cluster after {}", time(everywhere)), &cost)
+    let needs = Needs { turns: ground.workload.turns(), handshakes: 0, bytes: cost.network };
+    row(ground, format!("{times}; on every cluster after {}", time(everywhere)), &cost, floors.of(needs))
 }
 
 fn profile(command: &str, ground: &Ground) -> Result<std::process::Child> {
@@ -134,7 +143,8 @@ fn times(rollouts: &BTreeMap<String, Value>, from: Timestamp, sets: usize) -> Re
     ))
 }
 
-pub(crate) fn row(ground: &Ground, workload: &Workload, measured: String, cost: &Cost) -> Result<Row> {
+fn row(ground: &Ground, measured: String, cost: &Cost, floor: String) -> Result<Row> {
+    let workload = &ground.workload;
     let complaints = ground.hub.complaints();
     ensure!(
         !complaints.iter().any(|line| line.contains("invariant")),
@@ -147,6 +157,7 @@ pub(crate) fn row(ground: &Ground, workload: &Workload, measured: String, cost: 
         published: workload.published,
         aim: workload.aim,
         measured,
+        floor,
         cost: format!(
             "hub {:.1} s of CPU in {:.1} s, peak {}; agents {:.1} s of CPU, {}; {} written by the hub, {} over loopback",
             hub.as_secs_f64(),
@@ -170,7 +181,7 @@ fn sequences(rollouts: &BTreeMap<String, Value>) -> BTreeMap<String, u64> {
 type Course = Vec<(Duration, usize)>;
 
 /// The hub is killed when a third of the clusters have the revision, and started again.
-async fn restart(ground: &mut Ground) -> Result<Row> {
+async fn restart(ground: &mut Ground, floors: Floors) -> Result<Row> {
     let (sets, wanted) = (ground.workload.sets, ground.workload.members(ground.workload.sets));
     let revision = format!("r{}", ground.rounds);
     ground.rounds += 1;
@@ -201,7 +212,9 @@ async fn restart(ground: &mut Ground) -> Result<Row> {
         "{kept} decisions of before stand; answers after {}, first release after {first}, full speed ({speed:.0} members a second) after {full}; {times}",
         time(answers)
     );
-    row(ground, &ground.workload, measured, &cost)
+    let turns = ground.workload.turns();
+    let needs = Needs { turns, handshakes: ground.workload.clusters, bytes: cost.network };
+    row(ground, measured, &cost, floors.of(needs))
 }
 
 /// What was decided for each member of the sets' newest rollouts: its wave, how far it is, since when.

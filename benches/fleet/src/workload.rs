@@ -127,6 +127,12 @@ impl Workload {
         }
     }
 
+    /// What has to be durable in turn: each half of a stage is ordered and proven, on the hub; the agents' journals are
+    /// memory here.
+    pub(crate) const fn turns(&self) -> usize {
+        if self.staged { 2 * 6 } else { 2 }
+    }
+
     /// How many ConfigMaps hold a revision once every set is there.
     pub(crate) fn members(&self, sets: usize) -> usize {
         sets * self.group

@@ -211,11 +211,11 @@ async fn write(
     if !ops.is_empty() {
         row.push(turn(ops));
     }
-    if !row.is_empty() {
-        if let Err(error) = records.store().commit_row(row).await {
-            degraded.put_back(before);
-            return Err(error.into());
-        }
+    if !row.is_empty()
+        && let Err(error) = records.store().commit_row(row).await
+    {
+        degraded.put_back(before);
+        return Err(error.into());
     }
     Ok(healed)
 }

@@ -59,15 +59,15 @@ fn a_prefix_without_changes_moves_on() {
 #[test]
 fn what_is_old_leaves_when_something_new_comes() {
     let mut window = Window::new(Revision::ZERO, Config::default());
-    let (began, minute) = (Instant::now(), Duration::from_secs(60));
+    let (began, fifth) = (Instant::now(), KEPT / 5);
     for revision in 1..=6u32 {
-        window.extend([change(revision.into(), "a")], began + minute * revision);
+        window.extend([change(revision.into(), "a")], began + fifth * revision);
     }
     check(&window, 0, Some((&[1, 2, 3, 4, 5, 6], 6)));
-    window.extend([change(7, "a")], began + minute * 7);
+    window.extend([change(7, "a")], began + fifth * 7);
     check(&window, 0, None);
     check(&window, 1, Some((&[2, 3, 4, 5, 6, 7], 7)));
-    window.extend([change(8, "a")], began + minute * 60);
+    window.extend([change(8, "a")], began + fifth * 60);
     check(&window, 6, None);
     check(&window, 7, Some((&[8], 8)));
     assert_eq!(window.bytes, window.changes.iter().map(Change::cost).sum::<usize>());

@@ -128,11 +128,13 @@ async fn a_scrape_shows_a_rollout_and_everything_that_dashboard_and_alerts_ask_f
     let (with_agent, of_agent) = (scrapers.plain(scrapers.hub).await?, scrapers.plain(scrapers.agent).await?);
     scrapers.open(scrapers.agent).await?;
 
+    fleet.flotilla(&["cluster", "pause", "eu-1", "--reason", "INC-7"]).await?;
     fleet.kill_agent("eu-1");
-    eventually(SOON, "the lost cluster is named", async || {
+    eventually(SOON, "the lost cluster is named, and since when one is paused", async || {
         let hub = scrapers.plain(scrapers.hub).await?;
         let lost = value(&hub, "flotilla_cluster_lost_timestamp_seconds", &[("cluster", "eu-1")]);
-        ensure!(lost.is_some_and(|since| since > 1.7e9), "{lost:?}");
+        let paused = value(&hub, "flotilla_pause_oldest_start_timestamp_seconds", &[("what", "cluster")]);
+        ensure!([lost, paused].iter().all(|at| at.is_some_and(|at| at > 1.7e9)), "{lost:?} {paused:?}");
         Ok(())
     })
     .await;

@@ -123,6 +123,9 @@ struct Loop {
     /// Whose statuses may be others than before.
     tell: BTreeSet<Owner>,
     telling: Pace,
+    /// Who is still to be told of in this round, a part with each pass, and what the round took so far. Who changes
+    /// meanwhile comes in the next one, so that a large fleet writes each status once for many changes.
+    round: (BTreeSet<Owner>, Duration),
     /// The last pass left some of them for the next.
     tells_more: bool,
     /// When all statuses were computed anew.
@@ -214,6 +217,7 @@ impl Control {
             live: Live::default(),
             tell: BTreeSet::new(),
             telling: Pace::new(2, Duration::from_secs(10)),
+            round: (BTreeSet::new(), Duration::ZERO),
             tells_more: false,
             told_all: None,
             leaves: Pace::new(10, LONGEST),
@@ -294,8 +298,8 @@ impl Loop {
     fn sleep(&self, now: Timestamp) -> Duration {
         let soon = self.live.is_dirty().then(|| now + GATHER);
         let leaves = if self.looked.is_none() { self.leaves.next(now) } else { None };
-        let rests = self.telling.next(now).or_else(|| self.tells_more.then_some(now));
-        let tells = rests.filter(|_| !self.tell.is_empty());
+        let rests = if self.tell.is_empty() { None } else { self.telling.next(now) };
+        let tells = self.tells_more.then_some(now).or(rests);
         let put_off = leaves.into_iter().chain(tells).chain(self.traces.next(now));
         let again = self.retries.values().min().map(|at| now + at.duration_since(Instant::now()));
         let due = self.live.wake().into_iter().chain(again);
@@ -642,7 +646,10 @@ impl Loop {
             self.told_all = Some(Instant::now());
             self.tell.extend(self.evaluations.keys().cloned());
         }
-        if !self.tell.is_empty() && self.telling.is_due() {
+        if self.round.0.is_empty() && self.telling.is_due() {
+            self.round = (std::mem::take(&mut self.tell), Duration::ZERO);
+        }
+        if !self.round.0.is_empty() {
             let began = Instant::now();
             let told = Now {
                 index: &view,
@@ -654,9 +661,12 @@ impl Loop {
                 at: now,
             };
             let moving: BTreeSet<Owner> = plan.steps.iter().map(|step| step.owner.clone()).collect();
-            self.statuses.update(&self.records, &told, &mut self.tell, &moving).await;
-            self.tells_more = !self.tell.is_empty();
-            self.telling.took(began.elapsed());
+            self.statuses.update(&self.records, &told, &mut self.round.0, &moving).await;
+            self.round.1 += began.elapsed();
+            self.tells_more = !self.round.0.is_empty();
+            if !self.tells_more {
+                self.telling.took(self.round.1);
+            }
         }
     }
 }

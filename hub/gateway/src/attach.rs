@@ -122,6 +122,7 @@ async fn greet(
     else {
         return Err(Status::invalid_argument("the first message must be Hello"));
     };
+    let _turn = shared.beginning.acquire().await;
     let now = shared_runtime::now();
     let (_, status) = shared.admit(peer, now).await?;
     let arriving = Present { instance: hello.instance.clone(), peer: peer.clone(), since: now };
@@ -139,6 +140,7 @@ async fn begin(
     now: Timestamp,
 ) -> Result<Box<Session>, Status> {
     let cluster = &peer.certificate.cluster;
+    let _turn = shared.beginning.acquire().await;
     // Registered first, judged and listed second: no change can fall between the two.
     let (object, _) = shared.admit(peer, now).await?;
     let assignments = assignments(shared, cluster).await?;

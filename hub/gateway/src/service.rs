@@ -84,7 +84,13 @@ pub(crate) struct Shared {
     pub(crate) traces: Traces,
     pub(crate) tasks: Tasks,
     pub(crate) metrics: Metrics,
+    /// Whose sessions begin now.
+    pub(crate) beginning: Arc<Semaphore>,
 }
+
+/// How many sessions begin at once: each holds what the store says of its cluster until it has begun, and a whole fleet comes
+/// at once when a hub starts.
+const BEGINNING: usize = 256;
 
 /// The agent port, open.
 #[derive(Debug)]
@@ -152,6 +158,7 @@ impl Gateway {
             traces: Traces::new(config.tracing),
             tasks: tasks.clone(),
             metrics: metrics.clone(),
+            beginning: Arc::new(Semaphore::new(BEGINNING)),
         };
         let (connections, incoming) = mpsc::channel(16);
         tasks.spawn_until_stopped("agent port", accept(listener, acceptor, connections, metrics));

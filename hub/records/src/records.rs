@@ -12,6 +12,7 @@ use shared_objects::{
     meta::{self, Deletion, NewObject, Part, Updated},
 };
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Why a record could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -72,12 +73,19 @@ pub struct Records {
     /// The person for whom objects are written: what becomes of them is told in the history.
     person: Option<Arc<str>>,
     recent: Recent,
+    /// Who changes a status now.
+    changing: Arc<Semaphore>,
 }
+
+/// How many statuses are changed at once: as many as share the disk's next write. Each holds what it changes in memory, and
+/// ten thousand agents may come at once.
+const CHANGING: usize = 256;
 
 impl Records {
     /// Records in `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, person: None, recent: Recent::default() }
+        let changing = Arc::new(Semaphore::new(CHANGING));
+        Self { store, person: None, recent: Recent::default(), changing }
     }
 
     /// The same records, written for a person: each change of an object is told in the history, in the transaction
@@ -307,6 +315,7 @@ impl Records {
     where
         F: FnMut(&mut Value) + Send,
     {
+        let _turn = self.changing.acquire().await;
         let (object, key) = (keys::object(kind, ns, name), keys::status(kind, ns, name));
         loop {
             if self.store.get(&object).await?.is_none() {

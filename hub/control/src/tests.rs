@@ -14,16 +14,17 @@ use crate::{
     index::{Index, Touched},
     removal::{self, Removal},
 };
-use hub_gateway::Links;
+use hub_gateway::{LinkState, Links};
 use hub_records::{Bundles, Records, keys};
 use hub_source::{Repositories, poll::Settings};
-use hub_store::{Memory, Page};
+use hub_store::{Memory, Page, Revision};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared_model::{
-    AppKey, ClusterName, Digest, Kind, Position, RESOURCES_FINALIZER, ReleaseId, RolloutName,
+    AppKey, ClusterName, Digest, Health, HealthStatus, Kind, Observation, Position, RESOURCES_FINALIZER,
+    ReleaseId, RolloutName, SyncPhase, SyncState,
 };
-use shared_rollout::{Assigned, ClusterState, Hold, Order, Pause};
+use shared_rollout::{Assigned, ClusterState, Hold, Link, Order, Pause, Seat};
 use shared_runtime::Tasks;
 use std::{collections::BTreeMap, path::Path, process::Command, sync::Arc, time::Duration};
 
@@ -63,6 +64,50 @@ pub(crate) fn run(generation: u64) -> Assigned {
 pub(crate) async fn assign(records: &Records, cluster: &str, app: &str, assigned: &Assigned) {
     let key = keys::assignment(&ClusterName::new(cluster), &AppKey::new("argocd", app));
     records.write(&key, assigned).await.unwrap();
+}
+
+/// The link of an agent that says nothing else.
+pub(crate) const fn linked(link: Link) -> LinkState {
+    LinkState {
+        link,
+        acknowledged_pause: String::new(),
+        acknowledged_applications: BTreeMap::new(),
+        local_pause: None,
+        hold: None,
+        arrived: Revision::ZERO,
+    }
+}
+
+/// What an agent reports of what it was told last.
+pub(crate) fn report(
+    seat: &Seat,
+    position: Position,
+    release: Option<ReleaseId>,
+    at: Timestamp,
+) -> Observation {
+    Observation {
+        application: seat.1.clone(),
+        cluster: seat.0.clone(),
+        position,
+        release,
+        phase: SyncPhase::Succeeded,
+        message: String::new(),
+        sync: SyncState::Synced,
+        health: Health::new(HealthStatus::Healthy, ""),
+        drift: Vec::new(),
+        resources: Vec::new(),
+        healed: 0,
+        removed: false,
+        pin: None,
+        unsupported: Vec::new(),
+        received_at: at,
+        healthy_since: None,
+    }
+}
+
+/// The same of one that cannot run what it was told.
+pub(crate) fn failed(report: Observation) -> Observation {
+    Observation { phase: SyncPhase::Failed, health: Health::new(HealthStatus::Degraded, ""), ..report }
 }
 
 /// Every cluster as one that is connected, but for what `change` makes of them.

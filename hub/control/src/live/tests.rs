@@ -7,14 +7,13 @@ use crate::{
     line::{MemberInput, Members},
     metrics::Metrics,
     rollouts,
+    tests::{failed, linked},
 };
 use hub_records::{Records, keys};
-use hub_store::{Memory, Revision, Watch, lease};
+use hub_store::{Memory, Watch, lease};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use shared_model::{
-    Digest, Health, HealthStatus, Kind, ReleaseId, RolloutName, SyncPhase, SyncState, cluster::PauseRequest,
-};
+use shared_model::{Digest, Kind, ReleaseId, RolloutName, cluster::PauseRequest};
 use shared_rollout::{HeldUp, plan};
 use std::{sync::Arc, time::Duration};
 
@@ -148,15 +147,7 @@ impl World {
             Event::Report { cluster, set, healthy } => self.report(&seat(*set, *cluster), *healthy).await,
             Event::Link { cluster, up } => {
                 let link = if *up { Link::Connected } else { Link::LostSince(self.now) };
-                let state = LinkState {
-                    link,
-                    acknowledged_pause: String::new(),
-                    acknowledged_applications: BTreeMap::new(),
-                    local_pause: None,
-                    hold: None,
-                    arrived: Revision::default(),
-                };
-                self.links.insert(ClusterName::new(CLUSTERS[*cluster]), state);
+                self.links.insert(ClusterName::new(CLUSTERS[*cluster]), linked(link));
                 self.live.relinked();
             }
             Event::Pause { cluster, seconds } => {
@@ -256,24 +247,8 @@ impl World {
     async fn report(&self, seat: &shared_rollout::Seat, healthy: bool) {
         let told = self.index.assigned.get(seat).and_then(|(told, _)| told.running());
         let Some((position, release)) = told else { return };
-        let report = Observation {
-            application: seat.1.clone(),
-            cluster: seat.0.clone(),
-            position,
-            release: Some(release),
-            phase: if healthy { SyncPhase::Succeeded } else { SyncPhase::Failed },
-            message: String::new(),
-            sync: SyncState::Synced,
-            health: Health::new(if healthy { HealthStatus::Healthy } else { HealthStatus::Degraded }, ""),
-            drift: Vec::new(),
-            resources: Vec::new(),
-            healed: 0,
-            removed: false,
-            pin: None,
-            unsupported: Vec::new(),
-            received_at: self.now,
-            healthy_since: None,
-        };
+        let report = crate::tests::report(seat, position, Some(release), self.now);
+        let report = if healthy { report } else { failed(report) };
         let kept = shared_rollout::observe(self.index.observed.get(seat), report, self.now);
         self.records.write(&keys::observation(&seat.0, &seat.1), &kept).await.unwrap();
     }

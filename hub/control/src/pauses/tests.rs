@@ -1,10 +1,9 @@
 use super::*;
 use crate::{
     removal::{self, Removal},
-    tests::{application, assign, cluster, index, records, run},
+    tests::{application, assign, cluster, index, linked, records, run},
 };
 use hub_records::Records;
-use hub_store::Revision;
 use shared_model::{PAUSE_ANNOTATION, RESOURCES_FINALIZER, SKIP_RECONCILE_ANNOTATION};
 use shared_rollout::{ClusterState, Link};
 
@@ -44,14 +43,8 @@ async fn with(annotations: Value) -> Index {
 
 /// The agent of eu-1, which obeys these pauses.
 fn links(acknowledged: &[&str]) -> Links {
-    let state = LinkState {
-        link: Link::Connected,
-        acknowledged_pause: String::new(),
-        acknowledged_applications: acknowledged.iter().map(|id| (app(), (*id).to_owned())).collect(),
-        local_pause: None,
-        hold: None,
-        arrived: Revision::default(),
-    };
+    let obeyed = acknowledged.iter().map(|id| (app(), (*id).to_owned())).collect();
+    let state = LinkState { acknowledged_applications: obeyed, ..linked(Link::Connected) };
     [(eu(), state)].into()
 }
 

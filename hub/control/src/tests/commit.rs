@@ -1,7 +1,7 @@
 //! Plans and transactions: a hub that dies between two writes, two hubs at once, and people who decide while
 //! a plan is on its way.
 
-use super::{application, cluster, index, records};
+use super::{application, cluster, index, linked, records};
 use crate::{
     commit::{Progress, commit},
     fleet::{self, Around},
@@ -11,7 +11,6 @@ use crate::{
     rollouts,
     windows::Calendar,
 };
-use hub_gateway::LinkState;
 use hub_records::{Records, keys};
 use hub_store::{Page, Revision, lease};
 use jiff::Timestamp;
@@ -57,14 +56,7 @@ impl Hub {
 
     async fn read(records: &Records, lease: lease::Lease, seconds: i64) -> Self {
         let index = index(records).await;
-        let connected = LinkState {
-            link: Link::Connected,
-            acknowledged_pause: String::new(),
-            acknowledged_applications: BTreeMap::new(),
-            local_pause: None,
-            hold: None,
-            arrived: Revision::default(),
-        };
+        let connected = linked(Link::Connected);
         let links = CLUSTERS.map(|name| (ClusterName::new(name), connected.clone())).into();
         let member = |name: &str| {
             let member = MemberInput {

@@ -1,7 +1,7 @@
 //! The deletion table: what goes, in which order, who is asked, and what is kept (invariant 8, *Deletes are
 //! staged too*).
 
-use super::{Loops, application, assign, cluster, index, records, run, set, states};
+use super::{Loops, application, assign, cluster, index, records, report, run, set, states};
 use crate::{
     index::Index,
     removal::{self, Planned, Removal},
@@ -10,10 +10,7 @@ use hub_records::{Identity, Records, keys};
 use hub_store::{Compare, Outcome, Page, Txn, lease};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared_model::{
-    AppKey, ClusterName, Health, HealthStatus, Kind, Observation, Position, RESOURCES_FINALIZER, SyncPhase,
-    SyncState,
-};
+use shared_model::{AppKey, ClusterName, Kind, Observation, Position, RESOURCES_FINALIZER};
 use shared_rollout::{Assigned, ClusterState, Hold, Link, Order};
 use std::time::Duration;
 
@@ -125,25 +122,9 @@ impl Store {
     async fn acknowledge(&self, on: &str, name: &str) {
         let position = self.assigned(on, name).await.unwrap().position;
         let (cluster, app) = (ClusterName::new(on), AppKey::new("argocd", name));
-        let observation = Observation {
-            application: app.clone(),
-            cluster: cluster.clone(),
-            position,
-            release: None,
-            phase: SyncPhase::Succeeded,
-            message: String::new(),
-            sync: SyncState::Synced,
-            health: Health::new(HealthStatus::Healthy, ""),
-            drift: Vec::new(),
-            resources: Vec::new(),
-            healed: 0,
-            removed: true,
-            pin: None,
-            unsupported: Vec::new(),
-            received_at: at(0),
-            healthy_since: None,
-        };
-        self.records.write(&keys::observation(&cluster, &app), &observation).await.unwrap();
+        let seat = (cluster, app);
+        let observation = Observation { removed: true, ..report(&seat, position, None, at(0)) };
+        self.records.write(&keys::observation(&seat.0, &seat.1), &observation).await.unwrap();
     }
 
     async fn names(&self, kind: Kind) -> Vec<String> {

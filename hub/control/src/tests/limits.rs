@@ -1,6 +1,6 @@
 //! Plans against what a store takes in one transaction.
 
-use super::{Loops, application, assign, cluster, index, records, run, set};
+use super::{Loops, application, assign, cluster, failed, index, linked, records, run, set};
 use crate::{
     commit::{Progress, commit},
     fleet::{self, Around},
@@ -13,13 +13,12 @@ use crate::{
 };
 use hub_gateway::LinkState;
 use hub_records::{Records, keys};
-use hub_store::{Embedded, MAX_VALUE_BYTES, Page, Revision, lease};
+use hub_store::{Embedded, MAX_VALUE_BYTES, Page, lease};
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared_model::{
-    AppKey, ClusterName, Digest, Health, HealthStatus, Kind, Observation, Owner, OwnerKind, ReleaseId,
-    RolloutName, SyncPhase, SyncState, fleet_rollout::PlanSpec,
+    AppKey, ClusterName, Digest, Kind, Owner, OwnerKind, ReleaseId, RolloutName, fleet_rollout::PlanSpec,
 };
 use shared_rollout::{Approved, Change, Fleet, Head, Link, Phase, Plan, Seat, Side};
 use std::{
@@ -88,16 +87,8 @@ impl Wide {
     }
 
     fn links(&self, connected: impl Fn(usize) -> bool) -> BTreeMap<ClusterName, LinkState> {
-        let state = LinkState {
-            link: Link::Connected,
-            acknowledged_pause: String::new(),
-            acknowledged_applications: BTreeMap::new(),
-            local_pause: None,
-            hold: None,
-            arrived: Revision::default(),
-        };
         let there = self.clusters.iter().filter(|number| connected(**number));
-        there.map(|number| (on(*number), state.clone())).collect()
+        there.map(|number| (on(*number), linked(Link::Connected))).collect()
     }
 
     async fn plan(&self, links: &BTreeMap<ClusterName, LinkState>, seconds: i64) -> (Index, Fleet, Plan) {
@@ -118,24 +109,8 @@ impl Wide {
 
     async fn report(&self, index: &Index, seat: &Seat, healthy: bool, seconds: i64) {
         let Some((position, release)) = index.assigned[seat].0.running() else { return };
-        let report = Observation {
-            application: seat.1.clone(),
-            cluster: seat.0.clone(),
-            position,
-            release: Some(release),
-            phase: if healthy { SyncPhase::Succeeded } else { SyncPhase::Failed },
-            message: String::new(),
-            sync: SyncState::Synced,
-            health: Health::new(if healthy { HealthStatus::Healthy } else { HealthStatus::Degraded }, ""),
-            drift: Vec::new(),
-            resources: Vec::new(),
-            healed: 0,
-            removed: false,
-            pin: None,
-            unsupported: Vec::new(),
-            received_at: at(seconds),
-            healthy_since: None,
-        };
+        let report = super::report(seat, position, Some(release), at(seconds));
+        let report = if healthy { report } else { failed(report) };
         let kept = shared_rollout::observe(index.observed.get(seat), report, at(seconds));
         self.records.write(&keys::observation(&seat.0, &seat.1), &kept).await.unwrap();
     }

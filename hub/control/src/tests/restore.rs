@@ -1,6 +1,6 @@
 //! A hub on a store that is older than what its agents were told.
 
-use super::{application, assign, cluster, index, records};
+use super::{application, assign, cluster, index, linked, records, report};
 use crate::{
     adopt, commit,
     fleet::{self, Around},
@@ -13,12 +13,12 @@ use crate::{
 };
 use hub_gateway::{LinkState, Links};
 use hub_records::{Adoption, AdoptionState, Records, Restored, Truth, keys};
-use hub_store::{Page, Revision, lease};
+use hub_store::{Page, lease};
 use jiff::Timestamp;
 use serde_json::json;
 use shared_model::{
-    AdoptRequest, AppKey, ClusterName, Digest, Health, HealthStatus, Kind, Observation, Owner, OwnerKind,
-    Position, RESOURCES_FINALIZER, ReleaseId, RolloutName, SyncPhase, SyncState, fleet_rollout::PlanSpec,
+    AdoptRequest, AppKey, ClusterName, Digest, Kind, Observation, Owner, OwnerKind, Position,
+    RESOURCES_FINALIZER, ReleaseId, RolloutName, fleet_rollout::PlanSpec,
 };
 use shared_rollout::{Assigned, Link, Order};
 use std::{collections::BTreeMap, time::Duration};
@@ -48,15 +48,7 @@ struct Hub {
 
 /// Every agent is there.
 fn links() -> BTreeMap<ClusterName, LinkState> {
-    let connected = || LinkState {
-        link: Link::Connected,
-        acknowledged_pause: String::new(),
-        acknowledged_applications: BTreeMap::new(),
-        local_pause: None,
-        hold: None,
-        arrived: Revision::default(),
-    };
-    ["eu-1", "us-1"].map(|name| (ClusterName::new(name), connected())).into()
+    ["eu-1", "us-1"].map(|name| (ClusterName::new(name), linked(Link::Connected))).into()
 }
 
 impl Hub {
@@ -153,26 +145,11 @@ impl Hub {
 
     /// The agent reports that it is healthy with what it holds.
     async fn healthy(&self, cluster: &str, name: &str, position: Position, text: &str, seconds: i64) {
-        let observation = Observation {
-            application: app(name),
-            cluster: ClusterName::new(cluster),
-            position,
-            release: Some(release(&format!("{name} {text}"))),
-            phase: SyncPhase::Succeeded,
-            message: String::new(),
-            sync: SyncState::Synced,
-            health: Health::new(HealthStatus::Healthy, ""),
-            drift: Vec::new(),
-            resources: Vec::new(),
-            healed: 0,
-            removed: false,
-            pin: None,
-            unsupported: Vec::new(),
-            received_at: at(seconds),
-            healthy_since: Some(at(seconds)),
-        };
-        let key = keys::observation(&ClusterName::new(cluster), &app(name));
-        self.records.write(&key, &observation).await.unwrap();
+        let seat = (ClusterName::new(cluster), app(name));
+        let release = Some(release(&format!("{name} {text}")));
+        let healthy_since = Some(at(seconds));
+        let observation = Observation { healthy_since, ..report(&seat, position, release, at(seconds)) };
+        self.records.write(&keys::observation(&seat.0, &seat.1), &observation).await.unwrap();
     }
 
     /// What the gateway writes once an agent has told what it holds.

@@ -6,7 +6,6 @@ use crate::{
     line::{Evaluation, MemberInput},
     windows::Calendar,
 };
-use hub_gateway::LinkState;
 use hub_store::Revision;
 use jiff::ToSpan as _;
 use shared_model::{Owner, OwnerKind, fleet_rollout::PlanSpec};
@@ -154,14 +153,7 @@ fn fleet_of(index: &Index, calendar: &mut Calendar, now: Timestamp) -> Fleet {
         ..Evaluation::default()
     };
     let evaluations = BTreeMap::from([(owner, evaluation)]);
-    let connected = LinkState {
-        link: Link::Connected,
-        acknowledged_pause: String::new(),
-        acknowledged_applications: BTreeMap::new(),
-        local_pause: None,
-        hold: None,
-        arrived: Revision::default(),
-    };
+    let connected = linked(Link::Connected);
     let links = index.clusters.keys().map(|name| (name.clone(), connected.clone())).collect();
     let around = Around { evaluations: &evaluations, links: &links, since: now };
     calendar.refresh(index);

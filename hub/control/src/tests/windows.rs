@@ -6,7 +6,6 @@ use crate::{
     line::{Evaluation, MemberInput},
     windows::Calendar,
 };
-use hub_store::Revision;
 use jiff::ToSpan as _;
 use shared_model::{Owner, OwnerKind, fleet_rollout::PlanSpec};
 use shared_project::Gate;

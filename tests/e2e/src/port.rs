@@ -1,11 +1,13 @@
 //! Loopback ports that stay free for the process that we are about to start.
 
 use std::{
+    io,
     net::{Ipv4Addr, TcpListener},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// The lowest port that we hand out.
@@ -36,6 +38,27 @@ pub fn free_port() -> u16 {
     // No room below the ephemeral ports: one of those is better than none.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the machine has a free loopback port");
     listener.local_addr().expect("a bound listener has an address").port()
+}
+
+/// Listens on a port of 127.0.0.1 that was free a moment ago.
+///
+/// Whoever closes a listener in this process may find its port taken for some milliseconds: a program that another
+/// thread starts at that moment has a copy of the listener until it runs code of its own (between `fork` and `exec`).
+/// That copy is waited for.
+///
+/// # Errors
+/// When somebody else listens there.
+pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
+    const LONGEST: Duration = Duration::from_secs(10);
+    let since = Instant::now();
+    loop {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && since.elapsed() < LONGEST => {
+                std::thread::yield_now();
+            }
+            bound => return bound,
+        }
+    }
 }
 
 fn first_ephemeral() -> u32 {

@@ -27,7 +27,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::free_port;
+use crate::port::{free_port, listen};
 
 /// Bytes that are delivered at once.
 const CHUNK: usize = 16 * 1024;
@@ -182,7 +182,7 @@ async fn accept(
 }
 
 fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(address)?;
+    let listener = listen(address.port())?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

@@ -3,7 +3,7 @@
 //! The server has a thread and a runtime of its own, so that it answers also while a test holds up its thread.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -22,7 +22,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use tokio::{io::AsyncWriteExt, process::Command, sync::oneshot};
 
 use super::ALONE;
-use crate::free_port;
+use crate::port::{free_port, listen};
 
 /// What a client must know where a server is not open to all.
 #[derive(Clone, Debug)]
@@ -65,8 +65,7 @@ impl GitServer {
             format!("Basic {}", BASE64_STANDARD.encode(format!("{username}:{password}")))
         });
         let site = Arc::new(Site { root: root.to_owned(), authorization });
-        let listener =
-            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).context("find a port for git")?;
+        let listener = listen(port).context("find a port for git")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -18,14 +18,13 @@ pub enum SourceType {
 /// The type of a source: an explicit block decides, else the files directly in its folder
 /// (`names`, without directories), as in Argo CD.
 pub fn detect<'a>(source: &Source, names: impl IntoIterator<Item = &'a str>) -> SourceType {
-    let set = |field: &str| source.other.get(field).is_some_and(|value| !value.is_null());
-    if set("plugin") {
+    if source.plugin.is_some() {
         return SourceType::Plugin;
     }
-    if !source.chart.is_empty() || set("helm") {
+    if !source.chart.is_empty() || source.helm.is_some() {
         return SourceType::Helm;
     }
-    if set("kustomize") {
+    if source.kustomize.is_some() {
         return SourceType::Kustomize;
     }
     if source.directory.is_some() {

@@ -9,12 +9,22 @@
 
 mod cache;
 mod detect;
+mod environment;
 mod glob;
+mod job;
 mod plain;
+mod request;
+pub mod tree;
+mod view;
 
 pub use cache::{Cache, Inputs, Known};
 pub use detect::{SourceType, detect};
+pub use environment::Environment;
+pub use job::{Job, Kind, Tool, Work};
 pub use plain::{LARGEST_FILE, LARGEST_SOURCE, Rendered, plain, select};
+pub use request::{App, Capabilities, Chart, Failure, Fetch, Request, Settings, Unfetched};
+pub use tree::{Entry, Tree};
+pub use view::View;
 
 #[cfg(test)]
 mod tests;

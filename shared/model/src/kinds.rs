@@ -8,6 +8,7 @@ pub mod fleet_rollout;
 pub mod pause;
 pub mod policy;
 pub(crate) mod selector;
+pub mod source;
 pub(crate) mod window;
 
 /// A kind of object that the hub serves.

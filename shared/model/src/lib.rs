@@ -22,8 +22,8 @@ mod word;
 pub use digest::{Digest, InvalidDigest};
 pub use ids::{AppKey, ClusterName, CommitId, InvalidId, Owner, OwnerKind, Position, RepoUrl, RolloutName};
 pub use kinds::application::{
-    self, Application, ApplicationSpec, Automated, Destination, Directory, IgnoreDifference, Operation,
-    Retry, Source, SyncPolicy,
+    self, Application, ApplicationSpec, Automated, Destination, IgnoreDifference, Operation, Retry,
+    SyncPolicy,
 };
 pub use kinds::application_set::{self, ApplicationSet, ApplicationSetSpec, RollingStep, RollingSync};
 pub use kinds::cluster::{self, AdoptRequest, Cluster, ClusterSpec, Mode, PauseRequest};
@@ -34,6 +34,9 @@ pub use kinds::policy::{
     self, Amount, Approval, OnFailure, RolloutPolicy, RolloutPolicySpec, Unreachable, Wave,
 };
 pub use kinds::selector::{LabelSelector, Requirement};
+pub use kinds::source::{
+    self, Directory, Helm, HelmFileParameter, HelmParameter, Kustomize, KustomizeReplica, Source,
+};
 pub use kinds::window::SyncWindow;
 pub use kinds::{Gvk, Kind, gvk};
 pub use meta::{Meta, Object, OwnerReference};

@@ -1,8 +1,8 @@
 //! Application (argoproj.io/v1alpha1): one source of manifests on one cluster.
 
-use crate::{Object, meta::nullable};
+use crate::{Object, Source, meta::nullable};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// An Application.
 pub type Application = Object<ApplicationSpec>;
@@ -49,51 +49,6 @@ pub struct Destination {
     /// The namespace for objects that name none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
-}
-
-/// Where manifests come from. Fields that need a renderer we do not have yet are kept as JSON.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Source {
-    /// The repository.
-    #[serde(rename = "repoURL")]
-    pub repo_url: String,
-    /// The folder in it.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub path: String,
-    /// Branch, tag or commit; empty means `HEAD`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub target_revision: String,
-    /// A chart in a Helm repository.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub chart: String,
-    /// The name by which other sources refer to this one.
-    #[serde(rename = "ref", skip_serializing_if = "String::is_empty")]
-    pub reference: String,
-    /// Options for plain directories.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub directory: Option<Directory>,
-    /// `helm`, `kustomize`, `plugin` and whatever else the source carries.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
-}
-
-/// Options for plain directories of YAML and JSON.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Directory {
-    /// Whether sub-directories are read too.
-    #[serde(skip_serializing_if = "is_false")]
-    pub recurse: bool,
-    /// Glob of the paths to leave out (`{a,b}` alternatives allowed).
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub exclude: String,
-    /// Glob of the paths to read.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub include: String,
-    /// Jsonnet options and whatever else it carries.
-    #[serde(flatten)]
-    pub other: Map<String, Value>,
 }
 
 /// Automation, options and retries.

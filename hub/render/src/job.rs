@@ -1,0 +1,81 @@
+//! A rendering that is ready to be done: what a tool is shown and told, and the name of its result.
+
+use crate::view::View;
+use shared_model::{Digest, RepoUrl};
+use std::path::PathBuf;
+
+/// An official tool that the hub runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Renders charts.
+    Helm,
+    /// Builds overlays.
+    Kustomize,
+}
+
+impl Kind {
+    /// The program's name.
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Helm => "helm",
+            Self::Kustomize => "kustomize",
+        }
+    }
+}
+
+/// A tool that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tool {
+    /// Which.
+    pub kind: Kind,
+    /// Its program.
+    pub path: PathBuf,
+    /// As it says itself: `v4.3.1`.
+    pub version: String,
+}
+
+/// What is done with a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// The view's files are the manifests.
+    Directory,
+    /// A tool runs in the view and prints the manifests.
+    Run {
+        /// The tool.
+        tool: Tool,
+        /// Its arguments; paths in them are relative to `folder`.
+        arguments: Vec<String>,
+        /// Its working folder in the view.
+        folder: String,
+    },
+}
+
+/// A rendering that is ready to be done.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// What is done.
+    pub work: Work,
+    /// With what.
+    pub view: View,
+    /// Whether the same inputs may give different outputs (a chart that draws random numbers or asks for the time):
+    /// then it is rendered twice the first time.
+    pub may_vary: bool,
+    /// Charts and repositories that were fetched, for who follows them: the address as in the source, and the revision.
+    pub fetched: Vec<(RepoUrl, String)>,
+    /// What people should hear of though it can be rendered (Argo CD's warning conditions).
+    pub warnings: Vec<String>,
+}
+
+impl Job {
+    /// Names the result: everything that it depends on, and nothing else.
+    pub fn inputs(&self) -> Digest {
+        let work = match &self.work {
+            Work::Directory => "directory/2".to_owned(),
+            Work::Run { tool, arguments, folder } => {
+                let said = serde_json::to_string(&(tool.version.as_str(), folder, arguments));
+                format!("{}/1\n{}", tool.kind.program(), said.expect("texts"))
+            }
+        };
+        Digest::of(format!("{work}\n{}", self.view.digest()).as_bytes())
+    }
+}

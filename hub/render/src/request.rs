@@ -1,0 +1,163 @@
+//! The seam of rendering: a source, the trees and what else it may read, and the cluster's capabilities go in; a
+//! [`Job`](crate::Job) comes out, and of that the bundle. Who renders behind it (a directory, the official tools,
+//! one day a renderer of our own) is not to be seen from outside.
+
+use crate::{Tree, environment::Environment};
+use async_trait::async_trait;
+use bytes::Bytes;
+use shared_manifest::Problem;
+use shared_model::Source;
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+/// The Application as sources may see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct App {
+    /// Its name: the release's name of a chart, unless that says another.
+    pub name: String,
+    /// Its namespace on the hub.
+    pub namespace: String,
+    /// Its AppProject.
+    pub project: String,
+    /// `spec.destination.namespace`.
+    pub destination: String,
+}
+
+/// What the cluster can do that it is rendered for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Capabilities {
+    /// The Kubernetes version, `v1.34.3`; empty when it is not known: then the tool's own default holds.
+    pub kube_version: String,
+    /// `group/version` and `group/version/Kind`, sorted.
+    pub api_versions: Arc<[String]>,
+}
+
+/// What is rendered, and from what.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The source, with the overrides of `.argocd-source.yaml` already in it.
+    pub source: &'a Source,
+    /// For whom.
+    pub app: &'a App,
+    /// The commit, or a chart's version.
+    pub revision: &'a str,
+    /// The repository's tree from its root; of a chart from a repository, the unpacked chart.
+    pub tree: &'a Arc<dyn Tree>,
+    /// The source's folder in the tree; empty for the root.
+    pub folder: &'a str,
+    /// The trees of sources with a `ref`, by that name (without `$`), from their repositories' roots.
+    pub references: &'a BTreeMap<String, Arc<dyn Tree>>,
+    /// Of the destination.
+    pub capabilities: &'a Capabilities,
+    /// Fetches what is elsewhere.
+    pub fetch: &'a dyn Fetch,
+    /// What people set for the whole fleet.
+    pub settings: &'a Settings,
+}
+
+impl Request<'_> {
+    /// The build environment, as in Argo CD's `docs/user-guide/build-environment.md`.
+    pub fn environment(&self) -> Environment {
+        Environment::of(self)
+    }
+}
+
+/// What people set about rendering, for the whole fleet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Further options of `kustomize build` (`kustomize.buildOptions` of argocd-cm), one word each.
+    pub kustomize_options: Vec<String>,
+    /// Whether overlays may name bases and resources in other repositories and at web addresses.
+    pub remote_bases: bool,
+    /// The schemes of value files that are fetched from the web (`helm.valuesFileSchemes` of argocd-cm); none by default.
+    pub values_schemes: Vec<String>,
+}
+
+/// Fetches what a source names and its trees do not hold. Who implements it sees to credentials, to what the
+/// AppProject permits, to pinning and to caching: two calls during one rendering give the same.
+#[async_trait]
+pub trait Fetch: fmt::Debug + Send + Sync {
+    /// The packed chart (`.tgz`) that a dependency names: `repository` is `https://…`, `oci://…`, `@name` or
+    /// `alias:name` as in `Chart.yaml`; `version` a version or a range.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    async fn chart(&self, repository: &str, name: &str, version: &str) -> Result<Chart, Unfetched>;
+
+    /// The tree of another Git repository from its root. An empty revision is its default branch.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    async fn repository(&self, url: &str, revision: &str) -> Result<Arc<dyn Tree>, Unfetched>;
+
+    /// A file on the web.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    async fn file(&self, url: &str) -> Result<Bytes, Unfetched>;
+}
+
+/// A packed chart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    /// Its exact version.
+    pub version: String,
+    /// The archive.
+    pub archive: Bytes,
+}
+
+/// Why something could not be fetched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfetched {
+    /// It may not be, or there is no such thing: the same until somebody changes something.
+    #[error("{0}")]
+    Never(String),
+    /// It may work later.
+    #[error("{0}")]
+    Now(String),
+}
+
+/// Why there is no bundle.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// The inputs are wrong: it will fail again until one of them changes.
+    Inputs(Vec<Problem>),
+    /// It may work later with the same inputs: something was not there, too slow, or failed by itself.
+    Circumstance(String),
+}
+
+impl Failure {
+    /// One problem of the inputs.
+    pub fn inputs(path: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::Inputs(vec![Problem::new(path, message, remedy)])
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 5;
+        match self {
+            Self::Circumstance(cause) => f.write_str(cause),
+            Self::Inputs(problems) => {
+                for (at, problem) in problems.iter().take(SHOWN).enumerate() {
+                    let between = if at == 0 { "" } else { "; " };
+                    write!(f, "{between}{problem}")?;
+                }
+                match problems.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, "; and {more} more"),
+                }
+            }
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<Unfetched> for Failure {
+    fn from(unfetched: Unfetched) -> Self {
+        match unfetched {
+            Unfetched::Never(why) => Self::inputs("", why, ""),
+            Unfetched::Now(why) => Self::Circumstance(why),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What a tool is shown: the files that it may read, where they come from, and their digest.
+//!
+//! A tool runs in a folder that holds just these files, so a rendering depends on nothing else: the digest of the
+//! view, the command and the tool's version are all that names its result.
+
+use crate::{
+    request::Failure,
+    tree::{Entry, Tree},
+};
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The most files that a tool is shown.
+pub(crate) const MOST_FILES: usize = 50_000;
+/// The most that they may have together, in bytes.
+pub(crate) const MOST_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Where a file of a view comes from.
+#[derive(Debug, Clone)]
+enum Part {
+    /// A tree; its place in [`View::trees`].
+    Of(usize, Entry),
+    /// Made for this rendering.
+    Made(Bytes),
+}
+
+/// The files that a tool may read, by their paths in its folder.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    trees: Vec<Arc<dyn Tree>>,
+    files: BTreeMap<String, Part>,
+}
+
+impl View {
+    /// A view of nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Shows a file of a tree. The last that is shown at a path counts.
+    pub fn show(&mut self, path: impl Into<String>, tree: &Arc<dyn Tree>, entry: Entry) {
+        let known = self.trees.iter().position(|known| Arc::ptr_eq(known, tree));
+        let at = known.unwrap_or_else(|| {
+            self.trees.push(Arc::clone(tree));
+            self.trees.len() - 1
+        });
+        self.files.insert(path.into(), Part::Of(at, entry));
+    }
+
+    /// Shows a file that was made for this rendering.
+    pub fn make(&mut self, path: impl Into<String>, contents: impl Into<Bytes>) {
+        self.files.insert(path.into(), Part::Made(contents.into()));
+    }
+
+    /// Whether there is a file at this path.
+    pub fn has(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// The paths, sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// How many files.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there is nothing to see.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Names everything that is to be seen: paths and contents.
+    pub fn digest(&self) -> shared_model::Digest {
+        let mut hash = Sha256::new();
+        for (path, part) in &self.files {
+            hash.update(path.as_bytes());
+            hash.update([0]);
+            match part {
+                Part::Of(_, entry) => hash.update(entry.id.as_bytes()),
+                Part::Made(contents) => hash.update(Sha256::digest(contents)),
+            }
+            hash.update([0]);
+        }
+        shared_model::Digest::of(&hash.finalize())
+    }
+
+    /// The contents of all files, by path.
+    ///
+    /// # Errors
+    /// [`Failure::Inputs`] when it is more than a tool is shown, [`Failure::Circumstance`] when a tree cannot be read.
+    pub async fn contents(&self) -> Result<BTreeMap<String, Bytes>, Failure> {
+        if self.files.len() > MOST_FILES {
+            return Err(Failure::inputs(
+                "",
+                format!("the source reads more than {MOST_FILES} files"),
+                "split it",
+            ));
+        }
+        let mut contents = BTreeMap::new();
+        let mut wanted: Vec<(Vec<&str>, Vec<Entry>)> =
+            self.trees.iter().map(|_| Default::default()).collect();
+        for (path, part) in &self.files {
+            match part {
+                Part::Of(at, entry) => {
+                    wanted[*at].0.push(path);
+                    wanted[*at].1.push(entry.clone());
+                }
+                Part::Made(made) => drop(contents.insert(path.clone(), made.clone())),
+            }
+        }
+        for (tree, (paths, entries)) in self.trees.iter().zip(wanted) {
+            let read = tree.read(&entries).await.map_err(Failure::Circumstance)?;
+            contents.extend(paths.into_iter().map(str::to_owned).zip(read));
+        }
+        let bytes: u64 = contents.values().map(|bytes| bytes.len() as u64).sum();
+        if bytes > MOST_BYTES {
+            let most = MOST_BYTES >> 20;
+            return Err(Failure::inputs("", format!("the source reads more than {most} MiB"), "split it"));
+        }
+        Ok(contents)
+    }
+}

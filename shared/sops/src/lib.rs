@@ -1,0 +1,1 @@
+//! Files that SOPS encrypted: read, checked and decrypted.

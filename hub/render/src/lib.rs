@@ -8,21 +8,25 @@
 //! Type detection and file rules are Argo CD's (`reposerver/repository`, `util/app/discovery`).
 
 mod cache;
+pub mod confine;
 mod detect;
 mod environment;
 mod glob;
 mod job;
 mod plain;
 mod request;
+pub mod tools;
 pub mod tree;
 mod view;
 
 pub use cache::{Cache, Inputs, Known};
+pub use confine::Confine;
 pub use detect::{SourceType, detect};
 pub use environment::Environment;
 pub use job::{Job, Kind, Tool, Work};
 pub use plain::{LARGEST_FILE, LARGEST_SOURCE, Rendered, plain, select};
 pub use request::{App, Capabilities, Chart, Failure, Fetch, Request, Settings, Unfetched};
+pub use tools::Tools;
 pub use tree::{Entry, Tree};
 pub use view::View;
 

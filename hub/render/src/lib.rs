@@ -13,6 +13,7 @@ mod detect;
 mod environment;
 mod glob;
 mod job;
+pub mod kustomize;
 mod plain;
 mod request;
 pub mod tools;

@@ -17,7 +17,7 @@ const ARCHIVES: [&str; 3] = ["tar+gzip", "tar.gzip", ".tar"];
 const MOST_LAYERS: usize = 10;
 
 /// The archive of an artefact.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layer {
     pub(super) digest: CommitId,
     /// In bytes, as the manifest says.

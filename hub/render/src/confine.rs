@@ -21,10 +21,15 @@
 //! No namespace for process ids: that takes a process of ours that waits beside each tool. A tool cannot start
 //! processes (seccomp), and sees none (its root has no `/proc`).
 
+mod calls;
 mod child;
+mod libraries;
 mod limits;
 mod mechanism;
+mod namespaces;
+mod paths;
 mod room;
+mod root;
 mod spec;
 mod stopped;
 mod watch;
@@ -37,6 +42,7 @@ pub use stopped::Stopped;
 
 use bytes::Bytes;
 use mechanism::Found;
+use spec::Place;
 use std::{
     collections::BTreeMap,
     fmt,

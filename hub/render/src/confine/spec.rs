@@ -1,6 +1,6 @@
 //! What this program is told when it is started again to become a tool.
 //!
-//! The command line is `OWN __confined SPEC TOOL ARGUMENT...`. Why the tool's arguments are not in the spec: one
+//! The command line is `OWN __confined SPEC ARGUMENT...`. Why the tool's arguments are not in the spec: one
 //! argument may be 128 KiB long, all together 2 MiB.
 
 use super::{
@@ -30,6 +30,8 @@ pub(super) enum Spec {
     Probe {
         /// A folder to put a root together in.
         root: PathBuf,
+        /// What would be seen.
+        place: Place,
     },
     /// What the probe found, then the tool.
     Run(Box<Run>),
@@ -41,14 +43,23 @@ pub(super) struct Run {
     pub(super) parent: u32,
     pub(super) impose: Vec<Mechanism>,
     pub(super) limits: Limits,
-    /// The files that the tool sees.
-    pub(super) view: PathBuf,
+    /// What is seen.
+    pub(super) place: Place,
     /// Its working folder in the view.
     pub(super) folder: String,
-    /// Its home when it has no root of its own.
-    pub(super) home: PathBuf,
     /// Where its root is put together.
     pub(super) root: PathBuf,
+}
+
+/// What a tool sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    /// Itself.
+    pub(super) tool: PathBuf,
+    /// Its files.
+    pub(super) view: PathBuf,
+    /// An empty folder.
+    pub(super) home: PathBuf,
 }
 
 /// The command that runs a task.
@@ -57,22 +68,25 @@ pub(super) fn command(own: &Path, found: &Found, room: &Room, task: &Task<'_>) -
         parent: std::process::id(),
         impose: found.all().collect(),
         limits: task.limits.clone(),
-        view: room.view(),
+        place: Place { tool: task.tool.canonicalize()?, view: room.view(), home: room.home() },
         folder: task.folder.to_owned(),
-        home: room.home(),
         root: room.root(),
     };
     let mut command = again(own, &Spec::Run(Box::new(run)))?;
-    command.arg(task.tool).args(task.arguments);
+    command.args(task.arguments);
     Ok(command)
 }
 
 /// What this machine has, as a child found out.
 pub(super) fn probe(own: &Path) -> Result<Found, String> {
-    // Any folder: what is put there is seen by the child alone.
-    let real = own.canonicalize().map_err(|error| error.to_string())?;
-    let root = real.parent().unwrap_or(Path::new("/")).to_owned();
-    let mut command = again(own, &Spec::Probe { root }).map_err(|error| error.to_string())?;
+    let tool = own.canonicalize().map_err(|error| error.to_string())?;
+    // Any folder will do for a root: it is seen by the child alone, and nothing is written.
+    let other = |folder: &&Path| folder.is_dir() && !tool.starts_with(folder);
+    let folders = ["/tmp", "/run", "/mnt", "/var", "/home", "/dev"].map(Path::new);
+    let root = folders.iter().find(|folder| other(folder)).ok_or("no folder to try it in")?.to_path_buf();
+    let view = tool.parent().unwrap_or(Path::new("/")).to_owned();
+    let spec = Spec::Probe { root, place: Place { tool, home: view.clone(), view } };
+    let mut command = again(own, &spec).map_err(|error| error.to_string())?;
     let ended = command.output().map_err(|error| error.to_string())?;
     serde_json::from_slice(&ended.stdout).map_err(|_| format!("it ended with {}", ended.status))
 }

@@ -7,9 +7,12 @@ use super::{
     libraries::Libraries,
     mechanism::{Found, Mechanism},
     namespaces, paths, root,
-    spec::{ARGUMENT, FAILED, MARK, Place, Run, Spec},
+    spec::{ARGUMENT, FAILED, MARK, Run, Shown, Spec},
 };
-use nix::sys::{prctl, signal::Signal};
+use nix::{
+    fcntl::OFlag,
+    sys::{prctl, signal::Signal},
+};
 use std::{
     ffi::OsString,
     fs, io,
@@ -34,7 +37,10 @@ pub fn enter(arguments: impl IntoIterator<Item = OsString>) -> Option<ExitCode> 
 fn confined(mut arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
     let spec = arguments.next().unwrap_or_default();
     match serde_json::from_str(&spec.to_string_lossy())? {
-        Spec::Probe { root, place } => probe(Confined::new(root, place, Limits::default())?),
+        Spec::Probe { root, tool } => {
+            let view = Shown::Sent { size: 0, inodes: 0 };
+            probe(Confined::new(root, tool, view, Limits::default())?)
+        }
         Spec::Run(run) => Err(become_tool(*run, arguments)),
     }
 }
@@ -53,10 +59,20 @@ fn probe(mut confined: Confined) -> io::Result<()> {
     io::Write::write_all(&mut io::stdout(), serde_json::to_string(&found)?.as_bytes())
 }
 
+/// Where everything is for this process.
+pub(super) struct Place {
+    pub(super) tool: PathBuf,
+    /// The files that the tool sees.
+    pub(super) view: PathBuf,
+    /// An empty folder.
+    pub(super) home: PathBuf,
+}
+
 /// A process that limits itself step by step.
 struct Confined {
     root: PathBuf,
     place: Place,
+    view: Shown,
     libraries: Libraries,
     limits: Limits,
     /// Whether its user is its own.
@@ -64,9 +80,14 @@ struct Confined {
 }
 
 impl Confined {
-    fn new(root: PathBuf, place: Place, limits: Limits) -> io::Result<Self> {
-        let libraries = Libraries::of(&place.tool)?;
-        Ok(Self { root, place, libraries, limits, is_alone: false })
+    fn new(root: PathBuf, tool: PathBuf, view: Shown, limits: Limits) -> io::Result<Self> {
+        let libraries = Libraries::of(&tool)?;
+        let place = match &view {
+            Shown::There { view, home } => Place { tool, view: view.clone(), home: home.clone() },
+            // Of the root that will be; until there is one, nothing is there.
+            Shown::Sent { .. } => Place { tool, view: "/".into(), home: "/".into() },
+        };
+        Ok(Self { root, place, view, libraries, limits, is_alone: false })
     }
 
     /// Imposes one for good, and gives a detail for people.
@@ -76,7 +97,9 @@ impl Confined {
                 namespaces::leave()?;
                 self.is_alone = true;
             }
-            Mechanism::Root => self.place = root::change(&self.root, &self.place, &self.libraries)?,
+            Mechanism::Root => {
+                self.place = root::change(&self.root, &self.place.tool, &self.view, &self.libraries)?;
+            }
             Mechanism::Limits => self.limits.impose(self.is_alone)?,
             Mechanism::Landlock => return paths::only(&self.place, &self.libraries),
             Mechanism::Seccomp => calls::only()?,
@@ -98,20 +121,22 @@ fn become_tool(run: Run, arguments: impl Iterator<Item = OsString>) -> io::Error
 
 fn prepare(run: Run) -> io::Result<Command> {
     close_all();
-    let mut confined = Confined::new(run.root, run.place, run.limits)?;
-    let (last, first) = run.impose.split_last().map_or((None, &[][..]), |(last, first)| (Some(*last), first));
-    for mechanism in first {
+    let mut confined = Confined::new(run.root, run.tool, run.view, run.limits)?;
+    for mechanism in run.impose.iter().filter(|mechanism| **mechanism != Mechanism::Seccomp) {
         confined.impose(*mechanism).map_err(|error| named(&mechanism.to_string(), error))?;
     }
-    // A change of the user takes it back, so not before.
+    // A change of the user takes it back, so not before; and the filter does not let it be changed.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| named("end with the hub", errno.into()))?;
     if parent_id() != run.parent {
         return Err(io::Error::other("who asked for it has ended"));
     }
+    // What was read from is at its end; the tool has nothing to read, and no device to have it from.
+    let (nothing, _) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    nix::unistd::dup2_stdin(&nothing)?;
     let folder = confined.place.view.join(&run.folder);
     std::env::set_current_dir(&folder).map_err(|error| named(&format!("enter `{}`", run.folder), error))?;
-    if let Some(last) = last {
-        confined.impose(last).map_err(|error| named(&last.to_string(), error))?;
+    if run.impose.contains(&Mechanism::Seccomp) {
+        calls::only().map_err(|error| named(&Mechanism::Seccomp.to_string(), error))?;
     }
     Ok(command(&confined.place, &confined.limits))
 }

@@ -1,6 +1,6 @@
 //! Landlock: the paths that a tool may read, and nothing to write, connect to or signal.
 
-use super::{Place, libraries::Libraries};
+use super::{child::Place, libraries::Libraries};
 use ::landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd, Ruleset,
     RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,

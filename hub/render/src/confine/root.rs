@@ -1,8 +1,8 @@
 //! A root folder of the tool's own: the tool, what it needs to start, the files that it sees, and nothing else.
 //!
-//! There is no `/proc`, no `/dev`, no `/etc`. Everything is read-only.
+//! There is no `/proc`, no `/dev`, no home. Everything is read-only.
 
-use super::{Place, libraries::Libraries, room::SHOWN_AT};
+use super::{child::Place, libraries::Libraries, parcel, room::SHOWN_AT, spec::Shown};
 use nix::{
     mount::{MntFlags, MsFlags, mount, umount2},
     sys::statvfs::{FsFlags, statvfs},
@@ -16,15 +16,23 @@ use std::{
 
 const NOTHING: Option<&str> = None;
 const HOME: &str = "/home";
+/// What the root takes besides the view.
+const OWN_SIZE: u64 = 1 << 20;
+const OWN_INODES: u64 = 256;
 
-/// Makes `root` the root folder, puts the place's files into it, and says where they are now.
-pub(super) fn change(root: &Path, place: &Place, libraries: &Libraries) -> io::Result<Place> {
+/// Makes `root` the root folder, puts everything into it, and says where it is now.
+pub(super) fn change(root: &Path, tool: &Path, view: &Shown, libraries: &Libraries) -> io::Result<Place> {
     // What is mounted here is nobody else's.
     mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING)?;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some("size=1m,nr_inodes=256,mode=755"))?;
+    let (size, inodes) = match view {
+        Shown::There { .. } => (OWN_SIZE, OWN_INODES),
+        Shown::Sent { size, inodes } => (OWN_SIZE + size, OWN_INODES + inodes),
+    };
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let options = format!("size={size},nr_inodes={inodes},mode=755");
+    mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some(options.as_str()))?;
     let below = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
-    let program = Path::new("/bin").join(place.tool.file_name().unwrap_or("tool".as_ref()));
+    let program = Path::new("/bin").join(tool.file_name().unwrap_or("tool".as_ref()));
 
     for folder in &libraries.folders {
         let to = below(folder);
@@ -37,16 +45,18 @@ pub(super) fn change(root: &Path, place: &Place, libraries: &Libraries) -> io::R
             show(folder, &to, MsFlags::empty())?;
         }
     }
-    for (file, to) in
-        libraries.files.iter().map(|file| (file, below(file))).chain([(&place.tool, below(&program))])
-    {
+    let files = libraries.files.iter().map(|file| (file.as_path(), below(file)));
+    for (file, to) in files.chain([(tool, below(&program))]) {
         fs::create_dir_all(to.parent().unwrap_or(root))?;
         fs::write(&to, "")?;
         show(file, &to, MsFlags::empty())?;
     }
-    let view = below(Path::new(SHOWN_AT));
-    fs::create_dir(&view)?;
-    show(&place.view, &view, MsFlags::MS_NOEXEC)?;
+    let shown = below(Path::new(SHOWN_AT));
+    fs::create_dir(&shown)?;
+    match view {
+        Shown::There { view, .. } => show(view, &shown, MsFlags::MS_NOEXEC)?,
+        Shown::Sent { .. } => parcel::unpack(io::stdin().lock(), &shown)?,
+    }
     fs::create_dir(below(Path::new(HOME)))?;
     mount(NOTHING, root, NOTHING, closed(root)?, NOTHING)?;
 

@@ -7,7 +7,6 @@ use super::{
     Task,
     limits::Limits,
     mechanism::{Found, Mechanism},
-    room::Room,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -30,8 +29,8 @@ pub(super) enum Spec {
     Probe {
         /// A folder to put a root together in.
         root: PathBuf,
-        /// What would be seen.
-        place: Place,
+        /// What would be run.
+        tool: PathBuf,
     },
     /// What the probe found, then the tool.
     Run(Box<Run>),
@@ -43,51 +42,67 @@ pub(super) struct Run {
     pub(super) parent: u32,
     pub(super) impose: Vec<Mechanism>,
     pub(super) limits: Limits,
-    /// What is seen.
-    pub(super) place: Place,
+    /// The tool's program.
+    pub(super) tool: PathBuf,
+    /// The files that it sees.
+    pub(super) view: Shown,
     /// Its working folder in the view.
     pub(super) folder: String,
-    /// Where its root is put together.
+    /// A folder to put its root together in.
     pub(super) root: PathBuf,
 }
 
-/// What a tool sees.
+/// How the files come to where the tool sees them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Place {
-    /// Itself.
-    pub(super) tool: PathBuf,
-    /// Its files.
-    pub(super) view: PathBuf,
-    /// An empty folder.
-    pub(super) home: PathBuf,
+pub(super) enum Shown {
+    /// They are in a folder; beside it is an empty one.
+    There {
+        /// The files.
+        view: PathBuf,
+        /// The empty one.
+        home: PathBuf,
+    },
+    /// They come on the input ([`super::parcel`]), and need this much of a file system in memory.
+    Sent {
+        /// In bytes.
+        size: u64,
+        /// Files and folders.
+        inodes: u64,
+    },
 }
 
-/// The command that runs a task.
-pub(super) fn command(own: &Path, found: &Found, room: &Room, task: &Task<'_>) -> io::Result<Command> {
+/// The command that runs a task whose files are in a room, or are sent.
+pub(super) fn command(own: &Path, found: &Found, view: Shown, task: &Task<'_>) -> io::Result<Command> {
+    let tool = task.tool.canonicalize()?;
     let run = Run {
         parent: std::process::id(),
         impose: found.all().collect(),
         limits: task.limits.clone(),
-        place: Place { tool: task.tool.canonicalize()?, view: room.view(), home: room.home() },
+        view,
         folder: task.folder.to_owned(),
-        root: room.root(),
+        root: mount_point(&tool)?,
+        tool,
     };
     let mut command = again(own, &Spec::Run(Box::new(run)))?;
     command.args(task.arguments);
     Ok(command)
 }
 
+/// Any folder: what is mounted there is seen by the child alone. What the tool needs must not be below it.
+fn mount_point(tool: &Path) -> io::Result<PathBuf> {
+    let folders = ["/dev", "/mnt", "/run", "/tmp", "/proc"].map(Path::new);
+    let mut free = folders.iter().filter(|folder| folder.is_dir() && !tool.starts_with(folder));
+    free.next()
+        .map(|folder| folder.to_path_buf())
+        .ok_or_else(|| io::Error::other("no folder to put a root in"))
+}
+
 /// What this machine has, as a child found out.
 pub(super) fn probe(own: &Path) -> Result<Found, String> {
-    let tool = own.canonicalize().map_err(|error| error.to_string())?;
-    // Any folder will do for a root: it is seen by the child alone, and nothing is written.
-    let other = |folder: &&Path| folder.is_dir() && !tool.starts_with(folder);
-    let folders = ["/tmp", "/run", "/mnt", "/var", "/home", "/dev"].map(Path::new);
-    let root = folders.iter().find(|folder| other(folder)).ok_or("no folder to try it in")?.to_path_buf();
-    let view = tool.parent().unwrap_or(Path::new("/")).to_owned();
-    let spec = Spec::Probe { root, place: Place { tool, home: view.clone(), view } };
-    let mut command = again(own, &spec).map_err(|error| error.to_string())?;
-    let ended = command.output().map_err(|error| error.to_string())?;
+    let text = |error: io::Error| error.to_string();
+    let tool = own.canonicalize().map_err(text)?;
+    let spec = Spec::Probe { root: mount_point(&tool).map_err(text)?, tool };
+    let ended = again(own, &spec).and_then(|mut command| command.output()).map_err(text)?;
     serde_json::from_slice(&ended.stdout).map_err(|_| format!("it ended with {}", ended.status))
 }
 

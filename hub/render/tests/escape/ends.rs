@@ -2,7 +2,7 @@
 
 use crate::{
     evil::{self, ESCAPED},
-    world::{World, ample, eventually, processes},
+    world::{World, ample, eventually, processes, without_any},
 };
 use hub_render::{
     Confine,
@@ -191,37 +191,52 @@ fn who_is_given_up_ends(world: &World) {
 
 /// A hub that runs a tool for ever.
 pub(crate) fn act_as_hub(arguments: &[String]) -> ExitCode {
-    let [name, scratch] = arguments else { return ExitCode::FAILURE };
-    let confine = Confine::by_this_program();
+    let [name, scratch, how] = arguments else { return ExitCode::FAILURE };
+    let all = Confine::by_this_program();
+    let confine = if how == "confined" { all } else { without_any(&all) };
     let ended = run(&confine, ["stay", name], &BTreeMap::new(), &PathBuf::from(scratch), None);
     println!("{ended:?}");
     ExitCode::SUCCESS
 }
 
 fn a_tool_ends_with_its_hub(world: &World) {
-    let (name, scratch) = (mark("orphan"), world.folder.path().join("of a hub that is killed"));
-    let mut hub = Command::new(&world.own).arg(HUB).arg(&name).arg(&scratch).spawn().expect("it starts");
-    // Not the hub itself, nor a child of it that is yet to become another program.
-    let line = [evil::ARGUMENT, "stay", &name].join("\0");
-    eventually("its tool runs", || !processes(&line).is_empty());
-    evil::end(i32::try_from(hub.id()).expect("a number"));
-    hub.wait().expect("it ends");
-    eventually("the tool is gone", || processes(&name).is_empty());
-
-    let rooms = || fs::read_dir(&scratch).expect("a folder").count();
-    assert_eq!(rooms(), 1, "a hub that is killed leaves a folder");
+    let scratch = world.folder.path().join("of a hub that is killed");
+    for how in ["confined", "not confined"] {
+        let name = mark("orphan");
+        let mut hub = Command::new(&world.own);
+        let mut hub = hub.arg(HUB).arg(&name).arg(&scratch).arg(how).spawn().expect("it starts");
+        // Not the hub itself, nor a child of it that is yet to become another program.
+        let line = [evil::ARGUMENT, "stay", &name].join("\0");
+        eventually("its tool runs", || !processes(&line).is_empty());
+        evil::end(i32::try_from(hub.id()).expect("a number"));
+        hub.wait().expect("it ends");
+        eventually("the tool is gone", || processes(&name).is_empty());
+    }
+    assert_eq!(rooms(&scratch), 1, "the last one had its files in a folder");
     Confine::clear(&scratch);
-    assert_eq!(rooms(), 0);
+    assert_eq!(rooms(&scratch), 0);
+}
+
+fn rooms(scratch: &Path) -> usize {
+    fs::read_dir(scratch).map_or(0, Iterator::count)
 }
 
 fn no_folder_is_left(world: &World) {
     let scratch = world.folder.path().join("to be left empty");
-    let files: BTreeMap<String, bytes::Bytes> =
+    let mut files: BTreeMap<String, bytes::Bytes> =
         ["a", "b/c", "b/d/e", "b/d/f"].map(|path| (path.to_owned(), "text".into())).into();
-    for confine in each(world) {
-        run(&confine, ["read", "b/d/e"], &files, &scratch, None).expect("the file is seen");
-        run(&confine, ["read", "b/d/g"], &files, &scratch, None).expect_err("there is no such file");
-        assert_eq!(fs::read_dir(&scratch).expect("a folder").count(), 0);
+    for large in [false, true] {
+        if large {
+            // More than is kept in memory.
+            files.insert("b/large".to_owned(), vec![b'x'; 33 << 20].into());
+        }
+        for confine in each(world) {
+            let read = run(&confine, ["read", "b/d/e"], &files, &scratch, None).expect("the file is seen");
+            assert_eq!(read.stdout, format!("{ESCAPED} text\n"));
+            let ended = run(&confine, ["read", "b/d/g"], &files, &scratch, None);
+            assert!(matches!(ended, Err(Stopped::Failed { code: 1, .. })), "{ended:?}");
+            assert_eq!(rooms(&scratch), 0);
+        }
     }
 }
 
@@ -233,9 +248,11 @@ fn paths_that_lead_out_are_refused(world: &World) {
     }
     // A file where a folder is needed.
     let files = BTreeMap::from([("a".to_owned(), "text".into()), ("a/b".to_owned(), "text".into())]);
-    let ended = run(&world.confine, ["read", "a"], &files, &world.scratch(), None);
-    assert!(matches!(&ended, Err(Stopped::NotStarted(_))), "{ended:?}");
-    assert_eq!(fs::read_dir(world.scratch()).expect("a folder").count(), 0);
+    for confine in each(world) {
+        let ended = run(&confine, ["read", "a"], &files, &world.scratch(), None);
+        assert!(matches!(&ended, Err(Stopped::NotStarted(_))), "{ended:?}");
+    }
+    assert_eq!(rooms(&world.scratch()), 0);
 }
 
 fn what_is_wrong_is_said_without_our_folders(world: &World) {

@@ -93,6 +93,11 @@ impl World {
     }
 }
 
+/// By nothing but what needs no help of the kernel.
+pub(crate) fn without_any(confine: &Confine) -> Confine {
+    Mechanism::ALL.iter().fold(confine.clone(), |confine, mechanism| confine.without(*mechanism))
+}
+
 /// Enough for everything that is not about limits.
 pub(crate) fn ample() -> Limits {
     Limits { wall: Duration::from_secs(60), ..Limits::default() }

@@ -18,6 +18,7 @@ pub mod kustomize;
 pub mod output;
 mod plain;
 mod request;
+pub mod sealed;
 pub mod tools;
 pub mod tree;
 mod view;

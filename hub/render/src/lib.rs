@@ -1,27 +1,33 @@
 //! Files of one source become a bundle.
 //!
-//! Decides which files of a folder are manifests ([`select`]), what they say ([`plain`]), and whether
-//! that is known already ([`Cache`]). Reading Git is the caller's: files come in as paths and bytes, so
-//! rendering is a function of what was read. Plain directories of YAML and JSON are rendered; a source
-//! of another type ([`detect`]) gets a problem that says what to do.
+//! [`Renderer`] decides which tool a source is for ([`detect`]), what of its trees that tool is shown and told ([`Job`]),
+//! whether the result is known already ([`Cache`]), who renders when, and what came out. Reading Git and fetching charts
+//! are the caller's ([`Tree`], [`Fetch`]), and so is keeping bundles ([`Shelf`]): rendering is a function of what was read.
 //!
 //! Type detection and file rules are Argo CD's (`reposerver/repository`, `util/app/discovery`).
 
 mod cache;
 mod detect;
 mod environment;
+mod fair;
 mod glob;
 mod job;
+mod lfs;
 mod plain;
+mod rendered;
+mod renderer;
 mod request;
 pub mod tree;
 mod view;
 
-pub use cache::{Cache, Inputs, Known};
+pub use cache::Cache;
 pub use detect::{SourceType, detect};
 pub use environment::Environment;
 pub use job::{Job, Kind, Tool, Work};
-pub use plain::{LARGEST_FILE, LARGEST_SOURCE, Rendered, plain, select};
+pub use lfs::{is_lfs_pointer, pointed};
+pub use plain::{LARGEST_FILE, LARGEST_SOURCE, plain, select};
+pub use rendered::{Kept, NON_DETERMINISTIC, RENDERED, REPEATED, Rendered, Warning};
+pub use renderer::{Config, Happened, MOST, Renderer, Shelf, Tell, Whose};
 pub use request::{App, Capabilities, Chart, Failure, Fetch, Request, Settings, Unfetched};
 pub use tree::{Entry, Tree};
 pub use view::View;

@@ -12,6 +12,9 @@ use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(ended) = hub_render::confine::enter(std::env::args_os()) {
+        return ended;
+    }
     shared_runtime::install_crypto();
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

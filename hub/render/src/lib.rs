@@ -7,6 +7,7 @@
 //! Type detection and file rules are Argo CD's (`reposerver/repository`, `util/app/discovery`).
 
 mod cache;
+pub mod confine;
 mod detect;
 mod environment;
 mod fair;
@@ -17,18 +18,21 @@ mod plain;
 mod rendered;
 mod renderer;
 mod request;
+pub mod tools;
 pub mod tree;
 mod view;
 
 pub use cache::Cache;
+pub use confine::Confine;
 pub use detect::{SourceType, detect};
 pub use environment::Environment;
 pub use job::{Job, Kind, Tool, Work};
 pub use lfs::{is_lfs_pointer, pointed};
 pub use plain::{LARGEST_FILE, LARGEST_SOURCE, plain, select};
 pub use rendered::{Kept, NON_DETERMINISTIC, RENDERED, REPEATED, Rendered, Warning};
-pub use renderer::{Config, Happened, MOST, Renderer, Shelf, Tell, Whose};
+pub use renderer::{Config, Happened, MOST, Renderer, Shelf, Tell, Tooling, Whose};
 pub use request::{App, Capabilities, Chart, Failure, Fetch, Request, Settings, Unfetched};
+pub use tools::Tools;
 pub use tree::{Entry, Tree};
 pub use view::View;
 

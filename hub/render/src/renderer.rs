@@ -14,24 +14,28 @@
 mod resting;
 
 use crate::{
-    Cache,
+    Cache, Confine, Kind,
     cache::Known,
+    confine::{Limits, Stop, Task},
     detect::{SourceType, detect},
     fair::{Fair, SLOW},
-    job::{Job, Work},
+    job::{Job, Tool, Work},
     lfs,
     plain::{self, plain},
     rendered::{Kept, NON_DETERMINISTIC, RENDERED, Rendered, Warning},
     request::{Failure, Request},
+    tools::{Places, Tools},
     tree::Limit,
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
 use resting::Resting;
+use shared_manifest::{Bundle, object};
 use shared_model::Digest;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -92,13 +96,28 @@ pub struct Config {
     pub cache: Cache,
     /// Who counts.
     pub tell: Tell,
+    /// What the official tools run with; without it only plain directories are rendered.
+    pub tooling: Option<Tooling>,
+}
+
+/// What the official tools run with.
+#[derive(Debug, Clone)]
+pub struct Tooling {
+    /// What they are shut in by.
+    pub confine: Confine,
+    /// A folder of the renderer's own; what a run left in it when the program was killed is removed.
+    pub scratch: PathBuf,
+    /// Where the tools are.
+    pub places: Places,
+    /// What a run may use up.
+    pub limits: Limits,
 }
 
 impl Config {
-    /// As many at once as there are cores, nothing known, nobody counts.
+    /// As many at once as there are cores, nothing known, nobody counts, no tools.
     pub fn new() -> Self {
         let slots = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { slots, cache: Cache::new(MOST), tell: Arc::new(|_| {}) }
+        Self { slots, cache: Cache::new(MOST), tell: Arc::new(|_| {}), tooling: None }
     }
 }
 
@@ -128,6 +147,14 @@ struct Inner {
     flights: Mutex<BTreeMap<Digest, Arc<Flight>>>,
     resting: Mutex<Resting>,
     slow: Mutex<BTreeSet<String>>,
+    shop: Option<Arc<Shop>>,
+}
+
+/// The tools, and what they run with.
+#[derive(Debug)]
+struct Shop {
+    tools: Tools,
+    tooling: Tooling,
 }
 
 /// A rendering under way: whoever wants the same waits for it.
@@ -142,7 +169,12 @@ impl fmt::Debug for Renderer {
 impl Renderer {
     /// A renderer.
     pub fn new(config: Config) -> Self {
-        let Config { slots, cache, tell } = config;
+        let Config { slots, cache, tell, tooling } = config;
+        let shop = tooling.map(|tooling| {
+            Confine::clear(&tooling.scratch);
+            let (confine, scratch) = (tooling.confine.clone(), tooling.scratch.clone());
+            Arc::new(Shop { tools: Tools::new(confine, scratch, tooling.places.clone()), tooling })
+        });
         Self(Arc::new(Inner {
             fair: Fair::new(slots, SLOW),
             cache,
@@ -150,6 +182,7 @@ impl Renderer {
             flights: Mutex::default(),
             resting: Mutex::default(),
             slow: Mutex::default(),
+            shop,
         }))
     }
 
@@ -271,11 +304,16 @@ impl Renderer {
         let held = Arc::clone(&permit);
         let work = async move {
             let contents = job.contents().await?;
-            let (work, may_vary) = (job.work.clone(), job.may_vary);
+            let (work, may_vary, shop) = (job.work.clone(), job.may_vary, self.0.shop.clone());
+            let stop = Stop::default();
+            let _given_up = stop.on_drop();
             let blocking = move || {
                 // For as long as a tool may run, whoever waits for it.
                 let _held = held;
-                finish(rendered(&work, may_vary, &contents)?)
+                finish(rendered(
+                    &Bench { work: &work, contents: &contents, shop: shop.as_deref(), stop },
+                    may_vary,
+                )?)
             };
             let done = tokio::task::spawn_blocking(blocking).await;
             done.map_err(|_| Failure::Circumstance("rendering was interrupted".to_owned()))?
@@ -341,9 +379,17 @@ fn kind(request: &Request<'_>) -> Result<SourceType, Failure> {
     detect(request.source, names).map_err(|problem| Failure::Inputs(vec![problem]))
 }
 
-fn rendered(work: &Work, may_vary: bool, contents: &BTreeMap<String, Bytes>) -> Result<Rendered, Failure> {
-    let mut first = done(work, contents)?;
-    if may_vary && done(work, contents)?.bundle.digest() != first.bundle.digest() {
+/// Everything that a rendering is done with.
+struct Bench<'a> {
+    work: &'a Work,
+    contents: &'a BTreeMap<String, Bytes>,
+    shop: Option<&'a Shop>,
+    stop: Stop,
+}
+
+fn rendered(bench: &Bench<'_>, may_vary: bool) -> Result<Rendered, Failure> {
+    let mut first = bench.once()?;
+    if may_vary && bench.once()?.bundle.digest() != first.bundle.digest() {
         first.warnings.push(Warning::new(
             NON_DETERMINISTIC,
             "rendering the same inputs twice gave two different results (random values, or the time of day, in a template); the first is kept until an input changes",
@@ -352,15 +398,44 @@ fn rendered(work: &Work, may_vary: bool, contents: &BTreeMap<String, Bytes>) -> 
     Ok(first)
 }
 
-fn done(work: &Work, contents: &BTreeMap<String, Bytes>) -> Result<Rendered, Failure> {
-    match work {
-        Work::Directory => {
-            let files: Vec<(String, &[u8])> =
-                contents.iter().map(|(path, bytes)| (path.clone(), &bytes[..])).collect();
-            plain(&files).map_err(Failure::Inputs)
+impl Bench<'_> {
+    fn once(&self) -> Result<Rendered, Failure> {
+        match self.work {
+            Work::Directory => {
+                let files: Vec<(String, &[u8])> =
+                    self.contents.iter().map(|(path, bytes)| (path.clone(), &bytes[..])).collect();
+                plain(&files).map_err(Failure::Inputs)
+            }
+            Work::Run { tool, arguments, folder } => self.tool(tool, arguments, folder),
         }
-        Work::Run { .. } => Err(Failure::Circumstance("not yet".to_owned())),
     }
+
+    fn tool(&self, tool: &Tool, arguments: &[String], folder: &str) -> Result<Rendered, Failure> {
+        let name = tool.kind.program();
+        let Tooling { confine, limits, scratch, .. } = &self.shop.ok_or_else(|| no_tools(tool.kind))?.tooling;
+        let task = Task {
+            tool: &tool.path,
+            arguments,
+            files: self.contents,
+            folder,
+            limits,
+            scratch,
+            stop: Some(&self.stop),
+        };
+        let printed = confine.run(&task).map_err(|stopped| stopped.failure(name))?;
+        let text = std::str::from_utf8(&printed.stdout)
+            .map_err(|_| Failure::inputs("", format!("what {name} printed is not UTF-8 text"), ""))?;
+        let (manifests, problems) = object::read(text, name);
+        if !problems.is_empty() {
+            return Err(Failure::Inputs(problems));
+        }
+        let (bundle, repeated) = Bundle::new(manifests);
+        Ok(Rendered { bundle, warnings: Warning::repeated(&repeated) })
+    }
+}
+
+fn no_tools(kind: Kind) -> Failure {
+    Failure::Circumstance(format!("{} is not run by this program", kind.program()))
 }
 
 #[cfg(test)]

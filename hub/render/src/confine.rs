@@ -1,0 +1,169 @@
+//! A tool runs shut in: it sees the files that it is given, prints, and can do nothing else.
+//!
+//! # How
+//! [`Confine::run`] writes the files into a new folder and starts *this program again*, with the hidden argument
+//! [`ARGUMENT`]; that one limits itself ([`enter`]) and becomes the tool. Why not limit a child between fork and exec:
+//! that is unsafe code, in a process with many threads. What is limited, each where the kernel has it ([`Mechanism`]):
+//! - **limits**: memory, processor time, open files, no file may be written at all, no core dump;
+//! - **namespaces**: a root folder of its own that holds the tool and the files, read-only, and nothing else; no
+//!   network, no other's shared memory, no capability;
+//! - **Landlock**: reads the tool and the files; writes, connects and signals nowhere;
+//! - **seccomp**: only what a program needs that reads, computes and prints: no sockets, no new processes, no way out
+//!   of its process group.
+//!
+//! # Invariants
+//! - What [`Confine`] says is in force is in force for every run: a run in which one of them fails is [`Stopped::NotStarted`].
+//! - The tool inherits nothing: no environment, no descriptor but its input (empty), output and errors.
+//! - However a run ends, its process group is killed and its folder removed. The kernel kills the tool when the thread
+//!   that runs it ends, so also with the hub.
+//!
+//! # What it does not do
+//! No namespace for process ids: that takes a process of ours that waits beside each tool. A tool cannot start
+//! processes (seccomp), and sees none (its root has no `/proc`).
+
+mod child;
+mod limits;
+mod mechanism;
+mod room;
+mod spec;
+mod stopped;
+mod watch;
+
+pub use child::enter;
+pub use limits::Limits;
+pub use mechanism::Mechanism;
+pub use spec::ARGUMENT;
+pub use stopped::Stopped;
+
+use bytes::Bytes;
+use mechanism::Found;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// Runs tools, shut in.
+#[derive(Debug, Clone)]
+pub struct Confine {
+    own: PathBuf,
+    found: Found,
+}
+
+/// What is run, and what it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// The tool's program: a file, no script.
+    pub tool: &'a Path,
+    /// Its arguments; paths in them are relative to `folder`.
+    pub arguments: &'a [String],
+    /// The files that it sees, by their paths as [`View`](crate::View) has them.
+    pub files: &'a BTreeMap<String, Bytes>,
+    /// Its working folder among them; empty for their root.
+    pub folder: &'a str,
+    /// What it may use up.
+    pub limits: &'a Limits,
+    /// A folder of ours, on any file system, for the time of the run; it is made if need be.
+    pub scratch: &'a Path,
+    /// To give up early.
+    pub stop: Option<&'a Stop>,
+}
+
+/// What a tool printed, having ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Printed {
+    /// Its output.
+    pub stdout: Bytes,
+    /// The end of what it said beside.
+    pub stderr: String,
+    /// How long it took, from its start to its end.
+    pub wall: Duration,
+    /// The most memory that it was seen to have, in bytes. A lower bound, and not known of every run.
+    pub peak_memory: Option<u64>,
+}
+
+/// Ends a run from another thread, within a tenth of a second.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Ends the run.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the run when the result is dropped: for a future that waits for it on a blocking thread.
+    #[must_use]
+    pub fn on_drop(&self) -> StopOnDrop {
+        StopOnDrop(self.clone())
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// See [`Stop::on_drop`].
+#[derive(Debug)]
+pub struct StopOnDrop(Stop);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+impl Confine {
+    /// Finds out what this machine has, by trying it in a child. Blocks for some milliseconds.
+    ///
+    /// `own` is a program whose `main` begins with [`enter`].
+    pub fn new(own: PathBuf) -> Self {
+        let found = Found::probe(&own);
+        Self { own, found }
+    }
+
+    /// Confines by this very program, also after its file was replaced by a newer one.
+    pub fn by_this_program() -> Self {
+        Self::new(PathBuf::from("/proc/self/exe"))
+    }
+
+    /// The same without one of its mechanisms: for tests, and for a machine where it is in the way.
+    #[must_use]
+    pub fn without(mut self, mechanism: Mechanism) -> Self {
+        self.found.leave_out(mechanism);
+        self
+    }
+
+    /// Whether this machine has it.
+    pub fn has(&self, mechanism: Mechanism) -> bool {
+        self.found.has(mechanism)
+    }
+
+    /// Runs a tool to its end and gives what it printed. Blocks: call it on a thread for that.
+    ///
+    /// # Errors
+    /// See [`Stopped`].
+    pub fn run(&self, task: &Task<'_>) -> Result<Printed, Stopped> {
+        let room = room::Room::new(task.scratch, task.files)?;
+        let command = spec::command(&self.own, &self.found, &room, task)?;
+        let printed = watch::watch(command, task.limits, task.stop);
+        room.nameless(printed)
+    }
+
+    /// Removes what runs left behind in a scratch folder when the hub was killed. Call it while no run uses it.
+    pub fn clear(scratch: &Path) {
+        room::clear(scratch);
+    }
+}
+
+/// The line for the log at start.
+impl fmt::Display for Confine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rendering is confined by: {}", self.found)
+    }
+}

@@ -1,0 +1,79 @@
+//! What there is to confine with, and what of it this machine has.
+
+use super::spec;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt, path::Path};
+
+/// A way of the kernel to confine a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mechanism {
+    /// Limits of memory, time and files (`setrlimit`).
+    Limits,
+}
+
+impl Mechanism {
+    /// All of them, in the order in which they are imposed.
+    pub const ALL: &[Self] = &[Self::Limits];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Limits => "resource limits",
+        }
+    }
+}
+
+/// What a machine has: a detail for people, or why not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Found(BTreeMap<Mechanism, Result<String, String>>);
+
+impl Found {
+    pub(super) fn probe(own: &Path) -> Self {
+        let trials = spec::probe(own);
+        let of = |mechanism: &Mechanism| {
+            let unknown = |why: &String| Err(format!("{} could not try it: {why}", own.display()));
+            trials.as_ref().map_or_else(unknown, |found| {
+                found.0.get(mechanism).cloned().unwrap_or_else(|| Err("it was not tried".to_owned()))
+            })
+        };
+        Self(Mechanism::ALL.iter().map(|mechanism| (*mechanism, of(mechanism))).collect())
+    }
+
+    pub(super) fn add(&mut self, mechanism: Mechanism, tried: Result<String, String>) {
+        self.0.insert(mechanism, tried);
+    }
+
+    pub(super) fn leave_out(&mut self, mechanism: Mechanism) {
+        self.0.insert(mechanism, Err("left out".to_owned()));
+    }
+
+    pub(super) fn has(&self, mechanism: Mechanism) -> bool {
+        self.0.get(&mechanism).is_some_and(Result::is_ok)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = Mechanism> {
+        self.0.iter().filter(|(_, found)| found.is_ok()).map(|(mechanism, _)| *mechanism)
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with = |name: &str, detail: &str| match detail {
+            "" => name.to_owned(),
+            detail => format!("{name} ({detail})"),
+        };
+        let (mut has, mut lacks) = (Vec::new(), Vec::new());
+        for (mechanism, found) in &self.0 {
+            match found {
+                Ok(detail) => has.push(with(mechanism.name(), detail)),
+                Err(why) => lacks.push(with(mechanism.name(), why)),
+            }
+        }
+        f.write_str(if has.is_empty() { "nothing" } else { "" })?;
+        f.write_str(&has.join(", "))?;
+        match lacks.is_empty() {
+            true => Ok(()),
+            false => write!(f, "; not: {}", lacks.join(", ")),
+        }
+    }
+}

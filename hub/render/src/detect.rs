@@ -1,5 +1,6 @@
 //! Which tool a source is for.
 
+use crate::tree::Tree;
 use shared_manifest::Problem;
 use shared_model::{Directory, Helm, Kustomize, Source};
 
@@ -67,4 +68,15 @@ pub fn detect<'a>(source: &Source, names: impl IntoIterator<Item = &'a str>) -> 
         }
     }
     Ok(found)
+}
+
+/// The type of a source in its folder of a tree.
+///
+/// # Errors
+/// As [`detect`].
+pub fn type_of(source: &Source, tree: &dyn Tree, folder: &str) -> Result<SourceType, Problem> {
+    let skipped = if folder.is_empty() { 0 } else { folder.len() + 1 };
+    let entries = tree.under(folder);
+    let names = entries.iter().map(|entry| &entry.path[skipped..]).filter(|name| !name.contains('/'));
+    detect(source, names)
 }

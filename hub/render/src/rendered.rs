@@ -73,7 +73,8 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn new(bundle: Digest, bytes: u64, mut warnings: Vec<Warning>) -> Self {
+    /// What is kept of a rendering; of many warnings, the first.
+    pub fn new(bundle: Digest, bytes: u64, mut warnings: Vec<Warning>) -> Self {
         warnings.truncate(MOST);
         Self { bundle, bytes, warnings }
     }

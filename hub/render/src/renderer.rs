@@ -17,7 +17,7 @@ use crate::{
     Cache, Confine, Kind,
     cache::Known,
     confine::{Limits, Stop, Task},
-    detect::{SourceType, detect},
+    detect::{SourceType, type_of},
     fair::{Fair, SLOW},
     job::{Job, Tool, Work},
     lfs,
@@ -191,7 +191,8 @@ impl Renderer {
     /// # Errors
     /// Why it cannot be rendered.
     pub async fn prepare(&self, request: &Request<'_>) -> Result<Job, Failure> {
-        match kind(request)? {
+        let of = type_of(request.source, &**request.tree, request.folder);
+        match of.map_err(|problem| Failure::Inputs(vec![problem]))? {
             SourceType::Directory => plain::prepare(request).await,
             SourceType::Helm | SourceType::Kustomize => Err(Failure::Circumstance("not yet".to_owned())),
             SourceType::Plugin => Err(Failure::inputs(
@@ -200,6 +201,16 @@ impl Renderer {
                 "commit the manifests that the plugin makes",
             )),
         }
+    }
+
+    /// An official tool, as it is now.
+    ///
+    /// # Errors
+    /// [`Failure::Circumstance`] with what to install or to set.
+    pub async fn tool(&self, kind: Kind) -> Result<Tool, Failure> {
+        let shop = self.0.shop.clone().ok_or_else(|| no_tools(kind))?;
+        let found = tokio::task::spawn_blocking(move || shop.tools.find(kind)).await;
+        found.map_err(|_| Failure::Circumstance("rendering was interrupted".to_owned()))?
     }
 
     /// Renders.
@@ -224,6 +235,18 @@ impl Renderer {
         };
         kept.warnings.extend(job.warnings.iter().map(|said| Warning::new(RENDERED, said)));
         Ok(kept)
+    }
+
+    /// What inputs came to, if that is known; counted as a question.
+    pub fn recall(&self, inputs: &Digest, shelf: &Arc<dyn Shelf>) -> Option<Result<Kept, Failure>> {
+        let known = self.known(inputs, shelf)?;
+        (self.0.tell)(Happened::Hit);
+        Some(known.map_err(Failure::Inputs))
+    }
+
+    /// Remembers what inputs came to that somebody else made of them. Blocks for as long as a line is written.
+    pub fn note(&self, inputs: Digest, kept: &Kept) {
+        self.0.cache.put(inputs, Ok(kept.clone()));
     }
 
     fn known(&self, inputs: &Digest, shelf: &Arc<dyn Shelf>) -> Option<Known> {
@@ -364,19 +387,10 @@ impl Job {
     fn reads(&self, path: &str) -> bool {
         let is_text = [".yaml", ".yml", ".json", ".tpl", ".tgz"].iter().any(|end| path.ends_with(end));
         match &self.work {
-            Work::Run { tool, .. } if tool.kind == crate::Kind::Helm => is_text,
+            Work::Run { tool, .. } if tool.kind == Kind::Helm => is_text,
             Work::Directory | Work::Run { .. } => true,
         }
     }
-}
-
-/// The type of a source, by its block or by what is in its folder.
-fn kind(request: &Request<'_>) -> Result<SourceType, Failure> {
-    let Request { tree, folder, .. } = request;
-    let skipped = if folder.is_empty() { 0 } else { folder.len() + 1 };
-    let entries = tree.under(folder);
-    let names = entries.iter().map(|entry| &entry.path[skipped..]).filter(|name| !name.contains('/'));
-    detect(request.source, names).map_err(|problem| Failure::Inputs(vec![problem]))
 }
 
 /// Everything that a rendering is done with.

@@ -12,6 +12,12 @@ WORKDIR /src
 COPY . .
 RUN cargo build --locked --release --package hub-main --bin flotilla
 
+# The official tools that charts and overlays are rendered by, from their sources; the hub runs them confined.
+FROM golang:1.26-bookworm AS tools
+ENV CGO_ENABLED=0 GOBIN=/tools GOTOOLCHAIN=local
+RUN go install -trimpath -ldflags "-s -w -X helm.sh/helm/v4/internal/version.version=v4.3.1" helm.sh/helm/v4/cmd/helm@v4.3.1 \
+    && go install -trimpath -ldflags "-s -w" sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates openssh-client \
@@ -19,6 +25,7 @@ RUN apt-get update \
     && useradd --uid 65532 --user-group --home-dir /var/lib/flotilla --no-create-home --shell /usr/sbin/nologin flotilla \
     && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/flotilla
 COPY --from=build /src/target/release/flotilla /usr/local/bin/flotilla
+COPY --from=tools /tools/helm /tools/kustomize /usr/local/bin/
 # Memory of threads that come and go is shared by two arenas, not kept in eight for each core: see the soak in benches/agent.
 ENV MALLOC_ARENA_MAX=2
 USER 65532:65532

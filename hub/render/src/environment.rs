@@ -27,6 +27,11 @@ impl Environment {
         ]))
     }
 
+    /// Whether there is a variable of this name.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Fills in `$NAME` and `${NAME}`; `$$` is a dollar sign, a name that is not there is nothing.
     pub fn fill(&self, text: &str) -> String {
         let mut filled = String::new();

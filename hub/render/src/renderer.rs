@@ -16,11 +16,12 @@ mod resting;
 use crate::{
     Cache, Confine, Kind,
     cache::Known,
-    confine::{Limits, Stop, Task},
+    confine::{Limits, Stop, Stopped, Task},
     detect::{SourceType, type_of},
     fair::{Fair, SLOW},
+    helm,
     job::{Job, Tool, Work},
-    lfs,
+    lfs, output,
     plain::{self, plain},
     rendered::{Kept, NON_DETERMINISTIC, RENDERED, Rendered, Warning},
     request::{Failure, Request},
@@ -30,7 +31,7 @@ use crate::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 use resting::Resting;
-use shared_manifest::{Bundle, object};
+use shared_manifest::Bundle;
 use shared_model::Digest;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -147,6 +148,7 @@ struct Inner {
     flights: Mutex<BTreeMap<Digest, Arc<Flight>>>,
     resting: Mutex<Resting>,
     slow: Mutex<BTreeSet<String>>,
+    memo: helm::Memo,
     shop: Option<Arc<Shop>>,
 }
 
@@ -182,6 +184,7 @@ impl Renderer {
             flights: Mutex::default(),
             resting: Mutex::default(),
             slow: Mutex::default(),
+            memo: helm::Memo::default(),
             shop,
         }))
     }
@@ -436,13 +439,11 @@ impl Bench<'_> {
             scratch,
             stop: Some(&self.stop),
         };
-        let printed = confine.run(&task).map_err(|stopped| stopped.failure(name))?;
-        let text = std::str::from_utf8(&printed.stdout)
-            .map_err(|_| Failure::inputs("", format!("what {name} printed is not UTF-8 text"), ""))?;
-        let (manifests, problems) = object::read(text, name);
-        if !problems.is_empty() {
-            return Err(Failure::Inputs(problems));
-        }
+        let printed = confine.run(&task).map_err(|stopped| match (tool.kind, &stopped) {
+            (Kind::Helm, Stopped::Failed { stderr, .. }) => Failure::Inputs(helm::explain(stderr)),
+            _ => stopped.failure(name),
+        })?;
+        let manifests = output::read(&printed.stdout).map_err(Failure::Inputs)?;
         let (bundle, repeated) = Bundle::new(manifests);
         Ok(Rendered { bundle, warnings: Warning::repeated(&repeated) })
     }

@@ -4,6 +4,10 @@
 //! - Paths are relative to the tree's root, with `/` between their parts, and have no `.`, `..` or empty part.
 //! - A symbolic link is followed only inside its tree ([`follow`]): what a tool is given has no links in it.
 
+mod memory;
+
+pub use memory::Memory;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::fmt;

@@ -8,6 +8,7 @@ use crate::{
     tree::{Entry, Limit, Tree},
 };
 use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,6 +24,8 @@ enum Part {
     Of(usize, Entry),
     /// Made for this rendering.
     Made(Bytes),
+    /// Files of a tree, packed as `.tgz` below a folder of that name.
+    Packed(usize, String, Vec<(String, Entry)>),
 }
 
 /// The files that a tool may read, by their paths in its folder.
@@ -40,12 +43,29 @@ impl View {
 
     /// Shows a file of a tree. The last that is shown at a path counts.
     pub fn show(&mut self, path: impl Into<String>, tree: &Arc<dyn Tree>, entry: Entry) {
+        let at = self.place(tree);
+        self.files.insert(path.into(), Part::Of(at, entry));
+    }
+
+    /// Shows files of a tree as one archive (`.tgz`) in which they are below the folder `top`. It is packed when it is
+    /// needed; its digest is that of the files.
+    pub fn pack(
+        &mut self,
+        path: impl Into<String>,
+        tree: &Arc<dyn Tree>,
+        top: &str,
+        files: Vec<(String, Entry)>,
+    ) {
+        let at = self.place(tree);
+        self.files.insert(path.into(), Part::Packed(at, top.to_owned(), files));
+    }
+
+    fn place(&mut self, tree: &Arc<dyn Tree>) -> usize {
         let known = self.trees.iter().position(|known| Arc::ptr_eq(known, tree));
-        let at = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             self.trees.push(Arc::clone(tree));
             self.trees.len() - 1
-        });
-        self.files.insert(path.into(), Part::Of(at, entry));
+        })
     }
 
     /// Shows a file that was made for this rendering.
@@ -82,6 +102,12 @@ impl View {
             match part {
                 Part::Of(_, entry) => hash.update(entry.id.as_bytes()),
                 Part::Made(contents) => hash.update(Sha256::digest(contents)),
+                Part::Packed(_, top, files) => {
+                    hash.update(format!("packed {top}\n{}", files.len()));
+                    for (path, entry) in files {
+                        hash.update(format!("\0{path}\0{}", entry.id));
+                    }
+                }
             }
             hash.update([0]);
         }
@@ -118,6 +144,10 @@ impl View {
                     wanted[*at].1.push(entry.clone());
                 }
                 Part::Made(made) => drop(contents.insert(path.clone(), made.clone())),
+                Part::Packed(at, top, files) => {
+                    let packed = packed(&self.trees[*at], top, files).await?;
+                    contents.insert(path.clone(), packed);
+                }
             }
         }
         for (tree, (paths, entries)) in self.trees.iter().zip(wanted) {
@@ -134,4 +164,28 @@ impl View {
         }
         Ok(contents)
     }
+}
+
+/// An archive of files; the same files give the same bytes.
+async fn packed(tree: &Arc<dyn Tree>, top: &str, files: &[(String, Entry)]) -> Result<Bytes, Failure> {
+    let entries: Vec<Entry> = files.iter().map(|(_, entry)| entry.clone()).collect();
+    let read = tree.read(&entries).await.map_err(Failure::Circumstance)?;
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    for ((path, _), bytes) in files.iter().zip(&read) {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        let added = archive.append_data(&mut header, format!("{top}/{path}"), bytes.as_ref());
+        added.map_err(|error| {
+            Failure::inputs(
+                "",
+                format!("`{path}` of the chart `{top}` cannot be packed: {error}"),
+                "rename it",
+            )
+        })?;
+    }
+    let bytes = archive.into_inner().and_then(GzEncoder::finish);
+    bytes
+        .map(Bytes::from)
+        .map_err(|error| Failure::Circumstance(format!("a chart could not be packed: {error}")))
 }

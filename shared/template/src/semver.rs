@@ -40,6 +40,13 @@ impl Range {
     }
 }
 
+/// Whether `version` is what `wanted` asks for: a range, or a single version that may be partial (`1.2` is any 1.2), as a
+/// chart names those that it needs. `None` when `wanted` is neither or `version` is none.
+pub fn matches(wanted: &str, version: &str) -> Option<bool> {
+    let wanted = Constraints::parse(wanted).ok()?;
+    Some(wanted.accept(&Version::parse(version).ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +88,23 @@ mod tests {
         check(">3", "none");
         // As Masterminds has it: a difference bars no prerelease.
         check("!=2.0.0", "v2.1.0-beta.2");
+    }
+
+    #[test]
+    fn versions_that_are_asked_for() {
+        for (wanted, version, expect) in [
+            ("1.2.0", "1.2.0", Some(true)),
+            ("1.2.0", "1.2.1", Some(false)),
+            ("1.2", "1.2.7", Some(true)),
+            ("^1.2.0", "v1.9.0", Some(true)),
+            (">=1 <2", "2.0.0", Some(false)),
+            ("", "3.0.0", None),
+            ("*", "1.0.0-rc.1", Some(false)),
+            ("latest", "1.0.0", None),
+            ("1.2.0", "none", None),
+        ] {
+            assert_eq!(matches(wanted, version), expect, "{wanted} {version}");
+        }
     }
 
     #[test]

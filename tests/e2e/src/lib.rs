@@ -15,7 +15,8 @@
 //! 1. Every process ends with the test: when it returns, when it panics, and when it is killed ([`process`]).
 //! 2. Nobody sleeps to let something happen: a test waits for a condition with a deadline, and only by [`eventually`].
 //! 3. The control plane is built at most once per version, whatever runs at the same time ([`binaries`]).
-//! 4. Without Go only the test `control_plane_binaries` fails; every other test returns at once ([`control_plane`]).
+//! 4. Without Go only the tests `control_plane_binaries` and `tools_of_the_tests` fail; every other test returns at once
+//!    ([`control_plane`], [`Tool::path`]).
 
 pub mod binaries;
 pub mod cluster;
@@ -34,7 +35,7 @@ pub mod record;
 mod terminal;
 pub mod way;
 
-pub use binaries::{ControlPlane, control_plane};
+pub use binaries::{ControlPlane, Tool, control_plane};
 pub use cluster::{Cluster, Options};
 pub use collector::Collector;
 pub use eventually::eventually;

@@ -11,7 +11,11 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams},
 };
-use tests_e2e::{Cluster, Options, binaries::binaries, control_plane, eventually, programs};
+use tests_e2e::{
+    Cluster, Options,
+    binaries::{Tool, binaries},
+    control_plane, eventually, programs,
+};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -21,6 +25,19 @@ fn control_plane_binaries() {
     if let Err(error) = binaries() {
         panic!("{error}");
     }
+}
+
+/// The same for the tools that other tests compare with.
+#[test]
+fn tools_of_the_tests() {
+    let check = |tool: Tool, arguments: &[&str], version: &str| {
+        let tool = tool.provide().unwrap_or_else(|error| panic!("{error}"));
+        let said = Command::new(tool).args(arguments).output().unwrap();
+        let said = String::from_utf8(said.stdout).unwrap();
+        assert!(said.contains(version), "{said:?} of {}", tool.display());
+    };
+    check(Tool::Helm, &["version", "--template", "{{.Version}}"], "v4.3.1");
+    check(Tool::Kustomize, &["version"], "v5.8.1");
 }
 
 /// Needs no control plane, so it runs without Go too.

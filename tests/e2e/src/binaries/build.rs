@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::ErrorKind,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     time::{Duration, Instant},
 };
@@ -11,13 +11,25 @@ use std::{
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use super::{Binaries, Error, Program};
+use super::Error;
 use crate::{process::Process, terminal};
 
-/// The version that the Kubernetes programs report; a linker flag, as the modules are built outside their repository.
-const KUBERNETES_VERSION: &str = "v1.34.3";
-/// The oldest minor version of Go 1 that builds them.
-const OLDEST_GO: u32 = 25;
+/// How one program is made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recipe {
+    /// The name of its file.
+    pub(super) name: &'static str,
+    /// Its Go package.
+    pub(super) package: &'static str,
+    /// The folder under the modules' of the one that pins it.
+    pub(super) module: &'static str,
+    /// What the first build takes on two processors.
+    pub(super) usual_time: &'static str,
+    /// The oldest minor version of Go 1 that builds it.
+    pub(super) oldest_go: u32,
+    /// The variable that holds its version, and the version.
+    pub(super) version: &'static str,
+}
 
 /// Where to look, where to build, and whom to tell.
 pub(super) struct Workshop<'a> {
@@ -36,43 +48,41 @@ pub(super) struct Workshop<'a> {
 }
 
 impl Workshop<'_> {
-    /// All programs; builds those that are missing.
-    pub(super) fn provide(&self) -> Result<Binaries, Error> {
-        let (found, missing) = self.look()?;
-        if missing.is_empty() {
-            return Ok(found);
-        }
-        self.require_go(&missing)?;
-        let _lock = self.lock().map_err(Error::Build)?;
-        // Whoever held the lock before us may have built them.
-        let (mut found, missing) = self.look()?;
-        for (index, (program, target)) in missing.iter().enumerate() {
-            self.build(*program, target, index + 1, missing.len()).map_err(Error::Build)?;
-            found.0.insert(*program, target.clone());
-        }
-        Ok(found)
-    }
-
-    /// What is there, and what is not with the path that it belongs at.
-    fn look(&self) -> Result<(Binaries, Vec<(Program, PathBuf)>), Error> {
-        let mut found = Binaries(Default::default());
-        let mut missing = Vec::new();
-        for program in Program::ALL {
-            let given =
-                self.assets.as_ref().map(|assets| assets.join(program.name())).filter(|path| path.is_file());
-            let cached = self.cached(program).map_err(Error::Build)?;
-            match given {
-                Some(path) => drop(found.0.insert(program, path)),
-                None if cached.is_file() => drop(found.0.insert(program, cached)),
-                None => missing.push((program, cached)),
+    /// Where they are, in the order asked for; builds those that are missing.
+    pub(super) fn provide(&self, programs: &[Recipe]) -> Result<Vec<PathBuf>, Error> {
+        let missing = |places: &[(Recipe, PathBuf)]| -> Vec<Recipe> {
+            places.iter().filter(|(_, path)| !path.is_file()).map(|(program, _)| *program).collect()
+        };
+        let places = self.places(programs).map_err(Error::Build)?;
+        let absent = missing(&places);
+        if !absent.is_empty() {
+            self.require_go(&absent)?;
+            let _lock = self.lock().map_err(Error::Build)?;
+            // Whoever held the lock before us may have built them.
+            let absent = missing(&places);
+            for (index, program) in absent.iter().enumerate() {
+                self.build(*program, index + 1, absent.len()).map_err(Error::Build)?;
             }
         }
-        Ok((found, missing))
+        Ok(places.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// Where each is, or belongs.
+    fn places(&self, programs: &[Recipe]) -> Result<Vec<(Recipe, PathBuf)>> {
+        let place = |program: &Recipe| {
+            let given = self.assets.as_ref().map(|assets| assets.join(program.name));
+            let place = match given.filter(|path| path.is_file()) {
+                Some(path) => path,
+                None => self.cached(*program)?,
+            };
+            Ok((*program, place))
+        };
+        programs.iter().map(place).collect()
     }
 
     /// Its place in the cache, which changes with the versions pinned by its module and with the kind of machine.
-    fn cached(&self, program: Program) -> Result<PathBuf> {
-        let module = self.module(program);
+    fn cached(&self, program: Recipe) -> Result<PathBuf> {
+        let module = self.modules.join(program.module);
         let mut hash = Sha256::new();
         for file in ["go.mod", "go.sum"] {
             let path = module.join(file);
@@ -80,20 +90,19 @@ impl Workshop<'_> {
         }
         hash.update(std::env::consts::OS);
         hash.update(std::env::consts::ARCH);
-        Ok(self.cache.join(hex::encode(&hash.finalize()[..8])).join(program.name()))
-    }
-
-    fn module(&self, program: Program) -> PathBuf {
-        self.modules.join(program.module())
+        Ok(self.cache.join(hex::encode(&hash.finalize()[..8])).join(program.name))
     }
 
     /// Run inside a module, `go` switches to the version that the module asks for, if it can; so it is asked there.
-    fn require_go(&self, missing: &[(Program, PathBuf)]) -> Result<(), Error> {
+    fn require_go(&self, missing: &[Recipe]) -> Result<(), Error> {
+        let Some(strictest) = missing.iter().max_by_key(|program| program.oldest_go) else { return Ok(()) };
+        let oldest = strictest.oldest_go;
         let refuse = |detail| {
-            let missing: Vec<_> = missing.iter().map(|(program, _)| program.name()).collect();
-            Err(Error::NoGo { detail, missing: missing.join(", ") })
+            let missing: Vec<_> = missing.iter().map(|program| program.name).collect();
+            Err(Error::NoGo { detail, oldest, missing: missing.join(", ") })
         };
-        let asked = Command::new(&self.go).args(["env", "GOVERSION"]).current_dir(&self.modules).output();
+        let module = self.modules.join(strictest.module);
+        let asked = Command::new(&self.go).args(["env", "GOVERSION"]).current_dir(module).output();
         let output = match asked {
             Ok(output) => output,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -107,7 +116,7 @@ impl Workshop<'_> {
             return refuse(format!("`go env` fails: {}", said.trim()));
         }
         match minor_version(&said) {
-            Some(minor) if minor < OLDEST_GO => refuse(format!("the go command is {}, too old", said.trim())),
+            Some(minor) if minor < oldest => refuse(format!("the go command is {}, too old", said.trim())),
             // A development version has no number; it is newer than any release.
             Some(_) | None => Ok(()),
         }
@@ -119,39 +128,37 @@ impl Workshop<'_> {
         let path = self.cache.join("lock");
         let lock = File::create(&path).with_context(|| format!("open {}", path.display()))?;
         if lock.try_lock().is_err() {
-            (self.show)("another process builds the control plane; waiting for it");
+            (self.show)("another process builds programs of the tests; waiting for it");
             self.alive("waiting for the other build", || None, || lock.lock())
                 .with_context(|| format!("lock {}", path.display()))?;
         }
         Ok(lock)
     }
 
-    fn build(&self, program: Program, target: &Path, number: usize, of: usize) -> Result<()> {
-        let name = program.name();
+    fn build(&self, program: Recipe, number: usize, of: usize) -> Result<()> {
+        let Recipe { name, package, usual_time, version, .. } = program;
+        let target = self.cached(program)?;
         let folder = target.parent().context("a cached program has a folder")?;
         std::fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
         let made = folder.join(format!("{name}.part"));
         let logs = tempfile::tempdir().context("make a folder for the log of go")?;
-        (self.show)(&format!(
-            "building {name} ({number} of {of}, about {} the first time)",
-            program.usual_time()
-        ));
+        (self.show)(&format!("building {name} ({number} of {of}, about {usual_time} the first time)"));
         let started = Instant::now();
         let mut command = Command::new(&self.go);
         command
             .args(["build", "-tags", "binaries", "-ldflags"])
-            .arg(format!("-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}"))
+            .arg(format!("-s -w -X {version}"))
             .arg("-o")
-            .args([made.as_os_str(), program.package().as_ref()])
-            .current_dir(self.module(program))
+            .args([made.as_os_str(), package.as_ref()])
+            .current_dir(self.modules.join(program.module))
             .env("GOWORK", "off");
         let go = Process::start("go", &mut command, logs.path())?;
         let last_line = || go.log().lines().last().map(str::to_owned);
         let status = self.alive(&format!("building {name}"), last_line, || go.wait_blocking())?;
         if !status.success() {
-            bail!("go build {} failed ({status})\n{}", program.package(), go.tail());
+            bail!("go build {package} failed ({status})\n{}", go.tail());
         }
-        std::fs::rename(&made, target)
+        std::fs::rename(&made, &target)
             .with_context(|| format!("move {} to {}", made.display(), target.display()))?;
         (self.show)(&format!("built {name} in {} s", started.elapsed().as_secs()));
         Ok(())

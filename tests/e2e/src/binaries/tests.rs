@@ -8,7 +8,10 @@ use std::{
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
-use super::{Error, Program, build::Workshop};
+use super::{
+    Error, Program, Tool,
+    build::{Recipe, Workshop},
+};
 
 /// Folders for a workshop whose `go` is a shell script.
 struct Fixture {
@@ -30,7 +33,7 @@ echo "$8" > "$7"
 impl Fixture {
     fn new(go: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for module in ["modules", "modules/kwok"] {
+        for module in ["modules", "modules/kwok", "modules/helm"] {
             fs::create_dir_all(dir.path().join(module)).unwrap();
             fs::write(dir.path().join(module).join("go.mod"), format!("module {module}\n")).unwrap();
             fs::write(dir.path().join(module).join("go.sum"), "").unwrap();
@@ -58,7 +61,11 @@ impl Fixture {
         assert!(copied.success());
     }
 
-    fn provide(&self) -> Result<super::Binaries, Error> {
+    fn provide(&self) -> Result<Vec<PathBuf>, Error> {
+        self.provide_these(&Program::ALL.map(Program::recipe))
+    }
+
+    fn provide_these(&self, programs: &[Recipe]) -> Result<Vec<PathBuf>, Error> {
         let show = |line: &str| {
             self.shown.lock().push(line.to_owned());
             // The name of the file that a `go` may wait for.
@@ -74,7 +81,7 @@ impl Fixture {
             heartbeat: Duration::from_millis(20),
             show: &show,
         };
-        workshop.provide()
+        workshop.provide(programs)
     }
 
     fn builds(&self) -> Vec<String> {
@@ -90,8 +97,8 @@ fn every_package() -> Vec<&'static str> {
 fn all_are_built_in_order_and_found_the_next_time() {
     let fixture = Fixture::new(GO);
     let built = fixture.provide().unwrap();
-    for program in Program::ALL {
-        assert_eq!(fs::read_to_string(built.path(program)).unwrap().trim(), program.package());
+    for (program, path) in Program::ALL.into_iter().zip(built) {
+        assert_eq!(fs::read_to_string(path).unwrap().trim(), program.package());
     }
     assert_eq!(fixture.builds(), every_package());
     let shown = fixture.shown.lock().clone();
@@ -131,7 +138,7 @@ fn what_kubebuilder_assets_has_is_not_built() {
     }
     let found = fixture.provide().unwrap();
     assert_eq!(fixture.builds(), ["k8s.io/kubernetes/cmd/kubectl"]);
-    assert_eq!(found.path(Program::Etcd), fixture.path("assets/etcd"));
+    assert_eq!(found[0], fixture.path("assets/etcd"));
 }
 
 #[test]
@@ -141,6 +148,24 @@ fn other_versions_are_built_anew_and_only_of_that_module() {
     fs::write(fixture.path("modules/kwok/go.mod"), "module kwok // newer\n").unwrap();
     fixture.provide().unwrap();
     assert_eq!(fixture.builds()[6..], ["sigs.k8s.io/kwok/cmd/kwok"]);
+}
+
+#[test]
+fn a_tool_is_built_only_when_it_is_asked_for_and_alone() {
+    let fixture = Fixture::new(&GO.replace("go1.25.0", "go1.26.0"));
+    fixture.provide().unwrap();
+    assert_eq!(fixture.builds(), every_package());
+    let helm = fixture.provide_these(&[Tool::Helm.recipe()]).unwrap();
+    assert_eq!(fixture.builds()[6..], ["helm.sh/helm/v4/cmd/helm"]);
+    assert_eq!(fs::read_to_string(&helm[0]).unwrap().trim(), "helm.sh/helm/v4/cmd/helm");
+}
+
+#[test]
+fn the_version_of_go_is_that_of_the_strictest_program() {
+    let fixture = Fixture::new(GO);
+    let error = fixture.provide_these(&[Tool::Helm.recipe()]).unwrap_err().to_string();
+    assert!(error.contains("the go command is go1.25.0, too old"), "{error}");
+    assert!(error.contains("Install Go 1.26"), "{error}");
 }
 
 #[test]

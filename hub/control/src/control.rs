@@ -24,6 +24,7 @@ use crate::{
     removal,
     retention::{self, Retention},
     settings::Told,
+    sources::Sources,
     statuses::{Now, Statuses},
     traces::Traces,
     webhooks::Webhooks,
@@ -31,6 +32,7 @@ use crate::{
 };
 use hub_gateway::Links;
 use hub_records::{Bundles, Records, keys};
+use hub_render::Renderer;
 use hub_source::{
     Repositories,
     poll::{Key, Settings},
@@ -96,6 +98,8 @@ pub struct Deps {
     pub metrics: Metrics,
     /// Where spans go.
     pub tracing: Tracing,
+    /// What renders; who counts it is set here.
+    pub rendering: hub_render::Config,
 }
 
 /// Why the control loops could not start.
@@ -173,7 +177,7 @@ impl Control {
     /// # Errors
     /// When the store cannot be read.
     pub async fn build(config: Config, deps: Deps, tasks: &Tasks) -> Result<Self, Error> {
-        let Deps { records, bundles, repositories, links, metrics, tracing } = deps;
+        let Deps { records, bundles, repositories, links, metrics, tracing, rendering } = deps;
         let index: Shared = Arc::new(RwLock::new(Arc::new(Index::default())));
         let mut statuses = Statuses::default();
         let listing = records.store().list("", Page::default()).await?;
@@ -191,7 +195,9 @@ impl Control {
             release_lease(&records).await?;
         }
         let git = Git::new(repositories, Arc::clone(&index), config.poll, metrics.work.clone());
-        let releases = Releases::new(git.clone(), records.clone(), bundles.clone(), metrics.work.clone());
+        let renderer = Renderer::new(hub_render::Config { tell: metrics.work.rendering(), ..rendering });
+        let sources = Sources::new(git.clone(), renderer, bundles.clone());
+        let releases = Releases::new(sources, records.clone(), bundles.clone());
         let collection = Collection::new(config.exclusive, records.clone(), bundles);
         let (events, queue) = mpsc::channel(256);
         metrics.work.queue.of(&events);

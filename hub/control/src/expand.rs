@@ -1,9 +1,7 @@
 //! A set becomes Applications: asks Git what generation needs, at the head or at frozen commits.
 
-use crate::{
-    git::{Git, chain},
-    releases::pointed,
-};
+use crate::git::{Git, chain};
+use hub_render::{is_lfs_pointer, pointed};
 use hub_source::{Mode, ReadLimit};
 use serde_json::Value;
 use shared_generate::{ClusterInput, Expansion, GitAnswer, GitRequest, Inputs, Outcome, Problem, Reason};
@@ -173,7 +171,7 @@ async fn ask(
         let limit = ReadLimit { per_file: LARGEST_FILE, total: LARGEST_ROUND };
         let read = git.repositories.read(url, &commit, &paths, limit).await.map_err(|error| chain(&error))?;
         for ((request, path), (_, bytes)) in wanted.into_iter().zip(read) {
-            if hub_source::is_lfs_pointer(&bytes) {
+            if is_lfs_pointer(&bytes) {
                 answers.push((request, GitAnswer::Failed(pointed(&[&path]))));
                 continue;
             }

@@ -13,11 +13,13 @@ use crate::{
     expand::{Expanded, Pins, Reference, expand},
     git::{Git, chain},
     index::{Index, Object, Shared},
-    releases::{Bundled, Releases, Said, Seen, Unrendered, Wanted},
+    releases::{Release, Releases, Unrendered},
     removal, rollouts,
+    sources::{Made, Said, Seen, Wanted},
 };
 use futures::future::join_all;
 use hub_records::Records;
+use hub_render::Warning;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -109,11 +111,11 @@ struct Resolved {
     /// The sources of each member.
     sources: BTreeMap<AppKey, Vec<Said>>,
     /// What each came to.
-    made: BTreeMap<Said, (Wanted, Bundled)>,
+    made: BTreeMap<Said, (Wanted, Made)>,
 }
 
-/// A member, the commits that it was rendered from, and its sources.
-type Admitted = (MemberInput, BTreeMap<Reference, CommitId>, Vec<Said>);
+/// A member, and what it was rendered from.
+type Admitted = (MemberInput, Release);
 
 /// One Application with its release, or why it has none.
 struct One {
@@ -382,7 +384,11 @@ impl Lines {
             let ones = join_all(part.iter().map(|object| self.one(object, pins, &seen))).await;
             for One { key, mut conditions, member } in ones {
                 match member {
-                    Ok((member, commits, sources)) => {
+                    Ok((member, Release { commits, sources, warnings, .. })) => {
+                        let said = |warning: &Warning| {
+                            conditions::of_application(&warning.condition, &warning.message)
+                        };
+                        conditions.extend(warnings.iter().map(said));
                         if matches!(pins, Pins::Head) {
                             let troubles = commits.keys().filter_map(|reference| self.trouble(reference));
                             let before = conditions.len();
@@ -444,7 +450,8 @@ impl Lines {
         let application =
             Application::from_value(object).map_err(|error| invalid(format!("spec: {error}")))?;
         let cluster = self.admit(&application).map_err(invalid)?;
-        let release = self.releases.release(key, &application, pins, seen).await?;
+        let able = Arc::default();
+        let release = self.releases.release(key, &application, &able, pins, seen).await?;
         let member = MemberInput {
             cluster,
             labels: application.metadata.labels.clone(),
@@ -454,9 +461,9 @@ impl Lines {
                 .sync_policy
                 .as_ref()
                 .is_some_and(shared_model::SyncPolicy::is_automated),
-            revisions: release.spec.revisions,
+            revisions: release.spec.revisions.clone(),
         };
-        Ok((member, release.commits, release.sources))
+        Ok((member, release))
     }
 
     /// What its AppProject asks for and nobody enforces yet, as conditions.

@@ -52,18 +52,6 @@ pub(crate) struct Mount {
     pub(crate) tree: Arc<Tree>,
 }
 
-impl Mount {
-    /// The files in it, by their names from the source's folder.
-    pub(crate) fn files(&self) -> impl Iterator<Item = (String, &Entry)> {
-        let prefix = if self.place.path.is_empty() { 0 } else { self.place.path.len() + 1 };
-        let file = |entry: &&Entry| matches!(entry.mode, Mode::File | Mode::Executable);
-        self.tree
-            .under(&self.place.path)
-            .filter(file)
-            .map(move |entry| (format!("{}{}", self.at, &entry.path[prefix..]), entry))
-    }
-}
-
 /// Whether submodules are followed, and to where for Applications of one project.
 #[derive(Debug, Clone)]
 pub(crate) struct Permit {
@@ -89,8 +77,8 @@ impl Permit {
         self.followed.then(|| json!([name, repositories]))
     }
 
-    /// Whether a submodule's repository may be read.
-    fn check(&self, url: &RepoUrl) -> Result<(), String> {
+    /// Whether another repository may be read: a submodule's, or what a source names beside its own.
+    pub(crate) fn check(&self, url: &RepoUrl) -> Result<(), String> {
         let (name, object) = &self.project;
         match object {
             Some(project) => {

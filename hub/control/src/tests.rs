@@ -232,6 +232,7 @@ impl Loops {
             repositories: Repositories::build(config).unwrap(),
             links: Links::new(),
             tracing: shared_runtime::otlp::Tracing::default(),
+            rendering: hub_render::Config::new(),
         };
         let poll = Settings {
             period: Duration::from_millis(50),

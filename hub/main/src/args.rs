@@ -3,6 +3,7 @@
 mod decisions;
 mod simulate;
 mod timeline;
+mod tools;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
@@ -11,6 +12,7 @@ use shared_runtime::{otlp, telemetry};
 pub(crate) use simulate::{Output, SimulateOptions};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 pub(crate) use timeline::{TimelineForm, TimelineOptions};
+pub(crate) use tools::ToolOptions;
 
 /// More would be a load on a large fleet's network.
 const SHORTEST_KEEPALIVE: Duration = Duration::from_secs(1);
@@ -192,6 +194,8 @@ pub(crate) struct HubOptions {
     /// How long an agent is away before its cluster is told to be lost, in the timeline and in notifications
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) cluster_lost_after: Duration,
+    #[command(flatten)]
+    pub(crate) tools: ToolOptions,
     /// How long the timeline goes back
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = some_age)]
     pub(crate) history_age: Duration,

@@ -12,6 +12,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(options: HubOptions) -> anyhow::Result<()> {
     let config = config(options)?;
+    if let Some(tooling) = &config.tooling {
+        tracing::info!("{}", tooling.confine);
+    }
     let tasks = Tasks::new();
     let hub = Hub::start(config, &tasks).await?;
     output::line(&format!("API for kubectl:  https://{}", hub.api));
@@ -47,6 +50,7 @@ fn config(options: HubOptions) -> anyhow::Result<Config> {
         anyhow::bail!("--agent-address `{address}` is not HOST:PORT, e.g. hub.example.com:8444");
     }
     let data_dir = std::path::absolute(&options.data_dir).context("--data-dir")?;
+    let tooling = options.tools.tooling(&data_dir)?;
     let jitter = options.poll_jitter.unwrap_or(options.poll_interval / 10);
     let poll = Settings { period: options.poll_interval, jitter, ..Settings::default() };
     Ok(Config {
@@ -69,5 +73,6 @@ fn config(options: HubOptions) -> anyhow::Result<Config> {
         },
         agent_lifetime: options.agent_certificate_lifetime,
         traces: crate::args::traces()?,
+        tooling: Some(tooling),
     })
 }

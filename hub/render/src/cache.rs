@@ -1,70 +1,136 @@
 //! Rendered before: what was read names the result.
+//!
+//! Results are kept in memory and, where there is a [`Cache::open`]ed file, across restarts; what is wrong with inputs is
+//! kept in memory only, since a restart may bring what mends it. What did not work by circumstance is never kept.
+//!
+//! # The file
+//! One line a result: eight hex digits of the SHA-256 of what follows, and that as JSON; the last of equal inputs counts. It
+//! is only appended to, and written anew (aside, then put in its place) when more than half of it is of the past. A line
+//! that a crash cut short does not have its digits, and is passed over: its result is made again. A result that another
+//! rendering would not come to again is on the disk before it is used.
+//!
+//! It refuses to know whether the bundles that it names are still there.
 
+mod journal;
+
+use crate::rendered::Kept;
+use journal::Journal;
 use parking_lot::Mutex;
 use shared_manifest::Problem;
 use shared_model::Digest;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io, path::Path};
 
-/// Everything that a rendering depends on, as one digest: the folder's tree id and the options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Inputs(Digest);
+/// What a rendering came to, or what is wrong with its inputs.
+pub(crate) type Known = Result<Kept, Vec<Problem>>;
 
-impl Inputs {
-    /// The inputs of a plain directory: the id of its tree, and the source's options as JSON.
-    pub fn of(tree: &str, options: &serde_json::Value) -> Self {
-        Self(Digest::of(format!("directory/1\n{tree}\n{options}").as_bytes()))
-    }
-}
-
-/// What a rendering came to: the bundle's digest and size, or what is wrong with the files.
-pub type Known = Result<(Digest, u64), Vec<Problem>>;
-
-/// Results by their inputs, the oldest forgotten first.
+/// Results by their inputs, those that were not used for longest forgotten first.
 #[derive(Debug)]
 pub struct Cache {
     most: usize,
-    known: Mutex<Used>,
+    state: Mutex<State>,
 }
 
-#[derive(Debug)]
-struct Used {
-    /// Counts uses, so that the oldest is known.
+#[derive(Debug, Default)]
+struct State {
+    /// Counts uses.
     clock: u64,
-    results: BTreeMap<Inputs, (u64, Known)>,
+    known: BTreeMap<Digest, (u64, Known)>,
+    /// By when they were used last.
+    used: BTreeMap<u64, Digest>,
+    journal: Option<Journal>,
 }
 
-impl Used {
-    const fn tick(&mut self) -> u64 {
+impl State {
+    fn touch(&mut self, inputs: &Digest) {
         self.clock += 1;
-        self.clock
+        if let Some((used, _)) = self.known.get_mut(inputs) {
+            self.used.remove(used);
+            *used = self.clock;
+            self.used.insert(self.clock, *inputs);
+        }
+    }
+
+    fn put(&mut self, inputs: Digest, known: Known, most: usize) {
+        self.forget(&inputs);
+        while self.known.len() >= most {
+            let Some((_, oldest)) = self.used.pop_first() else { break };
+            self.known.remove(&oldest);
+        }
+        self.clock += 1;
+        self.used.insert(self.clock, inputs);
+        self.known.insert(inputs, (self.clock, known));
+    }
+
+    fn forget(&mut self, inputs: &Digest) {
+        if let Some((used, _)) = self.known.remove(inputs) {
+            self.used.remove(&used);
+        }
+    }
+
+    /// The results, those used last at the end.
+    fn results(&self) -> impl Iterator<Item = (&Digest, &Kept)> {
+        let known = self.used.values().filter_map(|inputs| self.known.get_key_value(inputs));
+        known.filter_map(|(inputs, (_, known))| Some((inputs, known.as_ref().ok()?)))
     }
 }
 
 impl Cache {
-    /// A cache of at most `most` results.
-    pub const fn new(most: usize) -> Self {
-        Self { most, known: Mutex::new(Used { clock: 0, results: BTreeMap::new() }) }
+    /// A cache of at most `most` results, in memory.
+    pub fn new(most: usize) -> Self {
+        Self { most, state: Mutex::default() }
+    }
+
+    /// A cache of at most `most` results that are kept in a file, made when missing. One process has it at a time.
+    ///
+    /// # Errors
+    /// When the file cannot be read or made.
+    pub fn open(file: &Path, most: usize) -> io::Result<Self> {
+        let cache = Self::new(most);
+        let mut journal = Journal::open(file)?;
+        {
+            let mut state = cache.state.lock();
+            for (inputs, kept) in journal.read()? {
+                state.put(inputs, Ok(kept), most);
+            }
+            journal.begin(state.results())?;
+            state.journal = Some(journal);
+        }
+        Ok(cache)
     }
 
     /// What the inputs came to, if that is known.
-    pub fn get(&self, inputs: &Inputs) -> Option<Known> {
-        let mut known = self.known.lock();
-        let now = known.tick();
-        let (used, result) = known.results.get_mut(inputs)?;
-        *used = now;
-        Some(result.clone())
+    pub(crate) fn get(&self, inputs: &Digest) -> Option<Known> {
+        let mut state = self.state.lock();
+        state.touch(inputs);
+        state.known.get(inputs).map(|(_, known)| known.clone())
     }
 
-    /// Remembers what the inputs came to.
-    pub fn put(&self, inputs: Inputs, result: Known) {
-        let mut known = self.known.lock();
-        let now = known.tick();
-        if known.results.len() >= self.most && !known.results.contains_key(&inputs) {
-            let oldest = known.results.iter().min_by_key(|(_, (used, _))| *used).map(|(inputs, _)| *inputs);
-            if let Some(oldest) = oldest {
-                known.results.remove(&oldest);
-            }
+    /// Remembers what the inputs came to. Blocks for as long as a line is written.
+    pub(crate) fn put(&self, inputs: Digest, known: Known) {
+        let mut state = self.state.lock();
+        state.put(inputs, known, self.most);
+        let State { known, used, journal, .. } = &mut *state;
+        let (Some(journal), Some((_, Ok(kept)))) = (journal, known.get(&inputs)) else { return };
+        let results = || {
+            let known = used.values().filter_map(|inputs| known.get_key_value(inputs));
+            known.filter_map(|(inputs, (_, known))| Some((inputs, known.as_ref().ok()?)))
+        };
+        if let Err(error) = journal.append(&inputs, kept, results) {
+            tracing::warn!(%error, "a rendering could not be noted; it is made again after a restart");
         }
-        known.results.insert(inputs, (now, result));
+    }
+
+    /// Forgets a result that is of no use any more.
+    pub(crate) fn forget(&self, inputs: &Digest) {
+        self.state.lock().forget(inputs);
+    }
+
+    /// How many are known.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.state.lock().known.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

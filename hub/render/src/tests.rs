@@ -1,6 +1,6 @@
-use crate::{Cache, Inputs, SourceType, detect, plain, select};
+use crate::{SourceType, detect, plain, select};
 use serde_json::json;
-use shared_model::{Digest, Directory, Source};
+use shared_model::{Directory, Source};
 
 fn check_selection(options: &Directory, expected: &[&str]) {
     let paths = ["app.yaml", "app.yml", "notes.md", "values.json", "sub/deep.yaml", "sub/skip.yaml"];
@@ -57,25 +57,28 @@ fn every_problem_names_its_file_and_line() {
 
 #[test]
 fn the_source_type_follows_argo_cd() {
-    let source = |value| serde_json::from_value::<Source>(value).unwrap();
-    let plain = source(json!({"repoURL": "x", "path": "web"}));
-    assert_eq!(detect(&plain, ["a.yaml"]), SourceType::Directory);
-    assert_eq!(detect(&plain, ["kustomization.yaml", "Chart.yaml"]), SourceType::Helm);
-    assert_eq!(detect(&plain, ["Kustomization"]), SourceType::Kustomize);
-    let forced = source(json!({"repoURL": "x", "directory": {"recurse": true}}));
-    assert_eq!(detect(&forced, ["Chart.yaml"]), SourceType::Directory);
-    assert_eq!(detect(&source(json!({"repoURL": "x", "chart": "nginx"})), []), SourceType::Helm);
-    assert!(SourceType::Helm.refusal().unwrap().contains("helm template"));
-}
-
-#[test]
-fn the_cache_forgets_what_was_not_used_longest() {
-    let cache = Cache::new(2);
-    let inputs: Vec<Inputs> = ["a", "b", "c"].map(|tree| Inputs::of(tree, &json!({}))).into();
-    let result = Ok((Digest::of(b"bundle"), 6));
-    cache.put(inputs[0], result.clone());
-    cache.put(inputs[1], result.clone());
-    assert!(cache.get(&inputs[0]).is_some());
-    cache.put(inputs[2], result);
-    assert!(cache.get(&inputs[1]).is_none() && cache.get(&inputs[0]).is_some());
+    let check = |source: serde_json::Value, names: &[&str], expected: SourceType| {
+        let read = serde_json::from_value::<Source>(source.clone()).unwrap();
+        assert_eq!(detect(&read, names.iter().copied()), Ok(expected), "{source}");
+    };
+    let plain = || json!({"repoURL": "x", "path": "web"});
+    check(plain(), &["a.yaml"], SourceType::Directory);
+    check(plain(), &["a.yaml", "Chart.yaml"], SourceType::Helm);
+    check(plain(), &["kustomization.yaml", "Chart.yaml"], SourceType::Kustomize);
+    check(plain(), &["Kustomization"], SourceType::Kustomize);
+    let with = |block: &str, value: serde_json::Value| {
+        let mut source = plain();
+        source[block] = value;
+        source
+    };
+    check(with("directory", json!({"recurse": true})), &["Chart.yaml"], SourceType::Directory);
+    check(with("directory", json!({})), &["Chart.yaml"], SourceType::Helm);
+    check(with("helm", json!({"releaseName": "web"})), &["kustomization.yaml"], SourceType::Helm);
+    check(with("kustomize", json!({"namePrefix": "a-"})), &["Chart.yaml"], SourceType::Kustomize);
+    check(with("plugin", json!({})), &["Chart.yaml"], SourceType::Plugin);
+    check(with("chart", json!("nginx")), &[], SourceType::Helm);
+    let mut both = with("helm", json!({"releaseName": "web"}));
+    both["kustomize"] = json!({"namePrefix": "a-"});
+    let problem = detect(&serde_json::from_value(both).unwrap(), []).unwrap_err().to_string();
+    assert!(problem.contains("multiple application sources defined: Kustomize,Helm"), "{problem}");
 }

@@ -61,6 +61,36 @@ pub trait Tree: fmt::Debug + Send + Sync {
     /// # Errors
     /// What could not be read and why; it may work later.
     async fn read(&self, entries: &[Entry]) -> Result<Vec<Bytes>, String>;
+
+    /// The contents of entries, in their order, if they are no more than that; who can tell before looks at nothing else.
+    ///
+    /// # Errors
+    /// As [`Tree::read`], and what is too large.
+    async fn read_within(&self, entries: &[Entry], limit: Limit) -> Result<Vec<Bytes>, String> {
+        let read = self.read(entries).await?;
+        let mut left = limit.all;
+        for (entry, bytes) in entries.iter().zip(&read) {
+            let size = bytes.len() as u64;
+            if size > limit.each || size > left {
+                let (each, all) = (limit.each >> 20, limit.all >> 20);
+                return Err(format!(
+                    "`{}` is too large: at most {each} MiB each and {all} MiB together are read",
+                    entry.path
+                ));
+            }
+            left -= size;
+        }
+        Ok(read)
+    }
+}
+
+/// How much is read of one source, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Of one file.
+    pub each: u64,
+    /// Of all files together.
+    pub all: u64,
 }
 
 /// Why a path of a tree is not a file or folder that may be read.

@@ -5,7 +5,7 @@
 
 use crate::{
     request::Failure,
-    tree::{Entry, Tree},
+    tree::{Entry, Limit, Tree},
 };
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -119,6 +119,14 @@ impl View {
     /// # Errors
     /// [`Failure::Inputs`] when it is more than a tool is shown, [`Failure::Circumstance`] when a tree cannot be read.
     pub async fn contents(&self) -> Result<BTreeMap<String, Bytes>, Failure> {
+        self.contents_within(Limit { each: MOST_BYTES, all: MOST_BYTES }).await
+    }
+
+    /// The contents of all files, by path, of each tree no more than that.
+    ///
+    /// # Errors
+    /// As [`View::contents`].
+    pub async fn contents_within(&self, limit: Limit) -> Result<BTreeMap<String, Bytes>, Failure> {
         if self.files.len() > MOST_FILES {
             return Err(Failure::inputs(
                 "",
@@ -143,7 +151,10 @@ impl View {
             }
         }
         for (tree, (paths, entries)) in self.trees.iter().zip(wanted) {
-            let read = tree.read(&entries).await.map_err(Failure::Circumstance)?;
+            if entries.is_empty() {
+                continue;
+            }
+            let read = tree.read_within(&entries, limit).await.map_err(Failure::Circumstance)?;
             contents.extend(paths.into_iter().map(str::to_owned).zip(read));
         }
         let bytes: u64 = contents.values().map(|bytes| bytes.len() as u64).sum();

@@ -11,6 +11,7 @@ use hub_api::{Api, HubInfo, Token};
 use hub_control::{Control, Deps, Retention};
 use hub_gateway::{AGENT_LIFETIME, Authority, AuthorityError, Gateway, KEEPALIVE, LOST_AFTER, Links};
 use hub_records::{BundleError, Bundles, Records};
+use hub_render::Tooling;
 use hub_source::{Repositories, poll::Settings};
 use hub_store::{Embedded, Measured};
 use shared_history::{Entry, What};
@@ -62,6 +63,8 @@ pub struct Config {
     pub history: Retention,
     /// Where spans go, and which are kept.
     pub traces: otlp::Choice,
+    /// What charts and overlays are rendered with; without it only plain directories are.
+    pub tooling: Option<Tooling>,
 }
 
 impl Config {
@@ -85,6 +88,7 @@ impl Config {
             lost_after: LOST_AFTER,
             history: Retention::default(),
             traces: otlp::Choice::default(),
+            tooling: None,
         }
     }
 }
@@ -119,6 +123,9 @@ pub enum Error {
     /// The loops cannot start.
     #[error("the control loops cannot start")]
     Control(#[from] hub_control::Error),
+    /// What was rendered before cannot be read.
+    #[error("the file of renderings in the data folder cannot be used")]
+    Renderings(#[source] std::io::Error),
     /// The port for metrics cannot be opened.
     #[error("metrics cannot be served")]
     Metrics(#[source] std::io::Error),
@@ -195,8 +202,16 @@ impl Hub {
         let repositories = Repositories::build(source(&config, metrics.source.clone()))?;
         let links = gateway.links.clone();
         let metrics = metrics.control;
-        let deps =
-            Deps { records: records.clone(), bundles, repositories, links: links.clone(), metrics, tracing };
+        let rendering = rendering(&config)?;
+        let deps = Deps {
+            records: records.clone(),
+            bundles,
+            repositories,
+            links: links.clone(),
+            metrics,
+            tracing,
+            rendering,
+        };
         let control = hub_control::Config {
             poll: config.poll,
             exclusive: true,
@@ -216,6 +231,13 @@ impl Hub {
             records,
         })
     }
+}
+
+/// What renders, with what was rendered before.
+fn rendering(config: &Config) -> Result<hub_render::Config, Error> {
+    let file = config.data_dir.join("renderings");
+    let cache = hub_render::Cache::open(&file, hub_render::MOST).map_err(Error::Renderings)?;
+    Ok(hub_render::Config { cache, tooling: config.tooling.clone(), ..hub_render::Config::new() })
 }
 
 /// Opens the port for metrics alone, if there is to be one.

@@ -8,8 +8,7 @@
 //! said while a repository cannot be read: who asks it looks for that himself.
 
 use super::{Resolved, Snapshot};
-use crate::expand::Pins;
-use crate::releases::{Releases, reference};
+use crate::{releases::Releases, sources::Seen};
 use hub_store::Revision;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -64,19 +63,19 @@ impl Settled {
         if given.from != From::of(snapshot) {
             return None;
         }
-        let mut now: BTreeMap<&str, CommitId> = BTreeMap::new();
+        let (mut now, seen): (BTreeMap<_, CommitId>, _) = (BTreeMap::new(), Seen::default());
         let mut resolved = given.resolved.clone();
         for (said, (wanted, before)) in &given.resolved.made {
-            let (bundle, commit) = releases.made(wanted, &Pins::Head).await.ok()?;
-            if bundle != *before {
+            let made = releases.again(wanted, &seen).await.ok()?;
+            if made.kept != before.kept {
                 return None;
             }
-            resolved.commits.insert(reference(&wanted.source), commit.clone());
-            now.insert(said, commit);
+            resolved.commits.extend(made.commits);
+            now.insert(said, made.commit);
         }
         for (app, member) in &mut resolved.members {
             let sources = given.resolved.sources.get(app)?.iter();
-            member.revisions = sources.map(|said| now.get(&**said).cloned()).collect::<Option<_>>()?;
+            member.revisions = sources.map(|said| now.get(said).cloned()).collect::<Option<_>>()?;
         }
         Some((given.said.clone(), resolved))
     }

@@ -1,11 +1,12 @@
 //! How the loops do their work: passes, plans, evaluations, rendering, references of Git.
 
+use hub_render::{Happened, Tell};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
 };
 use shared_runtime::metrics::{Depth, Latency, Registry, from_the_start};
-use std::time::Duration;
+use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
@@ -32,15 +33,18 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// A rendering was asked for; whether it was known.
-    pub(crate) fn looked_up(&self, known: bool) {
-        self.cache.get_or_create(&Asked { result: if known { "hit" } else { "miss" } }).inc();
-    }
-
-    /// A source was rendered, or could not be.
-    pub(crate) fn rendered(&self, took: Duration, failed: bool) {
-        self.renders.took(took);
-        self.render_failures.inc_by(u64::from(failed));
+    /// Counts what the renderer tells.
+    pub(crate) fn rendering(&self) -> Tell {
+        let work = self.clone();
+        Arc::new(move |happened| match happened {
+            Happened::Hit => drop(work.cache.get_or_create(&Asked { result: "hit" }).inc()),
+            Happened::Miss => drop(work.cache.get_or_create(&Asked { result: "miss" }).inc()),
+            Happened::Waited(_) => {}
+            Happened::Rendered { took, failed, .. } => {
+                work.renders.took(took);
+                work.render_failures.inc_by(u64::from(failed));
+            }
+        })
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {

@@ -13,6 +13,17 @@ pub fn is_lfs_pointer(contents: &[u8]) -> bool {
         && lines.any(|line| line.starts_with("oid sha256:"))
 }
 
+/// What to say of files whose contents are elsewhere.
+pub fn pointed(paths: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let more = paths.len().saturating_sub(SHOWN);
+    let shown = paths.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(
+        "pointers of Git LFS: {shown}{rest}; their contents are not fetched, also with enableLfs: keep manifests in Git itself (`git lfs untrack`)"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -53,7 +53,7 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool) -> Result<Job, Failure>
             let message = format!("`{}` is a file", request.folder);
             return Err(Failure::inputs("path", message, "name the folder of a kustomization"));
         }
-        Err(astray) => return Err(closure::failure(astray, "path")),
+        Err(astray) => return Err(closure::failure(&astray, "path")),
     };
     let mut closure = Closure::new(request, options.unrestricted);
     let mut top = closure.load(&closure::Root::of_source(folder.clone())).await?;

@@ -104,12 +104,12 @@ fn what_a_build_is_not_shown_does_not_name_its_result() {
         assert_eq!(again.inputs(), job.inputs(), "{}", overlay.name);
         for path in shown.keys().filter(|path| overlay.files.files.contains_key(*path)) {
             let mut other = overlay.clone();
-            let bytes = &other.files.files[path];
-            let changed = [bytes, &b"\n# changed\n"[..]].concat();
+            let bytes = other.files.files[path].clone();
+            let changed = [&bytes[..], &b"\n# changed\n"[..]].concat();
             other.files.files.insert(path.clone(), Bytes::from(changed));
             let again = other.prepare(&tool).expect("it can be prepared").inputs();
             // Of a kustomization that was written anew, only what it says counts.
-            let edited = shown[path] != *bytes;
+            let edited = shown[path] != bytes;
             assert!(edited || again != job.inputs(), "{}: {path}", overlay.name);
         }
     }

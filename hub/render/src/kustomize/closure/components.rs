@@ -55,7 +55,10 @@ async fn is_kustomization(tree: &dyn Tree, folder: &str, component: &str) -> Res
 /// What a component's text stands for: itself, if it is there or elsewhere, or what matches it.
 async fn matching(tree: &dyn Tree, folder: &str, component: &str) -> Result<Vec<String>, Failure> {
     if component.contains(['*', '?', '[']) {
-        return Ok(expanded(tree, folder, component));
+        let found = expanded(tree, folder, component);
+        if !found.is_empty() || remote::repository(component).is_none() {
+            return Ok(found);
+        }
     }
     match tree::follow(tree, &below(folder, component)).await {
         Ok(_) if !component.starts_with('/') => Ok(vec![component.to_owned()]),

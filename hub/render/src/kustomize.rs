@@ -19,6 +19,7 @@
 
 mod closure;
 mod edit;
+mod explain;
 mod file;
 mod options;
 mod references;
@@ -26,6 +27,8 @@ mod remote;
 
 #[cfg(test)]
 mod tests;
+
+pub use self::explain::explain;
 
 use self::{closure::Closure, file::Kustomization};
 use crate::{

@@ -4,8 +4,8 @@
 mod overrides;
 
 use bytes::Bytes;
-use hub_render::{Failure, Job, Kind, Tool, Work};
-use std::{collections::BTreeMap, path::Path};
+use hub_render::{Failure, Job, Kind, Tool, Work, confine::Confine};
+use std::{collections::BTreeMap, path::Path, sync::LazyLock};
 use tests_compat::{
     disk,
     overlay::{self, Overlay},
@@ -21,13 +21,12 @@ fn overlays() -> Vec<Overlay> {
     overlay::all(&disk::folder("overlays")).expect("the overlays")
 }
 
-/// What the tool prints when it is shown these files.
+/// What the confined tool prints when it is shown these files.
 fn built(job: &Job, files: &BTreeMap<String, Bytes>) -> anyhow::Result<String> {
+    static CONFINE: LazyLock<Confine> =
+        LazyLock::new(|| Confine::new(env!("CARGO_BIN_EXE_tests-compat").into()));
     let Work::Run { tool, arguments, folder } = &job.work else { panic!("nothing is run: {job:?}") };
-    let view = tempfile::tempdir()?;
-    run::write(view.path(), files)?;
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    run::directly(&tool.path, &arguments, &view.path().join(folder))
+    run::confined(&CONFINE, &tool.path, arguments, files, folder)
 }
 
 /// What a person gets.

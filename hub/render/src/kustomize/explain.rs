@@ -21,7 +21,10 @@ static LEFT_OUT: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"(?s) with config: `\n.*?\n`", ""),
         // That a file is no folder either.
         (r"accumulation err='accumulating resources from '[^'\n]*': '[^'\n]*' must resolve to a file': ", ""),
-        (r"accumulation err='((?:[^'\n]|'[^'\n]*')*?)': must build at directory: '[^'\n]*': file is not directory", "$1"),
+        (
+            r"accumulation err='((?:[^'\n]|'[^'\n]*')*?)': must build at directory: '[^'\n]*': file is not directory",
+            "$1",
+        ),
         (r"accumulating resources: accumulating resources", "accumulating resources"),
         (r#"\[(patch|jsonOp|patches): ".*?"\]"#, "the $1 in the text"),
         (r"(literal sources?) \[.*?\](: |$)", "$1$2"),
@@ -45,14 +48,18 @@ const REMEDIES: [(&str, &str); 7] = [
     ("no matches for Id", "a patch is for an object that is not there: name one that is, or leave it out"),
     ("unknown field", "the kustomization has a field that kustomize does not know: correct its name"),
     ("cycle detected", "a kustomization names one that it is part of: take that out"),
-    ("external plugins disabled", "plugins that are programs are not run: use builtin ones, or commit what they make"),
+    (
+        "external plugins disabled",
+        "plugins that are programs are not run: use builtin ones, or commit what they make",
+    ),
     ("is empty", "say what belongs to the kustomization, or name another folder"),
 ];
 
 /// The problems that kustomize names on its standard error.
 pub fn explain(complaint: &str) -> Vec<Problem> {
-    let errors: Vec<&str> = complaint.split("Error: ").skip(1).collect();
-    let told = if errors.is_empty() { complaint.to_owned() } else { errors.join("; ") };
+    let start = complaint.match_indices("Error: ").map(|(at, _)| at);
+    let start = start.filter(|at| complaint[..*at].is_empty() || complaint[..*at].ends_with('\n')).last();
+    let told = start.map_or(complaint, |at| &complaint[at + "Error: ".len()..]);
     let mut told = told.trim().to_owned();
     for (pattern, instead) in LEFT_OUT.iter() {
         told = pattern

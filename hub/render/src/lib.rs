@@ -17,7 +17,6 @@ mod job;
 pub mod kustomize;
 pub mod output;
 mod lfs;
-pub mod output;
 mod overrides;
 mod plain;
 mod rendered;

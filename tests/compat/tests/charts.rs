@@ -14,8 +14,7 @@ use tests_compat::{
 /// Charts that are rendered side by side.
 const AT_ONCE: usize = 4;
 
-static CONFINE: LazyLock<Confine> =
-    LazyLock::new(|| Confine::new(env!("CARGO_BIN_EXE_tests-compat").into()));
+static CONFINE: LazyLock<Confine> = LazyLock::new(|| Confine::new(env!("CARGO_BIN_EXE_tests-compat").into()));
 
 fn helm() -> Option<Tool> {
     let path = tests_e2e::Tool::Helm.path()?;

@@ -362,6 +362,12 @@ impl Loop {
             credentials::tell_of_projects(&index);
             self.git.retry();
         }
+        let depends = |(_, known): &(&Owner, &Evaluation)| !known.able.is_disjoint(&touched.able);
+        if !touched.able.is_empty() {
+            let concerned = self.evaluations.iter().filter(depends).map(|(owner, _)| owner);
+            // Who is evaluated right now may have seen what it was before.
+            self.dirty.extend(concerned.chain(&self.running).cloned());
+        }
         if touched.all
             || !touched.owners.is_empty()
             || touched.parts.iter().any(|part| may_leave(&index, part))

@@ -1,7 +1,9 @@
 //! What the store holds, in memory, as far as deciding needs it: kept up to date by one watch.
 
+mod able;
 mod object;
 
+pub(crate) use able::Able;
 pub(crate) use object::{Object, REFRESH};
 
 use crate::credentials;
@@ -52,6 +54,8 @@ pub(crate) struct Index {
     running: BTreeMap<RolloutName, usize>,
     /// The Applications for which somebody asks for a sync.
     asked: BTreeSet<Name>,
+    /// What clusters can do.
+    pub(crate) able: Able,
     /// Another number, whenever something changed that members of frozen rollouts depend on.
     pub(crate) surroundings: u64,
     /// Present when the store is an older copy of itself.
@@ -68,6 +72,8 @@ pub(crate) struct Touched {
     pub(crate) owners: BTreeSet<Owner>,
     /// All of them are: the clusters changed, as generators and waves see them.
     pub(crate) all: bool,
+    /// These clusters can do something else now.
+    pub(crate) able: BTreeSet<ClusterName>,
     /// What repositories are read with changed.
     pub(crate) access: bool,
     /// What the fleet is built from.
@@ -140,6 +146,13 @@ impl Index {
             match entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
                 Some(seen) => drop(self.seen.insert(key.to_owned(), seen)),
                 None => drop(self.seen.remove(key)),
+            }
+        } else if key.starts_with(keys::STATUSES) {
+            if let Some((Kind::Cluster, _, name)) = keys::parse_object(key) {
+                let cluster = ClusterName::new(name);
+                if self.able.put(cluster.clone(), entry.map(|entry| &entry.value[..])) {
+                    touched.able.insert(cluster);
+                }
             }
         } else if key == keys::RESTORED {
             touched.parts.push(Part::Whole);

@@ -30,6 +30,8 @@ pub(crate) struct Release {
     pub(crate) sources: Vec<Said>,
     /// What people should hear of.
     pub(crate) warnings: Vec<Warning>,
+    /// What the cluster can do, where that may show.
+    pub(crate) able: Option<Arc<Capabilities>>,
 }
 
 /// Why an Application has no release: Argo CD's condition type and the text.
@@ -66,12 +68,15 @@ impl Releases {
                 "spec.source: a source with repoURL and path is required".into(),
             ));
         }
-        let mut commits = BTreeMap::new();
+        let (mut commits, mut able) = (BTreeMap::new(), None);
         let (mut parts, mut sources, mut revisions) = (Vec::new(), Vec::new(), Vec::new());
         for source in application.spec.all_sources() {
             let wanted = Wanted::of(application, source, capabilities);
             let (said, made) = self.sources.made(&wanted, pins, seen).await.map_err(comparison)?;
             sources.push(said);
+            if made.is_apart {
+                able = Some(Arc::clone(capabilities));
+            }
             commits.extend(made.commits);
             revisions.push(made.commit);
             parts.extend(made.kept);
@@ -82,7 +87,21 @@ impl Releases {
         self.keep(&id, &spec)
             .await
             .map_err(|error| comparison(format!("the release could not be stored: {}", chain(&error))))?;
-        Ok(Release { id, spec, commits, sources, warnings: kept.warnings })
+        Ok(Release { id, spec, commits, sources, warnings: kept.warnings, able })
+    }
+
+    /// A release that is in the store, with what it is rendered from left out.
+    pub(crate) async fn stored(&self, id: &ReleaseId) -> Option<Release> {
+        let read = self.records.read::<ReleaseSpec>(&keys::release(id)).await;
+        let (spec, _) = read.ok().flatten()?;
+        Some(Release {
+            id: *id,
+            spec,
+            commits: BTreeMap::new(),
+            sources: Vec::new(),
+            warnings: Vec::new(),
+            able: None,
+        })
     }
 
     /// What a source that was made before comes to now.

@@ -61,6 +61,8 @@ pub(crate) struct Made {
     pub(crate) kept: Option<Kept>,
     /// What the source itself is at.
     pub(crate) commit: CommitId,
+    /// Whether it was rendered for one Application and its cluster.
+    pub(crate) is_apart: bool,
     /// Everything that it was made from.
     pub(crate) commits: BTreeMap<Reference, CommitId>,
 }
@@ -323,8 +325,10 @@ impl Sources {
         let commit = opened.commit.clone();
         let own = BTreeMap::from([(reference(&wanted.source), commit.clone())]);
         let (tree, folder) = match &opened.is {
-            Is::Reference => return Ok(Made { kept: None, commit, commits: own }),
-            Is::Shared(kept) => return Ok(Made { kept: Some(kept.clone()), commit, commits: own }),
+            Is::Reference => return Ok(Made { kept: None, commit, is_apart: false, commits: own }),
+            Is::Shared(kept) => {
+                return Ok(Made { kept: Some(kept.clone()), commit, is_apart: false, commits: own });
+            }
             Is::Apart { tree, folder } => (tree, folder),
         };
         let Some(app) = &wanted.app else { return Err("the source is for one Application".to_owned()) };
@@ -360,7 +364,7 @@ impl Sources {
         let kept = self.renderer.keep(&job, whose(wanted, &place(&source)), &self.shelf).await;
         let kept = kept.map_err(|failure| failure.to_string())?;
         commits.extend(fetch.fetched());
-        Ok(Made { kept: Some(kept), commit, commits })
+        Ok(Made { kept: Some(kept), commit, is_apart: true, commits })
     }
 
     /// The tree of a source that others refer to.

@@ -71,11 +71,11 @@ fn a_release_is_named_by_what_changes_the_cluster() {
 fn unsupported_fields_are_named_with_a_remedy() {
     let object = json!({"spec": {
         "sourceHydrator": {"drySource": {}},
-        "sources": [{"repoURL": "x"}, {"repoURL": "x", "helm": {"values": "a: b"}}],
+        "sources": [{"repoURL": "x"}, {"repoURL": "x", "helm": {"values": "a: b"}, "plugin": {"name": "a"}}],
         "info": [],
     }});
     let paths: Vec<_> = unsupported::application(&object).into_iter().map(|field| field.path).collect();
-    assert_eq!(paths, ["spec.sourceHydrator", "spec.sources[1].helm"]);
+    assert_eq!(paths, ["spec.sourceHydrator", "spec.sources[1].plugin"]);
 }
 
 #[test]

@@ -35,6 +35,7 @@ use hub_records::{Bundles, Records, keys};
 use hub_render::Renderer;
 use hub_source::{
     Repositories,
+    charts::Charts,
     poll::{Key, Settings},
 };
 use hub_store::{Change, Page, Revision, lease};
@@ -92,6 +93,8 @@ pub struct Deps {
     pub bundles: Bundles,
     /// Git.
     pub repositories: Repositories,
+    /// Charts, and whatever else on the web is pinned by its content.
+    pub charts: Charts,
     /// Who is connected.
     pub links: Links,
     /// What the loops count.
@@ -177,7 +180,7 @@ impl Control {
     /// # Errors
     /// When the store cannot be read.
     pub async fn build(config: Config, deps: Deps, tasks: &Tasks) -> Result<Self, Error> {
-        let Deps { records, bundles, repositories, links, metrics, tracing, rendering } = deps;
+        let Deps { records, bundles, repositories, charts, links, metrics, tracing, rendering } = deps;
         let index: Shared = Arc::new(RwLock::new(Arc::new(Index::default())));
         let mut statuses = Statuses::default();
         let listing = records.store().list("", Page::default()).await?;
@@ -194,7 +197,8 @@ impl Control {
         if config.exclusive {
             release_lease(&records).await?;
         }
-        let git = Git::new(repositories, Arc::clone(&index), config.poll, metrics.work.clone());
+        let read = (repositories, charts);
+        let git = Git::new(read, Arc::clone(&index), config.poll, metrics.work.clone());
         let renderer = Renderer::new(hub_render::Config { tell: metrics.work.rendering(), ..rendering });
         let sources = Sources::new(git.clone(), renderer, bundles.clone());
         let releases = Releases::new(sources, records.clone(), bundles.clone());

@@ -6,7 +6,7 @@ mod object;
 pub(crate) use able::Able;
 pub(crate) use object::{Object, REFRESH};
 
-use crate::credentials;
+use crate::{argocd, credentials, sources::rendered_by};
 use hub_records::{Adoption, Restored, Stored, history::Seen, keys};
 use hub_store::{Change, ChangeKind, Entry, Revision};
 use parking_lot::RwLock;
@@ -14,6 +14,7 @@ use serde_json::Value;
 use shared_model::{
     AppKey, Application, Cluster, ClusterName, FleetRollout, Kind, Observation, Owner, OwnerKind, RolloutName,
 };
+use shared_project::settings;
 use shared_rollout::{Assigned, Head, MemberRecord, Order, Seat};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -510,9 +511,15 @@ impl Touched {
                 self.all = true;
                 self.access = true;
             }
+            Kind::ConfigMap if is_settings(name) => self.all |= rendered_by(old) != rendered_by(new),
             Kind::FleetRollout | Kind::EnrollmentToken | Kind::Namespace | Kind::ConfigMap | Kind::Event => {}
         }
     }
+}
+
+/// Whether the ConfigMap of that namespace and name is one of the two that people set things in.
+fn is_settings(name: &Name) -> bool {
+    name.0 == settings::NAMESPACE && [settings::NAME, argocd::NAME].contains(&name.1.as_str())
 }
 
 /// The part of a Cluster that generators, waves and destinations depend on.

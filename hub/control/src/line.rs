@@ -46,7 +46,7 @@ pub(crate) struct MemberInput {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) release: ReleaseId,
     pub(crate) automated: bool,
-    pub(crate) revisions: Vec<CommitId>,
+    pub(crate) revisions: Vec<String>,
 }
 
 /// The members of a rollout.

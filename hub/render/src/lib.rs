@@ -14,6 +14,7 @@ mod fair;
 mod glob;
 pub mod helm;
 mod job;
+pub mod kustomize;
 mod lfs;
 pub mod output;
 mod overrides;

@@ -21,7 +21,7 @@ use crate::{
     fair::{Fair, SLOW},
     helm,
     job::{Job, Tool, Work},
-    lfs, output,
+    kustomize, lfs, output,
     plain::{self, plain},
     rendered::{Kept, NON_DETERMINISTIC, RENDERED, Rendered, Warning},
     request::{Failure, Request},
@@ -197,7 +197,14 @@ impl Renderer {
         let of = type_of(request.source, &**request.tree, request.folder);
         match of.map_err(|problem| Failure::Inputs(vec![problem]))? {
             SourceType::Directory => plain::prepare(request).await,
-            SourceType::Helm | SourceType::Kustomize => Err(Failure::Circumstance("not yet".to_owned())),
+            SourceType::Helm => {
+                let tool = self.tool(Kind::Helm).await?;
+                helm::prepare(request, &tool, &self.0.memo).await
+            }
+            SourceType::Kustomize => {
+                let tool = self.tool(Kind::Kustomize).await?;
+                kustomize::prepare(request, &tool).await
+            }
             SourceType::Plugin => Err(Failure::inputs(
                 "spec.source.plugin",
                 "config management plugins are not run",

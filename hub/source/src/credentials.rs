@@ -15,6 +15,10 @@ pub struct Credentials {
     /// Neither the server's certificate nor its host key is looked at.
     pub(crate) insecure: bool,
     pub(crate) proxy: Option<Proxy>,
+    /// Other hosts that an index of charts names, or that are redirected to, are logged in to as well.
+    pub(crate) passed_on: bool,
+    /// A registry is asked over HTTP without TLS.
+    pub(crate) plain_http: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -118,6 +122,20 @@ impl Credentials {
     #[must_use]
     pub fn insecure(mut self) -> Self {
         self.insecure = true;
+        self
+    }
+
+    /// Logs in also at other hosts that a Helm repository has its archives on (`passCredentials` of a source).
+    #[must_use]
+    pub fn passed_on(mut self) -> Self {
+        self.passed_on = true;
+        self
+    }
+
+    /// Asks an OCI registry over HTTP without TLS (Argo CD's `insecureOCIForceHttp`).
+    #[must_use]
+    pub fn plain_http(mut self) -> Self {
+        self.plain_http = true;
         self
     }
 

@@ -121,6 +121,26 @@ pub enum Error {
         /// The revision that it was resolved from.
         revision: String,
     },
+    /// The server has something else now, or nothing.
+    #[error("{url} `{version}` is no longer what was pinned (sha256 {}…): {cause}; refresh to take what is there now", .commit.short())]
+    Gone {
+        /// The chart, artefact or file.
+        url: RepoUrl,
+        /// The version that was asked for.
+        version: String,
+        /// The digest of what was pinned.
+        commit: CommitId,
+        /// What is there instead.
+        cause: String,
+    },
+    /// What was fetched is no archive that can be used.
+    #[error("the archive of {url} is not used: {cause}")]
+    Archive {
+        /// The chart or artefact.
+        url: RepoUrl,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// The deadline passed.
     #[error("{url} did not answer within {}s ({stage}): is the server slow or hanging?", .after.as_secs_f32())]
     TimedOut {

@@ -47,9 +47,11 @@ mod remote;
 mod repositories;
 mod tree;
 
+pub mod charts;
 pub mod poll;
 pub mod webhook;
 
+pub use charts::Charts;
 pub use config::{Config, ReadLimit};
 pub use credentials::Credentials;
 pub use error::Error;

@@ -3,7 +3,7 @@
 //! Network work waits for its host's turn first, so a host that hangs holds up its own repositories
 //! only; reading mirrors has a bound of its own, which no server can use up.
 
-use crate::{Error, RepoUrl, address::Address, remote::Deadline};
+use crate::{Error, RepoUrl, remote::Deadline};
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
@@ -55,20 +55,21 @@ impl Pools {
     /// Talks to a server, once `ready` is there (what it brings is held until the work is done).
     pub(crate) async fn talk<T: Send + 'static, G: Send + 'static>(
         &self,
-        address: &Address,
+        url: &RepoUrl,
+        host: String,
         ready: impl Future<Output = G>,
         work: impl FnOnce(&Deadline, &G) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let deadline = Deadline::after(self.timeout);
-        let host = self.host(address.host());
+        let host = self.host(host);
         let network = Arc::clone(&self.network);
         let talk = async {
             let ready = ready.await;
             let host = host.acquire_owned().await.expect("the semaphore is never closed");
             let turn = network.acquire_owned().await.expect("the semaphore is never closed");
-            blocking(&address.url, &deadline, (host, turn), move |deadline| work(deadline, &ready)).await
+            blocking(url, &deadline, (host, turn), move |deadline| work(deadline, &ready)).await
         };
-        bounded(&address.url, &deadline, "waiting for the server or for its turn", talk).await
+        bounded(url, &deadline, "waiting for the server or for its turn", talk).await
     }
 
     fn host(&self, name: String) -> Arc<Semaphore> {
@@ -98,8 +99,7 @@ async fn blocking<T: Send + 'static>(
         result
     });
     done.await.unwrap_or_else(|err| {
-        let cause =
-            if err.is_panic() { "the Git library stopped on it (a defect)" } else { "the hub is stopping" };
+        let cause = if err.is_panic() { "the hub stopped on it (a defect)" } else { "the hub is stopping" };
         Err(Error::Broken { url: url.clone(), cause: cause.to_owned() })
     })
 }

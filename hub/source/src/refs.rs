@@ -106,6 +106,20 @@ pub(crate) fn not_found(url: &RepoUrl, revision: &str, listed: &[Reference]) -> 
     Error::RevisionNotFound { url: url.clone(), revision: revision.to_owned(), known }
 }
 
+/// The names nearest to the wanted one, for people.
+pub(crate) fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> String {
+    const SHOWN: usize = 5;
+    let mut names: Vec<(usize, &str)> = names.map(|name| (distance(wanted, name), name)).collect();
+    names.sort_unstable();
+    let more = names.len().saturating_sub(SHOWN);
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(|(_, name)| *name).collect();
+    match (names.is_empty(), more) {
+        (true, _) => "none".to_owned(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// What to do about a commit named by its first digits: no server tells which one that is.
 fn short(revision: &str, listed: &[Reference]) -> Option<String> {
     let digits = revision.to_ascii_lowercase();

@@ -22,8 +22,9 @@ mod tunnel;
 pub(crate) use app::Apps;
 use deadline::{Bounded, Most};
 pub(crate) use deadline::{Deadline, Listed};
+pub(crate) use patience::told;
 pub(crate) use ssh::{Said, clean};
-pub(crate) use transport::Trust;
+pub(crate) use transport::{Reach, Trust};
 
 use crate::{
     CommitId, Credentials, Error,

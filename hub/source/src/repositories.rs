@@ -105,7 +105,7 @@ impl Repositories {
             })?;
             wanted.choose(&listed).ok_or_else(|| refs::not_found(&url, &revision, &listed))
         };
-        let asked = self.0.pools.talk(&address, std::future::ready(()), ask);
+        let asked = self.0.pools.talk(&address.url, address.host(), std::future::ready(()), ask);
         self.0.config.metrics.time("resolve", address.host(), asked).await
     }
 
@@ -170,7 +170,7 @@ impl Repositories {
             });
             fetched
         };
-        let fetched = self.0.pools.talk(address, turn, fetch);
+        let fetched = self.0.pools.talk(&address.url, address.host(), turn, fetch);
         self.0.config.metrics.time("fetch", address.host(), fetched).await
     }
 
@@ -356,7 +356,7 @@ impl Repositories {
                 }),
             }
         };
-        self.0.pools.talk(address, turn, fetch).await
+        self.0.pools.talk(&address.url, address.host(), turn, fetch).await
     }
 
     fn address(&self, url: &RepoUrl) -> Result<Address, Error> {

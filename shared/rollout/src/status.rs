@@ -82,7 +82,7 @@ pub fn waits_for(rollout: &Rollout, report: &RolloutReport) -> Option<String> {
 pub fn application_status(
     rollout: &Rollout,
     report: &RolloutReport,
-    revisions: impl Fn(&AppKey) -> Vec<CommitId>,
+    revisions: impl Fn(&AppKey) -> Vec<String>,
 ) -> Vec<Value> {
     let entry = |(app, member): (&AppKey, &Member)| {
         let record = member.current();

@@ -20,6 +20,13 @@ impl Range {
         Constraints::parse(text).ok().map(Self)
     }
 
+    /// The range that `text` is, a single version being the range of what is equal to it (`1.2` is any 1.2.x), and
+    /// nothing that of every version: as Helm reads the version of a chart. `None` for what is no version and no range.
+    pub fn around(text: &str) -> Option<Self> {
+        let text = if text.trim().is_empty() { "*" } else { text };
+        Constraints::parse(text).ok().map(Self)
+    }
+
     /// Whether `name` is a version in the range.
     pub fn accepts(&self, name: &str) -> bool {
         Version::parse(name).is_ok_and(|version| self.0.accept(&version))
@@ -69,6 +76,21 @@ mod tests {
             None => "no range",
         };
         assert_eq!(got, expect, "{range}");
+    }
+
+    #[test]
+    fn a_version_is_a_range_too() {
+        let check = |text: &str, expect: Option<&str>| {
+            let got = Range::around(text).map(|range| range.newest(TAGS.into_iter()).unwrap_or("none"));
+            assert_eq!(got, expect, "{text}");
+        };
+        check("", Some("v2.0.0"));
+        check("1.2.1", Some("1.2.1"));
+        check("v1.2", Some("1.2.1"));
+        check("1", Some("v1.10.0"));
+        check("2.0.0-rc.1", Some("v2.0.0-rc.1"));
+        check("3.0.0", Some("none"));
+        check("main", None);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use hub_render::Capabilities;
 use hub_store::Revision;
 use parking_lot::Mutex;
 use serde_json::Value;
-use shared_model::{ClusterName, CommitId};
+use shared_model::ClusterName;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What sets gave last, by their uids. Clones share memory.
@@ -69,7 +69,7 @@ impl Settled {
         if given.resolved.able.iter().any(|(cluster, before)| able(cluster) != *before) {
             return None;
         }
-        let (mut now, seen): (BTreeMap<_, CommitId>, _) = (BTreeMap::new(), Seen::default());
+        let (mut now, seen): (BTreeMap<_, String>, _) = (BTreeMap::new(), Seen::default());
         let mut resolved = given.resolved.clone();
         for (said, (wanted, before)) in &given.resolved.made {
             let made = releases.again(wanted, &seen).await.ok()?;
@@ -77,7 +77,7 @@ impl Settled {
                 return None;
             }
             resolved.commits.extend(made.commits);
-            now.insert(said, made.commit);
+            now.insert(said, made.revision);
         }
         for (app, member) in &mut resolved.members {
             let sources = given.resolved.sources.get(app)?.iter();

@@ -30,7 +30,7 @@ impl Lines {
         let mut commits: Vec<CommitSeen> = Vec::new();
         for ((url, revision), commit) in new {
             let Some((asked, answered)) = self.git.seen(url, revision) else { continue };
-            let about = self.git.repositories.describe(url, commit).await;
+            let about = self.git.describe(url, commit).await;
             let about = about
                 .inspect_err(|error| tracing::debug!(%url, %commit, %error, "a commit cannot be described"));
             let about = about.ok();

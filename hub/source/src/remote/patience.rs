@@ -30,7 +30,7 @@ pub(super) fn asked_for(target: &Target<'_>) -> Option<Duration> {
 }
 
 /// The wait that headers tell.
-fn told(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn told(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
     let number = |text: &str| {

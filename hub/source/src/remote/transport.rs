@@ -9,7 +9,7 @@
 
 use super::{Bounded, Deadline, Most, Stop, Target, ssh};
 use crate::{
-    Error,
+    Error, RepoUrl,
     address::Place,
     credentials::{Credentials, Login, Proxy},
 };
@@ -124,7 +124,7 @@ fn options(target: &Target<'_>) -> Result<Options, Error> {
 
 /// How a server of HTTP is reached and trusted.
 #[derive(Debug)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     authorities: Vec<reqwest::Certificate>,
     identity: Option<reqwest::Identity>,
     proxy: Option<reqwest::Proxy>,
@@ -133,13 +133,18 @@ pub(super) struct Reach {
 
 impl Reach {
     pub(super) fn of(target: &Target<'_>) -> Result<Self, Error> {
+        Self::to(&target.address.url, target.credentials, target.trust)
+    }
+
+    /// To the server of a repository.
+    pub(crate) fn to(url: &RepoUrl, credentials: Option<&Credentials>, trust: &Trust) -> Result<Self, Error> {
         let none = Credentials::none();
-        let credentials = target.credentials.unwrap_or(&none);
+        let credentials = credentials.unwrap_or(&none);
         let wrong = |what: &str, err: &dyn std::fmt::Display| Error::Credentials {
-            url: target.address.url.clone(),
+            url: url.clone(),
             cause: format!("{what}: {err}"),
         };
-        let mut authorities = target.trust.0.to_vec();
+        let mut authorities = trust.0.to_vec();
         if let Some(pem) = &credentials.authorities {
             let more = reqwest::Certificate::from_pem_bundle(pem.as_bytes());
             authorities.extend(more.map_err(|_| wrong("its authorities", &"they are no PEM certificates"))?);
@@ -161,7 +166,21 @@ impl Reach {
         })
     }
 
-    pub(super) fn configure(
+    /// The same without what shows who asks: for another host than the one that it is meant for.
+    pub(crate) fn unknown(&self) -> Self {
+        Self {
+            authorities: self.authorities.clone(),
+            identity: None,
+            proxy: self.proxy.clone(),
+            insecure: self.insecure,
+        }
+    }
+
+    pub(crate) fn shows_certificate(&self) -> bool {
+        self.identity.is_some()
+    }
+
+    pub(crate) fn configure(
         &self,
         builder: reqwest::blocking::ClientBuilder,
     ) -> reqwest::blocking::ClientBuilder {

@@ -36,7 +36,7 @@ fn resolved(members: &[&str], lost: &[&str]) -> Resolved {
             labels: BTreeMap::new(),
             release: ReleaseId(Digest::of(name.as_bytes())),
             automated: true,
-            revisions: Vec::<CommitId>::new(),
+            revisions: Vec::new(),
         };
         (app(name), member)
     };

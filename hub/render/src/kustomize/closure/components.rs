@@ -1,0 +1,101 @@
+//! Which of the Application's components are there: patterns and missing ones, as `kustomize edit add component` and
+//! Argo CD's `ignoreMissingComponents` treat them.
+
+use super::{below, failure, renamed};
+use crate::{
+    glob,
+    kustomize::{file::NAMES, remote},
+    request::Failure,
+    tree::{self, Astray, Found, Tree},
+};
+use shared_manifest::Problem;
+use shared_model::Kustomize;
+
+/// The components to add to the kustomization of `folder`, in their order.
+///
+/// # Errors
+/// Every component that is not there, unless those are to be left out.
+pub(crate) async fn components(
+    tree: &dyn Tree,
+    folder: &str,
+    asked: &Kustomize,
+) -> Result<Vec<String>, Failure> {
+    let (mut there, mut problems) = (Vec::new(), Vec::new());
+    for (at, component) in asked.components.iter().enumerate() {
+        if asked.ignore_missing_components {
+            if is_kustomization(tree, folder, component).await? {
+                there.push(component.clone());
+            }
+            continue;
+        }
+        let found = matching(tree, folder, component).await?;
+        if found.is_empty() {
+            let astray = Astray::Absent { path: component.clone() };
+            let remedy = "name a folder from the source's, or set `ignoreMissingComponents: true`";
+            problems.push(Problem::new(format!("kustomize.components[{at}]"), astray.to_string(), remedy));
+        }
+        there.extend(found);
+    }
+    if problems.is_empty() { Ok(there) } else { Err(Failure::Inputs(problems)) }
+}
+
+async fn is_kustomization(tree: &dyn Tree, folder: &str, component: &str) -> Result<bool, Failure> {
+    for name in NAMES {
+        let path = below(folder, &below(component.trim_end_matches('/'), name));
+        match tree::follow(tree, &path).await {
+            Ok(Found::File(_)) => return Ok(true),
+            Err(unreadable @ Astray::Unreadable { .. }) => return Err(failure(unreadable, "")),
+            Ok(Found::Folder(_))
+            | Err(Astray::Absent { .. } | Astray::Outside { .. } | Astray::Circle { .. }) => {}
+        }
+    }
+    Ok(false)
+}
+
+/// What a component's text stands for: itself, if it is there or elsewhere, or what matches it.
+async fn matching(tree: &dyn Tree, folder: &str, component: &str) -> Result<Vec<String>, Failure> {
+    if component.contains(['*', '?', '[']) {
+        return Ok(expanded(tree, folder, component));
+    }
+    match tree::follow(tree, &below(folder, component)).await {
+        Ok(_) if !component.starts_with('/') => Ok(vec![component.to_owned()]),
+        _ if remote::repository(component).is_some() => Ok(vec![component.to_owned()]),
+        Ok(_) | Err(Astray::Absent { .. } | Astray::Circle { .. }) => Ok(Vec::new()),
+        Err(astray) => Err(failure(renamed(astray, component), "kustomize.components")),
+    }
+}
+
+/// The folders and files that match a pattern part by part; those whose name starts with a dot only if it says so.
+fn expanded(tree: &dyn Tree, folder: &str, pattern: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty()).collect();
+    for (at, part) in parts.iter().enumerate() {
+        let last = at + 1 == parts.len();
+        let mut next = Vec::new();
+        for before in &found {
+            if !part.contains(['*', '?', '[']) {
+                next.push(below(before, part));
+                continue;
+            }
+            let Ok(glob) = glob::compile(part) else { return Vec::new() };
+            let Some(base) = tree::join(folder, before) else { continue };
+            let mut names: Vec<String> = Vec::new();
+            for entry in tree.under(&base) {
+                let rest =
+                    if base.is_empty() { Some(entry.path.as_str()) } else { entry.path.strip_prefix(&base) };
+                let Some(rest) = rest.map(|rest| rest.trim_start_matches('/')) else { continue };
+                let name = rest.split('/').next().unwrap_or_default();
+                let hidden = last && name.starts_with('.') && !part.starts_with('.');
+                if glob.is_match(name) && !hidden && names.last().is_none_or(|last| last != name) {
+                    names.push(name.to_owned());
+                }
+            }
+            next.extend(names.iter().map(|name| below(before, name)));
+        }
+        found = next;
+    }
+    let there = |path: &String| {
+        tree::join(folder, path).is_some_and(|path| tree.get(&path).is_some() || tree.has_folder(&path))
+    };
+    found.into_iter().filter(there).collect()
+}

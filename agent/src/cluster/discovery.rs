@@ -89,10 +89,11 @@ pub(super) async fn served(client: &Client) -> Result<BTreeMap<String, Vec<Strin
         && core.items.iter().any(|group| !group.versions.is_empty())
     {
         for group in core.items.iter().chain(&groups.items) {
-            let name = group.metadata.as_ref().and_then(|metadata| metadata.name.as_deref()).unwrap_or_default();
+            let name =
+                group.metadata.as_ref().and_then(|metadata| metadata.name.as_deref()).unwrap_or_default();
             for version in &group.versions {
                 let kinds = version.resources.iter().filter_map(|resource| resource.response_kind.as_ref());
-                let kinds = kinds.map(|kind| kind.kind.clone());
+                let kinds = kinds.filter_map(|kind| kind.kind.clone());
                 let version = version.version.as_deref().unwrap_or_default();
                 served.entry(api_version(name, version)).or_default().extend(kinds);
             }

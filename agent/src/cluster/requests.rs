@@ -261,12 +261,12 @@ impl Cluster {
             version: text(&version["gitVersion"]),
             platform: text(&version["platform"]),
             nodes: self.nodes().await,
-            served: Arc::new(self.served().await),
+            served: Arc::new(self.kinds().await),
         })
     }
 
     /// The kinds that are served; none when they cannot be read.
-    async fn served(&self) -> BTreeMap<String, Vec<String>> {
+    async fn kinds(&self) -> BTreeMap<String, Vec<String>> {
         let served = discovery::served(&self.client).await;
         served.unwrap_or_else(|error| {
             tracing::debug!(%error, "the kinds that the API server serves could not be read");

@@ -214,7 +214,9 @@ impl Sources {
             let reference = self.reference(other)?;
             if Address::is(&reference.0) {
                 let name = &other.reference;
-                return Err(format!("spec.sources: the source with ref `{name}` is a chart; value files are referred to in Git repositories only"));
+                return Err(format!(
+                    "spec.sources: the source with ref `{name}` is a chart; value files are referred to in Git repositories only"
+                ));
             }
             references.insert(other.reference.clone(), reference);
         }
@@ -472,11 +474,7 @@ impl Sources {
 }
 
 /// A commit from its root, fetched; its submodules are not followed.
-async fn whole(
-    git: &Git,
-    (url, revision): &Reference,
-    commit: CommitId,
-) -> Result<Arc<dyn Tree>, String> {
+async fn whole(git: &Git, (url, revision): &Reference, commit: CommitId) -> Result<Arc<dyn Tree>, String> {
     git.fetch(url, &commit, revision).await?;
     let tree = git.repositories.list(url, &commit).await.map_err(|error| chain(&error))?;
     let place = Place { url: url.clone(), commit, path: String::new() };

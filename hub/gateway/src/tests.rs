@@ -408,12 +408,8 @@ async fn facts_pauses_and_events_of_an_agent_are_kept() {
     let hub = Hub::start().await;
     let talk = hub.joined("eu-1").await.attach(hello("uid-eu-1", "a", Vec::new())).await.unwrap();
     let served = vec![v1::Served { api_version: "apps/v1".into(), kinds: vec!["Deployment".into()] }];
-    let facts = v1::Facts {
-        kubernetes_version: "v1.35.0".into(),
-        platform: "linux/arm64".into(),
-        nodes: 7,
-        served,
-    };
+    let facts =
+        v1::Facts { kubernetes_version: "v1.35.0".into(), platform: "linux/arm64".into(), nodes: 7, served };
     talk.say(v1::agent_message::Message::Facts(facts)).await;
     let local =
         v1::Pause { id: String::new(), reason: "disk".into(), by: "ben".into(), remaining_ms: 3_600_000 };
@@ -425,7 +421,9 @@ async fn facts_pauses_and_events_of_an_agent_are_kept() {
             let left =
                 until.map(|until: jiff::Timestamp| until.duration_since(shared_runtime::now()).as_secs());
             let served = &status["facts"]["served"]["apps/v1"];
-            status["facts"]["nodes"] == 7 && served[0] == "Deployment" && left.is_some_and(|left| (3_500..=3_600).contains(&left))
+            status["facts"]["nodes"] == 7
+                && served[0] == "Deployment"
+                && left.is_some_and(|left| (3_500..=3_600).contains(&left))
         })
     })
     .await;

@@ -7,7 +7,7 @@ use crate::{
     wait::Wait,
 };
 use serde_json::{Map, Value, json};
-use shared_model::{AppKey, CommitId};
+use shared_model::AppKey;
 
 /// How many members a status lists; the rest is a paged subresource.
 const LISTED: usize = 50;

@@ -3,7 +3,7 @@ use crate::tests::{application, index, records};
 use hub_records::keys;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared_model::{AppKey, ClusterName, CommitId, Digest, Kind, Owner, OwnerKind, ReleaseId};
+use shared_model::{AppKey, ClusterName, Digest, Kind, Owner, OwnerKind, ReleaseId};
 use shared_rollout::{Head, MemberRecord, MemberState, Phase, WaveHead};
 use std::collections::BTreeMap;
 

@@ -15,12 +15,16 @@
 //! a host, a port or an owner whose name merely begins like the one that it is for. (Argo CD takes any prefix of
 //! the text.)
 //!
+//! Charts have the same Secrets (`type: helm` or `oci`). One about a registry is written without a scheme, or with
+//! `enableOCI`, and serves what is below it; `insecureOCIForceHttp` does without TLS there. Keys of SSH and GitHub Apps
+//! are for Git only. A file on the web is read with no login.
+//!
 //! `argocd-tls-certs-cm` holds the authorities of a server under its host name, `argocd-ssh-known-hosts-cm`
 //! the lines of a `known_hosts` file under `ssh_known_hosts`.
 
 use crate::index::{Index, Object};
 use base64::Engine as _;
-use hub_source::Credentials;
+use hub_source::{Credentials, charts::Address};
 use serde_json::Value;
 use shared_model::{DEFAULT_NAMESPACE, Kind, RepoUrl};
 use std::sync::Arc;
@@ -31,14 +35,14 @@ const KNOWN_HOSTS: &str = "argocd-ssh-known-hosts-cm";
 
 /// What `url` is read with; `None` when nothing is said about it.
 pub(crate) fn find(index: &Index, url: &RepoUrl) -> Option<Credentials> {
-    let wanted = url.normalized();
+    let wanted = Wanted::of(url);
     let mut ranked: Vec<(usize, &Object)> =
         secrets(index).filter_map(|secret| rank(secret, &wanted).map(|rank| (rank, secret))).collect();
     // Sorting keeps the order by name of those that rank the same.
     ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
     let secrets: Vec<&Object> = ranked.into_iter().map(|(_, secret)| secret).collect();
     // A repository Secret without credentials of its own inherits those of the longest prefix.
-    let login = secrets.iter().find_map(|secret| login(secret));
+    let login = secrets.iter().find_map(|secret| login(secret, wanted.kind));
     let mut credentials = login.unwrap_or_default();
     let pair = |one: &str, other: &str| {
         secrets.iter().find_map(|secret| Some((field(secret, one)?, field(secret, other)?)))
@@ -55,19 +59,57 @@ pub(crate) fn find(index: &Index, url: &RepoUrl) -> Option<Credentials> {
     if secrets.iter().find_map(|secret| flag(secret, "insecure")) == Some(true) {
         credentials = credentials.insecure();
     }
+    let is_plain = |secret: &&Object| flag(secret, "insecureOCIForceHttp");
+    if wanted.kind == Of::Web && secrets.iter().find_map(is_plain) == Some(true) {
+        credentials = credentials.plain_http();
+    }
     let map = |name: &str, key: &str| {
         let text = index.object(Kind::ConfigMap, DEFAULT_NAMESPACE, name)?.text(&format!("/data/{key}"))?;
         (!text.is_empty()).then(|| Arc::<str>::from(text))
     };
-    if let Some(pem) = map(AUTHORITIES, host(&wanted)) {
+    if let Some(pem) = map(AUTHORITIES, &wanted.host) {
         credentials = credentials.with_authorities(pem);
     }
-    if wanted.starts_with("ssh://")
+    if wanted.names.iter().any(|name| name.starts_with("ssh://"))
         && let Some(lines) = map(KNOWN_HOSTS, "ssh_known_hosts")
     {
         credentials = credentials.with_known_hosts(lines);
     }
     (credentials != Credentials::none()).then_some(credentials)
+}
+
+/// The chart that a source or a dependency names: by the address of a repository, with or without a scheme, or by the
+/// name of a Helm repository's Secret (`@name`, `alias:name`).
+///
+/// # Errors
+/// [`hub_source::Error::Address`] when it is no address, or no Secret has that name.
+pub(crate) fn chart(index: &Index, repository: &str, name: &str) -> Result<Address, hub_source::Error> {
+    let alias = repository.strip_prefix('@').or_else(|| repository.strip_prefix("alias:"));
+    let found = alias.map(|alias| {
+        let is = |secret: &&Object| is_of_charts(secret) && field(secret, "name").as_deref() == Some(alias);
+        secrets(index).find(is).and_then(|secret| field(secret, "url"))
+    });
+    let url = match found {
+        None => repository.to_owned(),
+        Some(Some(url)) => url,
+        Some(None) => {
+            let cause = "no repository Secret of `type: helm` has that `name`".to_owned();
+            return Err(hub_source::Error::Address { url: RepoUrl::new(repository), cause });
+        }
+    };
+    let exact = RepoUrl::new(url.as_str()).normalized().to_lowercase();
+    let oci = url.contains("://")
+        && secrets(index).filter(|secret| is_of_charts(secret)).any(|secret| {
+            let own = field(secret, "url").map(|url| RepoUrl::new(url).normalized().to_lowercase());
+            flag(secret, "enableOCI") == Some(true) && own.as_ref() == Some(&exact)
+        });
+    Address::of_source(&url, name, oci)
+}
+
+fn is_of_charts(secret: &Object) -> bool {
+    let value = secret.value();
+    let kind = value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str());
+    kind == Some("repository") && matches!(field(secret, "type").as_deref(), Some("helm" | "oci"))
 }
 
 /// Tells the log which Secrets are meant for one project only, since they serve all.
@@ -92,19 +134,63 @@ fn secrets(index: &Index) -> impl Iterator<Item = &Object> {
     all.filter(|secret| secret.namespace() == DEFAULT_NAMESPACE)
 }
 
+/// What is to be read, as Secrets name it.
+struct Wanted {
+    /// Addresses, the most exact first.
+    names: Vec<String>,
+    host: String,
+    kind: Of,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Git,
+    /// Charts, artefacts and files.
+    Web,
+}
+
+impl Wanted {
+    fn of(url: &RepoUrl) -> Self {
+        // As in Argo CD, case does not count, in paths neither.
+        let folded = |name: &str| RepoUrl::new(name).normalized().to_lowercase();
+        match Address::parse(url) {
+            Ok(address) => Self {
+                names: address.repositories().iter().map(|name| folded(name)).collect(),
+                host: address.host(),
+                kind: Of::Web,
+            },
+            Err(_) => {
+                let name = url.normalized();
+                Self { host: host(&name).to_owned(), names: vec![name.to_lowercase()], kind: Of::Git }
+            }
+        }
+    }
+}
+
+/// The repository that a Secret is about, with its scheme: registries are written without one.
+fn given(secret: &Object) -> Option<String> {
+    let url = field(secret, "url")?;
+    let oci = flag(secret, "enableOCI") == Some(true)
+        || matches!(field(secret, "type").as_deref(), Some("helm" | "oci")) && !url.contains("://");
+    let url = match (oci, url.split_once("://")) {
+        (false, _) => url,
+        (true, Some((_, rest))) => format!("oci://{rest}"),
+        (true, None) => format!("oci://{url}"),
+    };
+    Some(RepoUrl::new(url).normalized().to_lowercase())
+}
+
 /// How well a Secret fits: the exact one best, then the longest prefix.
-fn rank(secret: &Object, wanted: &str) -> Option<usize> {
+fn rank(secret: &Object, wanted: &Wanted) -> Option<usize> {
     let value = secret.value();
     let kind = value.pointer("/metadata/labels").and_then(|labels| labels[TYPE].as_str())?;
     if !["repository", "repo-creds"].contains(&kind) {
         return None;
     }
-    // As in Argo CD, case does not count, in paths neither.
-    let given = RepoUrl::new(field(secret, "url")?).normalized().to_lowercase();
-    let wanted = wanted.to_lowercase();
+    let given = given(secret)?;
     match kind {
-        "repository" => (given == wanted).then_some(usize::MAX),
-        _ => is_within(&wanted, &given).then_some(given.len()),
+        "repository" => wanted.names.iter().position(|name| *name == given).map(|at| usize::MAX - at),
+        _ => wanted.names.iter().any(|name| is_within(name, &given)).then_some(given.len()),
     }
 }
 
@@ -131,17 +217,21 @@ pub(crate) fn is_named(index: &Index, url: &RepoUrl) -> bool {
 
 /// Whether the Secret is one that `url` may be read with.
 pub(crate) fn serves(secret: &Object, url: &RepoUrl) -> bool {
-    secret.namespace() == DEFAULT_NAMESPACE && rank(secret, &url.normalized()).is_some()
+    secret.namespace() == DEFAULT_NAMESPACE && rank(secret, &Wanted::of(url)).is_some()
 }
 
-fn login(secret: &Object) -> Option<Credentials> {
-    if let Some(key) = field(secret, "sshPrivateKey") {
+fn login(secret: &Object, of: Of) -> Option<Credentials> {
+    if of == Of::Git
+        && let Some(key) = field(secret, "sshPrivateKey")
+    {
         return Some(Credentials::ssh_key(key));
     }
     if let Some(token) = field(secret, "bearerToken") {
         return Some(Credentials::bearer(token));
     }
-    if let (Some(id), Some(key)) = (field(secret, "githubAppID"), field(secret, "githubAppPrivateKey")) {
+    if of == Of::Git
+        && let (Some(id), Some(key)) = (field(secret, "githubAppID"), field(secret, "githubAppPrivateKey"))
+    {
         let installation = field(secret, "githubAppInstallationID");
         let base_url = field(secret, "githubAppEnterpriseBaseUrl");
         return Some(Credentials::github_app(id, installation, key, base_url));

@@ -233,7 +233,7 @@ impl Git {
     /// # Errors
     /// When it is no address.
     pub(crate) fn chart(&self, repository: &str, name: &str) -> Result<RepoUrl, String> {
-        let address = Address::of_source(repository, name, false);
+        let address = credentials::chart(&self.index.read(), repository, name);
         address.map(|address| address.to_url()).map_err(|error| chain(&error))
     }
 

@@ -1,8 +1,8 @@
 //! A tool runs shut in: it sees the files that it is given, prints, and can do nothing else.
 //!
 //! # How
-//! [`Confine::run`] writes the files into a new folder and starts *this program again*, with the hidden argument
-//! [`ARGUMENT`]; that one limits itself ([`enter`]) and becomes the tool. Why not limit a child between fork and exec:
+//! [`Confine::run`] starts *this program again*, with the hidden argument [`ARGUMENT`]; that one limits itself
+//! ([`enter`]), puts the files where only it sees them, and becomes the tool. Why not limit a child between fork and exec:
 //! that is unsafe code, in a process with many threads. What is limited, each where the kernel has it ([`Mechanism`]):
 //! - **limits**: memory, processor time, open files, no file may be written at all, no core dump;
 //! - **namespaces**: a root folder of its own that holds the tool and the files, read-only, and nothing else; no
@@ -21,10 +21,16 @@
 //! No namespace for process ids: that takes a process of ours that waits beside each tool. A tool cannot start
 //! processes (seccomp), and sees none (its root has no `/proc`).
 
+mod calls;
 mod child;
+mod libraries;
 mod limits;
 mod mechanism;
+mod namespaces;
+mod parcel;
+mod paths;
 mod room;
+mod root;
 mod spec;
 mod stopped;
 mod watch;
@@ -37,6 +43,8 @@ pub use stopped::Stopped;
 
 use bytes::Bytes;
 use mechanism::Found;
+use room::SHOWN_AT;
+use spec::Shown;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -68,7 +76,7 @@ pub struct Task<'a> {
     pub folder: &'a str,
     /// What it may use up.
     pub limits: &'a Limits,
-    /// A folder of ours, on any file system, for the time of the run; it is made if need be.
+    /// A folder of ours for large views, and for all where a tool has no root of its own; it is made if need be.
     pub scratch: &'a Path,
     /// To give up early.
     pub stop: Option<&'a Stop>,
@@ -149,10 +157,19 @@ impl Confine {
     /// # Errors
     /// See [`Stopped`].
     pub fn run(&self, task: &Task<'_>) -> Result<Printed, Stopped> {
+        room::check(task.files.keys())?;
+        let has_root = self.has(Mechanism::Root);
+        if let Some((files, shown)) = has_root.then(|| parcel::pack(task.files)).flatten() {
+            let command = spec::command(&self.own, &self.found, shown, task)?;
+            let printed = watch::watch(command, files, task.limits, task.stop);
+            return room::nameless(printed, Path::new(SHOWN_AT));
+        }
         let room = room::Room::new(task.scratch, task.files)?;
-        let command = spec::command(&self.own, &self.found, &room, task)?;
-        let printed = watch::watch(command, task.limits, task.stop);
-        room.nameless(printed)
+        let view = room.view();
+        let shown = Shown::There { view: view.clone(), home: room.home() };
+        let command = spec::command(&self.own, &self.found, shown, task)?;
+        let printed = watch::watch(command, Vec::new(), task.limits, task.stop);
+        room::nameless(printed, if has_root { Path::new(SHOWN_AT) } else { &view })
     }
 
     /// Removes what runs left behind in a scratch folder when the hub was killed. Call it while no run uses it.

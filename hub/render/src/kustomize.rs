@@ -19,6 +19,7 @@
 
 mod closure;
 mod edit;
+mod explain;
 mod file;
 mod options;
 mod references;
@@ -26,6 +27,8 @@ mod remote;
 
 #[cfg(test)]
 mod tests;
+
+pub use self::explain::explain;
 
 use self::{closure::Closure, file::Kustomization};
 use crate::{
@@ -53,7 +56,7 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool) -> Result<Job, Failure>
             let message = format!("`{}` is a file", request.folder);
             return Err(Failure::inputs("path", message, "name the folder of a kustomization"));
         }
-        Err(astray) => return Err(closure::failure(astray, "path")),
+        Err(astray) => return Err(closure::failure(&astray, "path")),
     };
     let mut closure = Closure::new(request, options.unrestricted);
     let mut top = closure.load(&closure::Root::of_source(folder.clone())).await?;

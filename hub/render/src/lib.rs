@@ -22,6 +22,7 @@ mod plain;
 mod rendered;
 mod renderer;
 mod request;
+pub mod sealed;
 pub mod tools;
 pub mod tree;
 mod view;

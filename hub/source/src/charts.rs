@@ -202,7 +202,8 @@ impl Charts {
         credentials: Option<&Credentials>,
     ) -> Result<BTreeMap<String, Bytes>, Error> {
         let bytes = self.fetch(url, commit, version, credentials).await?;
-        let chart = self.describe(commit).is_none_or(|label| label.chart);
+        let listed = matches!(Address::parse(url)?.0, Place::Helm { .. });
+        let chart = listed || self.describe(commit).is_none_or(|label| label.chart);
         let layout = if chart { Layout::Chart } else { Layout::Folder };
         let at = url.clone();
         let unpack = move |_: &Deadline| {

@@ -1,9 +1,12 @@
-//! Git for the hub: which commit a revision is, and what is in it.
+//! Git and charts for the hub: which commit or archive a revision is, and what is in it.
 //!
 //! [`Repositories`] resolves references (by asking the server for those names only, nothing is
 //! fetched), fetches single commits into bare mirrors, and reads their trees by object id. There is no
 //! work tree, so any number of readers share one mirror, at different commits too. [`poll::Schedule`]
 //! decides, without doing any of it, which reference is to be asked for when.
+//!
+//! What is not in Git has a handle of its own, [`Charts`]: charts of Helm repositories and OCI registries, and files on the
+//! web, pinned by the digest of their bytes and polled by the same schedule.
 //!
 //! # Invariants
 //! - This package is the only home of `gix`.

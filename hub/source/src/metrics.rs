@@ -42,6 +42,20 @@ impl Metrics {
         );
     }
 
+    /// Shows them as those of charts and files ([`crate::Charts`]).
+    pub fn register_for_charts(&self, registry: &mut Registry) {
+        registry.register(
+            "flotilla_charts_operation_seconds",
+            "How long it took to ask a server of charts, the wait for a turn included: for a version, or for an archive",
+            self.seconds.clone(),
+        );
+        registry.register(
+            "flotilla_charts_failures",
+            "Questions that a server of charts did not answer, or refused",
+            self.failures.clone(),
+        );
+    }
+
     pub(crate) async fn time<T>(
         &self,
         operation: &'static str,

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use hub_render::confine::{Confine, Limits, Task};
 use std::{
     collections::BTreeMap,
     fs,
@@ -40,4 +41,29 @@ pub fn directly(program: &Path, arguments: &[&str], folder: &Path) -> anyhow::Re
         bail!("{}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// What `program` prints when it is confined and sees just these files.
+///
+/// # Errors
+/// Why it was stopped, or what it said.
+pub fn confined(
+    confine: &Confine,
+    program: &Path,
+    arguments: &[String],
+    files: &BTreeMap<String, Bytes>,
+    folder: &str,
+) -> anyhow::Result<String> {
+    let scratch = tempfile::tempdir()?;
+    let limits = Limits::default();
+    let task = Task {
+        tool: program,
+        arguments,
+        files,
+        folder,
+        limits: &limits,
+        scratch: scratch.path(),
+        stop: None,
+    };
+    Ok(String::from_utf8(confine.run(&task)?.stdout.to_vec())?)
 }

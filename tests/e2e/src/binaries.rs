@@ -100,11 +100,13 @@ pub enum Tool {
     Helm,
     /// Builds overlays.
     Kustomize,
+    /// Keeps charts and other artefacts (OCI).
+    Registry,
 }
 
 impl Tool {
     /// Every tool.
-    pub const ALL: [Self; 2] = [Self::Helm, Self::Kustomize];
+    pub const ALL: [Self; 3] = [Self::Helm, Self::Kustomize, Self::Registry];
 
     fn recipe(self) -> Recipe {
         match self {
@@ -123,6 +125,14 @@ impl Tool {
                 usual_time: "half a minute",
                 oldest_go: 25,
                 version: "sigs.k8s.io/kustomize/api/provenance.version=v5.8.1",
+            },
+            Self::Registry => Recipe {
+                name: "registry",
+                package: "github.com/distribution/distribution/v3/cmd/registry",
+                module: "registry",
+                usual_time: "2 minutes",
+                oldest_go: 26,
+                version: "github.com/distribution/distribution/v3/version.version=v3.1.2",
             },
         }
     }

@@ -19,6 +19,7 @@
 //!    ([`control_plane`], [`Tool::path`]).
 
 pub mod binaries;
+pub mod charts;
 pub mod cluster;
 pub mod collector;
 mod eventually;

@@ -38,6 +38,7 @@ fn tools_of_the_tests() {
     };
     check(Tool::Helm, &["version", "--template", "{{.Version}}"], "v4.3.1");
     check(Tool::Kustomize, &["version"], "v5.8.1");
+    check(Tool::Registry, &["--version"], "v3.1.2");
 }
 
 /// Needs no control plane, so it runs without Go too.

@@ -153,3 +153,88 @@ async fn authorities_are_those_of_the_host() {
     check(&index, "https://[::1]:8443/app", Some(&trusting("six")));
     check(&index, "https://example.com/team/app", None);
 }
+
+fn at(repository: &str, chart: &str) -> RepoUrl {
+    Address::of_source(repository, chart, false).unwrap().to_url()
+}
+
+#[tokio::test]
+async fn charts_are_read_with_the_login_of_their_repository() {
+    let index = indexed([
+        secret(
+            "charts",
+            "repository",
+            &json!({"type": "helm", "url": "https://charts.example.com/stable/", "username": "me", "password": "charts"}),
+        ),
+        secret(
+            "registry",
+            "repository",
+            &json!({"type": "helm", "enableOCI": "true", "url": "registry.example.com:5000/charts", "password": "registry"}),
+        ),
+        secret(
+            "one",
+            "repository",
+            &json!({"type": "oci", "url": "oci://registry.example.com:5000/charts/one", "bearerToken": "one"}),
+        ),
+        secret(
+            "ghcr",
+            "repo-creds",
+            &json!({"type": "helm", "enableOCI": "true", "url": "ghcr.io/org", "password": "org"}),
+        ),
+        secret("forge", "repo-creds", &json!({"url": "https://charts.example.com", "sshPrivateKey": "pem"})),
+        secret(
+            "lab",
+            "repository",
+            &json!({"type": "oci", "url": "oci://lab:5000/x", "insecureOCIForceHttp": "true", "insecure": "true"}),
+        ),
+        map("argocd-tls-certs-cm", &json!({"registry.example.com": "authority"})),
+    ])
+    .await;
+    let check = |url: &RepoUrl, expect: Option<&Credentials>| {
+        assert!(find(&index, url).as_ref() == expect, "{url}");
+    };
+    let stable = Credentials::basic("me", "charts");
+    check(&at("https://charts.example.com/stable", "web"), Some(&stable));
+    // A key of Git is no login for charts.
+    check(&at("https://charts.example.com/other", "web"), None);
+    let trusted = |credentials: Credentials| credentials.with_authorities("authority");
+    check(&at("registry.example.com:5000/charts", "web"), Some(&trusted(basic("registry"))));
+    check(&at("oci://registry.example.com:5000/charts/web", ""), Some(&trusted(basic("registry"))));
+    check(&at("registry.example.com:5000/charts", "one"), Some(&trusted(Credentials::bearer("one"))));
+    check(&at("registry.example.com:5000/charts", "deeper/web"), Some(&trusted(basic("registry"))));
+    check(&at("registry.example.com:5000/charts-of-others", "web"), Some(&trusted(Credentials::none())));
+    check(&at("registry.example.com/charts", "web"), Some(&trusted(Credentials::none())));
+    check(&at("ghcr.io/org/sub", "web"), Some(&basic("org")));
+    check(&at("ghcr.io/org-of-others", "web"), None);
+    check(&at("oci://lab:5000/x", "web"), Some(&Credentials::none().insecure().plain_http()));
+    let file = Address::file("https://charts.example.com/stable/values.yaml").unwrap();
+    check(&file.to_url(), None);
+}
+
+#[tokio::test]
+async fn repositories_of_charts_have_names() {
+    let index = indexed([
+        secret("a", "repository", &json!({"type": "helm", "name": "stable", "url": "https://charts.example.com/stable"})),
+        secret(
+            "b",
+            "repository",
+            &json!({"type": "helm", "name": "ours", "url": "https://registry.example.com/x", "enableOCI": "true"}),
+        ),
+        secret("c", "repository", &json!({"type": "git", "name": "git", "url": "https://git.example.com/x"})),
+    ])
+    .await;
+    let check = |repository: &str, expect: &str| {
+        let got = chart(&index, repository, "web");
+        let got = got.map_or_else(|err| err.to_string(), |address| address.to_url().to_string());
+        assert_eq!(got, expect, "{repository}");
+    };
+    check("@stable", "helm+https://charts.example.com/stable#web");
+    check("alias:stable", "helm+https://charts.example.com/stable#web");
+    check("alias:ours", "oci://registry.example.com/x/web");
+    check("https://registry.example.com/x/", "oci://registry.example.com/x/web");
+    check("https://other.example.com/x", "helm+https://other.example.com/x#web");
+    check("other.example.com/x", "oci://other.example.com/x/web");
+    let unnamed = "is no usable repository address: no repository Secret of `type: helm` has that `name`";
+    check("@git", &format!("@git {unnamed}"));
+    check("@none", &format!("@none {unnamed}"));
+}

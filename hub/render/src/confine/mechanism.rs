@@ -4,22 +4,36 @@ use super::spec;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, path::Path};
 
-/// A way of the kernel to confine a process.
+/// A way of the kernel to confine a process, in the order in which they are imposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mechanism {
+    /// A user, a network, shared memory and mounts of its own (`unshare`).
+    Namespaces,
+    /// A root folder of its own (`pivot_root`); it takes namespaces.
+    Root,
     /// Limits of memory, time and files (`setrlimit`).
     Limits,
+    /// Landlock.
+    Landlock,
+    /// A filter of system calls.
+    Seccomp,
 }
 
 impl Mechanism {
-    /// All of them, in the order in which they are imposed.
-    pub const ALL: &[Self] = &[Self::Limits];
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Namespaces, Self::Root, Self::Limits, Self::Landlock, Self::Seccomp];
+}
 
-    const fn name(self) -> &'static str {
-        match self {
+impl fmt::Display for Mechanism {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Namespaces => "namespaces of user, network, mounts, ipc and uts",
+            Self::Root => "a root folder of its own",
             Self::Limits => "resource limits",
-        }
+            Self::Landlock => "Landlock",
+            Self::Seccomp => "seccomp",
+        })
     }
 }
 
@@ -44,7 +58,11 @@ impl Found {
     }
 
     pub(super) fn leave_out(&mut self, mechanism: Mechanism) {
-        self.0.insert(mechanism, Err("left out".to_owned()));
+        let left_out = || Err("left out".to_owned());
+        self.0.insert(mechanism, left_out());
+        if mechanism == Mechanism::Namespaces {
+            self.0.insert(Mechanism::Root, left_out());
+        }
     }
 
     pub(super) fn has(&self, mechanism: Mechanism) -> bool {
@@ -58,15 +76,15 @@ impl Found {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let with = |name: &str, detail: &str| match detail {
-            "" => name.to_owned(),
+        let with = |name: &Mechanism, detail: &str| match detail {
+            "" => name.to_string(),
             detail => format!("{name} ({detail})"),
         };
         let (mut has, mut lacks) = (Vec::new(), Vec::new());
         for (mechanism, found) in &self.0 {
             match found {
-                Ok(detail) => has.push(with(mechanism.name(), detail)),
-                Err(why) => lacks.push(with(mechanism.name(), why)),
+                Ok(detail) => has.push(with(mechanism, detail)),
+                Err(why) => lacks.push(with(mechanism, why)),
             }
         }
         f.write_str(if has.is_empty() { "nothing" } else { "" })?;

@@ -1,5 +1,6 @@
-//! The folder of one run: the files that its tool sees, and its empty home.
+//! The folder of one run on disk: the files that its tool sees, and its empty home.
 //!
+//! It takes one where the tool has no root of its own, or the view is large.
 //! It is removed when it is dropped.
 
 use super::{Printed, Stopped};
@@ -40,15 +41,10 @@ impl Room {
     }
 
     fn fill(&mut self, files: &BTreeMap<String, Bytes>) -> io::Result<()> {
-        for folder in [self.home(), self.root(), self.view()] {
+        for folder in [self.home(), self.view()] {
             DirBuilder::new().mode(0o700).create(folder)?;
         }
         for (path, contents) in files {
-            let wrong = |part: &str| matches!(part, "" | "." | "..") || part.contains('\0');
-            if path.split('/').any(wrong) {
-                let said = format!("`{path}` is no path below a folder");
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, said));
-            }
             if let Some((folder, _)) = path.rsplit_once('/') {
                 self.make(folder)?;
             }
@@ -87,25 +83,29 @@ impl Room {
     pub(super) fn home(&self) -> PathBuf {
         self.path.join("home")
     }
+}
 
-    /// Where its root is put together.
-    pub(super) fn root(&self) -> PathBuf {
-        self.path.join("root")
-    }
-
-    /// Takes the name of the room out of what the tool said: paths are as people know them, and the same in each run.
-    pub(super) fn nameless(&self, printed: Result<Printed, Stopped>) -> Result<Printed, Stopped> {
-        let at = self.view();
-        let clean = |said: String| {
-            let said = said.replace(&format!("{}/", at.display()), "").replace(&*at.to_string_lossy(), ".");
-            said.replace(&format!("{SHOWN_AT}/"), "").replace(SHOWN_AT, ".")
-        };
-        match printed {
-            Ok(printed) => Ok(Printed { stderr: clean(printed.stderr), ..printed }),
-            Err(Stopped::Failed { code, stderr }) => Err(Stopped::Failed { code, stderr: clean(stderr) }),
-            Err(Stopped::Killed { signal, stderr }) => Err(Stopped::Killed { signal, stderr: clean(stderr) }),
-            Err(stopped) => Err(stopped),
+/// The paths of a view are below its folder.
+pub(super) fn check<'a>(paths: impl IntoIterator<Item = &'a String>) -> io::Result<()> {
+    let wrong = |part: &str| matches!(part, "" | "." | "..") || part.contains('\0');
+    match paths.into_iter().find(|path| path.split('/').any(wrong)) {
+        Some(path) => {
+            let said = format!("`{path}` is no path below a folder");
+            Err(io::Error::new(io::ErrorKind::InvalidInput, said))
         }
+        None => Ok(()),
+    }
+}
+
+/// Takes the view's folder out of what the tool said: paths are as people know them, and the same in each run.
+pub(super) fn nameless(printed: Result<Printed, Stopped>, view: &Path) -> Result<Printed, Stopped> {
+    let name = view.to_string_lossy();
+    let clean = |said: String| said.replace(&format!("{name}/"), "").replace(&*name, ".");
+    match printed {
+        Ok(printed) => Ok(Printed { stderr: clean(printed.stderr), ..printed }),
+        Err(Stopped::Failed { code, stderr }) => Err(Stopped::Failed { code, stderr: clean(stderr) }),
+        Err(Stopped::Killed { signal, stderr }) => Err(Stopped::Killed { signal, stderr: clean(stderr) }),
+        Err(stopped) => Err(stopped),
     }
 }
 

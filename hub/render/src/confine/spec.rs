@@ -1,13 +1,12 @@
 //! What this program is told when it is started again to become a tool.
 //!
-//! The command line is `OWN __confined SPEC TOOL ARGUMENT...`. Why the tool's arguments are not in the spec: one
+//! The command line is `OWN __confined SPEC ARGUMENT...`. Why the tool's arguments are not in the spec: one
 //! argument may be 128 KiB long, all together 2 MiB.
 
 use super::{
     Task,
     limits::Limits,
     mechanism::{Found, Mechanism},
-    room::Room,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -30,6 +29,8 @@ pub(super) enum Spec {
     Probe {
         /// A folder to put a root together in.
         root: PathBuf,
+        /// What would be run.
+        tool: PathBuf,
     },
     /// What the probe found, then the tool.
     Run(Box<Run>),
@@ -41,39 +42,67 @@ pub(super) struct Run {
     pub(super) parent: u32,
     pub(super) impose: Vec<Mechanism>,
     pub(super) limits: Limits,
-    /// The files that the tool sees.
-    pub(super) view: PathBuf,
+    /// The tool's program.
+    pub(super) tool: PathBuf,
+    /// The files that it sees.
+    pub(super) view: Shown,
     /// Its working folder in the view.
     pub(super) folder: String,
-    /// Its home when it has no root of its own.
-    pub(super) home: PathBuf,
-    /// Where its root is put together.
+    /// A folder to put its root together in.
     pub(super) root: PathBuf,
 }
 
-/// The command that runs a task.
-pub(super) fn command(own: &Path, found: &Found, room: &Room, task: &Task<'_>) -> io::Result<Command> {
+/// How the files come to where the tool sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Shown {
+    /// They are in a folder; beside it is an empty one.
+    There {
+        /// The files.
+        view: PathBuf,
+        /// The empty one.
+        home: PathBuf,
+    },
+    /// They come on the input ([`super::parcel`]), and need this much of a file system in memory.
+    Sent {
+        /// In bytes.
+        size: u64,
+        /// Files and folders.
+        inodes: u64,
+    },
+}
+
+/// The command that runs a task whose files are in a room, or are sent.
+pub(super) fn command(own: &Path, found: &Found, view: Shown, task: &Task<'_>) -> io::Result<Command> {
+    let tool = task.tool.canonicalize()?;
     let run = Run {
         parent: std::process::id(),
         impose: found.all().collect(),
         limits: task.limits.clone(),
-        view: room.view(),
+        view,
         folder: task.folder.to_owned(),
-        home: room.home(),
-        root: room.root(),
+        root: mount_point(&tool)?,
+        tool,
     };
     let mut command = again(own, &Spec::Run(Box::new(run)))?;
-    command.arg(task.tool).args(task.arguments);
+    command.args(task.arguments);
     Ok(command)
+}
+
+/// Any folder: what is mounted there is seen by the child alone. What the tool needs must not be below it.
+fn mount_point(tool: &Path) -> io::Result<PathBuf> {
+    let folders = ["/dev", "/mnt", "/run", "/tmp", "/proc"].map(Path::new);
+    let mut free = folders.iter().filter(|folder| folder.is_dir() && !tool.starts_with(folder));
+    free.next()
+        .map(|folder| folder.to_path_buf())
+        .ok_or_else(|| io::Error::other("no folder to put a root in"))
 }
 
 /// What this machine has, as a child found out.
 pub(super) fn probe(own: &Path) -> Result<Found, String> {
-    // Any folder: what is put there is seen by the child alone.
-    let real = own.canonicalize().map_err(|error| error.to_string())?;
-    let root = real.parent().unwrap_or(Path::new("/")).to_owned();
-    let mut command = again(own, &Spec::Probe { root }).map_err(|error| error.to_string())?;
-    let ended = command.output().map_err(|error| error.to_string())?;
+    let text = |error: io::Error| error.to_string();
+    let tool = own.canonicalize().map_err(text)?;
+    let spec = Spec::Probe { root: mount_point(&tool).map_err(text)?, tool };
+    let ended = again(own, &spec).and_then(|mut command| command.output()).map_err(text)?;
     serde_json::from_slice(&ended.stdout).map_err(|_| format!("it ended with {}", ended.status))
 }
 

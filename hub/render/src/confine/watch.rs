@@ -18,12 +18,12 @@ use nix::{
 };
 use std::{
     fs,
-    io::{self, Read},
+    io::{self, Read, Write as _},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::process::{CommandExt as _, ExitStatusExt as _},
     },
-    process::{Child, Command, ExitStatus},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -34,10 +34,19 @@ const TICK: Duration = Duration::from_millis(100);
 /// A tool whose output has ended has mostly ended too, or will in a moment.
 const SHORTEST_NAP: Duration = Duration::from_micros(100);
 
-/// Runs the command, in a process group of its own, to its end.
-pub(super) fn watch(mut command: Command, limits: &Limits, stop: Option<&Stop>) -> Result<Printed, Stopped> {
+/// Runs the command, in a process group of its own and with this input, to its end.
+pub(super) fn watch(
+    mut command: Command,
+    input: Vec<u8>,
+    limits: &Limits,
+    stop: Option<&Stop>,
+) -> Result<Printed, Stopped> {
     let started = Instant::now();
-    let mut group = Group(command.process_group(0).spawn()?);
+    let mut group = Group(command.process_group(0).stdin(Stdio::piped()).spawn()?);
+    let mut input = Input { sink: group.0.stdin.take(), bytes: input, written: 0 };
+    if let Some(sink) = &input.sink {
+        do_not_wait(sink)?;
+    }
     let mut output = Pipe::new(group.0.stdout.take(), usize::try_from(limits.output).unwrap_or(usize::MAX));
     let mut errors = Pipe::new(group.0.stderr.take(), usize::MAX);
     output.prepare()?;
@@ -53,9 +62,11 @@ pub(super) fn watch(mut command: Command, limits: &Limits, stop: Option<&Stop>) 
             return Err(Stopped::GivenUp);
         }
         if output.source.is_some() || errors.source.is_some() {
-            wait_for([output.descriptor(), errors.descriptor()], left.min(TICK))?;
-            // Just before it prints, a tool has most of what it ever needs.
-            peak = peak.max(group.memory());
+            wait_for(&input, [output.descriptor(), errors.descriptor()], left.min(TICK))?;
+            if input.write() {
+                // Just before it prints, a tool has most of what it ever needs.
+                peak = peak.max(group.memory());
+            }
         } else {
             std::thread::sleep(nap.min(left));
             nap = (nap * 2).min(TICK);
@@ -85,13 +96,47 @@ pub(super) fn watch(mut command: Command, limits: &Limits, stop: Option<&Stop>) 
     }
 }
 
-/// Waits until something can be read, or an end is reached.
-fn wait_for(pipes: [Option<BorrowedFd<'_>>; 2], most: Duration) -> io::Result<()> {
+/// Waits until something can be read or written, or an end is reached.
+fn wait_for(input: &Input, pipes: [Option<BorrowedFd<'_>>; 2], most: Duration) -> io::Result<()> {
     let mut open: Vec<PollFd<'_>> =
         pipes.into_iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::POLLIN)).collect();
+    open.extend(input.sink.as_ref().map(|sink| PollFd::new(sink.as_fd(), PollFlags::POLLOUT)));
     match poll(&mut open, PollTimeout::try_from(most).unwrap_or(PollTimeout::ZERO)) {
         Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => Err(errno.into()),
+    }
+}
+
+/// What is there is read or written, and more is not waited for.
+fn do_not_wait(pipe: impl AsFd) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(&pipe, FcntlArg::F_GETFL)?);
+    fcntl(&pipe, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// What the child is to read; closed at its end.
+struct Input {
+    sink: Option<ChildStdin>,
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Input {
+    /// Writes what can be; whether it is all written.
+    fn write(&mut self) -> bool {
+        while let Some(sink) = &mut self.sink {
+            let rest = &self.bytes[self.written..];
+            match if rest.is_empty() { Ok(0) } else { sink.write(rest) } {
+                // A child that does not read has failed, and says why.
+                Ok(0) => self.sink = None,
+                Ok(written) => self.written += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.sink = None,
+            }
+        }
+        self.bytes = Vec::new();
+        true
     }
 }
 
@@ -188,13 +233,8 @@ impl<R: Read + AsFd> Pipe<R> {
         Self { source, bytes: Vec::new(), most, is_over: false }
     }
 
-    /// Reading gives what is there and does not wait.
     fn prepare(&self) -> io::Result<()> {
-        if let Some(source) = &self.source {
-            let flags = OFlag::from_bits_retain(fcntl(source, FcntlArg::F_GETFL)?);
-            fcntl(source, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        }
-        Ok(())
+        self.source.as_ref().map_or(Ok(()), do_not_wait)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

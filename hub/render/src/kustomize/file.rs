@@ -32,7 +32,7 @@ impl Kustomization {
         let fields = match value {
             Value::Object(fields) => fields,
             Value::Null => Map::new(),
-            _ => {
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
                 let message = "a kustomization is a mapping of fields";
                 return Err(Problem::new("", message, "write `resources:` and what belongs to it"));
             }
@@ -48,7 +48,7 @@ impl Kustomization {
 
 /// The field of this name in whatever case; of several the last counts.
 pub(crate) fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    fields.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).last()
+    fields.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next_back()
 }
 
 /// The text of a field, or nothing.

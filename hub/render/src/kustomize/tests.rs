@@ -1,18 +1,41 @@
 //! What a build is shown, without the tool: `tests/compat` compares with the real one.
 
 mod closure;
-mod memory;
 mod remote;
 
-use self::memory::Memory;
 use crate::{
     App, Capabilities, Chart, Failure, Fetch, Job, Kind, Request, Settings, Tool, Tree, Unfetched, Work,
-    kustomize,
+    kustomize, tree::Memory,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use shared_model::{Kustomize, Source};
 use std::{collections::BTreeMap, sync::Arc};
+
+/// Files by their paths. Contents that start with `-> ` are symbolic links.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Files(pub(super) BTreeMap<String, String>);
+
+impl Files {
+    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+        Self(files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect())
+    }
+
+    pub(super) fn put(&mut self, path: &str, text: &str) {
+        self.0.insert(path.to_owned(), text.to_owned());
+    }
+
+    pub(super) fn tree(&self) -> Arc<dyn Tree> {
+        let files = self.0.iter().map(|(path, text)| (path.clone(), Bytes::from(text.clone())));
+        let mut tree = Memory::new("files", files);
+        for (path, text) in &self.0 {
+            if let Some(target) = text.strip_prefix("-> ") {
+                tree = tree.with_link(path, target);
+            }
+        }
+        Arc::new(tree)
+    }
+}
 
 /// What is elsewhere, by address and revision.
 #[derive(Debug, Default)]
@@ -41,7 +64,7 @@ impl Fetch for Elsewhere {
 /// What is prepared, and with what around it.
 #[derive(Debug, Default)]
 pub(super) struct Case {
-    pub(super) files: Memory,
+    pub(super) files: Files,
     pub(super) folder: &'static str,
     pub(super) asked: Option<Kustomize>,
     pub(super) settings: Settings,
@@ -50,13 +73,13 @@ pub(super) struct Case {
 
 impl Case {
     pub(super) fn of(folder: &'static str, files: &[(&str, &str)]) -> Self {
-        Self { files: Memory::of(files), folder, ..Self::default() }
+        Self { files: Files::of(files), folder, ..Self::default() }
     }
 
     pub(super) fn prepare(&self) -> Result<Job, Failure> {
         let source = Source { kustomize: self.asked.clone(), ..Source::default() };
         let app = App { name: "web".into(), destination: "shop".into(), ..App::default() };
-        let tree: Arc<dyn Tree> = Arc::new(self.files.clone());
+        let tree = self.files.tree();
         let request = Request {
             source: &source,
             app: &app,
@@ -80,7 +103,7 @@ impl Case {
         let contents = runtime.block_on(job.view.contents()).unwrap();
         let paths = contents.keys().cloned().collect();
         let text = |bytes: &Bytes| String::from_utf8(bytes.to_vec()).unwrap();
-        let made = contents.iter().filter(|(path, bytes)| self.files.text(path) != Some(text(bytes)));
+        let made = contents.iter().filter(|(path, bytes)| self.files.0.get(*path) != Some(&text(bytes)));
         let made = made.map(|(path, bytes)| (path.clone(), text(bytes))).collect();
         (paths, made)
     }

@@ -136,6 +136,32 @@ impl Address {
         })
     }
 
+    /// The repositories that it may be in, as a Secret's `url` names them, with their scheme: the most exact first. Of a
+    /// registry that is what its name begins with, since a chart's name may have several steps. A file is in none: what is
+    /// at an address of the web is read by everybody.
+    pub fn repositories(&self) -> Vec<String> {
+        match &self.0 {
+            Place::Helm { repository, .. } => vec![login(repository).0.to_string()],
+            Place::Oci { registry, name } => {
+                let whole = format!("{OCI}{registry}/{name}");
+                let above =
+                    name.match_indices('/').rev().map(|(at, _)| format!("{OCI}{registry}/{}", &name[..at]));
+                [whole].into_iter().chain(above).chain([format!("{OCI}{registry}")]).collect()
+            }
+            Place::File { .. } => Vec::new(),
+        }
+    }
+
+    /// The host, without a port.
+    pub fn host(&self) -> String {
+        let url = match &self.0 {
+            Place::Helm { repository: url, .. } | Place::File { url } => Some(url.clone()),
+            Place::Oci { registry, .. } => Url::parse(&format!("https://{registry}")).ok(),
+        };
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        host.trim_matches(['[', ']']).to_owned()
+    }
+
     /// The name of the chart or file.
     pub fn name(&self) -> &str {
         match &self.0 {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use shared_template::semver::Range;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs, io,
@@ -35,6 +36,13 @@ pub struct Label {
     pub version: String,
     /// Whether it is a chart, all of whose files are in one folder.
     pub chart: bool,
+}
+
+impl Label {
+    /// How much it tells: that it is a chart, and a version rather than a tag.
+    fn tells(&self) -> (bool, bool) {
+        (self.chart, Range::around(&self.version).is_some())
+    }
 }
 
 #[derive(Debug)]
@@ -191,10 +199,11 @@ impl Store {
         self.held.lock().labels.get(commit).map(|(label, _)| label.clone())
     }
 
-    /// Remembers what something is called.
+    /// Remembers what something is called: what it was called first, unless another name tells more.
     pub(super) fn name(&self, commit: &CommitId, label: &Label) -> Result<(), Error> {
         let long = label.name.len().max(label.version.len()) > LONGEST_LABEL;
-        if long || self.held.lock().labels.get(commit).is_some_and(|(known, _)| known == label) {
+        let known = |(known, _): &(Label, SystemTime)| known.tells() >= label.tells();
+        if long || self.held.lock().labels.get(commit).is_some_and(known) {
             return Ok(());
         }
         let text = serde_json::to_vec(label).expect("names are text");

@@ -1,7 +1,7 @@
 //! Which of the Application's components are there: patterns and missing ones, as `kustomize edit add component` and
 //! Argo CD's `ignoreMissingComponents` treat them.
 
-use super::{below, failure, renamed};
+use super::names::{below, failure, renamed};
 use crate::{
     glob,
     kustomize::{file::NAMES, remote},
@@ -44,7 +44,7 @@ async fn is_kustomization(tree: &dyn Tree, folder: &str, component: &str) -> Res
         let path = below(folder, &below(component.trim_end_matches('/'), name));
         match tree::follow(tree, &path).await {
             Ok(Found::File(_)) => return Ok(true),
-            Err(unreadable @ Astray::Unreadable { .. }) => return Err(failure(unreadable, "")),
+            Err(unreadable @ Astray::Unreadable { .. }) => return Err(failure(&unreadable, "")),
             Ok(Found::Folder(_))
             | Err(Astray::Absent { .. } | Astray::Outside { .. } | Astray::Circle { .. }) => {}
         }
@@ -55,13 +55,16 @@ async fn is_kustomization(tree: &dyn Tree, folder: &str, component: &str) -> Res
 /// What a component's text stands for: itself, if it is there or elsewhere, or what matches it.
 async fn matching(tree: &dyn Tree, folder: &str, component: &str) -> Result<Vec<String>, Failure> {
     if component.contains(['*', '?', '[']) {
-        return Ok(expanded(tree, folder, component));
+        let found = expanded(tree, folder, component);
+        if !found.is_empty() || remote::repository(component).is_none() {
+            return Ok(found);
+        }
     }
     match tree::follow(tree, &below(folder, component)).await {
         Ok(_) if !component.starts_with('/') => Ok(vec![component.to_owned()]),
         _ if remote::repository(component).is_some() => Ok(vec![component.to_owned()]),
         Ok(_) | Err(Astray::Absent { .. } | Astray::Circle { .. }) => Ok(Vec::new()),
-        Err(astray) => Err(failure(renamed(astray, component), "kustomize.components")),
+        Err(astray) => Err(failure(&renamed(astray, component), "kustomize.components")),
     }
 }
 

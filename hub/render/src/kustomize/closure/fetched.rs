@@ -1,7 +1,10 @@
 //! What overlays name elsewhere: fetched by the hub and put into the view under a folder of its own, so that the tool
 //! finds it without a network.
 
-use super::{Closure, Mount, Named, Root, below, failure, objects, renamed};
+use super::{
+    Closure, Mount, Named, Root,
+    names::{below, failure, objects, renamed},
+};
 use crate::{
     kustomize::{references::Kind, remote::Repository},
     request::{Failure, Unfetched},
@@ -45,7 +48,7 @@ impl Closure<'_> {
                 let message = format!("`{path}` of {shown} is a file");
                 Err(Failure::inputs("", message, "name the folder of a kustomization"))
             }
-            Err(astray) => Err(failure(renamed(astray, &format!("{path} of {shown}")), "")),
+            Err(astray) => Err(failure(&renamed(astray, &format!("{path} of {shown}")), "")),
         }
     }
 

@@ -61,7 +61,7 @@ fn a_build_is_shown_what_is_named_and_nothing_else() {
     let case = everything();
     let (paths, made) = case.shown();
     assert!(made.is_empty(), "nothing had to be written anew: {made:?}");
-    let hidden: Vec<String> = case.files.paths().into_iter().filter(|path| !paths.contains(path)).collect();
+    let hidden: Vec<&String> = case.files.0.keys().filter(|path| !paths.contains(path)).collect();
     assert_eq!(
         hidden,
         [
@@ -71,7 +71,7 @@ fn a_build_is_shown_what_is_named_and_nothing_else() {
             "overlays/prod/plugins/from-plugin.txt",
         ]
     );
-    assert_eq!(paths.len() + hidden.len(), case.files.paths().len());
+    assert_eq!(paths.len() + hidden.len(), case.files.0.len());
 }
 
 #[test]

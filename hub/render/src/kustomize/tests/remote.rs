@@ -1,7 +1,6 @@
-use super::{Case, Memory};
+use super::{Case, Files};
 use crate::Unfetched;
 use bytes::Bytes;
-use std::sync::Arc;
 
 const BASE: &str = "https://git.example.com/platform/base.git";
 
@@ -18,7 +17,7 @@ fn case() -> Case {
         ],
     );
     case.settings.remote_bases = true;
-    let base = Memory::of(&[
+    let base = Files::of(&[
         (
             "web/kustomization.yaml",
             "resources: [../common, web.yaml, \"git@git.example.com:platform/other//x?ref=v2\"]\n",
@@ -28,12 +27,10 @@ fn case() -> Case {
         ("common/kustomization.yaml", "resources: [one.yaml]\n"),
         ("common/one.yaml", "one"),
     ]);
-    let other = Memory::of(&[("x/kustomization.yaml", "namePrefix: x-\n")]);
+    let other = Files::of(&[("x/kustomization.yaml", "namePrefix: x-\n")]);
     let elsewhere = &mut case.elsewhere;
-    elsewhere.repositories.insert((BASE.into(), "v1".into()), Arc::new(base));
-    elsewhere
-        .repositories
-        .insert(("git@git.example.com:platform/other".into(), "v2".into()), Arc::new(other));
+    elsewhere.repositories.insert((BASE.into(), "v1".into()), base.tree());
+    elsewhere.repositories.insert(("git@git.example.com:platform/other".into(), "v2".into()), other.tree());
     let crds = "apiVersion: v1\nkind: ConfigMap\n";
     elsewhere.files.insert("https://example.com/crds/all.yaml".into(), Ok(Bytes::from(crds)));
     elsewhere.files.insert("https://example.com/conf.txt".into(), Ok(Bytes::from("conf")));
@@ -102,7 +99,7 @@ fn remote_bases_are_put_into_the_view_and_named_there() {
 fn only_what_is_read_of_a_remote_base_names_the_rendering() {
     let mut case = case();
     let before = case.prepare().unwrap().inputs();
-    let mut base = Memory::of(&[
+    let mut base = Files::of(&[
         (
             "web/kustomization.yaml",
             "resources: [../common, web.yaml, \"git@git.example.com:platform/other//x?ref=v2\"]\n",
@@ -111,10 +108,10 @@ fn only_what_is_read_of_a_remote_base_names_the_rendering() {
         ("common/kustomization.yaml", "resources: [one.yaml]\n"),
         ("common/one.yaml", "one"),
     ]);
-    case.elsewhere.repositories.insert((BASE.into(), "v1".into()), Arc::new(base.clone()));
+    case.elsewhere.repositories.insert((BASE.into(), "v1".into()), base.tree());
     assert_eq!(case.prepare().unwrap().inputs(), before);
     base.put("common/one.yaml", "changed");
-    case.elsewhere.repositories.insert((BASE.into(), "v1".into()), Arc::new(base));
+    case.elsewhere.repositories.insert((BASE.into(), "v1".into()), base.tree());
     assert_ne!(case.prepare().unwrap().inputs(), before);
 }
 
@@ -122,7 +119,7 @@ fn check_wrong(top: &str, base: &[(&str, &str)], expected: &str) {
     let mut case = Case::of("app", &[("app/kustomization.yaml", top), ("secret.yaml", "")]);
     case.settings.remote_bases = true;
     case.settings.kustomize_options = vec!["--load-restrictor=LoadRestrictionsNone".into()];
-    case.elsewhere.repositories.insert((BASE.into(), String::new()), Arc::new(Memory::of(base)));
+    case.elsewhere.repositories.insert((BASE.into(), String::new()), Files::of(base).tree());
     case.elsewhere
         .files
         .insert("https://example.com/busy.yaml".into(), Err(Unfetched::Now("it took too long".into())));

@@ -276,7 +276,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn whatever_a_registry_says_is_read(text in "(?s-u:.{0,80})|[Bb]earer [a-z=\",\\\\ ]{0,60}") {
+        fn whatever_a_registry_says_is_read(text in "(?s:.{0,80})|[Bb]earer [a-z=\",\\\\ ]{0,60}") {
             drop(Challenge::parse(&text));
         }
     }

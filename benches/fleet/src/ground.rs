@@ -21,7 +21,10 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use tests_e2e::git::{GitServer, Repository};
+use tests_e2e::{
+    Tool,
+    git::{GitServer, Repository},
+};
 
 /// Requests under way at once while the ground is laid.
 const AT_ONCE: usize = 64;
@@ -53,7 +56,9 @@ impl Ground {
         let repository = Repository::create(REPOSITORY)?;
         let git = GitServer::start(repository.root(), None)?;
         let at = args.keep.clone().unwrap_or_else(|| folder.path().to_owned());
-        let hub = Hub::start(&at.join(format!("{:?}", workload.name).to_lowercase()), args).await?;
+        let hub =
+            Hub::start(&at.join(format!("{:?}", workload.name).to_lowercase()), args, &tools(&workload)?)
+                .await?;
         let seats = seats(&hub, &workload).await?;
         let began = Instant::now();
         let agents = Swarms::start(program, args.processes, &hub.agents(), seats).await?;
@@ -82,7 +87,7 @@ impl Ground {
     /// Commits a revision of these sets; nobody sees it before [`Ground::push`].
     pub(crate) fn write(&mut self, revision: &str, sets: std::ops::Range<usize>) -> Result<()> {
         let files: Vec<(String, String)> =
-            sets.flat_map(|set| sample::files(self.workload.files, set, revision)).collect();
+            sets.flat_map(|set| sample::files(&self.workload, set, revision)).collect();
         let files: Vec<(&str, &str)> =
             files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
         self.commit = self.repository.commit(&files)?;
@@ -172,6 +177,15 @@ impl Ground {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
+}
+
+/// Options of a hub that name the official tools, where the workload has charts; they are built when they are missing.
+fn tools(workload: &Workload) -> Result<Vec<String>> {
+    if !workload.has_charts() {
+        return Ok(Vec::new());
+    }
+    let helm = Tool::Helm.provide().map_err(|error| anyhow::anyhow!("{error}"))?;
+    Ok(vec!["--helm".to_owned(), helm.display().to_string()])
 }
 
 pub(crate) fn newest(rollouts: Vec<Value>) -> BTreeMap<String, Value> {

@@ -21,16 +21,19 @@ pub(crate) struct Hub {
     program: PathBuf,
     ports: (u16, u16),
     log: String,
+    options: Vec<String>,
     pub(crate) admin: Option<Admin>,
 }
 
 impl Hub {
-    pub(crate) async fn start(folder: &Path, args: &Args) -> Result<Self> {
+    /// Starts one with further options.
+    pub(crate) async fn start(folder: &Path, args: &Args, options: &[String]) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let ports = (free_port(), free_port());
         let program = args.flotilla.clone().unwrap_or_else(|| programs().flotilla.clone());
         let (folder, log) = (folder.to_owned(), args.log.clone());
-        let mut hub = Self { process: None, folder, program, ports, log, admin: None };
+        let options = options.to_vec();
+        let mut hub = Self { process: None, folder, program, ports, log, options, admin: None };
         hub.restart().await?;
         Ok(hub)
     }
@@ -46,6 +49,7 @@ impl Hub {
             .args(["--listen", &format!("127.0.0.1:{}", self.ports.0)])
             .args(["--agent-listen", &self.agents()])
             .args(["--log", &self.log])
+            .args(&self.options)
             // As the container file has it.
             .env("MALLOC_ARENA_MAX", "2");
         let process = Process::start("hub", &mut command, &self.folder)?;

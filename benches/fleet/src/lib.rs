@@ -18,6 +18,7 @@
 //! What it refuses to know: how the hub works inside.
 
 pub mod args;
+mod charts;
 mod client;
 mod floors;
 mod ground;

@@ -103,13 +103,14 @@ async fn measure(args: &Args, ground: &mut Ground, floors: Floors) -> Result<Vec
 
 /// A revision goes out; how long each rollout took.
 async fn push(args: &Args, ground: &mut Ground, floors: Floors, first: bool) -> Result<Row> {
-    let sets = if ground.workload.name == Name::Alone { 1 } else { ground.workload.sets };
+    let sets = ground.workload.touched();
     let revision = format!("r{}", ground.rounds);
     ground.rounds += 1;
     ground.write(&revision, 0..sets)?;
     tokio::time::sleep(REST).await;
     let profile = args.profile.as_ref().filter(|_| first).map(|command| profile(command, ground));
     let _profile = profile.transpose()?;
+    let before = Renderings::of(ground).await?;
     let meter = Meter::start(&ground.hub, &ground.agents)?;
     ground.push().await?;
     ground.arrived(&revision, sets).await?;
@@ -118,7 +119,45 @@ async fn push(args: &Args, ground: &mut Ground, floors: Floors, first: bool) -> 
     let cost = meter.stop(&ground.hub, &ground.agents)?;
     let times = times(&rollouts, meter.at, sets)?;
     let needs = Needs { turns: ground.workload.turns(), handshakes: 0, bytes: cost.network };
-    row(ground, format!("{times}; on every cluster after {}", time(everywhere)), &cost, floors.of(needs))
+    let mut measured = format!("{times}; on every cluster after {}", time(everywhere));
+    let mut floor = floors.of(needs);
+    if let (Some(before), Some(now)) = (before, Renderings::of(ground).await?) {
+        let (count, spent) = (now.count - before.count, now.seconds - before.seconds);
+        let expected = if ground.workload.name == Name::Values { ground.workload.clusters } else { 1 };
+        ensure!(count == expected, "{count} charts were rendered, and {expected} are different");
+        let each = crate::charts::alone(ground)?;
+        let cores = std::thread::available_parallelism()?.get();
+        let least = each * u32::try_from(count)? / u32::try_from(cores)?;
+        measured.push_str(&format!("; {count} rendered in {spent:.2} s of the renderer's slots"));
+        floor.push_str(&format!(
+            ", charts {} (helm alone takes {} for one, on each of {cores} cores)",
+            time(least),
+            time(each)
+        ));
+    }
+    row(ground, measured, &cost, floor)
+}
+
+/// How many charts the hub has rendered, and for how long.
+struct Renderings {
+    count: usize,
+    seconds: f64,
+}
+
+impl Renderings {
+    /// `None` where the workload has no charts.
+    async fn of(ground: &Ground) -> Result<Option<Self>> {
+        if !ground.workload.has_charts() {
+            return Ok(None);
+        }
+        let metrics = ground.hub.admin()?.text("/metrics").await?;
+        let sum = |name: &str| {
+            let lines = metrics.lines().filter(|line| line.starts_with(name));
+            lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>()
+        };
+        let count = sum("flotilla_render_seconds_count") as usize;
+        Ok(Some(Self { count, seconds: sum("flotilla_render_seconds_sum") }))
+    }
 }
 
 fn profile(command: &str, ground: &Ground) -> Result<std::process::Child> {

@@ -8,7 +8,7 @@ pub(crate) const REPOSITORY: &str = "fleet";
 const POLICY: &str = "stages";
 
 /// The files of set number `set` at a revision.
-pub(crate) fn files(files: Files, set: usize, revision: &str) -> Vec<(String, String)> {
+pub(crate) fn files(workload: &Workload, set: usize, revision: &str) -> Vec<(String, String)> {
     let map = |bytes: usize| {
         format!(
             "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  revision: {revision:?}\n  text: {}\n",
@@ -16,7 +16,7 @@ pub(crate) fn files(files: Files, set: usize, revision: &str) -> Vec<(String, St
         )
     };
     let name = name(set);
-    match files {
+    match workload.files {
         Files::Stack => vec![
             (
                 format!("{name}/namespace.yaml"),
@@ -26,8 +26,35 @@ pub(crate) fn files(files: Files, set: usize, revision: &str) -> Vec<(String, St
             (format!("{name}/deployment.yaml"), deployment()),
         ],
         Files::Map => vec![(format!("{name}/settings.yaml"), map(2000))],
+        Files::Chart { own } => {
+            let mut files = vec![
+                (format!("{name}/Chart.yaml"), format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n")),
+                (format!("{name}/values.yaml"), format!("revision: {revision:?}\nlength: 2000\n")),
+                (format!("{name}/templates/settings.yaml"), TEMPLATE.to_owned()),
+                (format!("{name}/templates/deployment.yaml"), deployment()),
+            ];
+            let clusters = if own { 0..workload.group } else { 0..0 };
+            files.extend(
+                clusters.map(|cluster| {
+                    (format!("values/c{cluster:05}.yaml"), format!("color: 'blue-{cluster}'\n"))
+                }),
+            );
+            files
+        }
     }
 }
+
+/// The ConfigMap of a chart.
+const TEMPLATE: &str = "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: settings
+  labels: {release: {{ .Release.Name }}}
+data:
+  revision: {{ .Values.revision | quote }}
+  color: {{ .Values.color | default \"grey\" | quote }}
+  text: {{ repeat (int .Values.length) \"x\" }}
+";
 
 fn deployment() -> String {
     "apiVersion: apps/v1
@@ -90,8 +117,16 @@ pub(crate) fn set(workload: &Workload, set: usize, repository: &str) -> Value {
     }
     let options = match workload.files {
         Files::Stack => json!([]),
-        Files::Map => json!(["CreateNamespace=true"]),
+        Files::Map | Files::Chart { .. } => json!(["CreateNamespace=true"]),
     };
+    let mut source = json!({"repoURL": repository, "targetRevision": "main", "path": name});
+    match workload.files {
+        Files::Chart { own: true } => {
+            source["helm"] = json!({"releaseName": name, "valueFiles": ["../values/{{.name}}.yaml"]});
+        }
+        Files::Chart { own: false } => source["helm"] = json!({"releaseName": name}),
+        Files::Stack | Files::Map => {}
+    }
     json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": metadata,
         "spec": {
@@ -101,7 +136,7 @@ pub(crate) fn set(workload: &Workload, set: usize, repository: &str) -> Value {
                 "metadata": {"name": format!("{name}-{{{{.name}}}}")},
                 "spec": {
                     "project": "default",
-                    "source": {"repoURL": repository, "targetRevision": "main", "path": name},
+                    "source": source,
                     "destination": {"name": "{{.name}}", "namespace": name},
                     "syncPolicy": {"automated": {"prune": true, "selfHeal": true}, "syncOptions": options},
                 },

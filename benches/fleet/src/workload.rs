@@ -20,6 +20,12 @@ pub enum Name {
     Wide,
     /// 10,000 agents with nothing to do
     Idle,
+    /// A chart on 1,000 clusters that share its values
+    Charts,
+    /// A chart on 1,000 clusters with values of their own
+    Values,
+    /// 500 charts in one repository, and a commit that touches one of them
+    Monorepo,
 }
 
 /// What an application consists of.
@@ -29,6 +35,11 @@ pub(crate) enum Files {
     Stack,
     /// A ConfigMap of 2 KB.
     Map,
+    /// A chart of a ConfigMap of 2 KB and a Deployment without replicas.
+    Chart {
+        /// Whether each cluster has a value file of its own.
+        own: bool,
+    },
 }
 
 /// A workload in numbers.
@@ -48,8 +59,18 @@ pub(crate) struct Workload {
 }
 
 impl Name {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Staged, Self::Alone, Self::Restart, Self::Fifty, Self::Many, Self::Wide, Self::Idle];
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Staged,
+        Self::Alone,
+        Self::Restart,
+        Self::Fifty,
+        Self::Many,
+        Self::Wide,
+        Self::Idle,
+        Self::Charts,
+        Self::Values,
+        Self::Monorepo,
+    ];
 
     /// Its numbers at the scale asked for.
     pub(crate) fn workload(self, args: &Args) -> Workload {
@@ -100,6 +121,25 @@ impl Name {
                 aim: "under 50 KB of hub memory each, under 5 % of a core",
                 ..plain(10_000, 1).one_set()
             },
+            Self::Charts => Workload {
+                published: "Argo CD renders 1,000 times (its cache key has the name of the application in it)",
+                aim: "one rendering, hub under 500 MB",
+                files: Files::Chart { own: false },
+                ..plain(1000, 1).one_set()
+            },
+            Self::Values => Workload {
+                published: "Argo CD's repo servers: 18 to 56 GB (#4583, #11198)",
+                aim: "cores x the tool's time, hub under 500 MB",
+                files: Files::Chart { own: true },
+                ..plain(1000, 1).one_set()
+            },
+            Self::Monorepo => Workload {
+                published: "none",
+                aim: "one rendering, hub under 500 MB",
+                files: Files::Chart { own: false },
+                group: 2,
+                ..plain(1000, 500)
+            },
         }
     }
 }
@@ -124,7 +164,32 @@ impl Workload {
             }
             Name::Wide => format!("one application on {clusters} clusters, no waves"),
             Name::Idle => format!("{clusters} idle agents"),
+            Name::Charts => format!("a chart on {clusters} clusters that share its values"),
+            Name::Values => format!("a chart on {clusters} clusters with values of their own"),
+            Name::Monorepo => format!(
+                "a commit to one of {sets} charts of a repository, each on {group} of {clusters} clusters"
+            ),
         }
+    }
+
+    /// How many sets a push changes.
+    pub(crate) const fn touched(&self) -> usize {
+        match self.name {
+            Name::Alone | Name::Monorepo => 1,
+            Name::Staged
+            | Name::Restart
+            | Name::Fifty
+            | Name::Many
+            | Name::Wide
+            | Name::Idle
+            | Name::Charts
+            | Name::Values => self.sets,
+        }
+    }
+
+    /// Whether official tools render it.
+    pub(crate) const fn has_charts(&self) -> bool {
+        matches!(self.files, Files::Chart { .. })
     }
 
     /// What has to be durable in turn: each half of a stage is ordered and proven, on the hub; the agents' journals are

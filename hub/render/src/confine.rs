@@ -17,9 +17,19 @@
 //! - However a run ends, its process group is killed and its folder removed. The kernel kills the tool when the thread
 //!   that runs it ends, so also with the hub.
 //!
+//! # What it costs
+//! 3 to 4 ms of a run: measured with a small chart, where helm 4.3 itself takes 56 ms, and a small overlay, where
+//! kustomize 5.8 takes 13, on two busy cores. Starting this program again is most of it, and that is the same for a
+//! build of 150 MB with its symbols as for a small one: pages that are not touched are not read. Without a root of its
+//! own for the tool the files go through a folder on disk, which took up to 15 ms more while others wrote to that disk.
+//!
 //! # What it does not do
 //! No namespace for process ids: that takes a process of ours that waits beside each tool. A tool cannot start
-//! processes (seccomp), and sees none (its root has no `/proc`).
+//! processes (seccomp), and sees none (its root has no `/proc`). Without seccomp, a tool that starts a process in a
+//! session of its own leaves that behind.
+//!
+//! No other user: outside its namespace a tool is the hub's user still, so files are kept from it by its root folder
+//! and Landlock, not by their owners. Where a machine has neither of the two, a tool reads what the hub can read.
 
 mod calls;
 mod child;
@@ -33,6 +43,8 @@ mod room;
 mod root;
 mod spec;
 mod stopped;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use child::enter;

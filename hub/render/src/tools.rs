@@ -39,7 +39,14 @@ pub struct Tools {
     confine: Confine,
     scratch: PathBuf,
     places: Places,
-    known: Mutex<BTreeMap<Kind, (Identity, Result<Tool, String>)>>,
+    known: Mutex<BTreeMap<Kind, Known>>,
+}
+
+/// What a program came to: the tool, or why it will not do.
+#[derive(Debug)]
+struct Known {
+    of: Identity,
+    tool: Result<Tool, String>,
 }
 
 /// A program's file: another one has another.
@@ -111,17 +118,17 @@ impl Tools {
         let (path, file) = self.locate(kind).map_err(Failure::Circumstance)?;
         let identity = Identity::of(&path, &file);
         let mut known = self.known.lock();
-        if let Some((of, tool)) = known.get(&kind)
-            && *of == identity
+        if let Some(known) = known.get(&kind)
+            && known.of == identity
         {
-            return tool.clone().map_err(Failure::Circumstance);
+            return known.tool.clone().map_err(Failure::Circumstance);
         }
         let tool = match self.ask(kind, &path) {
             Ok(said) => judge(kind, &path, &said),
             // It may go better next time.
             Err(why) => return Err(Failure::Circumstance(why)),
         };
-        known.insert(kind, (identity, tool.clone()));
+        known.insert(kind, Known { of: identity, tool: tool.clone() });
         tool.map_err(Failure::Circumstance)
     }
 

@@ -48,11 +48,10 @@ fn confined(mut arguments: impl Iterator<Item = OsString>) -> io::Result<()> {
 fn probe(mut confined: Confined) -> io::Result<()> {
     let mut found = Found::default();
     for mechanism in Mechanism::ALL {
-        let tried = match mechanism {
-            Mechanism::Root if !found.has(Mechanism::Namespaces) => {
-                Err(io::Error::other("it takes namespaces"))
-            }
-            mechanism => confined.impose(*mechanism),
+        let tried = if *mechanism == Mechanism::Root && !found.has(Mechanism::Namespaces) {
+            Err(io::Error::other("it takes namespaces"))
+        } else {
+            confined.impose(*mechanism)
         };
         found.add(*mechanism, tried.map_err(|error| error.to_string()));
     }
@@ -113,7 +112,7 @@ fn become_tool(run: Run, arguments: impl Iterator<Item = OsString>) -> io::Error
     match prepare(run) {
         Ok(mut command) => {
             let error = command.args(arguments).exec();
-            named(&format!("start {}", command.get_program().display()), error)
+            named(&format!("start {}", command.get_program().display()), &error)
         }
         Err(error) => error,
     }
@@ -123,10 +122,10 @@ fn prepare(run: Run) -> io::Result<Command> {
     close_all();
     let mut confined = Confined::new(run.root, run.tool, run.view, run.limits)?;
     for mechanism in run.impose.iter().filter(|mechanism| **mechanism != Mechanism::Seccomp) {
-        confined.impose(*mechanism).map_err(|error| named(&mechanism.to_string(), error))?;
+        confined.impose(*mechanism).map_err(|error| named(&mechanism.to_string(), &error))?;
     }
     // A change of the user takes it back, so not before; and the filter does not let it be changed.
-    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| named("end with the hub", errno.into()))?;
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| named("end with the hub", &errno.into()))?;
     if parent_id() != run.parent {
         return Err(io::Error::other("who asked for it has ended"));
     }
@@ -134,14 +133,14 @@ fn prepare(run: Run) -> io::Result<Command> {
     let (nothing, _) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     nix::unistd::dup2_stdin(&nothing)?;
     let folder = confined.place.view.join(&run.folder);
-    std::env::set_current_dir(&folder).map_err(|error| named(&format!("enter `{}`", run.folder), error))?;
+    std::env::set_current_dir(&folder).map_err(|error| named(&format!("enter `{}`", run.folder), &error))?;
     if run.impose.contains(&Mechanism::Seccomp) {
-        calls::only().map_err(|error| named(&Mechanism::Seccomp.to_string(), error))?;
+        calls::only().map_err(|error| named(&Mechanism::Seccomp.to_string(), &error))?;
     }
     Ok(command(&confined.place, &confined.limits))
 }
 
-fn named(what: &str, error: io::Error) -> io::Error {
+fn named(what: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 

@@ -63,10 +63,11 @@ pub(super) fn watch(
         }
         if output.source.is_some() || errors.source.is_some() {
             wait_for(&input, [output.descriptor(), errors.descriptor()], left.min(TICK))?;
-            if input.write() {
-                // Just before it prints, a tool has most of what it ever needs.
+            // Just before it prints, a tool has most of what it ever needs. While it is fed it is not the tool yet.
+            if input.sink.is_none() {
                 peak = peak.max(group.memory());
             }
+            input.write();
         } else {
             std::thread::sleep(nap.min(left));
             nap = (nap * 2).min(TICK);
@@ -78,8 +79,8 @@ pub(super) fn watch(
             if output.is_over {
                 return Err(Stopped::TooMuchOutput { limit: limits.output });
             }
-            // Between two chunks of a tool that prints for ever, its time is looked at.
-            if !ended {
+            // Between two chunks of a tool that prints for ever, its time is looked at; and of what it left behind.
+            if !ended || started.elapsed() >= limits.wall {
                 break;
             }
         }
@@ -122,21 +123,20 @@ struct Input {
 }
 
 impl Input {
-    /// Writes what can be; whether it is all written.
-    fn write(&mut self) -> bool {
+    /// Writes what can be without waiting.
+    fn write(&mut self) {
         while let Some(sink) = &mut self.sink {
             let rest = &self.bytes[self.written..];
             match if rest.is_empty() { Ok(0) } else { sink.write(rest) } {
-                // A child that does not read has failed, and says why.
                 Ok(0) => self.sink = None,
                 Ok(written) => self.written += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A child that does not read has failed, and says why.
                 Err(_) => self.sink = None,
             }
         }
         self.bytes = Vec::new();
-        true
     }
 }
 

@@ -146,14 +146,12 @@ fn ask(mut stream: impl io::Read) -> Got {
 }
 
 /// Where it might write: its home, its files, and where everybody may.
-fn folders() -> Vec<PathBuf> {
-    let home = std::env::var_os("HOME").unwrap_or_default();
-    let folders = [PathBuf::from(home), PathBuf::from("."), "/tmp".into(), "/dev/shm".into()];
-    for folder in &folders {
-        // It owns the first two.
-        let _ = fs::set_permissions(folder, Permissions::from_mode(0o700));
+fn folders() -> [PathBuf; 4] {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+    for own in [home.as_path(), Path::new(".")] {
+        let _ = fs::set_permissions(own, Permissions::from_mode(0o700));
     }
-    folders.to_vec()
+    [home, ".".into(), "/tmp".into(), "/dev/shm".into()]
 }
 
 fn link(path: &str) -> Got {

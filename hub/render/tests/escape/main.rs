@@ -5,6 +5,8 @@
 //! [`Confine::run`] it confines itself; and then it is the tool ([`evil`]). Filters, `--exact`, `--skip` and `--list` are
 //! as always.
 
+#![allow(clippy::print_stdout, reason = "it is a harness, and a tool that prints")]
+
 mod ends;
 mod evil;
 mod tools;

@@ -57,7 +57,7 @@ impl Memo {
             return Arc::clone(known);
         }
         let mut facts = Facts::default();
-        facts.add_archive(archive);
+        facts.add_archive(archive, "");
         let facts = Arc::new(facts);
         remember(&mut self.facts.lock(), key, Arc::clone(&facts));
         facts
@@ -78,8 +78,10 @@ pub(crate) struct Facts {
     pub(crate) metadata: Metadata,
     /// Its lock file, if there is one.
     pub(crate) lock: Option<Lock>,
-    /// The charts in `charts/` by name: of each its version, and its file or folder in there.
-    pub(crate) vendored: BTreeMap<String, (String, String)>,
+    /// The charts in `charts/` by name, and their versions.
+    pub(crate) vendored: BTreeMap<String, String>,
+    /// Those of them that are packed: file in `charts/` and name.
+    pub(crate) packed: Vec<(String, String)>,
     /// Dependencies of charts in `charts/` that are not there: `chart: name`.
     pub(crate) unmet: Vec<String>,
     /// What its templates mention, and those of the charts in `charts/`.
@@ -187,7 +189,9 @@ impl Facts {
             match path.strip_prefix("charts/").map(|rest| rest.split_once('/')) {
                 None => own.push((path, bytes)),
                 Some(Some((name, path))) => drop(within.entry(name).or_default().insert(path, bytes)),
-                Some(None) if path.ends_with(".tgz") => self.add_archive(bytes),
+                Some(None) if path.ends_with(".tgz") => {
+                    self.add_archive(bytes, path.trim_start_matches("charts/"))
+                }
                 Some(None) => {}
             }
         }
@@ -198,17 +202,18 @@ impl Facts {
         if !self.metadata.kube_version.is_empty() {
             self.mentions.kube_version = true;
         }
-        for (name, files) in within.into_iter().filter(|(name, _)| !name.starts_with(['_', '.'])) {
+        let charts = within.into_iter().filter(|(name, _)| !name.starts_with(['_', '.']));
+        for (_, files) in charts {
             let mut facts = Self::default();
             // What is wrong with a file of another chart is the tool's to say.
             drop(facts.describe(&files));
             facts.scan(&files);
-            self.add_chart(&facts, name);
+            self.add_chart(&facts);
         }
     }
 
     /// Takes in a packed chart in `charts/`.
-    fn add_archive(&mut self, archive: &[u8]) {
+    fn add_archive(&mut self, archive: &[u8], file: &str) {
         let Some(files) = archive::read(archive, |path| is_needed(path)) else {
             // It cannot be read here: in doubt it sees everything. What is wrong with it is the tool's to say.
             self.mentions.add(Mentions::of(b"Release Capabilities Files tpl"));
@@ -219,10 +224,11 @@ impl Facts {
         let mut facts = Self::default();
         drop(facts.describe(&files));
         facts.scan(&files);
-        self.add_chart(&facts, "");
+        self.add_chart(&facts);
+        self.packed.push((file.to_owned(), facts.metadata.name.0));
     }
 
-    fn add_chart(&mut self, chart: &Self, file: &str) {
+    fn add_chart(&mut self, chart: &Self) {
         let name = chart.metadata.name.0.clone();
         let needs =
             chart.metadata.dependencies.iter().filter(|needed| !chart.vendored.contains_key(&*needed.name));
@@ -230,7 +236,7 @@ impl Facts {
         self.unmet.extend(chart.unmet.iter().cloned());
         self.mentions.add(chart.mentions.clone());
         self.dormant.add(chart.dormant.clone());
-        self.vendored.insert(name, (chart.metadata.version.0.clone(), file.to_owned()));
+        self.vendored.insert(name, chart.metadata.version.0.clone());
     }
 
     /// Dependencies that are not in `charts/`, as helm sees it: by their names.

@@ -47,15 +47,16 @@ pub(super) async fn supply(
         let kept = |name: &str| {
             facts.metadata.dependencies.iter().any(|d| &*d.name == name && d.repository.is_empty())
         };
-        for (name, (_, file)) in facts.vendored.iter().filter(|(name, _)| !kept(name)) {
-            if file.ends_with(".tgz") {
-                let _ = name;
-                supplied.replaced.insert(format!("charts/{file}"));
-            }
-        }
+        let packed = facts.packed.iter().filter(|(_, name)| !kept(name));
+        supplied.replaced = packed.map(|(file, _)| format!("charts/{file}")).collect();
     }
-    let unmet = facts.unmet.iter().chain(supplied.facts.iter().flat_map(|facts| &facts.unmet));
+    let mut unmet = facts.unmet.clone();
+    for facts in &supplied.facts {
+        let own = facts.missing().map(|needed| format!("{}: {}", facts.metadata.name.0, needed.name.0));
+        unmet.extend(own.chain(facts.unmet.iter().cloned()));
+    }
     supplied.warnings = unmet
+        .iter()
         .map(|unmet| {
             let (chart, name) = unmet.split_once(": ").unwrap_or(("", unmet));
             format!("the chart `{chart}` needs `{name}`, which is not in its charts/ folder: helm leaves it out; run `helm dependency build` there and commit what it adds")
@@ -95,7 +96,7 @@ async fn add(
     let Dependency { name, version, repository, .. } = needed;
     if repository.is_empty() {
         return match chart.facts.vendored.get(&**name) {
-            Some((there, _)) => fits(needed, there),
+            Some(there) => fits(needed, there),
             None => Err(Failure::inputs(
                 "",
                 format!(
@@ -123,8 +124,7 @@ async fn add(
     }
     let fetched = request.fetch.chart(repository, name, version).await?;
     view.make(archive(name, &fetched.version), fetched.archive.clone());
-    let facts = memo.archive(&fetched.archive);
-    supplied.facts.push(facts);
+    supplied.facts.push(memo.archive(&fetched.archive));
     supplied.fetched.push((RepoUrl::new(repository.0.clone()), fetched.version));
     Ok(())
 }

@@ -62,7 +62,9 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
         action: regex(r"(?s)\{\{.*?\}\}"),
         varies: regex(concat!(
             r"\b(?:rand[A-Z]\w*|shuffle|uuidv4|gen(?:PrivateKey|CA|SelfSigned|Signed)\w*|now|ago|",
-            r"htpasswd|bcrypt|encryptAES|keys|values|getHostByName)\b",
+            r"htpasswd|bcrypt|encryptAES|getHostByName)\b",
+            // In no order: the functions, not files and fields of these names.
+            r"|\b(?:keys|values)\s+[$.(]|\|\s*(?:keys|values)\b",
         )),
     }
 });
@@ -174,6 +176,7 @@ mod tests {
             check(&format!("a: {{{{ {action} }}}}"), "varies");
         }
         check("# now is the time: see values.yaml\na: {{ .Values.keyset }}", "");
+        check("{{ .Files.Get \"values.yaml\" }}", "files");
         check("{{- /* a comment */ -}}\n{{-\n  randInt 1 9\n}}", "varies");
     }
 

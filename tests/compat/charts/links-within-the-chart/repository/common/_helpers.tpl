@@ -1,0 +1,1 @@
+{{ define "who" }}{{ .Release.Name }}{{ end }}

@@ -1,6 +1,7 @@
 //! What a build is shown, without the tool: `tests/compat` compares with the real one.
 
 mod closure;
+mod drawn;
 mod remote;
 
 use crate::{
@@ -42,6 +43,8 @@ impl Files {
 pub(super) struct Elsewhere {
     pub(super) repositories: BTreeMap<(String, String), Arc<dyn Tree>>,
     pub(super) files: BTreeMap<String, Result<Bytes, Unfetched>>,
+    /// What every other repository is.
+    pub(super) anything: Option<Arc<dyn Tree>>,
 }
 
 #[async_trait]
@@ -52,7 +55,10 @@ impl Fetch for Elsewhere {
 
     async fn repository(&self, url: &str, revision: &str) -> Result<Arc<dyn Tree>, Unfetched> {
         let found = self.repositories.get(&(url.to_owned(), revision.to_owned()));
-        found.cloned().ok_or_else(|| Unfetched::Never("there is no such repository".to_owned()))
+        found
+            .or(self.anything.as_ref())
+            .cloned()
+            .ok_or_else(|| Unfetched::Never("there is no such repository".to_owned()))
     }
 
     async fn file(&self, url: &str) -> Result<Bytes, Unfetched> {

@@ -25,6 +25,7 @@ use crate::{
     plain::{self, plain},
     rendered::{Kept, NON_DETERMINISTIC, RENDERED, Rendered, Warning},
     request::{Failure, Request},
+    sealed,
     tools::{Places, Tools},
     tree::Limit,
 };
@@ -428,7 +429,9 @@ impl Bench<'_> {
             Work::Directory => {
                 let files: Vec<(String, &[u8])> =
                     self.contents.iter().map(|(path, bytes)| (path.clone(), &bytes[..])).collect();
-                plain(&files).map_err(Failure::Inputs)
+                let Rendered { bundle, warnings } = plain(&files).map_err(Failure::Inputs)?;
+                let (bundle, _) = Bundle::new(sealed::attach(bundle.into_objects(), self.contents));
+                Ok(Rendered { bundle, warnings })
             }
             Work::Run { tool, arguments, folder } => self.tool(tool, arguments, folder),
         }
@@ -448,10 +451,11 @@ impl Bench<'_> {
         };
         let printed = confine.run(&task).map_err(|stopped| match (tool.kind, &stopped) {
             (Kind::Helm, Stopped::Failed { stderr, .. }) => Failure::Inputs(helm::explain(stderr)),
+            (Kind::Kustomize, Stopped::Failed { stderr, .. }) => Failure::Inputs(kustomize::explain(stderr)),
             _ => stopped.failure(name),
         })?;
         let manifests = output::read(&printed.stdout).map_err(Failure::Inputs)?;
-        let (bundle, repeated) = Bundle::new(manifests);
+        let (bundle, repeated) = Bundle::new(sealed::attach(manifests, self.contents));
         Ok(Rendered { bundle, warnings: Warning::repeated(&repeated) })
     }
 }

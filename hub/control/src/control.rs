@@ -1,7 +1,9 @@
 //! The loop: takes what happened, decides, writes.
 
+mod deps;
 mod events;
 
+pub use deps::{Config, Deps, Error};
 use events::{Event, watch};
 
 use crate::{
@@ -19,7 +21,7 @@ use crate::{
     live::{Decided, Live},
     metrics::{Metrics, Seen},
     mirrors, notices, operations,
-    pace::Pace,
+    pace::{self, Pace},
     releases::Releases,
     removal,
     retention::{self, Retention},
@@ -57,6 +59,8 @@ use tokio::{
 };
 
 const EVALUATIONS: usize = 8;
+/// Those beside them that wait for something slow.
+const EVALUATIONS_ASIDE: usize = 64;
 const RETRY: Duration = Duration::from_secs(10);
 const LEASE: Duration = Duration::from_secs(15);
 /// The longest a pass waits for more changes to come.
@@ -69,52 +73,6 @@ const ALL: Duration = Duration::from_secs(30);
 const COUNT: Duration = Duration::from_secs(15);
 /// The longest the loop sleeps.
 const LONGEST: Duration = Duration::from_secs(5);
-
-/// How the control loops run.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// How often Git is asked.
-    pub poll: Settings,
-    /// Whether the store belongs to this process alone (the embedded one does): then whoever held the
-    /// planning lease before is dead, and nobody has to wait for it.
-    pub exclusive: bool,
-    /// How long the history is kept.
-    pub history: Retention,
-    /// The most MiB of a webhook that can be set.
-    pub largest_webhook_mib: usize,
-}
-
-/// What the control loops stand on.
-#[derive(Debug)]
-pub struct Deps {
-    /// The hub's records.
-    pub records: Records,
-    /// Rendered bundles.
-    pub bundles: Bundles,
-    /// Git.
-    pub repositories: Repositories,
-    /// Charts, and whatever else on the web is pinned by its content.
-    pub charts: Charts,
-    /// Who is connected.
-    pub links: Links,
-    /// What the loops count.
-    pub metrics: Metrics,
-    /// Where spans go.
-    pub tracing: Tracing,
-    /// What renders; who counts it is set here.
-    pub rendering: hub_render::Config,
-}
-
-/// Why the control loops could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The store cannot be read.
-    #[error("the store cannot be read")]
-    Store(#[from] hub_store::Error),
-    /// A record cannot be read.
-    #[error("a record cannot be read")]
-    Records(#[from] hub_records::Error),
-}
 
 /// The control loops, running until their tasks stop.
 #[derive(Debug)]
@@ -172,6 +130,8 @@ struct Loop {
     planned: Timestamp,
     evaluated: mpsc::Sender<Event>,
     permits: Arc<Semaphore>,
+    /// For those that take long.
+    aside: Arc<Semaphore>,
 }
 
 impl Control {
@@ -259,6 +219,7 @@ impl Control {
             planned: Timestamp::UNIX_EPOCH,
             evaluated: events,
             permits: Arc::new(Semaphore::new(EVALUATIONS)),
+            aside: Arc::new(Semaphore::new(EVALUATIONS_ASIDE)),
         };
         tasks.spawn_until_stopped("control", control.run(queue, resolutions));
         Ok(Self { webhooks })
@@ -515,11 +476,11 @@ impl Loop {
             self.running.insert(owner.clone());
             let (lines, events, permits) =
                 (self.lines.clone(), self.evaluated.clone(), Arc::clone(&self.permits));
-            let took = self.metrics.work.evaluations.clone();
+            let (took, aside) = (self.metrics.work.evaluations.clone(), Arc::clone(&self.aside));
             shared_runtime::spawn("evaluate", async move {
-                let _permit = permits.acquire_owned().await;
+                let permit = permits.acquire_owned().await.ok();
                 let began = Instant::now();
-                let evaluation = lines.evaluate(&owner, now).await;
+                let evaluation = pace::aside(permit, &aside, lines.evaluate(&owner, now)).await;
                 took.took(began.elapsed());
                 drop(events.send(Event::Evaluated(owner, Box::new(evaluation))).await);
             });

@@ -1,10 +1,12 @@
 //! One owner, evaluated: what its set expands to, what its Applications release, whether a new
 //! rollout is due, and who the members of its live rollouts are.
 
+mod policy;
 mod settled;
 mod timings;
 mod unsure;
 
+use policy::{held, plan};
 use settled::Settled;
 use unsure::unsure;
 
@@ -25,12 +27,11 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use shared_generate::{Changes, ClusterInput};
 use shared_model::{
-    AppKey, Application, ApplicationSet, ClusterName, CommitId, FleetRollout, Kind, Owner, OwnerKind,
-    POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy,
+    AppKey, Application, ClusterName, CommitId, FleetRollout, Kind, Owner, OwnerKind, ReleaseId, RolloutName,
     fleet_rollout::{PlanSpec, Took},
     unsupported,
 };
-use shared_project::{Scope, windows};
+use shared_project::windows;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -632,25 +633,6 @@ impl Lines {
     }
 }
 
-/// Says that the line is held because its policy cannot be used.
-fn held(owner: &Owner, evaluation: &mut Evaluation, problem: &str) {
-    match owner.kind {
-        OwnerKind::ApplicationSet => {
-            evaluation.set.push(conditions::of_set(
-                "InvalidRolloutConfig",
-                true,
-                "RolloutPolicyInvalid",
-                problem,
-            ));
-        }
-        OwnerKind::Application => {
-            let key = AppKey::new(owner.namespace.clone(), owner.name.clone());
-            let known = evaluation.applications.entry(key).or_default();
-            known.push(conditions::of_application("InvalidRolloutConfig", problem));
-        }
-    }
-}
-
 /// Says that the line waits until all members of its rollouts are known again.
 fn doubted(owner: &Owner, evaluation: &mut Evaluation, why: &str) {
     let message = format!("{why}; nothing is rolled out until all that was frozen can be read again");
@@ -684,37 +666,4 @@ fn seen(cluster: &shared_model::Cluster) -> ClusterInput {
         labels: cluster.metadata.labels.clone(),
         annotations: cluster.metadata.annotations.clone(),
     }
-}
-
-/// How an owner's changes go through the fleet. A policy that is named and cannot be used holds the line.
-fn plan(index: &Index, owner: &Owner, object: &Value) -> Result<PlanSpec, String> {
-    let annotations = &object["metadata"]["annotations"];
-    if let Some(name) = annotations[POLICY_ANNOTATION].as_str() {
-        let Some(stored) = index.object(Kind::RolloutPolicy, &owner.namespace, name) else {
-            return Err(format!(
-                "annotation {POLICY_ANNOTATION}: there is no RolloutPolicy `{name}` in namespace {}; nothing is rolled out until there is",
-                owner.namespace
-            ));
-        };
-        let policy = RolloutPolicy::from_value(&stored.value())
-            .map_err(|error| format!("RolloutPolicy {name}: {error}"))?;
-        let mut problems = policy.spec.problems();
-        problems.extend(windows::problems(&policy.spec.windows, Scope::Policy, "spec.windows"));
-        return if problems.is_empty() {
-            Ok(PlanSpec::Policy(policy.spec))
-        } else {
-            Err(format!("RolloutPolicy {name}: {}", problems.join("; ")))
-        };
-    }
-    if owner.kind == OwnerKind::ApplicationSet {
-        let set = ApplicationSet::from_value(object).map_err(|error| error.to_string())?;
-        if let Some(strategy) = set.spec.strategy
-            && strategy.kind == "RollingSync"
-            && let Some(rolling) = strategy.rolling_sync
-            && !rolling.steps.is_empty()
-        {
-            return Ok(PlanSpec::RollingSync(rolling));
-        }
-    }
-    Ok(PlanSpec::Immediate)
 }

@@ -206,7 +206,7 @@ async fn follow(cluster: Cluster, first: Facts, heard: Arc<Notify>, told: mpsc::
             () = tokio::time::sleep(FACTS_EVERY) => {}
             () = heard.notified() => {}
         }
-        match cluster.facts().await {
+        match cluster.facts().await.map(|facts| facts.or_served(&known)) {
             Ok(facts) if facts.uid != known.uid => tracing::error!(
                 was = known.uid,
                 is = facts.uid,
@@ -362,6 +362,7 @@ mod tests {
         let kubernetes = crate::tests::kubernetes::Kubernetes::new("u1");
         let cluster = Cluster::from_service(kubernetes.clone(), "default");
         let (first, heard) = (cluster.facts().await.unwrap(), Arc::new(Notify::new()));
+        assert!(first.served["apps/v1"].contains(&"Deployment".to_owned()), "{first:?}");
         let (told, mut news) = mpsc::channel(1);
         kubernetes.set_version("v1.35.0");
         heard.notify_one();

@@ -33,7 +33,7 @@ use kube::{
     client::{Body, ClientBuilder},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// Why there is no way to the cluster.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +93,16 @@ pub struct Facts {
     pub platform: String,
     /// How many nodes it has; 0 when the agent may not list them.
     pub nodes: u32,
+    /// The kinds that it serves, by `group/version`, sorted; none when they cannot be read.
+    pub served: Arc<BTreeMap<String, Vec<String>>>,
+}
+
+impl Facts {
+    /// These, with the kinds of others when none could be read: the API server has not lost them all.
+    pub(crate) fn or_served(self, other: &Self) -> Self {
+        let served = if self.served.is_empty() { Arc::clone(&other.served) } else { self.served };
+        Self { served, ..self }
+    }
 }
 
 impl Cluster {

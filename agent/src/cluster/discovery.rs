@@ -80,6 +80,43 @@ impl Discovery {
     }
 }
 
+/// The kinds that are served, by `group/version`, sorted: all at once where the API server can do that (Kubernetes 1.26
+/// and newer), else group by group.
+pub(super) async fn served(client: &Client) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+    let mut served: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let lists = (client.list_core_api_versions_aggregated().await, client.list_api_groups_aggregated().await);
+    if let (Ok(core), Ok(groups)) = &lists
+        && core.items.iter().any(|group| !group.versions.is_empty())
+    {
+        for group in core.items.iter().chain(&groups.items) {
+            let name =
+                group.metadata.as_ref().and_then(|metadata| metadata.name.as_deref()).unwrap_or_default();
+            for version in &group.versions {
+                let kinds = version.resources.iter().filter_map(|resource| resource.response_kind.as_ref());
+                let kinds = kinds.filter_map(|kind| kind.kind.clone());
+                let version = version.version.as_deref().unwrap_or_default();
+                served.entry(api_version(name, version)).or_default().extend(kinds);
+            }
+        }
+    } else {
+        let list = client.list_api_groups().await.map_err(|error| unreachable(&error))?;
+        for name in list.groups.into_iter().map(|group| group.name).chain([String::new()]) {
+            for found in read(client, &name).await?.into_values().flatten() {
+                served.entry(found.resource.api_version).or_default().push(found.resource.kind);
+            }
+        }
+    }
+    for kinds in served.values_mut() {
+        kinds.sort();
+        kinds.dedup();
+    }
+    Ok(served)
+}
+
+fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+}
+
 fn unknown(group: &str, kind: &str, version: Option<&str>) -> Failure {
     let group = if group.is_empty() { "core" } else { group };
     let version = version.map(|version| format!("/{version}")).unwrap_or_default();
@@ -112,7 +149,7 @@ async fn read(client: &Client, group: &str) -> Result<BTreeMap<String, Vec<Serve
         };
         for resource in listed.resources.into_iter().filter(|resource| !resource.name.contains('/')) {
             let can = |verb: &str| resource.verbs.iter().any(|known| known == verb);
-            let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
+            let api_version = api_version(group, &version);
             kinds.entry(resource.kind.clone()).or_default().push(Served {
                 watchable: can("list") && can("watch"),
                 namespaced: resource.namespaced,

@@ -3,7 +3,7 @@
 use super::{
     Cluster, Error, Facts,
     calm::Standing,
-    discovery::Served,
+    discovery::{self, Served},
     failure::{meaning, of_answer},
 };
 use http::{Method as Verb, Request};
@@ -12,7 +12,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use shared_manifest::ObjectId;
 use shared_sync::{Failure, Method, Propagation, Write};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Our field manager (Kubernetes KEP-555).
 const MANAGER: &str = "flotilla";
@@ -261,6 +261,16 @@ impl Cluster {
             version: text(&version["gitVersion"]),
             platform: text(&version["platform"]),
             nodes: self.nodes().await,
+            served: Arc::new(self.kinds().await),
+        })
+    }
+
+    /// The kinds that are served; none when they cannot be read.
+    async fn kinds(&self) -> BTreeMap<String, Vec<String>> {
+        let served = discovery::served(&self.client).await;
+        served.unwrap_or_else(|error| {
+            tracing::debug!(%error, "the kinds that the API server serves could not be read");
+            BTreeMap::new()
         })
     }
 

@@ -14,6 +14,9 @@ const KNOWN_AFTER: SignedDuration = SignedDuration::from_secs(30);
 const MOST_RESOURCES: usize = 10_000;
 /// Spans in one message.
 const SPANS: usize = 200;
+/// Versions of API groups that the hub is told of, and kinds of each.
+const MOST_SERVED: usize = 1_000;
+const MOST_KINDS: usize = 500;
 
 impl Engine {
     /// A connection is up.
@@ -166,6 +169,15 @@ impl Engine {
             kubernetes_version: facts.version.clone(),
             platform: facts.platform.clone(),
             nodes: facts.nodes,
+            served: facts
+                .served
+                .iter()
+                .take(MOST_SERVED)
+                .map(|(version, kinds)| v1::Served {
+                    api_version: version.clone(),
+                    kinds: kinds.iter().take(MOST_KINDS).cloned().collect(),
+                })
+                .collect(),
         }
     }
 

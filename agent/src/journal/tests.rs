@@ -36,7 +36,7 @@ pub(super) fn release(app: &AppKey, value: &str) -> (ReleaseSpec, Vec<u8>) {
         ignore_differences: Vec::new(),
         self_heal: true,
         prune: true,
-        revisions: vec![format!("{:0>40}", hex::encode(value)).parse().unwrap()],
+        revisions: vec![format!("{:0>40}", hex::encode(value))],
     };
     (spec, zstd::encode_all(&bytes[..], 3).unwrap())
 }

@@ -64,7 +64,7 @@ impl Before {
         }
         let spec = records.read::<ReleaseSpec>(&keys::release(&release)).await.map_err(failed)?;
         let revision = spec.and_then(|(spec, _)| spec.revisions.first().cloned());
-        let found = json!({"release": release.0.short(), "revision": revision.map(|commit| commit.to_string()).unwrap_or_default()});
+        let found = json!({"release": release.0.short(), "revision": revision.unwrap_or_default()});
         self.0.insert(release, found.clone());
         Ok(found)
     }

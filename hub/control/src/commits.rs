@@ -71,7 +71,7 @@ async fn tell(
 ) {
     let described = async {
         git.fetch(url, commit, revision).await?;
-        git.repositories.describe(url, commit).await.map_err(|error| chain(&error))
+        git.describe(url, commit).await
     };
     // Without a name it is told all the same.
     let described = described.await.unwrap_or_else(|error| {

@@ -1,7 +1,9 @@
 //! The loop: takes what happened, decides, writes.
 
+mod deps;
 mod events;
 
+pub use deps::{Config, Deps, Error};
 use events::{Event, watch};
 
 use crate::{
@@ -19,7 +21,7 @@ use crate::{
     live::{Decided, Live},
     metrics::{Metrics, Seen},
     mirrors, notices, operations,
-    pace::Pace,
+    pace::{self, Pace},
     releases::Releases,
     removal,
     retention::{self, Retention},
@@ -35,6 +37,7 @@ use hub_records::{Bundles, Records, keys};
 use hub_render::Renderer;
 use hub_source::{
     Repositories,
+    charts::Charts,
     poll::{Key, Settings},
 };
 use hub_store::{Change, Page, Revision, lease};
@@ -56,6 +59,8 @@ use tokio::{
 };
 
 const EVALUATIONS: usize = 8;
+/// Those beside them that wait for something slow.
+const EVALUATIONS_ASIDE: usize = 64;
 const RETRY: Duration = Duration::from_secs(10);
 const LEASE: Duration = Duration::from_secs(15);
 /// The longest a pass waits for more changes to come.
@@ -68,50 +73,6 @@ const ALL: Duration = Duration::from_secs(30);
 const COUNT: Duration = Duration::from_secs(15);
 /// The longest the loop sleeps.
 const LONGEST: Duration = Duration::from_secs(5);
-
-/// How the control loops run.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// How often Git is asked.
-    pub poll: Settings,
-    /// Whether the store belongs to this process alone (the embedded one does): then whoever held the
-    /// planning lease before is dead, and nobody has to wait for it.
-    pub exclusive: bool,
-    /// How long the history is kept.
-    pub history: Retention,
-    /// The most MiB of a webhook that can be set.
-    pub largest_webhook_mib: usize,
-}
-
-/// What the control loops stand on.
-#[derive(Debug)]
-pub struct Deps {
-    /// The hub's records.
-    pub records: Records,
-    /// Rendered bundles.
-    pub bundles: Bundles,
-    /// Git.
-    pub repositories: Repositories,
-    /// Who is connected.
-    pub links: Links,
-    /// What the loops count.
-    pub metrics: Metrics,
-    /// Where spans go.
-    pub tracing: Tracing,
-    /// What renders; who counts it is set here.
-    pub rendering: hub_render::Config,
-}
-
-/// Why the control loops could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The store cannot be read.
-    #[error("the store cannot be read")]
-    Store(#[from] hub_store::Error),
-    /// A record cannot be read.
-    #[error("a record cannot be read")]
-    Records(#[from] hub_records::Error),
-}
 
 /// The control loops, running until their tasks stop.
 #[derive(Debug)]
@@ -169,6 +130,8 @@ struct Loop {
     planned: Timestamp,
     evaluated: mpsc::Sender<Event>,
     permits: Arc<Semaphore>,
+    /// For those that take long.
+    aside: Arc<Semaphore>,
 }
 
 impl Control {
@@ -177,7 +140,7 @@ impl Control {
     /// # Errors
     /// When the store cannot be read.
     pub async fn build(config: Config, deps: Deps, tasks: &Tasks) -> Result<Self, Error> {
-        let Deps { records, bundles, repositories, links, metrics, tracing, rendering } = deps;
+        let Deps { records, bundles, repositories, charts, links, metrics, tracing, rendering } = deps;
         let index: Shared = Arc::new(RwLock::new(Arc::new(Index::default())));
         let mut statuses = Statuses::default();
         let listing = records.store().list("", Page::default()).await?;
@@ -194,7 +157,8 @@ impl Control {
         if config.exclusive {
             release_lease(&records).await?;
         }
-        let git = Git::new(repositories, Arc::clone(&index), config.poll, metrics.work.clone());
+        let read = (repositories, charts);
+        let git = Git::new(read, Arc::clone(&index), config.poll, metrics.work.clone());
         let renderer = Renderer::new(hub_render::Config { tell: metrics.work.rendering(), ..rendering });
         let sources = Sources::new(git.clone(), renderer, bundles.clone());
         let releases = Releases::new(sources, records.clone(), bundles.clone());
@@ -255,6 +219,7 @@ impl Control {
             planned: Timestamp::UNIX_EPOCH,
             evaluated: events,
             permits: Arc::new(Semaphore::new(EVALUATIONS)),
+            aside: Arc::new(Semaphore::new(EVALUATIONS_ASIDE)),
         };
         tasks.spawn_until_stopped("control", control.run(queue, resolutions));
         Ok(Self { webhooks })
@@ -361,6 +326,12 @@ impl Loop {
         if touched.access {
             credentials::tell_of_projects(&index);
             self.git.retry();
+        }
+        let depends = |(_, known): &(&Owner, &Evaluation)| !known.able.is_disjoint(&touched.able);
+        if !touched.able.is_empty() {
+            let concerned = self.evaluations.iter().filter(depends).map(|(owner, _)| owner);
+            // Who is evaluated right now may have seen what it was before.
+            self.dirty.extend(concerned.chain(&self.running).cloned());
         }
         if touched.all
             || !touched.owners.is_empty()
@@ -505,11 +476,11 @@ impl Loop {
             self.running.insert(owner.clone());
             let (lines, events, permits) =
                 (self.lines.clone(), self.evaluated.clone(), Arc::clone(&self.permits));
-            let took = self.metrics.work.evaluations.clone();
+            let (took, aside) = (self.metrics.work.evaluations.clone(), Arc::clone(&self.aside));
             shared_runtime::spawn("evaluate", async move {
-                let _permit = permits.acquire_owned().await;
+                let permit = permits.acquire_owned().await.ok();
                 let began = Instant::now();
-                let evaluation = lines.evaluate(&owner, now).await;
+                let evaluation = pace::aside(permit, &aside, lines.evaluate(&owner, now)).await;
                 took.took(began.elapsed());
                 drop(events.send(Event::Evaluated(owner, Box::new(evaluation))).await);
             });

@@ -83,7 +83,6 @@ pub(crate) fn find(index: &Index, url: &RepoUrl) -> Option<Credentials> {
 ///
 /// # Errors
 /// [`hub_source::Error::Address`] when it is no address, or no Secret has that name.
-#[allow(dead_code, reason = "the rendering of charts calls it")]
 pub(crate) fn chart(index: &Index, repository: &str, name: &str) -> Result<Address, hub_source::Error> {
     let alias = repository.strip_prefix('@').or_else(|| repository.strip_prefix("alias:"));
     let found = alias.map(|alias| {

@@ -8,7 +8,8 @@ use crate::{
     trouble::{Failure, Trouble},
 };
 use hub_source::{
-    Error, Repositories,
+    Described, Error, Repositories,
+    charts::{Address, Charts},
     poll::{Answer, Failed, Key, Schedule, Settings},
     webhook::Push,
 };
@@ -36,10 +37,11 @@ pub(crate) struct Resolved {
     pub(crate) seen: Option<(Timestamp, Timestamp)>,
 }
 
-/// Git, shared by everything that asks.
+/// Git and chart repositories, shared by everything that asks.
 #[derive(Debug, Clone)]
 pub(crate) struct Git {
     pub(crate) repositories: Repositories,
+    pub(crate) charts: Charts,
     pub(crate) mounted: Mounted,
     index: Shared,
     schedule: Arc<Mutex<Schedule>>,
@@ -66,9 +68,15 @@ impl Drop for Asking<'_> {
 }
 
 impl Git {
-    pub(crate) fn new(repositories: Repositories, index: Shared, settings: Settings, metrics: Work) -> Self {
+    pub(crate) fn new(
+        (repositories, charts): (Repositories, Charts),
+        index: Shared,
+        settings: Settings,
+        metrics: Work,
+    ) -> Self {
         Self {
             repositories,
+            charts,
             mounted: Mounted::default(),
             index,
             schedule: Arc::new(Mutex::new(Schedule::new(settings))),
@@ -175,6 +183,7 @@ impl Git {
         let frozen = index.rollouts.values().flat_map(|rollout| &rollout.spec.commits);
         let mut outer = polled.clone();
         outer.extend(frozen.map(|pin| pin.repo_url.clone()));
+        polled.retain(|url| !Address::is(url));
         polled.append(&mut self.mounted.within(&outer));
         polled
     }
@@ -189,9 +198,52 @@ impl Git {
         credentials::find(&self.index.read(), url)
     }
 
+    /// Which commit a revision is now, or which archive a chart's version; asks the server.
+    async fn ask(&self, url: &RepoUrl, revision: &str) -> Result<CommitId, Error> {
+        let credentials = self.credentials(url);
+        if Address::is(url) {
+            self.charts.resolve(url, revision, credentials.as_ref()).await
+        } else {
+            self.repositories.resolve(url, revision, credentials.as_ref()).await
+        }
+    }
+
+    /// Who made a commit, and what is said of it; of a chart, its name and version.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(crate) async fn describe(&self, url: &RepoUrl, commit: &CommitId) -> Result<Described, String> {
+        if Address::is(url) {
+            let label = self.charts.describe(commit);
+            let message = label.map(|label| format!("{} {}", label.name, label.version)).unwrap_or_default();
+            return Ok(Described { message: message.trim().to_owned(), ..Described::default() });
+        }
+        self.repositories.describe(url, commit).await.map_err(|error| chain(&error))
+    }
+
+    /// What people call a commit: a chart's version, else its own digits.
+    pub(crate) fn called(&self, url: &RepoUrl, commit: &CommitId) -> String {
+        let label = Address::is(url).then(|| self.charts.describe(commit)).flatten();
+        let version = label.map(|label| label.version).filter(|version| !version.is_empty());
+        version.unwrap_or_else(|| commit.as_str().to_owned())
+    }
+
+    /// The chart that a source or a dependency names.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub(crate) fn chart(&self, repository: &str, name: &str) -> Result<RepoUrl, String> {
+        let address = credentials::chart(&self.index.read(), repository, name);
+        address.map(|address| address.to_url()).map_err(|error| chain(&error))
+    }
+
     /// Makes a commit readable.
     pub(crate) async fn fetch(&self, url: &RepoUrl, commit: &CommitId, revision: &str) -> Result<(), String> {
         let credentials = self.credentials(url);
+        if Address::is(url) {
+            let fetched = self.charts.fetch(url, commit, revision, credentials.as_ref()).await;
+            return fetched.map(drop).map_err(|error| chain(&error));
+        }
         self.repositories
             .fetch(url, commit, revision, credentials.as_ref())
             .await
@@ -207,9 +259,8 @@ impl Git {
                 let Some(key) = due else { break };
                 let (git, answers) = (self.clone(), answers.clone());
                 shared_runtime::spawn("resolve", async move {
-                    let (asked, credentials) = (shared_runtime::now(), git.credentials(key.url()));
-                    let resolved =
-                        git.repositories.resolve(key.url(), key.revision(), credentials.as_ref()).await;
+                    let asked = shared_runtime::now();
+                    let resolved = git.ask(key.url(), key.revision()).await;
                     drop(answers.send((key, asked, resolved)).await);
                 });
             }

@@ -52,7 +52,7 @@ mod tests {
                 labels: BTreeMap::new(),
                 release,
                 automated: true,
-                revisions: vec![commit],
+                revisions: vec![commit.to_string()],
             };
             evaluation.rollouts.insert(name.clone(), BTreeMap::from([(app.clone(), input)]));
             let (position, at) = (Position { incarnation: 1, generation: sequence }, Timestamp::UNIX_EPOCH);

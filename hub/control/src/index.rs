@@ -1,10 +1,12 @@
 //! What the store holds, in memory, as far as deciding needs it: kept up to date by one watch.
 
+mod able;
 mod object;
 
+pub(crate) use able::Able;
 pub(crate) use object::{Object, REFRESH};
 
-use crate::credentials;
+use crate::{argocd, credentials, sources::rendered_by};
 use hub_records::{Adoption, Restored, Stored, history::Seen, keys};
 use hub_store::{Change, ChangeKind, Entry, Revision};
 use parking_lot::RwLock;
@@ -12,6 +14,7 @@ use serde_json::Value;
 use shared_model::{
     AppKey, Application, Cluster, ClusterName, FleetRollout, Kind, Observation, Owner, OwnerKind, RolloutName,
 };
+use shared_project::settings;
 use shared_rollout::{Assigned, Head, MemberRecord, Order, Seat};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,6 +55,8 @@ pub(crate) struct Index {
     running: BTreeMap<RolloutName, usize>,
     /// The Applications for which somebody asks for a sync.
     asked: BTreeSet<Name>,
+    /// What clusters can do.
+    pub(crate) able: Able,
     /// Another number, whenever something changed that members of frozen rollouts depend on.
     pub(crate) surroundings: u64,
     /// Present when the store is an older copy of itself.
@@ -68,6 +73,8 @@ pub(crate) struct Touched {
     pub(crate) owners: BTreeSet<Owner>,
     /// All of them are: the clusters changed, as generators and waves see them.
     pub(crate) all: bool,
+    /// These clusters can do something else now.
+    pub(crate) able: BTreeSet<ClusterName>,
     /// What repositories are read with changed.
     pub(crate) access: bool,
     /// What the fleet is built from.
@@ -140,6 +147,13 @@ impl Index {
             match entry.and_then(|entry| serde_json::from_slice(&entry.value).ok()) {
                 Some(seen) => drop(self.seen.insert(key.to_owned(), seen)),
                 None => drop(self.seen.remove(key)),
+            }
+        } else if key.starts_with(keys::STATUSES) {
+            if let Some((Kind::Cluster, _, name)) = keys::parse_object(key) {
+                let cluster = ClusterName::new(name);
+                if self.able.put(cluster.clone(), entry.map(|entry| &entry.value[..])) {
+                    touched.able.insert(cluster);
+                }
             }
         } else if key == keys::RESTORED {
             touched.parts.push(Part::Whole);
@@ -497,9 +511,15 @@ impl Touched {
                 self.all = true;
                 self.access = true;
             }
+            Kind::ConfigMap if is_settings(name) => self.all |= rendered_by(old) != rendered_by(new),
             Kind::FleetRollout | Kind::EnrollmentToken | Kind::Namespace | Kind::ConfigMap | Kind::Event => {}
         }
     }
+}
+
+/// Whether the ConfigMap of that namespace and name is one of the two that people set things in.
+fn is_settings(name: &Name) -> bool {
+    name.0 == settings::NAMESPACE && [settings::NAME, argocd::NAME].contains(&name.1.as_str())
 }
 
 /// The part of a Cluster that generators, waves and destinations depend on.

@@ -1,10 +1,12 @@
 //! One owner, evaluated: what its set expands to, what its Applications release, whether a new
 //! rollout is due, and who the members of its live rollouts are.
 
+mod policy;
 mod settled;
 mod timings;
 mod unsure;
 
+use policy::{held, plan};
 use settled::Settled;
 use unsure::unsure;
 
@@ -19,18 +21,17 @@ use crate::{
 };
 use futures::future::join_all;
 use hub_records::Records;
-use hub_render::Warning;
+use hub_render::{Capabilities, Warning};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
 use shared_generate::{Changes, ClusterInput};
 use shared_model::{
-    AppKey, Application, ApplicationSet, ClusterName, CommitId, FleetRollout, Kind, Owner, OwnerKind,
-    POLICY_ANNOTATION, ReleaseId, RolloutName, RolloutPolicy,
+    AppKey, Application, ClusterName, CommitId, FleetRollout, Kind, Owner, OwnerKind, ReleaseId, RolloutName,
     fleet_rollout::{PlanSpec, Took},
     unsupported,
 };
-use shared_project::{Scope, windows};
+use shared_project::windows;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -46,7 +47,7 @@ pub(crate) struct MemberInput {
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) release: ReleaseId,
     pub(crate) automated: bool,
-    pub(crate) revisions: Vec<CommitId>,
+    pub(crate) revisions: Vec<String>,
 }
 
 /// The members of a rollout.
@@ -65,6 +66,8 @@ pub(crate) struct Evaluation {
     pub(crate) set: Vec<Value>,
     /// What it follows.
     pub(crate) references: BTreeSet<Reference>,
+    /// The clusters that it looked at for what they can do.
+    pub(crate) able: BTreeSet<ClusterName>,
     /// How many of its Applications, and of itself as a set, have nothing to ship because what Git says now cannot be
     /// read or rendered.
     pub(crate) unrendered: usize,
@@ -108,11 +111,16 @@ struct Resolved {
     /// How long it took, at the head.
     generate: Option<Took>,
     render: Option<Took>,
+    /// What the clusters of members could do that are rendered for it.
+    able: BTreeMap<ClusterName, Arc<Capabilities>>,
     /// The sources of each member.
     sources: BTreeMap<AppKey, Vec<Said>>,
     /// What each came to.
     made: BTreeMap<Said, (Wanted, Made)>,
 }
+
+/// The cluster and the release of members that were planned once.
+type Recorded = BTreeMap<AppKey, (ClusterName, ReleaseId)>;
 
 /// A member, and what it was rendered from.
 type Admitted = (MemberInput, Release);
@@ -233,7 +241,8 @@ impl Lines {
             return None;
         }
         let from = shared_runtime::now();
-        if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases).await
+        let able = |cluster: &ClusterName| self.index.read().able.of(cluster);
+        if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases, able).await
             && resolved.commits.keys().all(|reference| self.trouble(reference).is_none())
         {
             evaluation.set = said;
@@ -310,6 +319,7 @@ impl Lines {
         evaluation.references.append(&mut head.references);
         evaluation.unrendered = head.unrendered;
         evaluation.retry |= head.retry;
+        evaluation.able = head.able.keys().cloned().collect();
         evaluation.applications = std::mem::take(&mut head.conditions);
         let newest = snapshot.line.last().map(|rollout| RolloutName::new(rollout.metadata.name.clone()));
         let known = newest.as_ref().and_then(|name| {
@@ -319,7 +329,9 @@ impl Lines {
         let object = &*snapshot.object.value();
         let froze =
             snapshot.line.last().is_some_and(|newest| rollouts::froze(&newest.spec, object, &head.commits));
-        let needed = !froze && rollouts::is_needed(known, &head.members);
+        // The same inputs may come to something else by another tool, or for a cluster that can do something else.
+        let otherwise = known.is_some_and(|known| rollouts::differs(known, &head.members));
+        let needed = (!froze || otherwise) && rollouts::is_needed(known, &head.members);
         match &snapshot.plan {
             Err(problem) => held(owner, evaluation, problem),
             Ok(plan) if needed => {
@@ -356,6 +368,7 @@ impl Lines {
             return resolved.clone();
         }
         let pins = Pins::frozen(&rollout.spec.commits);
+        let recorded = self.recorded(&key);
         let resolved = match rollout.spec.owner.kind {
             OwnerKind::ApplicationSet => {
                 let Expanded { expansion, .. } =
@@ -363,28 +376,41 @@ impl Lines {
                 let problem = expansion.problems.first().map(ToString::to_string);
                 let objects: Vec<Value> =
                     expansion.applications.into_iter().map(|generated| generated.object).collect();
-                let resolved = self.resolve(&objects, &pins).await;
+                let resolved = self.resolve(&objects, (&pins, &recorded)).await;
                 Resolved { retry: resolved.retry || problem.is_some(), problem, ..resolved }
             }
-            OwnerKind::Application => self.resolve(std::slice::from_ref(&rollout.spec.object), &pins).await,
+            OwnerKind::Application => {
+                self.resolve(std::slice::from_ref(&rollout.spec.object), (&pins, &recorded)).await
+            }
         };
         // Its sources are frozen: what they came to is never asked again.
-        let resolved = Resolved { sources: BTreeMap::new(), made: BTreeMap::new(), ..resolved };
+        let resolved =
+            Resolved { sources: BTreeMap::new(), made: BTreeMap::new(), able: BTreeMap::new(), ..resolved };
         if !resolved.retry {
             self.expanded.lock().insert(key, (snapshot.surroundings, resolved.clone()));
         }
         resolved
     }
 
+    /// What a rollout released, or is to release, to those of its members that were planned once.
+    fn recorded(&self, rollout: &(String, RolloutName)) -> Recorded {
+        let index = self.index.read();
+        let records = index.records.get(rollout).into_iter().flatten();
+        records.map(|(app, (record, _))| (app.clone(), (record.cluster.clone(), record.release))).collect()
+    }
+
     /// The releases of Applications. One that has none does not keep the others from theirs.
-    async fn resolve(&self, objects: &[Value], pins: &Pins) -> Resolved {
+    async fn resolve(&self, objects: &[Value], (pins, recorded): (&Pins, &Recorded)) -> Resolved {
         let (mut resolved, seen) = (Resolved::default(), Seen::default());
         for part in objects.chunks(AT_ONCE) {
             // Releases that are new together share the disk's next flush.
-            let ones = join_all(part.iter().map(|object| self.one(object, pins, &seen))).await;
+            let ones = join_all(part.iter().map(|object| self.one(object, (pins, recorded), &seen))).await;
             for One { key, mut conditions, member } in ones {
                 match member {
-                    Ok((member, Release { commits, sources, warnings, .. })) => {
+                    Ok((member, Release { commits, sources, warnings, able, .. })) => {
+                        if let Some(able) = able {
+                            resolved.able.insert(member.cluster.clone(), able);
+                        }
                         let said = |warning: &Warning| {
                             conditions::of_application(&warning.condition, &warning.message)
                         };
@@ -424,7 +450,7 @@ impl Lines {
         self.git.trouble(url, revision).map(|trouble| trouble.0)
     }
 
-    async fn one(&self, object: &Value, pins: &Pins, seen: &Seen) -> One {
+    async fn one(&self, object: &Value, from: (&Pins, &Recorded), seen: &Seen) -> One {
         let metadata = &object["metadata"];
         let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
         let key = AppKey::new(text("namespace"), text("name"));
@@ -434,7 +460,7 @@ impl Lines {
             .map(|message| conditions::of_application("UnsupportedFields", &message))
             .collect();
         conditions.extend(self.not_enforced(object));
-        let member = self.member(&key, object, pins, seen).await;
+        let member = self.member(&key, object, from, seen).await;
         One { key, conditions, member }
     }
 
@@ -442,7 +468,7 @@ impl Lines {
         &self,
         key: &AppKey,
         object: &Value,
-        pins: &Pins,
+        (pins, recorded): (&Pins, &Recorded),
         seen: &Seen,
     ) -> Result<Admitted, Unrendered> {
         let invalid =
@@ -450,8 +476,19 @@ impl Lines {
         let application =
             Application::from_value(object).map_err(|error| invalid(format!("spec: {error}")))?;
         let cluster = self.admit(&application).map_err(invalid)?;
-        let able = Arc::default();
-        let release = self.releases.release(key, &application, &able, pins, seen).await?;
+        let known = recorded.get(key).filter(|(on, _)| *on == cluster);
+        // What it was planned with is what it gets, whatever the same inputs would come to now.
+        let known = match known {
+            Some((_, release)) => self.releases.stored(release).await,
+            None => None,
+        };
+        let release = match known {
+            Some(release) => release,
+            None => {
+                let able = self.index.read().able.of(&cluster);
+                self.releases.release(key, &application, &able, pins, seen).await?
+            }
+        };
         let member = MemberInput {
             cluster,
             labels: application.metadata.labels.clone(),
@@ -596,25 +633,6 @@ impl Lines {
     }
 }
 
-/// Says that the line is held because its policy cannot be used.
-fn held(owner: &Owner, evaluation: &mut Evaluation, problem: &str) {
-    match owner.kind {
-        OwnerKind::ApplicationSet => {
-            evaluation.set.push(conditions::of_set(
-                "InvalidRolloutConfig",
-                true,
-                "RolloutPolicyInvalid",
-                problem,
-            ));
-        }
-        OwnerKind::Application => {
-            let key = AppKey::new(owner.namespace.clone(), owner.name.clone());
-            let known = evaluation.applications.entry(key).or_default();
-            known.push(conditions::of_application("InvalidRolloutConfig", problem));
-        }
-    }
-}
-
 /// Says that the line waits until all members of its rollouts are known again.
 fn doubted(owner: &Owner, evaluation: &mut Evaluation, why: &str) {
     let message = format!("{why}; nothing is rolled out until all that was frozen can be read again");
@@ -648,37 +666,4 @@ fn seen(cluster: &shared_model::Cluster) -> ClusterInput {
         labels: cluster.metadata.labels.clone(),
         annotations: cluster.metadata.annotations.clone(),
     }
-}
-
-/// How an owner's changes go through the fleet. A policy that is named and cannot be used holds the line.
-fn plan(index: &Index, owner: &Owner, object: &Value) -> Result<PlanSpec, String> {
-    let annotations = &object["metadata"]["annotations"];
-    if let Some(name) = annotations[POLICY_ANNOTATION].as_str() {
-        let Some(stored) = index.object(Kind::RolloutPolicy, &owner.namespace, name) else {
-            return Err(format!(
-                "annotation {POLICY_ANNOTATION}: there is no RolloutPolicy `{name}` in namespace {}; nothing is rolled out until there is",
-                owner.namespace
-            ));
-        };
-        let policy = RolloutPolicy::from_value(&stored.value())
-            .map_err(|error| format!("RolloutPolicy {name}: {error}"))?;
-        let mut problems = policy.spec.problems();
-        problems.extend(windows::problems(&policy.spec.windows, Scope::Policy, "spec.windows"));
-        return if problems.is_empty() {
-            Ok(PlanSpec::Policy(policy.spec))
-        } else {
-            Err(format!("RolloutPolicy {name}: {}", problems.join("; ")))
-        };
-    }
-    if owner.kind == OwnerKind::ApplicationSet {
-        let set = ApplicationSet::from_value(object).map_err(|error| error.to_string())?;
-        if let Some(strategy) = set.spec.strategy
-            && strategy.kind == "RollingSync"
-            && let Some(rolling) = strategy.rolling_sync
-            && !rolling.steps.is_empty()
-        {
-            return Ok(PlanSpec::RollingSync(rolling));
-        }
-    }
-    Ok(PlanSpec::Immediate)
 }

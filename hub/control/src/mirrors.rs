@@ -11,6 +11,7 @@ use crate::{
     git::{Git, chain},
     index::Index,
 };
+use hub_source::charts::Address;
 use shared_model::{CommitId, RepoUrl};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,6 +30,10 @@ pub(crate) async fn collect(git: Git) {
         for url in git.polled() {
             needed.entry(url).or_default();
         }
+        let archives = needed.extract_if(.., |url, _| Address::is(url)).flat_map(|(_, archives)| archives);
+        if let Err(error) = git.charts.retain(archives.collect()).await {
+            tracing::warn!(error = chain(&error), "charts could not be removed");
+        }
         match git.repositories.retain(needed, GRACE).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "mirrors that nobody needs are removed"),
@@ -43,7 +48,10 @@ pub(crate) async fn collect(git: Git) {
 fn needed(index: &Index) -> BTreeMap<RepoUrl, BTreeSet<CommitId>> {
     let mut needed: BTreeMap<RepoUrl, BTreeSet<CommitId>> = BTreeMap::new();
     for application in index.applications.values() {
-        for source in application.spec.all_sources() {
+        let git = |source: &&shared_model::Source| {
+            source.chart.is_empty() && !Address::is(&RepoUrl::new(source.repo_url.clone()))
+        };
+        for source in application.spec.all_sources().into_iter().filter(git) {
             needed.entry(RepoUrl::new(source.repo_url.clone())).or_default();
         }
     }

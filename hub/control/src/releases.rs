@@ -3,7 +3,7 @@
 use crate::{
     expand::{Pins, Reference},
     git::chain,
-    sources::{Made, Otherwise, Said, Seen, Sources, Wanted, reference},
+    sources::{Made, Otherwise, Said, Seen, Sources, Wanted},
 };
 use hub_records::{Bundles, Records, keys};
 use hub_render::{Capabilities, Kept, Warning};
@@ -30,6 +30,8 @@ pub(crate) struct Release {
     pub(crate) sources: Vec<Said>,
     /// What people should hear of.
     pub(crate) warnings: Vec<Warning>,
+    /// What the cluster can do, where that may show.
+    pub(crate) able: Option<Arc<Capabilities>>,
 }
 
 /// Why an Application has no release: Argo CD's condition type and the text.
@@ -55,25 +57,29 @@ impl Releases {
         pins: &Pins,
         seen: &Seen,
     ) -> Result<Release, Unrendered> {
+        let all = application.spec.all_sources();
         let references: BTreeSet<Reference> =
-            application.spec.all_sources().into_iter().map(reference).collect();
+            all.iter().filter_map(|source| self.sources.reference(source).ok()).collect();
         let unrendered =
             |condition, message| Unrendered { condition, message, references: references.clone() };
         let comparison = |message| unrendered("ComparisonError", message);
-        if references.is_empty() {
+        if all.is_empty() {
             return Err(unrendered(
                 "InvalidSpecError",
                 "spec.source: a source with repoURL and path is required".into(),
             ));
         }
-        let mut commits = BTreeMap::new();
+        let (mut commits, mut able) = (BTreeMap::new(), None);
         let (mut parts, mut sources, mut revisions) = (Vec::new(), Vec::new(), Vec::new());
-        for source in application.spec.all_sources() {
-            let wanted = Wanted::of(application, source, capabilities);
+        for source in all {
+            let wanted = self.sources.wanted(application, source, capabilities).map_err(comparison)?;
             let (said, made) = self.sources.made(&wanted, pins, seen).await.map_err(comparison)?;
             sources.push(said);
+            if made.is_apart {
+                able = Some(Arc::clone(capabilities));
+            }
             commits.extend(made.commits);
-            revisions.push(made.commit);
+            revisions.push(made.revision);
             parts.extend(made.kept);
         }
         let kept = self.join(parts).await.map_err(comparison)?;
@@ -82,7 +88,21 @@ impl Releases {
         self.keep(&id, &spec)
             .await
             .map_err(|error| comparison(format!("the release could not be stored: {}", chain(&error))))?;
-        Ok(Release { id, spec, commits, sources, warnings: kept.warnings })
+        Ok(Release { id, spec, commits, sources, warnings: kept.warnings, able })
+    }
+
+    /// A release that is in the store, with what it is rendered from left out.
+    pub(crate) async fn stored(&self, id: &ReleaseId) -> Option<Release> {
+        let read = self.records.read::<ReleaseSpec>(&keys::release(id)).await;
+        let (spec, _) = read.ok().flatten()?;
+        Some(Release {
+            id: *id,
+            spec,
+            commits: BTreeMap::new(),
+            sources: Vec::new(),
+            warnings: Vec::new(),
+            able: None,
+        })
     }
 
     /// What a source that was made before comes to now.
@@ -135,7 +155,7 @@ impl Releases {
     }
 }
 
-fn spec(key: &AppKey, application: &Application, kept: &Kept, revisions: Vec<CommitId>) -> ReleaseSpec {
+fn spec(key: &AppKey, application: &Application, kept: &Kept, revisions: Vec<String>) -> ReleaseSpec {
     let policy = application.spec.sync_policy.clone().unwrap_or_default();
     let automated =
         policy.automated.clone().filter(|automated| automated.enabled != Some(false)).unwrap_or_default();

@@ -24,6 +24,14 @@ pub(crate) fn is_needed(newest: Option<&Members>, head: &Members) -> bool {
     head.iter().any(|(app, member)| !ships(app, member))
 }
 
+/// Whether a member of both would get another release than it does, where it is.
+pub(crate) fn differs(newest: &Members, head: &Members) -> bool {
+    head.iter().any(|(app, member)| {
+        let known = newest.get(app).filter(|known| known.cluster == member.cluster);
+        known.is_some_and(|known| known.release != member.release)
+    })
+}
+
 /// Whether a rollout froze exactly what its owner and Git say now. Then there is nothing new, whatever
 /// could or could not be read of it this time.
 pub(crate) fn froze(

@@ -9,31 +9,42 @@
 mod fetch;
 
 use crate::{
+    argocd,
     expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
+    index::{Index, Object},
     modules::{self, Mount, Permit, Place},
     trees::GitTree,
 };
+use bytes::Bytes;
 use fetch::Fetcher;
 use hub_records::Bundles;
-use hub_render::{App, Capabilities, Failure, Kept, Renderer, Request, Settings, Shelf, SourceType, Whose};
+use hub_render::{
+    App, Capabilities, Failure, Kept, Renderer, Request, Settings, Shelf, SourceType, Tree, Whose,
+};
+use hub_source::charts::Address;
 use parking_lot::Mutex;
 use serde::Serialize;
-use serde_json::json;
-use shared_model::{Application, CommitId, Digest, RepoUrl, Source};
+use serde_json::{Value, json};
+use shared_model::{Application, CommitId, Digest, Kind, RepoUrl, Source};
+use shared_project::settings;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::OnceCell;
 
 /// How many folders are remembered to be plain directories whose bundle is known.
 const REMEMBERED: usize = 65_536;
+/// The most that unpacked charts take in memory, in bytes.
+const UNPACKED: usize = 48 << 20;
 
 /// A source, and for whom: a project may not permit what another does.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Wanted {
-    pub(crate) source: Source,
+    source: Source,
+    /// What it follows.
+    reference: Reference,
     /// The Application's.
-    pub(crate) namespace: String,
-    pub(crate) project: String,
+    namespace: String,
+    project: String,
     /// What `$name` in it means.
     references: BTreeMap<String, Reference>,
     /// Absent where all Applications get the same.
@@ -59,40 +70,15 @@ pub(crate) type Said = Digest;
 pub(crate) struct Made {
     /// Absent for a source that others only refer to.
     pub(crate) kept: Option<Kept>,
-    /// What the source itself is at.
-    pub(crate) commit: CommitId,
+    /// What the source itself is at, for people.
+    pub(crate) revision: String,
+    /// Whether it was rendered for one Application and its cluster.
+    pub(crate) is_apart: bool,
     /// Everything that it was made from.
     pub(crate) commits: BTreeMap<Reference, CommitId>,
 }
 
 impl Wanted {
-    /// A source of an Application.
-    pub(crate) fn of(application: &Application, source: &Source, capabilities: &Arc<Capabilities>) -> Self {
-        let refers = |source: &Source| {
-            let helm = source.helm.iter();
-            let files = helm.clone().flat_map(|helm| &helm.value_files);
-            let parameters = helm.flat_map(|helm| &helm.file_parameters).map(|parameter| &parameter.path);
-            files.chain(parameters).any(|path| path.starts_with('$'))
-        };
-        // A file in the repository may refer too.
-        let all = application.spec.all_sources();
-        let named = all.iter().filter(|other| !other.reference.is_empty());
-        let may_refer = source.reference.is_empty() || refers(source);
-        let references = named.filter(|_| may_refer).map(|other| (other.reference.clone(), reference(other)));
-        Self {
-            source: source.clone(),
-            namespace: application.metadata.namespace.clone(),
-            project: application.spec.project.clone(),
-            references: references.collect(),
-            app: Some(For {
-                name: application.metadata.name.clone(),
-                destination: application.spec.destination.namespace.clone(),
-                able: able(capabilities),
-                capabilities: Arc::clone(capabilities),
-            }),
-        }
-    }
-
     /// The same for whichever Application.
     fn for_all(&self) -> Self {
         Self { app: None, ..self.clone() }
@@ -113,7 +99,7 @@ fn able(capabilities: &Capabilities) -> Digest {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     opened: Mutex<BTreeMap<Said, Arc<OnceCell<Opened>>>>,
-    trees: Mutex<BTreeMap<Reference, Arc<OnceCell<(CommitId, Arc<dyn hub_render::Tree>)>>>>,
+    trees: Mutex<BTreeMap<Reference, Arc<OnceCell<(CommitId, Arc<dyn Tree>)>>>>,
     made: Mutex<BTreeMap<Said, (Wanted, Arc<OnceCell<Made>>)>>,
 }
 
@@ -134,7 +120,8 @@ impl Seen {
 #[derive(Debug)]
 struct Opened {
     commit: CommitId,
-    /// What the same folder would come to another way: the submodules' rule, where they are followed.
+    /// The commit, or a chart's version.
+    revision: String,
     is: Is,
 }
 
@@ -145,7 +132,7 @@ enum Is {
     /// A folder that comes to the same for all.
     Shared(Kept),
     /// One that is rendered for each Application.
-    Apart { tree: Arc<dyn hub_render::Tree>, folder: String },
+    Apart { tree: Arc<dyn Tree>, folder: String },
 }
 
 /// Makes bundles of sources. Clones share memory.
@@ -156,6 +143,7 @@ pub(crate) struct Sources {
     shelf: Arc<dyn Shelf>,
     /// The inputs of folders that were plain directories, by their trees' ids and what is said of them.
     plain: Arc<Mutex<BTreeMap<Digest, Digest>>>,
+    unpacked: Arc<Mutex<Unpacked>>,
 }
 
 /// The folder of bundles.
@@ -178,7 +166,13 @@ pub(crate) struct Otherwise;
 
 impl Sources {
     pub(crate) fn new(git: Git, renderer: Renderer, bundles: Bundles) -> Self {
-        Self { git, renderer, shelf: Arc::new(Folder(bundles)), plain: Arc::default() }
+        Self {
+            git,
+            renderer,
+            shelf: Arc::new(Folder(bundles)),
+            plain: Arc::default(),
+            unpacked: Arc::default(),
+        }
     }
 
     pub(crate) const fn renderer(&self) -> &Renderer {
@@ -187,6 +181,58 @@ impl Sources {
 
     pub(crate) const fn shelf(&self) -> &Arc<dyn Shelf> {
         &self.shelf
+    }
+
+    /// What a source follows.
+    ///
+    /// # Errors
+    /// When it is a chart whose address is none.
+    pub(crate) fn reference(&self, source: &Source) -> Result<Reference, String> {
+        let is_chart = !source.chart.is_empty() || source.repo_url.starts_with("oci://");
+        let url = match is_chart {
+            true => self.git.chart(&source.repo_url, &source.chart)?,
+            false => RepoUrl::new(source.repo_url.clone()),
+        };
+        Ok((url, revision_or_head(&source.target_revision)))
+    }
+
+    /// A source of an Application, for a cluster that can do this.
+    ///
+    /// # Errors
+    /// When it, or one that it refers to, has no address.
+    pub(crate) fn wanted(
+        &self,
+        application: &Application,
+        source: &Source,
+        capabilities: &Arc<Capabilities>,
+    ) -> Result<Wanted, String> {
+        let mut references = BTreeMap::new();
+        for other in application.spec.all_sources() {
+            if other.reference.is_empty() || std::ptr::eq(other, source) {
+                continue;
+            }
+            let reference = self.reference(other)?;
+            if Address::is(&reference.0) {
+                let name = &other.reference;
+                return Err(format!(
+                    "spec.sources: the source with ref `{name}` is a chart; value files are referred to in Git repositories only"
+                ));
+            }
+            references.insert(other.reference.clone(), reference);
+        }
+        Ok(Wanted {
+            source: source.clone(),
+            reference: self.reference(source)?,
+            namespace: application.metadata.namespace.clone(),
+            project: application.spec.project.clone(),
+            references,
+            app: Some(For {
+                name: application.metadata.name.clone(),
+                destination: application.spec.destination.namespace.clone(),
+                able: able(capabilities),
+                capabilities: Arc::clone(capabilities),
+            }),
+        })
     }
 
     /// What a source comes to, and by which name it is remembered in `seen`.
@@ -236,16 +282,26 @@ impl Sources {
 
     async fn open(&self, wanted: &Wanted, pins: &Pins) -> Result<Opened, String> {
         let source = &wanted.source;
-        let reference = reference(source);
-        let (url, revision) = &reference;
-        let commit = pins.commit(&self.git, &reference).await?;
-        if !source.reference.is_empty() && source.path.is_empty() {
-            return Ok(Opened { commit, is: Is::Reference });
+        let (url, revision) = &wanted.reference;
+        let commit = pins.commit(&self.git, &wanted.reference).await?;
+        if !source.reference.is_empty() && source.path.is_empty() && source.chart.is_empty() {
+            return Ok(Opened { revision: commit.to_string(), commit, is: Is::Reference });
         }
         let path = source.path.trim_matches('/');
         let path = if path == "." { "" } else { path };
         if path.split('/').any(|part| part == "..") {
             return Err(format!("spec.source.path: `{path}` leaves the repository"));
+        }
+        if Address::is(url) {
+            let tree = self.chart(wanted, &commit).await?;
+            let shown = self.git.called(url, &commit);
+            // Of a chart the whole is rendered, whatever its path, as in Argo CD.
+            let folder = if tree.get("Chart.yaml").is_some() { "" } else { path };
+            if !tree.has_folder(folder) {
+                return Err(format!("spec.source.path: there is no folder `{folder}` in {url} {shown}"));
+            }
+            let is = self.told_apart(wanted, (&commit, &shown), (tree, folder), None).await?;
+            return Ok(Opened { commit, revision: shown, is });
         }
         self.git.fetch(url, &commit, revision).await?;
         let permit = Permit::of(&self.git, &wanted.namespace, &wanted.project);
@@ -265,29 +321,60 @@ impl Sources {
         };
         let shape = shape(source, &tree, &place, &permit);
         let known = self.plain.lock().get(&shape).copied();
+        let shown = commit.to_string();
         if let Some(kept) = known.and_then(|inputs| self.renderer.recall(&inputs, &self.shelf)) {
             let kept = kept.map_err(|failure| failure.to_string())?;
-            return Ok(Opened { commit, is: Is::Shared(kept) });
+            return Ok(Opened { commit, revision: shown, is: Is::Shared(kept) });
         }
         let folder = place.path.clone();
         let mounts = modules::mounts(&self.git, place, &permit).await?;
-        let tree: Arc<dyn hub_render::Tree> =
-            Arc::new(GitTree::new(self.git.repositories.clone(), revision, mounts));
-        let said = hub_render::overridden(source, &*tree, &folder, None).await;
+        let tree: Arc<dyn Tree> = Arc::new(GitTree::new(self.git.repositories.clone(), revision, mounts));
+        let is = self.told_apart(wanted, (&commit, &shown), (tree, &folder), Some(shape)).await?;
+        Ok(Opened { commit, revision: shown, is })
+    }
+
+    /// Whether a folder comes to the same for all; then what, and it is remembered under its shape.
+    async fn told_apart(
+        &self,
+        wanted: &Wanted,
+        (commit, revision): (&CommitId, &str),
+        (tree, folder): (Arc<dyn Tree>, &str),
+        shape: Option<Digest>,
+    ) -> Result<Is, String> {
+        let said = hub_render::overridden(&wanted.source, &*tree, folder, None).await;
         let said = said.map_err(|failure| failure.to_string())?;
-        let of = hub_render::type_of(&said, &*tree, &folder).map_err(|problem| problem.to_string())?;
-        if of != SourceType::Directory || hub_render::tells_applications_apart(&*tree, &folder) {
-            return Ok(Opened { commit, is: Is::Apart { tree, folder } });
+        let of = hub_render::type_of(&said, &*tree, folder).map_err(|problem| problem.to_string())?;
+        if of != SourceType::Directory || hub_render::tells_applications_apart(&*tree, folder) {
+            return Ok(Is::Apart { tree, folder: folder.to_owned() });
         }
-        let (kept, inputs) = self.directory(&said, wanted, &tree, &folder, &commit).await?;
-        if let Some(inputs) = inputs {
+        tracing::trace!(%commit, folder, "a plain directory");
+        let (kept, inputs) = self.directory(&said, wanted, &tree, folder, revision).await?;
+        if let (Some(inputs), Some(shape)) = (inputs, shape) {
             let mut plain = self.plain.lock();
             if plain.len() >= REMEMBERED {
                 plain.clear();
             }
             plain.insert(shape, inputs);
         }
-        Ok(Opened { commit, is: Is::Shared(kept.map_err(|failure| failure.to_string())?) })
+        Ok(Is::Shared(kept.map_err(|failure| failure.to_string())?))
+    }
+
+    /// What is in a chart, or another artefact of a registry.
+    async fn chart(&self, wanted: &Wanted, commit: &CommitId) -> Result<Arc<dyn Tree>, String> {
+        if let Some(tree) = self.unpacked.lock().get(commit) {
+            return Ok(tree);
+        }
+        let (url, version) = &wanted.reference;
+        let passes = wanted.source.helm.as_ref().is_some_and(|helm| helm.pass_credentials);
+        let credentials = self.git.credentials(url);
+        let credentials = credentials.map(|known| if passes { known.passed_on() } else { known });
+        let files = self.git.charts.files(url, commit, version, credentials.as_ref()).await;
+        let files = files.map_err(|error| chain(&error))?;
+        let name = format!("{url} {}", self.git.called(url, commit));
+        let bytes = files.values().map(Bytes::len).sum();
+        let tree: Arc<dyn Tree> = Arc::new(hub_render::tree::Memory::new(name, files));
+        self.unpacked.lock().put(commit.clone(), bytes, Arc::clone(&tree));
+        Ok(tree)
     }
 
     /// What a plain directory comes to; with its inputs, where they are all in the folder.
@@ -295,16 +382,16 @@ impl Sources {
         &self,
         source: &Source,
         wanted: &Wanted,
-        tree: &Arc<dyn hub_render::Tree>,
+        tree: &Arc<dyn Tree>,
         folder: &str,
-        commit: &CommitId,
+        revision: &str,
     ) -> Result<(Result<Kept, Failure>, Option<Digest>), String> {
         let nobody = App { project: wanted.project.clone(), ..App::default() };
         let fetch = Fetcher::new(&self.git, wanted, &Pins::Head);
         let request = Request {
             source,
             app: &nobody,
-            revision: commit.as_str(),
+            revision,
             tree,
             folder,
             references: &BTreeMap::new(),
@@ -320,11 +407,13 @@ impl Sources {
     }
 
     async fn make(&self, wanted: &Wanted, opened: &Opened, pins: &Pins, seen: &Seen) -> Result<Made, String> {
-        let commit = opened.commit.clone();
-        let own = BTreeMap::from([(reference(&wanted.source), commit.clone())]);
+        let revision = opened.revision.clone();
+        let own = BTreeMap::from([(wanted.reference.clone(), opened.commit.clone())]);
         let (tree, folder) = match &opened.is {
-            Is::Reference => return Ok(Made { kept: None, commit, commits: own }),
-            Is::Shared(kept) => return Ok(Made { kept: Some(kept.clone()), commit, commits: own }),
+            Is::Reference => return Ok(Made { kept: None, revision, is_apart: false, commits: own }),
+            Is::Shared(kept) => {
+                return Ok(Made { kept: Some(kept.clone()), revision, is_apart: false, commits: own });
+            }
             Is::Apart { tree, folder } => (tree, folder),
         };
         let Some(app) = &wanted.app else { return Err("the source is for one Application".to_owned()) };
@@ -344,11 +433,11 @@ impl Sources {
             destination: app.destination.clone(),
         };
         let fetch = Fetcher::new(&self.git, wanted, pins);
-        let settings = Settings::default();
+        let settings = settings(&self.git.index());
         let request = Request {
             source: &source,
             app: &about,
-            revision: commit.as_str(),
+            revision: &revision,
             tree,
             folder,
             references: &references,
@@ -360,7 +449,7 @@ impl Sources {
         let kept = self.renderer.keep(&job, whose(wanted, &place(&source)), &self.shelf).await;
         let kept = kept.map_err(|failure| failure.to_string())?;
         commits.extend(fetch.fetched());
-        Ok(Made { kept: Some(kept), commit, commits })
+        Ok(Made { kept: Some(kept), revision, is_apart: true, commits })
     }
 
     /// The tree of a source that others refer to.
@@ -369,7 +458,7 @@ impl Sources {
         reference: &Reference,
         pins: &Pins,
         seen: &Seen,
-    ) -> Result<(CommitId, Arc<dyn hub_render::Tree>), String> {
+    ) -> Result<(CommitId, Arc<dyn Tree>), String> {
         let cell = Arc::clone(seen.trees.lock().entry(reference.clone()).or_default());
         let found = cell.get_or_try_init(|| async {
             let commit = pins.commit(&self.git, reference).await?;
@@ -385,11 +474,7 @@ impl Sources {
 }
 
 /// A commit from its root, fetched; its submodules are not followed.
-async fn whole(
-    git: &Git,
-    (url, revision): &Reference,
-    commit: CommitId,
-) -> Result<Arc<dyn hub_render::Tree>, String> {
+async fn whole(git: &Git, (url, revision): &Reference, commit: CommitId) -> Result<Arc<dyn Tree>, String> {
     git.fetch(url, &commit, revision).await?;
     let tree = git.repositories.list(url, &commit).await.map_err(|error| chain(&error))?;
     let place = Place { url: url.clone(), commit, path: String::new() };
@@ -418,6 +503,55 @@ fn whose<'a>(wanted: &'a Wanted, place: &'a str) -> Whose<'a> {
     Whose { project: &wanted.project, place }
 }
 
-pub(crate) fn reference(source: &Source) -> Reference {
-    (RepoUrl::new(source.repo_url.clone()), revision_or_head(&source.target_revision))
+/// What people set about rendering: Argo CD's keys in its ConfigMap, and ours in ours.
+fn settings(index: &Index) -> Settings {
+    let map = |name| index.object(Kind::ConfigMap, settings::NAMESPACE, name).map(|stored| stored.value());
+    let ours = map(settings::NAME).map(|value| shared_project::Settings::read(&value)).unwrap_or_default();
+    let text = |key: &str| {
+        let value = map(argocd::NAME)?;
+        value["data"][key].as_str().map(str::to_owned)
+    };
+    let words = |key: &str, between: fn(char) -> bool| {
+        let text = text(key).unwrap_or_default();
+        text.split(between).map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    Settings {
+        kustomize_options: words(KUSTOMIZE_OPTIONS, char::is_whitespace),
+        remote_bases: ours.remote_bases,
+        values_schemes: words(VALUES_SCHEMES, |c| c == ','),
+    }
+}
+
+/// The keys of [`argocd::NAME`] that change what is rendered.
+const KUSTOMIZE_OPTIONS: &str = "kustomize.buildOptions";
+const VALUES_SCHEMES: &str = "helm.valuesFileSchemes";
+
+/// What of a ConfigMap changes what is rendered.
+pub(crate) fn rendered_by(map: Option<&Object>) -> Option<[Value; 4]> {
+    let value = &map?.value()["data"];
+    let keys = [KUSTOMIZE_OPTIONS, VALUES_SCHEMES, settings::SUBMODULES, settings::REMOTE_BASES];
+    Some(keys.map(|key| value[key].clone()))
+}
+
+/// Charts that were unpacked, those that were not used for longest forgotten first.
+#[derive(Debug, Default)]
+struct Unpacked(Vec<(CommitId, usize, Arc<dyn Tree>)>);
+
+impl Unpacked {
+    fn get(&mut self, commit: &CommitId) -> Option<Arc<dyn Tree>> {
+        let at = self.0.iter().position(|(known, ..)| known == commit)?;
+        let found = self.0.remove(at);
+        let tree = Arc::clone(&found.2);
+        self.0.push(found);
+        Some(tree)
+    }
+
+    fn put(&mut self, commit: CommitId, bytes: usize, tree: Arc<dyn Tree>) {
+        self.0.retain(|(known, ..)| *known != commit);
+        self.0.push((commit, bytes, tree));
+        let mut sum: usize = self.0.iter().map(|(_, bytes, _)| bytes).sum();
+        while sum > UNPACKED && self.0.len() > 1 {
+            sum -= self.0.remove(0).1;
+        }
+    }
 }

@@ -16,7 +16,11 @@ use crate::{
 };
 use hub_gateway::{LinkState, Links};
 use hub_records::{Bundles, Records, keys};
-use hub_source::{Repositories, poll::Settings};
+use hub_source::{
+    Repositories,
+    charts::{self, Charts},
+    poll::Settings,
+};
 use hub_store::{Memory, Page, Revision};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -230,6 +234,7 @@ impl Loops {
             records: loops.records.clone(),
             bundles: Bundles::open(&loops.folder.path().join("bundles")).unwrap(),
             repositories: Repositories::build(config).unwrap(),
+            charts: Charts::build(charts::Config::new(loops.folder.path().join("charts"))).unwrap(),
             links: Links::new(),
             tracing: shared_runtime::otlp::Tracing::default(),
             rendering: hub_render::Config::new(),

@@ -6,9 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use proto::v1;
 use serde_json::{Value, json};
 use shared_model::{Cluster, ClusterName, Kind, duration};
+use std::collections::BTreeMap;
 
 /// Clocks that differ by more are worth a person's look.
 const SKEW: SignedDuration = SignedDuration::from_secs(30);
+/// Versions of API groups of one cluster, kinds of each, and bytes of a name that are kept.
+const MOST_SERVED: usize = 1_000;
+const MOST_KINDS: usize = 500;
+const LONGEST_NAME: usize = 320;
 /// The condition of a cluster that the hub does not work with.
 const HELD: &str = "Held";
 /// The condition of a cluster as which two agents dial.
@@ -49,11 +54,35 @@ pub(crate) fn connected(status: &mut Value, hello: &v1::Hello, used: &Used, now:
 
 /// What the agent says of its cluster.
 pub(crate) fn facts(status: &mut Value, facts: &v1::Facts) {
+    // An agent that cannot read them, or an older one, tells none.
+    let before = status["facts"]["served"].take();
     status["facts"] = json!({
         "kubernetesVersion": facts.kubernetes_version,
         "platform": facts.platform,
         "nodes": facts.nodes,
     });
+    let served = served(&facts.served);
+    if !served.is_empty() {
+        status["facts"]["served"] = json!(served);
+    } else if !before.is_null() {
+        status["facts"]["served"] = before;
+    }
+}
+
+/// The kinds that a cluster serves, by `group/version`, as far as names are such.
+fn served(told: &[v1::Served]) -> BTreeMap<&str, Vec<&str>> {
+    let is_name = |name: &&str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"./-".contains(&byte);
+        !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(plain)
+    };
+    let mut kept = BTreeMap::new();
+    for v1::Served { api_version, kinds } in told.iter().take(MOST_SERVED) {
+        if is_name(&api_version.as_str()) {
+            let kinds = kinds.iter().map(String::as_str).filter(is_name).take(MOST_KINDS);
+            kept.insert(api_version.as_str(), kinds.collect());
+        }
+    }
+    kept
 }
 
 /// How far the agent's clock is from the hub's, as in `-1m30s`: behind by so much. The hello's way is in it.

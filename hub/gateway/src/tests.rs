@@ -407,7 +407,9 @@ async fn what_the_hub_lost_is_asked_of_the_agent_and_its_word_handed_on() {
 async fn facts_pauses_and_events_of_an_agent_are_kept() {
     let hub = Hub::start().await;
     let talk = hub.joined("eu-1").await.attach(hello("uid-eu-1", "a", Vec::new())).await.unwrap();
-    let facts = v1::Facts { kubernetes_version: "v1.35.0".into(), platform: "linux/arm64".into(), nodes: 7 };
+    let served = vec![v1::Served { api_version: "apps/v1".into(), kinds: vec!["Deployment".into()] }];
+    let facts =
+        v1::Facts { kubernetes_version: "v1.35.0".into(), platform: "linux/arm64".into(), nodes: 7, served };
     talk.say(v1::agent_message::Message::Facts(facts)).await;
     let local =
         v1::Pause { id: String::new(), reason: "disk".into(), by: "ben".into(), remaining_ms: 3_600_000 };
@@ -418,7 +420,10 @@ async fn facts_pauses_and_events_of_an_agent_are_kept() {
             let until = status["pause"]["local"]["until"].as_str().and_then(|until| until.parse().ok());
             let left =
                 until.map(|until: jiff::Timestamp| until.duration_since(shared_runtime::now()).as_secs());
-            status["facts"]["nodes"] == 7 && left.is_some_and(|left| (3_500..=3_600).contains(&left))
+            let served = &status["facts"]["served"]["apps/v1"];
+            status["facts"]["nodes"] == 7
+                && served[0] == "Deployment"
+                && left.is_some_and(|left| (3_500..=3_600).contains(&left))
         })
     })
     .await;

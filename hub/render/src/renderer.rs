@@ -21,10 +21,11 @@ use crate::{
     fair::{Fair, SLOW},
     helm,
     job::{Job, Tool, Work},
-    lfs, output,
+    kustomize, lfs, output,
     plain::{self, plain},
     rendered::{Kept, NON_DETERMINISTIC, RENDERED, Rendered, Warning},
     request::{Failure, Request},
+    sealed,
     tools::{Places, Tools},
     tree::Limit,
 };
@@ -197,7 +198,14 @@ impl Renderer {
         let of = type_of(request.source, &**request.tree, request.folder);
         match of.map_err(|problem| Failure::Inputs(vec![problem]))? {
             SourceType::Directory => plain::prepare(request).await,
-            SourceType::Helm | SourceType::Kustomize => Err(Failure::Circumstance("not yet".to_owned())),
+            SourceType::Helm => {
+                let tool = self.tool(Kind::Helm).await?;
+                helm::prepare(request, &tool, &self.0.memo).await
+            }
+            SourceType::Kustomize => {
+                let tool = self.tool(Kind::Kustomize).await?;
+                kustomize::prepare(request, &tool).await
+            }
             SourceType::Plugin => Err(Failure::inputs(
                 "spec.source.plugin",
                 "config management plugins are not run",
@@ -421,7 +429,9 @@ impl Bench<'_> {
             Work::Directory => {
                 let files: Vec<(String, &[u8])> =
                     self.contents.iter().map(|(path, bytes)| (path.clone(), &bytes[..])).collect();
-                plain(&files).map_err(Failure::Inputs)
+                let Rendered { bundle, warnings } = plain(&files).map_err(Failure::Inputs)?;
+                let (bundle, _) = Bundle::new(sealed::attach(bundle.into_objects(), self.contents));
+                Ok(Rendered { bundle, warnings })
             }
             Work::Run { tool, arguments, folder } => self.tool(tool, arguments, folder),
         }
@@ -441,10 +451,11 @@ impl Bench<'_> {
         };
         let printed = confine.run(&task).map_err(|stopped| match (tool.kind, &stopped) {
             (Kind::Helm, Stopped::Failed { stderr, .. }) => Failure::Inputs(helm::explain(stderr)),
+            (Kind::Kustomize, Stopped::Failed { stderr, .. }) => Failure::Inputs(kustomize::explain(stderr)),
             _ => stopped.failure(name),
         })?;
         let manifests = output::read(&printed.stdout).map_err(Failure::Inputs)?;
-        let (bundle, repeated) = Bundle::new(manifests);
+        let (bundle, repeated) = Bundle::new(sealed::attach(manifests, self.contents));
         Ok(Rendered { bundle, warnings: Warning::repeated(&repeated) })
     }
 }

@@ -12,7 +12,7 @@ use hub_control::{Control, Deps, Retention};
 use hub_gateway::{AGENT_LIFETIME, Authority, AuthorityError, Gateway, KEEPALIVE, LOST_AFTER, Links};
 use hub_records::{BundleError, Bundles, Records};
 use hub_render::Tooling;
-use hub_source::{Repositories, poll::Settings};
+use hub_source::{Repositories, charts::Charts, poll::Settings};
 use hub_store::{Embedded, Measured};
 use shared_history::{Entry, What};
 use shared_runtime::{
@@ -200,6 +200,7 @@ impl Hub {
         let shown = (&metrics, exposed, door);
         let api = api(&config, &authority, &gateway, &agent_address, &records, shown, tasks).await?;
         let repositories = Repositories::build(source(&config, metrics.source.clone()))?;
+        let charts = Charts::build(charts(&config, metrics.source.clone()))?;
         let links = gateway.links.clone();
         let metrics = metrics.control;
         let rendering = rendering(&config)?;
@@ -207,6 +208,7 @@ impl Hub {
             records: records.clone(),
             bundles,
             repositories,
+            charts,
             links: links.clone(),
             metrics,
             tracing,
@@ -312,6 +314,15 @@ fn source(config: &Config, metrics: hub_source::Metrics) -> hub_source::Config {
         timeout: config.git_timeout,
         metrics,
         ..hub_source::Config::new(config.data_dir.join("mirrors"))
+    }
+}
+
+fn charts(config: &Config, metrics: hub_source::Metrics) -> hub_source::charts::Config {
+    hub_source::charts::Config {
+        ca_certificates: config.git_authorities.clone(),
+        timeout: config.git_timeout,
+        metrics,
+        ..hub_source::charts::Config::new(config.data_dir.join("charts"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A release: everything that changes what happens in a cluster, named by its hash.
 
-use crate::{AppKey, CommitId, Digest, IgnoreDifference, SyncPolicy};
+use crate::{AppKey, Digest, IgnoreDifference, SyncPolicy};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -51,9 +51,9 @@ pub struct ReleaseSpec {
     /// Whether objects that left the bundle are deleted.
     #[serde(default)]
     pub prune: bool,
-    /// The commits that the bundle was rendered from, one per source.
+    /// What the bundle was rendered from, one per source: commits, and versions of charts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub revisions: Vec<CommitId>,
+    pub revisions: Vec<String>,
 }
 
 impl ReleaseSpec {

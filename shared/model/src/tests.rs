@@ -61,7 +61,7 @@ fn a_release_is_named_by_what_changes_the_cluster() {
         prune: false,
         revisions: Vec::new(),
     };
-    let commit = "a".repeat(40).parse().unwrap();
+    let commit = "a".repeat(40);
     assert_eq!(spec.id(), ReleaseSpec { revisions: vec![commit], ..spec.clone() }.id());
     assert_ne!(spec.id(), ReleaseSpec { prune: true, ..spec.clone() }.id());
     assert_ne!(spec.id(), ReleaseSpec { bundle: Digest::of(b"b"), ..spec }.id());
@@ -71,11 +71,11 @@ fn a_release_is_named_by_what_changes_the_cluster() {
 fn unsupported_fields_are_named_with_a_remedy() {
     let object = json!({"spec": {
         "sourceHydrator": {"drySource": {}},
-        "sources": [{"repoURL": "x"}, {"repoURL": "x", "helm": {"values": "a: b"}}],
+        "sources": [{"repoURL": "x"}, {"repoURL": "x", "helm": {"values": "a: b"}, "plugin": {"name": "a"}}],
         "info": [],
     }});
     let paths: Vec<_> = unsupported::application(&object).into_iter().map(|field| field.path).collect();
-    assert_eq!(paths, ["spec.sourceHydrator", "spec.sources[1].helm"]);
+    assert_eq!(paths, ["spec.sourceHydrator", "spec.sources[1].plugin"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A field that is accepted and has no effect yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unsupported {
-    /// Path from the object's root, e.g. `spec.source.helm`.
+    /// Path from the object's root, e.g. `spec.source.plugin`.
     pub path: String,
     /// What that means for the user, and what to do.
     pub remedy: &'static str,
@@ -21,11 +21,7 @@ const APPLICATION: &[(&str, &str)] = &[
 ];
 
 const SOURCE: &[(&str, &str)] = &[
-    ("helm", "Helm charts are not rendered yet; commit the rendered manifests"),
-    ("kustomize", "Kustomize overlays are not rendered yet; commit the rendered manifests"),
     ("plugin", "config management plugins are not run; commit the rendered manifests"),
-    ("chart", "charts from Helm repositories are not fetched yet; commit the rendered manifests"),
-    ("ref", "references between sources are not resolved yet"),
     ("tagPrefix", "set targetRevision to the tag"),
     ("directory.jsonnet", "Jsonnet is not evaluated; commit the rendered manifests"),
 ];

@@ -30,6 +30,8 @@ pub const NOTIFICATIONS: &str = "notifications.yaml";
 /// The key that has submodules of Git repositories followed.
 pub const SUBMODULES: &str = "git.submodules";
 
+/// The key that lets Kustomize overlays name bases and resources in other repositories and on the web.
+pub const REMOTE_BASES: &str = "kustomize.remoteBases";
 /// The key of how often Git repositories are polled whose webhooks come.
 pub const WEBHOOK_POLL: &str = "webhook.pollInterval";
 /// The key of where a trace is shown: a URL with `{traceID}` in it.
@@ -37,8 +39,16 @@ pub const TRACES_URL: &str = "traces.url";
 /// What stands for the id in it, as in Argo CD's and Grafana's links.
 const TRACE_ID: &str = "{traceID}";
 
-const KEYS: [&str; 7] =
-    [WINDOWS, MAX_PER_CLUSTER, ALLOW_UNSIGNED, WEBHOOK_POLL, SUBMODULES, NOTIFICATIONS, TRACES_URL];
+const KEYS: [&str; 8] = [
+    WINDOWS,
+    MAX_PER_CLUSTER,
+    ALLOW_UNSIGNED,
+    WEBHOOK_POLL,
+    SUBMODULES,
+    REMOTE_BASES,
+    NOTIFICATIONS,
+    TRACES_URL,
+];
 
 /// The settings, as far as they can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,6 +61,8 @@ pub struct Settings {
     pub allow_unsigned: bool,
     /// Whether submodules of Git repositories are followed.
     pub submodules: bool,
+    /// Whether Kustomize overlays may name bases and resources in other repositories and on the web.
+    pub remote_bases: bool,
     /// Where a trace is shown; [`trace_url`] fills it in.
     pub traces_url: Option<String>,
     /// How often Git repositories are polled whose webhooks come, where that is less often than others.
@@ -78,6 +90,7 @@ impl Settings {
                 // Its own reader says what is wrong with it.
                 NOTIFICATIONS => {}
                 SUBMODULES => settings.read_submodules(text),
+                REMOTE_BASES => settings.read_remote_bases(text),
                 TRACES_URL => settings.read_traces_url(text),
                 other => settings
                     .problems
@@ -120,6 +133,16 @@ impl Settings {
             "false" | "" => {}
             other => self.problems.push(format!(
                 "data[{SUBMODULES}]: `{other}` is neither \"true\" nor \"false\"; submodules are not followed until it is"
+            )),
+        }
+    }
+
+    fn read_remote_bases(&mut self, text: &str) {
+        match text.trim() {
+            "true" => self.remote_bases = true,
+            "false" | "" => {}
+            other => self.problems.push(format!(
+                "data[{REMOTE_BASES}]: `{other}` is neither \"true\" nor \"false\"; remote bases are refused until it is"
             )),
         }
     }

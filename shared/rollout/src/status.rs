@@ -7,7 +7,7 @@ use crate::{
     wait::Wait,
 };
 use serde_json::{Map, Value, json};
-use shared_model::{AppKey, CommitId};
+use shared_model::AppKey;
 
 /// How many members a status lists; the rest is a paged subresource.
 const LISTED: usize = 50;
@@ -82,7 +82,7 @@ pub fn waits_for(rollout: &Rollout, report: &RolloutReport) -> Option<String> {
 pub fn application_status(
     rollout: &Rollout,
     report: &RolloutReport,
-    revisions: impl Fn(&AppKey) -> Vec<CommitId>,
+    revisions: impl Fn(&AppKey) -> Vec<String>,
 ) -> Vec<Value> {
     let entry = |(app, member): (&AppKey, &Member)| {
         let record = member.current();

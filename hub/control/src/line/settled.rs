@@ -1,18 +1,20 @@
 //! What a set gave when nothing was left to write, so that a commit that changes nothing of it costs next to nothing.
 //!
 //! A repository is shared by many sets, and a commit is news for all of them. What a set gives follows from its object,
-//! from what surrounds it (clusters and projects), from the Applications that are there, and from what its sources come
-//! to. Where the first three are what they were, and each source comes to the same bundle, its members are the same.
+//! from what surrounds it (clusters and projects), from the Applications that are there, from what its clusters can do where
+//! its sources are charts or overlays, and from what those come to. Where the first are what they were, and each source comes
+//! to the same bundle (by whatever version of a tool, whatever it fetched), its members are the same.
 //!
 //! It refuses to know sets whose generators ask Git, since their answers may be others with each commit, and what is
 //! said while a repository cannot be read: who asks it looks for that himself.
 
 use super::{Resolved, Snapshot};
 use crate::{releases::Releases, sources::Seen};
+use hub_render::Capabilities;
 use hub_store::Revision;
 use parking_lot::Mutex;
 use serde_json::Value;
-use shared_model::CommitId;
+use shared_model::ClusterName;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What sets gave last, by their uids. Clones share memory.
@@ -58,12 +60,16 @@ impl Settled {
         &self,
         snapshot: &Snapshot,
         releases: &Releases,
+        able: impl Fn(&ClusterName) -> Arc<Capabilities>,
     ) -> Option<(Vec<Value>, Resolved)> {
         let given = self.0.lock().get(snapshot.object.uid()).cloned()?;
         if given.from != From::of(snapshot) {
             return None;
         }
-        let (mut now, seen): (BTreeMap<_, CommitId>, _) = (BTreeMap::new(), Seen::default());
+        if given.resolved.able.iter().any(|(cluster, before)| able(cluster) != *before) {
+            return None;
+        }
+        let (mut now, seen): (BTreeMap<_, String>, _) = (BTreeMap::new(), Seen::default());
         let mut resolved = given.resolved.clone();
         for (said, (wanted, before)) in &given.resolved.made {
             let made = releases.again(wanted, &seen).await.ok()?;
@@ -71,7 +77,7 @@ impl Settled {
                 return None;
             }
             resolved.commits.extend(made.commits);
-            now.insert(said, made.commit);
+            now.insert(said, made.revision);
         }
         for (app, member) in &mut resolved.members {
             let sources = given.resolved.sources.get(app)?.iter();

@@ -8,7 +8,7 @@ use shared_model::{
     CommitId, FleetRollout,
     fleet_rollout::{CommitSeen, Timings, Took},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// How many commits of one rollout are described.
 const MOST_COMMITS: usize = 8;
@@ -17,7 +17,7 @@ impl Lines {
     /// The releases at the head, and how long it took to make them.
     pub(super) async fn timed(&self, objects: &[Value]) -> Resolved {
         let from = shared_runtime::now();
-        let mut resolved = self.resolve(objects, &Pins::Head).await;
+        let mut resolved = self.resolve(objects, (&Pins::Head, &BTreeMap::new())).await;
         resolved.render = Some(Took { from, to: shared_runtime::now() });
         resolved
     }
@@ -30,7 +30,7 @@ impl Lines {
         let mut commits: Vec<CommitSeen> = Vec::new();
         for ((url, revision), commit) in new {
             let Some((asked, answered)) = self.git.seen(url, revision) else { continue };
-            let about = self.git.repositories.describe(url, commit).await;
+            let about = self.git.describe(url, commit).await;
             let about = about
                 .inspect_err(|error| tracing::debug!(%url, %commit, %error, "a commit cannot be described"));
             let about = about.ok();

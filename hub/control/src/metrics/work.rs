@@ -25,6 +25,7 @@ pub(crate) struct Work {
     pub(crate) evaluations: Latency,
     pub(crate) evaluating: Gauge,
     renders: Latency,
+    render_waits: Latency,
     render_failures: Counter,
     pub(crate) unrendered: Gauge,
     cache: Family<Asked, Counter>,
@@ -39,7 +40,7 @@ impl Work {
         Arc::new(move |happened| match happened {
             Happened::Hit => drop(work.cache.get_or_create(&Asked { result: "hit" }).inc()),
             Happened::Miss => drop(work.cache.get_or_create(&Asked { result: "miss" }).inc()),
-            Happened::Waited(_) => {}
+            Happened::Waited(waited) => work.render_waits.took(waited),
             Happened::Rendered { took, failed, .. } => {
                 work.renders.took(took);
                 work.render_failures.inc_by(u64::from(failed));
@@ -92,6 +93,11 @@ impl Work {
             "flotilla_render_seconds",
             "How long it took to render a source that was not rendered before",
             self.renders.clone(),
+        );
+        registry.register(
+            "flotilla_render_wait_seconds",
+            "How long a rendering waited for its turn: as many are made at once as there are cores",
+            self.render_waits.clone(),
         );
         registry.register(
             "flotilla_render_failures",

@@ -3,7 +3,7 @@ use crate::tests::{application, index, records};
 use hub_records::keys;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use shared_model::{AppKey, ClusterName, CommitId, Digest, Kind, Owner, OwnerKind, ReleaseId};
+use shared_model::{AppKey, ClusterName, Digest, Kind, Owner, OwnerKind, ReleaseId};
 use shared_rollout::{Head, MemberRecord, MemberState, Phase, WaveHead};
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ fn resolved(members: &[&str], lost: &[&str]) -> Resolved {
             labels: BTreeMap::new(),
             release: ReleaseId(Digest::of(name.as_bytes())),
             automated: true,
-            revisions: Vec::<CommitId>::new(),
+            revisions: Vec::new(),
         };
         (app(name), member)
     };

@@ -104,6 +104,8 @@ pub enum Event {
     Standing(Standing),
     /// The cluster's facts were read again.
     Facts(Facts),
+    /// What these hold encrypted could not be opened before and may be now.
+    Openable(BTreeSet<AppKey>),
     /// Time has passed.
     Tick,
 }
@@ -275,6 +277,12 @@ impl Engine {
                     self.outbox.tell_facts();
                 }
             }
+            Event::Openable(applications) => {
+                for application in applications {
+                    tracing::info!(%application, "synced again: the keys for its encrypted values are others now");
+                    self.tell(&application, shared_sync::Event::SyncRequested, now);
+                }
+            }
             Event::Standing(standing) => {
                 self.standing = standing;
                 self.told.change();
@@ -316,6 +324,11 @@ impl Engine {
     /// The position of the newest order of an application that the journal has.
     pub fn held(&self, application: &AppKey) -> Position {
         self.apps.get(application).map(|app| app.held).unwrap_or_default()
+    }
+
+    /// Whether the application is held to a release that was chosen in the cluster.
+    pub(crate) fn is_pinned(&self, application: &AppKey) -> bool {
+        self.apps.get(application).is_some_and(|app| app.pin.is_some())
     }
 
     fn done(&mut self, done: Done, now: Timestamp) {

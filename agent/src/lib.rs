@@ -21,6 +21,7 @@ mod engine;
 mod journal;
 mod link;
 mod metrics;
+mod seals;
 mod shell;
 pub mod status;
 
@@ -33,6 +34,7 @@ pub use journal::{
 };
 pub use link::{Config as LinkConfig, Error as LinkError, InvalidProxy, Proxies};
 pub use metrics::Metrics;
+pub use seals::Keys;
 
 /// The agent without its shell and without network, for simulations in virtual time: what decides, and what is kept.
 pub mod parts {

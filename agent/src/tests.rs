@@ -9,5 +9,6 @@ mod metrics;
 mod proxy;
 mod rotating;
 mod scripted;
+mod sealed;
 mod unlabelled;
 mod working;

@@ -4,7 +4,7 @@ use super::{
     Cluster, Error, Facts,
     calm::Standing,
     discovery::{self, Served},
-    failure::{meaning, of_answer},
+    failure::{meaning, of_answer, untold},
 };
 use http::{Method as Verb, Request};
 use http_body_util::BodyExt as _;
@@ -226,14 +226,14 @@ impl Cluster {
 
     /// Sends a request and reads the whole answer; with a failure, what it says of the server as such.
     async fn exchange(&self, request: Request<Body>) -> Result<Value, (Standing, Failure)> {
-        let troubled = |error: kube::Error| (Standing::Troubled, meaning(&error));
+        let troubled = |error: kube::Error| (Standing::Troubled, untold(meaning(&error), &self.untold));
         let (head, body) = self.client.send(request).await.map_err(troubled)?.into_parts();
         let bytes = body.collect().await.map_err(troubled)?.to_bytes();
         if head.status.is_success() {
             let unread = |error| Failure::Other(format!("its answer cannot be read: {error}"));
             return serde_json::from_slice(&bytes).map_err(|error| (Standing::Well, unread(error)));
         }
-        let failure = of_answer(head.status, &head.headers, &bytes);
+        let failure = untold(of_answer(head.status, &head.headers, &bytes), &self.untold);
         Err((Standing::of(head.status, &failure), failure))
     }
 

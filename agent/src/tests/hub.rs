@@ -213,6 +213,7 @@ impl Spoke {
             ceiling: Ceiling::default(),
             metrics: Metrics::default(),
             traces: shared_runtime::otlp::Choice::default(),
+            sops_keys: None,
         };
         let tasks = Tasks::new();
         let cluster = Cluster::from_service(self.kubernetes.clone(), "default");
@@ -238,6 +239,7 @@ impl Spoke {
             ceiling: Ceiling::default(),
             metrics,
             traces: shared_runtime::otlp::Choice::default(),
+            sops_keys: None,
         };
         let tasks = Tasks::new();
         Agent::build(config, cluster, &tasks).await.unwrap();

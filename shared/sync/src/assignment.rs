@@ -3,6 +3,7 @@
 use crate::options::Options;
 use crate::scope;
 use crate::text::Text;
+use serde_json::Value;
 use shared_manifest::order::{self, DeletePolicy, Phase, Role};
 use shared_manifest::{Bundle, Manifest, ObjectId, tracking};
 use shared_model::{Position, ReleaseId, ReleaseSpec};
@@ -138,6 +139,12 @@ impl Assignment {
             return None;
         }
         self.definitions.get(&(id.group.clone(), id.kind.clone()))
+    }
+
+    /// The objects whose text has one of these, as they are to be written.
+    pub fn mentioning<'a>(&'a self, marks: &'a [&str]) -> impl Iterator<Item = (&'a ObjectId, Value)> {
+        let mentions = |desired: &&Desired| marks.iter().any(|mark| desired.object.contains(mark));
+        self.objects.iter().filter(mentions).map(|desired| (&desired.id, desired.object.read()))
     }
 
     /// The objects that are compared and healed.

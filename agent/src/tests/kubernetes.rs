@@ -40,9 +40,10 @@ struct State {
     version: String,
 }
 
-const COLLECTIONS: [(&str, &str, &str, bool); 3] = [
+const COLLECTIONS: [(&str, &str, &str, bool); 4] = [
     ("/api/v1", "namespaces", "Namespace", false),
     ("/api/v1", "configmaps", "ConfigMap", true),
+    ("/api/v1", "secrets", "Secret", true),
     ("/apis/apps/v1", "deployments", "Deployment", true),
 ];
 
@@ -67,7 +68,7 @@ impl Kubernetes {
     }
 
     /// Takes out what was read and watched so far.
-    pub(super) fn take_reads(&self) -> Vec<String> {
+    pub(crate) fn take_reads(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().reads)
     }
 

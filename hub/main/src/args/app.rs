@@ -1,6 +1,6 @@
 //! `flotilla app render` and `flotilla app diff`.
 
-use super::Namespace;
+use super::{Namespace, ToolOptions};
 use crate::cli::app::Repo;
 use clap::{Args as Group, ValueEnum};
 
@@ -19,6 +19,8 @@ pub(crate) struct Offline {
     /// Render for a cluster that serves these, e.g. monitoring.coreos.com/v1 (repeatable, or with commas)
     #[arg(long, value_name = "GROUP/VERSION[/KIND]", value_delimiter = ',')]
     pub(crate) api_versions: Vec<String>,
+    #[command(flatten)]
+    pub(crate) tools: ToolOptions,
 }
 
 #[derive(Debug, Group)]

@@ -3,7 +3,7 @@
 use super::offline::{
     documents::{self, Document},
     expand::{expand, seen},
-    make::{self, Made, Maker, Subject},
+    make::{Made, Maker, Subject},
     places::Places,
     trees::Trees,
 };
@@ -12,7 +12,7 @@ use crate::{
     cli::output,
 };
 use anyhow::Context as _;
-use hub_render::Capabilities;
+use hub_render::{Capabilities, Renderer};
 use serde_json::{Value, json};
 use shared_manifest::{Manifest, yaml};
 use shared_model::{Application, Cluster, Kind};
@@ -33,7 +33,9 @@ impl Bench {
             .tempdir()
             .context("no temporary folder can be made")?;
         let trees = Arc::new(Trees::new(Places::new(&options.repos)?, scratch.path())?);
-        let maker = Maker::new(Arc::clone(&trees), make::renderer());
+        let tooling = Some(options.tools.clone().tooling(scratch.path())?);
+        let renderer = Renderer::new(hub_render::Config { tooling, ..hub_render::Config::new() });
+        let maker = Maker::new(Arc::clone(&trees), renderer);
         Ok(Self { _scratch: scratch, trees, maker })
     }
 }
@@ -45,7 +47,7 @@ pub(super) async fn run(options: RenderOptions) -> anyhow::Result<ExitCode> {
         let clusters = clusters(&options.offline)?;
         let subjects = subjects(&documents, &clusters, &options.offline, &bench.trees, None).await?;
         let made = bench.maker.all(&subjects, None).await?;
-        Ok((subjects, made))
+        anyhow::Ok((subjects, made))
     };
     let Some(done) = super::unless_interrupted(work).await else { return Ok(super::interrupted()) };
     let (subjects, made) = done?;

@@ -141,6 +141,8 @@ impl Maker {
                     place.found.tree.name()
                 )]);
             }
+            let overridden = self.overridden(source, place, &app.name, several).await;
+            let source = &overridden.map_err(|failure| lines(&failure, &named(at)))?;
             let request = Request {
                 source,
                 app: &app,
@@ -192,6 +194,20 @@ impl Maker {
         let found = self.trees.get(&url, &at).await?;
         let shown = format!("{url} {} at {}", if folder.is_empty() { "." } else { &folder }, found.shown);
         Ok(Place { found, folder, shown })
+    }
+
+    /// The source with what its folder says over it; where there are several, nothing does, as in Argo CD.
+    async fn overridden(
+        &self,
+        source: &Source,
+        place: &Place,
+        app: &str,
+        several: bool,
+    ) -> Result<Source, Failure> {
+        if several {
+            return Ok(source.clone());
+        }
+        hub_render::overridden(source, &*place.found.tree, &place.folder, Some(app)).await
     }
 
     /// What a source comes to, and what is to be said of it.
@@ -252,9 +268,4 @@ pub(crate) fn release(subject: &Subject, bundle: &Bundle) -> ReleaseSpec {
         prune: automated.prune,
         revisions: Vec::new(),
     }
-}
-
-/// The renderer of this machine.
-pub(crate) fn renderer() -> Renderer {
-    Renderer::new(hub_render::Config::new())
 }

@@ -67,11 +67,6 @@ impl Places {
         let found = self.0.iter().find(named).or_else(|| self.0.iter().find(|repo| repo.url.is_none()));
         found.map(|repo| repo.folder.as_path())
     }
-
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What an apply would change: the objects of a release are read, and a forecast is made of each.
 //!
 //! Invariants: only reads; values of Secrets are masked before anything leaves here; objects that are protected here are not
-//! even read; one comparison at a time, of at most [`MOST_UNPACKED`] bytes, answered with at most [`MOST_SHOWN`] bytes and
+//! even read, nor are those of which this or an earlier release has values that SOPS encrypted; of what goes only the name
+//! is told; one comparison at a time, of at most [`MOST_UNPACKED`] bytes, answered with at most [`MOST_SHOWN`] bytes and
 //! within [`WITHIN`]. What is left out is counted.
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     journal::Journal,
 };
 use futures::{StreamExt as _, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared_diff::{Change, Changes, Rules, applied};
 use shared_manifest::{Bundle, Manifest, ObjectId, tracking};
 use shared_model::AppKey;
@@ -26,6 +27,12 @@ const MOST_SHOWN: usize = 8 << 20;
 const WITHIN: Duration = Duration::from_secs(50);
 /// Reads at once: half of what an agent may ask at once.
 const READS: usize = 8;
+
+/// What an object carries that is made of what SOPS encrypted, and how encrypted values begin.
+const SEALED: [&str; 2] = ["\"flotilla.dev/sops\"", "ENC[AES256_GCM,"];
+
+/// Objects with encrypted values, by group, kind and name: where a release names no namespace, it has one in the cluster.
+type Sealed = BTreeSet<(String, String, String)>;
 
 /// What a comparison needs.
 #[derive(Debug)]
@@ -58,22 +65,26 @@ impl Comparing {
         let Comparison { position, spec, bundle, inventory, .. } = comparison;
         let journal = Arc::clone(&self.journal);
         let prepare = move || {
+            let unread = |error: &dyn std::fmt::Display| format!("what ran before cannot be read: {error}");
+            let earlier = journal.bundles_of(&spec.application).map_err(|error| unread(&error))?;
             let bundle = match bundle {
                 Some(compressed) => unpack(&compressed)?,
                 None => journal
                     .bundle(&spec.bundle)
                     .map_err(|error| format!("the release is not here whole: {error}"))?,
             };
-            Ok::<_, String>(Assignment::new(position, *spec, &bundle))
+            let sealed = earlier.iter().chain([&bundle]).flat_map(sealed).collect();
+            Ok::<_, String>((Assignment::new(position, *spec, &bundle), sealed))
         };
         let prepared = tokio::task::spawn_blocking(prepare).await;
-        let release =
+        let (release, sealed): (Assignment, Sealed) =
             prepared.unwrap_or_else(|_| Err("reading the release failed inside the agent".to_owned()))?;
         let rules = Rules::new(&release.spec.ignore_differences);
         let wanted: BTreeSet<ObjectId> = release.wanted().map(|(id, _, _)| id).collect();
         let mut found = Changes::default();
         let mut shown = 0;
-        let desired = release.wanted().map(|(id, version, object)| self.look(id, version, object, &rules));
+        let desired =
+            release.wanted().map(|(id, version, object)| self.look(id, version, object, &rules, &sealed));
         let mut looks = stream::iter(desired).buffered(READS);
         while let Some(change) = looks.next().await {
             keep(&mut found, &mut shown, change);
@@ -91,9 +102,19 @@ impl Comparing {
     }
 
     /// What would change of an object of the release.
-    async fn look(&self, id: ObjectId, version: String, desired: Value, rules: &Rules) -> Option<Change> {
+    async fn look(
+        &self,
+        id: ObjectId,
+        version: String,
+        desired: Value,
+        rules: &Rules,
+        sealed: &Sealed,
+    ) -> Option<Change> {
         if let Some(why) = self.ceiling.keeps(&id) {
             return Some(Change::remark(&id, format!("left alone: {why}")));
+        }
+        if sealed.contains(&key(&id)) {
+            return Some(Change::remark(&id, "not compared: it holds what SOPS encrypted"));
         }
         let _permit = self.limit.permit(Priority::Normal).await;
         match self.cluster.get_whole(&id, Some(&version)).await {
@@ -120,7 +141,8 @@ impl Comparing {
         };
         let prunes = Manifest::new(live.clone()).is_ok_and(|live| release.prunes(&live));
         if prunes {
-            Change::of(&id, Some(&live), None, rules)
+            // What is in it may be of a time when it held secrets.
+            Change::of(&id, Some(&named(&live)), None, rules)
         } else {
             Some(Change::remark(
                 &id,
@@ -134,6 +156,29 @@ impl Comparing {
 fn is_ours(live: &Value, application: &AppKey) -> bool {
     let owner = tracking::owner_hash(&application.namespace, &application.name);
     tracking::owner_of(live) == Some(owner.as_str())
+}
+
+fn key(id: &ObjectId) -> (String, String, String) {
+    (id.group.clone(), id.kind.clone(), id.name.clone())
+}
+
+/// The objects of a bundle that hold what SOPS encrypted.
+fn sealed(bundle: &Bundle) -> impl Iterator<Item = (String, String, String)> {
+    let is_sealed = |object: &&Manifest| {
+        let text = object.value().to_string();
+        SEALED.iter().any(|mark| text.contains(mark))
+    };
+    bundle.objects().iter().filter(is_sealed).map(|object| key(&object.id()))
+}
+
+/// What names an object, and nothing that is in it.
+fn named(object: &Value) -> Value {
+    let metadata = &object["metadata"];
+    let mut named = json!({"apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": {"name": metadata["name"]}});
+    if !metadata["namespace"].is_null() {
+        named["metadata"]["namespace"] = metadata["namespace"].clone();
+    }
+    named
 }
 
 /// Counts an object, and keeps what is to be shown of it as long as there is room.

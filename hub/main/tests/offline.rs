@@ -189,14 +189,14 @@ fn faults_are_said_with_file_line_and_remedy_and_nothing_is_printed() {
         fleet.check(line, 1, expect);
     };
     let line = "app render -f bad.yaml --repo repo";
-    at(line, &APP.replace("path: apps/web", "paht: apps/web"), &expect![[]]);
-    at(line, &APP.replace("kind: Application", "kind: Aplication"), &expect![[]]);
-    at(line, &APP.replace("metadata: {", "metadata: {{"), &expect![[]]);
-    at(line, &APP.replace("apps/web", "apps/wed"), &expect![[]]);
-    at(line, &APP.replace("apps/web", "../web"), &expect![[]]);
-    fleet.check("app render -f none.yaml --repo repo", 1, &expect![[]]);
+    at(line, &APP.replace("path: apps/web", "paht: apps/web"), &expect![[""]]);
+    at(line, &APP.replace("kind: Application", "kind: Aplication"), &expect![[""]]);
+    at(line, &APP.replace("metadata: {", "metadata: {{"), &expect![[""]]);
+    at(line, &APP.replace("apps/web", "apps/wed"), &expect![[""]]);
+    at(line, &APP.replace("apps/web", "../web"), &expect![[""]]);
+    fleet.check("app render -f none.yaml --repo repo", 1, &expect![[""]]);
     fleet.write(&[("repo/apps/web/b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: x\n")]);
-    fleet.check("app render -f app.yaml --repo repo", 1, &expect![[]]);
+    fleet.check("app render -f app.yaml --repo repo", 1, &expect![[""]]);
 }
 
 #[test]
@@ -225,25 +225,25 @@ fn revisions_differ_and_exit_codes_say_so() {
     fleet.commit("first");
     fleet.git(&["tag", "v1"]);
     let line = "app diff -f set.yaml --clusters clusters.yaml --repo repo --revisions";
-    fleet.check(&format!("{line} main.."), 0, &expect![[]]);
+    fleet.check(&format!("{line} main.."), 0, &expect![[""]]);
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {token: changed}\n";
     fleet.write(&[
         ("repo/apps/web/a.yaml", &map("a", "two")),
         ("repo/apps/web/secret.yaml", secret),
         ("repo/apps/web/b.yaml", &map("b", "new")),
     ]);
-    fleet.check(&format!("{line} main.."), 1, &expect![[]]);
+    fleet.check(&format!("{line} main.."), 1, &expect![[""]]);
     fleet.commit("second");
-    fleet.check(&format!("{line} v1..main --context 0"), 1, &expect![[]]);
+    fleet.check(&format!("{line} v1..main --context 0"), 1, &expect![[""]]);
     // An Application that comes with its folder.
     fleet.write(&[("repo/apps/api/a.yaml", &map("api", "one"))]);
-    fleet.check(&format!("{line} main.. --context 0"), 1, &expect![[]]);
+    fleet.check(&format!("{line} main.. --context 0"), 1, &expect![[""]]);
     for output in ["text", "json"] {
         let said = fleet.flotilla(&format!("{line} v1.. -o {output}"));
         let said = String::from_utf8(said.stdout).unwrap();
         assert!(!said.contains("hunter2") && !said.contains("aHVudGVyMg"), "{said}");
     }
-    fleet.check(&format!("{line} nothing..main"), 2, &expect![[]]);
+    fleet.check(&format!("{line} nothing..main"), 2, &expect![[""]]);
 }
 
 #[test]

@@ -151,6 +151,11 @@ fn check(place: &str, mut object: Value, wanted: &[Kind]) -> Result<Option<Docum
         }
         metadata.remove("managedFields");
     }
+    if found == Kind::Cluster
+        && let Some(fields) = object.as_object_mut()
+    {
+        fields.entry("spec").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    }
     if let Some(refusal) = hub_api::refusal(found, &object) {
         return Err(format!("{place}: {refusal}"));
     }

@@ -415,12 +415,12 @@ fn what_is_asked_for_by_compare_is_compared_with_what_is_held_or_brought() {
     let told: Vec<(String, String)> = bench
         .said
         .iter()
-        .filter_map(|message| match message {
-            v1::agent_message::Message::Compared(compared) => {
-                Some((compared.id.clone(), String::from_utf8(compared.changes.to_vec()).unwrap()))
+        .filter_map(|message| {
+            if let v1::agent_message::Message::Compared(compared) = message {
+                return Some((compared.id.clone(), String::from_utf8(compared.changes.to_vec()).unwrap()));
             }
-            v1::agent_message::Message::Result(result) => Some((result.id.clone(), result.error.clone())),
-            _ => None,
+            let v1::agent_message::Message::Result(result) = message else { return None };
+            Some((result.id.clone(), result.error.clone()))
         })
         .collect();
     let find = |id: &str| told.iter().find(|(named, _)| named == id).map(|(_, said)| said.clone()).unwrap();

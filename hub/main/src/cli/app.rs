@@ -17,11 +17,12 @@ use shared_model::{Kind, RESOURCES_FINALIZER};
 use std::process::ExitCode;
 
 pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::Result<ExitCode> {
-    let command = match command {
-        AppCommand::Render(options) => return render::run(*options).await,
-        AppCommand::Diff(options) => return Ok(diff::run(connection, *options).await),
-        other => other,
-    };
+    if let AppCommand::Render(options) = command {
+        return render::run(*options).await;
+    }
+    if let AppCommand::Diff(options) = command {
+        return Ok(diff::run(connection, *options).await);
+    }
     let hub = Hub::connect(connection)?;
     match command {
         // Above.

@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "cases read better with values")]
+
 use super::*;
 use serde_json::json;
 

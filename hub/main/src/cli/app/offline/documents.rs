@@ -103,16 +103,14 @@ fn text(file: &str) -> anyhow::Result<(String, String)> {
 }
 
 /// The objects of a document: those of a `List`, as `kubectl get -o yaml` writes it.
-fn opened(value: Value) -> Vec<Value> {
-    let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    match value {
-        Value::Null => Vec::new(),
-        Value::Object(mut fields) if is_list => match fields.remove("items") {
-            Some(Value::Array(items)) => items,
-            Some(_) | None => Vec::new(),
-        },
-        other => vec![other],
+fn opened(mut value: Value) -> Vec<Value> {
+    if value.is_null() {
+        return Vec::new();
     }
+    if !value["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) {
+        return vec![value];
+    }
+    value["items"].as_array_mut().map(std::mem::take).unwrap_or_default()
 }
 
 /// An object that is wanted, checked; one of another kind that the hub serves, or of Kubernetes, is passed over.

@@ -2,10 +2,11 @@
 
 use super::{
     fetch::Elsewhere,
-    trees::{At, Found, Trees},
+    trees::{At, Found, Trees, chain},
 };
 use futures::{StreamExt as _, stream};
 use hub_render::{App, Capabilities, Failure, Job, Rendered, Renderer, Request, Settings, Tree, Whose};
+use hub_source::charts::Address;
 use parking_lot::Mutex;
 use shared_manifest::{Bundle, Manifest, ObjectId};
 use shared_model::{AppKey, Application, Digest, ReleaseSpec, RepoUrl, Source};
@@ -178,19 +179,22 @@ impl Maker {
         revision: Option<&str>,
         first: Option<&str>,
     ) -> Result<Place, String> {
-        if !source.chart.is_empty() {
-            return Err(format!(
-                "chart {} of {} is not fetched here: render it with its chart in Git, or through a hub",
-                source.chart, source.repo_url
-            ));
+        let folder = hub_render::tree::join("", source.path.trim_start_matches('/'))
+            .ok_or_else(|| format!("path: `{}` leaves the repository", source.path))?;
+        let is_oci = source.repo_url.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("oci://"));
+        if !source.chart.is_empty() || is_oci {
+            let address =
+                Address::of_source(&source.repo_url, &source.chart, false).map_err(|error| chain(&error))?;
+            let found = self.trees.chart(&address, &source.target_revision).await?;
+            let shown = format!("{} {} {}", source.repo_url, address.name(), found.shown);
+            let folder = if source.chart.is_empty() { folder } else { String::new() };
+            return Ok(Place { found, folder, shown });
         }
         let url = RepoUrl::new(&*source.repo_url);
         let at = match revision {
             Some(revision) if first == Some(url.normalized().as_str()) => At::Revision(revision.to_owned()),
             Some(_) | None => At::Disk(source.target_revision.clone()),
         };
-        let folder = hub_render::tree::join("", source.path.trim_start_matches('/'))
-            .ok_or_else(|| format!("path: `{}` leaves the repository", source.path))?;
         let found = self.trees.get(&url, &at).await?;
         let shown = format!("{url} {} at {}", if folder.is_empty() { "." } else { &folder }, found.shown);
         Ok(Place { found, folder, shown })

@@ -1,4 +1,4 @@
-//! The files of repositories: of folders as they are on disk, else of Git.
+//! The files of repositories: of folders as they are on disk, else of Git; charts of Helm repositories and OCI registries.
 //!
 //! A mirror lives as long as the command. A folder that is a repository is also asked for revisions of its own, so that
 //! two of them compare without any network.
@@ -8,10 +8,13 @@ use crate::cli::output;
 use async_trait::async_trait;
 use bytes::Bytes;
 use hub_render::{
-    Folder, Tree,
-    tree::{Entry, Mode},
+    Chart, Folder, Tree,
+    tree::{Entry, Memory, Mode},
 };
-use hub_source::{Config, ReadLimit, Repositories};
+use hub_source::{
+    Config, ReadLimit, Repositories,
+    charts::{self, Address, Charts},
+};
 use shared_model::{CommitId, RepoUrl};
 use std::{
     collections::BTreeMap,
@@ -55,20 +58,38 @@ pub(crate) struct Found {
     pub(crate) shown: String,
 }
 
+/// What was found, by what was asked for: it is asked for once.
+type Cells<K, T> = Mutex<BTreeMap<K, Arc<OnceCell<Result<T, String>>>>>;
+
+/// A chart, fetched.
+#[derive(Debug, Clone)]
+struct Packed {
+    commit: CommitId,
+    chart: Chart,
+}
+
 /// All repositories that one command reads.
 #[derive(Debug)]
 pub(crate) struct Trees {
     places: Places,
     git: Repositories,
-    #[allow(clippy::type_complexity, reason = "one cell for each repository and revision")]
-    known: Mutex<BTreeMap<(String, At), Arc<OnceCell<Result<Found, String>>>>>,
+    charts: Charts,
+    packed: Cells<(String, String), Packed>,
+    known: Cells<(String, At), Found>,
 }
 
 impl Trees {
     /// Trees of these folders; mirrors are kept in `scratch`.
     pub(crate) fn new(places: Places, scratch: &Path) -> anyhow::Result<Self> {
         let config = Config { allow_file: true, timeout: WITHIN, ..Config::new(scratch.join("mirrors")) };
-        Ok(Self { places, git: Repositories::build(config)?, known: Mutex::default() })
+        let archives = charts::Config { timeout: WITHIN, ..charts::Config::new(scratch.join("charts")) };
+        Ok(Self {
+            places,
+            git: Repositories::build(config)?,
+            charts: Charts::build(archives)?,
+            packed: Mutex::default(),
+            known: Mutex::default(),
+        })
     }
 
     /// Whether a folder stands for a repository.
@@ -88,6 +109,59 @@ impl Trees {
         cell.get_or_init(|| self.find(url, at)).await.clone()
     }
 
+    /// A packed chart, or a file. Two calls give the same.
+    ///
+    /// # Errors
+    /// Why it cannot be fetched, for people.
+    pub(crate) async fn packed(&self, address: &Address, version: &str) -> Result<Chart, String> {
+        self.pack(address, version).await.map(|packed| packed.chart)
+    }
+
+    /// The files of a chart.
+    ///
+    /// # Errors
+    /// Why they cannot be read, for people.
+    pub(crate) async fn chart(&self, address: &Address, version: &str) -> Result<Found, String> {
+        let Packed { commit, chart } = self.pack(address, version).await?;
+        let files = self.charts.files(&address.to_url(), &commit, version, None).await;
+        let files = files.map_err(|error| chain(&error))?;
+        let named = format!("{} {}", address.name(), chart.version);
+        Ok(Found {
+            tree: Arc::new(Memory::new(named, files)),
+            revision: chart.version.clone(),
+            shown: chart.version,
+        })
+    }
+
+    async fn pack(&self, address: &Address, version: &str) -> Result<Packed, String> {
+        let url = address.to_url();
+        let cell = {
+            let mut packed = self.packed.lock().await;
+            Arc::clone(packed.entry((url.to_string(), version.to_owned())).or_default())
+        };
+        let pack = || async {
+            progress(&format!("asking for {} {version}", address.name()));
+            let done = self.pack_once(&url, address, version).await;
+            progress("");
+            done.map_err(|error| format!("{}; no credentials are used here", chain(&error)))
+        };
+        cell.get_or_init(pack).await.clone()
+    }
+
+    async fn pack_once(
+        &self,
+        url: &RepoUrl,
+        address: &Address,
+        version: &str,
+    ) -> Result<Packed, hub_source::Error> {
+        let commit = self.charts.resolve(url, version, None).await?;
+        let archive = self.charts.fetch(url, &commit, version, None).await?;
+        let exact = self.charts.describe(&commit).map_or_else(|| version.to_owned(), |label| label.version);
+        progress("");
+        output::note(&format!("fetched {} {exact}", address.name()));
+        Ok(Packed { commit, chart: Chart { version: exact, archive } })
+    }
+
     async fn find(&self, url: &RepoUrl, at: &At) -> Result<Found, String> {
         let folder = self.places.of(url).map(Path::to_owned);
         match (folder, at) {
@@ -101,11 +175,7 @@ impl Trees {
                 })?;
                 self.commit(&own, at.revision()).await
             }
-            (None, _) => self.commit(url, at.revision()).await.map_err(|cause| {
-                format!(
-                    "{cause}; --repo {url}=DIR reads a folder in its place (no credentials are used here)"
-                )
-            }),
+            (None, _) => self.commit(url, at.revision()).await,
         }
     }
 
@@ -117,7 +187,15 @@ impl Trees {
     }
 
     async fn commit_of(&self, url: &RepoUrl, revision: &str) -> Result<Found, String> {
-        let commit = self.git.resolve(url, revision, None).await.map_err(|error| chain(&error))?;
+        let failed = |error: hub_source::Error| {
+            let said = chain(&error);
+            let is_there = matches!(error, hub_source::Error::RevisionNotFound { .. });
+            if is_there || url.as_str().starts_with("file://") {
+                return said;
+            }
+            format!("{said}; --repo {url}=DIR reads a folder in its place (no credentials are used here)")
+        };
+        let commit = self.git.resolve(url, revision, None).await.map_err(failed)?;
         progress(&format!("fetching {url} at {revision} ({})", commit.short()));
         self.git.fetch(url, &commit, revision, None).await.map_err(|error| chain(&error))?;
         let tree = self.git.list(url, &commit).await.map_err(|error| chain(&error))?;

@@ -32,10 +32,10 @@ impl Engine {
     pub(super) fn comparison(
         &mut self,
         command: String,
-        application: AppKey,
+        application: &AppKey,
         asked: &v1::Compare,
     ) -> Result<(), String> {
-        let app = self.apps.get(&application);
+        let app = self.apps.get(application);
         let (spec, bundle) = if asked.spec.is_empty() {
             let Some(Wish::Run { spec, .. }) = app.and_then(|app| app.current.as_ref()) else {
                 return Err(format!("{application} does not run here"));
@@ -44,7 +44,7 @@ impl Engine {
         } else {
             let spec: ReleaseSpec = serde_json::from_slice(&asked.spec)
                 .map_err(|error| format!("the release to compare with cannot be read: {error}"))?;
-            if spec.application != application {
+            if spec.application != *application {
                 return Err("the release to compare with is another application's".to_owned());
             }
             (Box::new(spec), Some(asked.bundle.clone()))

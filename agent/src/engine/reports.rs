@@ -110,7 +110,7 @@ impl Engine {
                 Err(error) => format!("`{}` names no bundle: {error}", give.digest),
             },
             (Ok(application), Some(What::Compare(compare))) => {
-                match self.comparison(command.id.clone(), application, &compare) {
+                match self.comparison(command.id.clone(), &application, &compare) {
                     Ok(()) => return,
                     Err(error) => error,
                 }

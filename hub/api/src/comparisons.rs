@@ -83,6 +83,8 @@ fn asked(body: &Value) -> Result<(AppKey, Option<(ReleaseSpec, Bytes)>), Status>
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::needless_pass_by_value, reason = "cases read better with values")]
+
     use super::*;
     use serde_json::json;
 

@@ -189,24 +189,48 @@ fn faults_are_said_with_file_line_and_remedy_and_nothing_is_printed() {
         fleet.check(line, 1, expect);
     };
     let line = "app render -f bad.yaml --repo repo";
-    at(line, &APP.replace("path: apps/web", "paht: apps/web"), &expect![[r#"
+    at(
+        line,
+        &APP.replace("path: apps/web", "paht: apps/web"),
+        &expect![[r#"
         error: bad.yaml, line 1: Application in version "v1alpha1" cannot be handled as a Application: strict decoding error: unknown field "spec.source.paht" (did you mean "spec.source.path"?)
-    "#]]);
-    at(line, &APP.replace("kind: Application", "kind: Aplication"), &expect![[r#"
+    "#]],
+    );
+    at(
+        line,
+        &APP.replace("kind: Application", "kind: Aplication"),
+        &expect![[r#"
         error: bad.yaml, line 1: there is no kind Aplication in argoproj.io/v1alpha1; expected Application or ApplicationSet
-    "#]]);
-    at(line, &APP.replace("metadata: {", "metadata: {{"), &expect![[r#"
+    "#]],
+    );
+    at(
+        line,
+        &APP.replace("metadata: {", "metadata: {{"),
+        &expect![[r#"
         error: bad.yaml: line 3, column 12: `{{` starts a mapping here: put the value in quotes, e.g. "{{ name }}", or render the template first
-    "#]]);
-    at(line, &APP.replace("apps/web", "apps/wed"), &expect![[r#"
+    "#]],
+    );
+    at(
+        line,
+        &APP.replace("apps/web", "apps/wed"),
+        &expect![[r#"
         error: argocd/web (bad.yaml, line 1): spec.source.path: there is no folder `apps/wed` in DIR/repo as it is on disk
-    "#]]);
-    at(line, &APP.replace("apps/web", "../web"), &expect![[r#"
+    "#]],
+    );
+    at(
+        line,
+        &APP.replace("apps/web", "../web"),
+        &expect![[r#"
         error: argocd/web (bad.yaml, line 1): spec.source: path: `../web` leaves the repository
-    "#]]);
-    fleet.check("app render -f none.yaml --repo repo", 1, &expect![[r#"
+    "#]],
+    );
+    fleet.check(
+        "app render -f none.yaml --repo repo",
+        1,
+        &expect![[r#"
         error: none.yaml cannot be read: No such file or directory (os error 2)
-    "#]]);
+    "#]],
+    );
     fleet.write(&[("repo/apps/web/b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: x\n")]);
     fleet.check("app render -f app.yaml --repo repo", 1, &expect![[r#"
         error: argocd/web (app.yaml, line 1): apps/web/b.yaml: line 4, column 1: a tab cannot indent YAML: replace tabs at the start of lines by spaces
@@ -239,16 +263,23 @@ fn revisions_differ_and_exit_codes_say_so() {
     fleet.commit("first");
     fleet.git(&["tag", "v1"]);
     let line = "app diff -f set.yaml --clusters clusters.yaml --repo repo --revisions";
-    fleet.check(&format!("{line} main.."), 0, &expect![[r#"
+    fleet.check(
+        &format!("{line} main.."),
+        0,
+        &expect![[r#"
         no difference (3 applications)
-    "#]]);
+    "#]],
+    );
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {token: changed}\n";
     fleet.write(&[
         ("repo/apps/web/a.yaml", &map("a", "two")),
         ("repo/apps/web/secret.yaml", secret),
         ("repo/apps/web/b.yaml", &map("b", "new")),
     ]);
-    fleet.check(&format!("{line} main.."), 1, &expect![[r#"
+    fleet.check(
+        &format!("{line} main.."),
+        1,
+        &expect![[r#"
         3 clusters: eu-1, eu-2, eu-3
         --- ConfigMap a (main)
         +++ ConfigMap a (local files)
@@ -279,9 +310,13 @@ fn revisions_differ_and_exit_codes_say_so() {
          kind: Secret
          metadata:
            name: key
-    "#]]);
+    "#]],
+    );
     fleet.commit("second");
-    fleet.check(&format!("{line} v1..main --context 0"), 1, &expect![[r#"
+    fleet.check(
+        &format!("{line} v1..main --context 0"),
+        1,
+        &expect![[r#"
         3 clusters: eu-1, eu-2, eu-3
         --- ConfigMap a (v1)
         +++ ConfigMap a (main)
@@ -302,10 +337,14 @@ fn revisions_differ_and_exit_codes_say_so() {
         @@ -3 +3 @@
         -  token: ++++++++
         +  token: +++++++++
-    "#]]);
+    "#]],
+    );
     // An Application that comes with its folder.
     fleet.write(&[("repo/apps/api/a.yaml", &map("api", "one"))]);
-    fleet.check(&format!("{line} main.. --context 0"), 1, &expect![[r#"
+    fleet.check(
+        &format!("{line} main.. --context 0"),
+        1,
+        &expect![[r#"
         3 clusters: eu-1, eu-2, eu-3
         # the Application is new
         --- /dev/null
@@ -317,7 +356,8 @@ fn revisions_differ_and_exit_codes_say_so() {
         +kind: ConfigMap
         +metadata:
         +  name: api
-    "#]]);
+    "#]],
+    );
     for output in ["text", "json"] {
         let said = fleet.flotilla(&format!("{line} v1.. -o {output}"));
         let said = String::from_utf8(said.stdout).unwrap();

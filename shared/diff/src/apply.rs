@@ -94,7 +94,9 @@ fn release(live: &mut Value, desired: Option<&Value>, ours: &Value, others: &[&V
             let Some(value) = live.get_mut(key) else { continue };
             release(value, wanted, ours, &below);
             if wanted.is_none() && below.is_empty() && is_spent(value, ours) {
-                live.as_object_mut().map(|fields| fields.remove(key));
+                if let Some(fields) = live.as_object_mut() {
+                    fields.remove(key);
+                }
             }
         } else if let Some(keys) = step.strip_prefix("k:") {
             let Ok(Value::Object(keys)) = serde_json::from_str(keys) else { continue };

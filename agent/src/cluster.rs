@@ -22,6 +22,7 @@ mod watches;
 
 pub(crate) use limit::{Limit, Priority};
 pub(crate) use own::ANSWER_WITHIN;
+pub(crate) use requests::MANAGER;
 pub(crate) use watches::Watches;
 pub use watches::{Watched, WatchedKind, WatchedPlace};
 

@@ -40,8 +40,8 @@ pub use seals::Keys;
 pub mod parts {
     pub use crate::cluster::{Facts, Watched, WatchedKind, WatchedPlace};
     pub use crate::engine::{
-        Ceiling, Counts, Done, Engine, Event, Failure, Gate, Known, Note, Order, Preparation, Prepared,
-        Request, Restored, Work,
+        Ceiling, Comparison, Counts, Done, Engine, Event, Failure, Gate, Known, Note, Order, Preparation,
+        Prepared, Request, Restored, Work,
     };
     pub use crate::journal::{
         App, Control, HubPause, Journal, Local, Memory, Order as KeptOrder, Pin, Place, What,

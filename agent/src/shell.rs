@@ -3,6 +3,7 @@
 //! Everything that happens comes in as an [`Event`]; the work goes out as tasks whose ends come back as events.
 //! It decides nothing. Its clock never goes backwards: it counts on from the time of the start.
 
+mod compare;
 mod work;
 
 use crate::{
@@ -70,6 +71,8 @@ pub(crate) struct Shell {
     watches: Watches,
     limit: Limit,
     preparing: Arc<Semaphore>,
+    /// One comparison at a time.
+    comparing: Arc<Semaphore>,
     /// The way up, while there is one.
     outbound: Option<mpsc::Sender<v1::AgentMessage>>,
     bundles: Option<Bundles>,
@@ -117,6 +120,7 @@ impl Shell {
             watches: Watches::new(deps.cluster.clone(), deps.tasks.clone(), told),
             limit,
             preparing: Arc::new(Semaphore::new(PREPARING)),
+            comparing: Arc::new(Semaphore::new(1)),
             outbound: None,
             bundles: None,
             done,

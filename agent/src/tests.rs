@@ -1,5 +1,6 @@
 //! Whole agents against a real gateway over real TLS, on a small double of a Kubernetes API.
 
+mod comparing;
 mod doors;
 mod hub;
 mod identity;

@@ -15,7 +15,7 @@ use shared_sync::{Failure, Method, Propagation, Write};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Our field manager (Kubernetes KEP-555).
-const MANAGER: &str = "flotilla";
+pub(crate) const MANAGER: &str = "flotilla";
 /// A request without an answer for so long has failed.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// A patch by RFC 7386.
@@ -154,6 +154,24 @@ impl Cluster {
         let served = self.served(id, version).await?;
         match self.fetch(id, &served).await {
             Ok(object) => Ok(Some(object)),
+            Err(Failure::NotFound(_)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Reads an object with who has set what of it; `None` when it is certainly absent. A kind that is not served has no objects.
+    pub(crate) async fn get_whole(
+        &self,
+        id: &ObjectId,
+        version: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        let served = match self.served(id, version).await {
+            Ok(served) => served,
+            Err(Failure::KindUnknown(_)) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        match self.send_anyway(ANSWER_WITHIN, Verb::GET, &path(&served, id), None).await {
+            Ok(object) => Ok(Some(Arc::unwrap_or_clone(object))),
             Err(Failure::NotFound(_)) => Ok(None),
             Err(failure) => Err(failure),
         }

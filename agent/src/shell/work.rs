@@ -1,6 +1,6 @@
 //! The engine's work, done.
 
-use super::{Deps, Shell};
+use super::{Deps, Shell, compare::Comparing};
 use crate::{
     cluster::{Cluster, Limit, Priority},
     engine::{Done, Failure, Gate, Note, Order, Preparation, Prepared, Request, Work},
@@ -97,6 +97,16 @@ impl Shell {
                 tasks.spawn_until_stopped("give", async move {
                     let error = give(journal, bundles, digest).await.err();
                     drop(done.send(Done::Given { command, error }));
+                });
+            }
+            Work::Compare(comparison) => {
+                let (ceiling, turn) = (self.deps.ceiling.clone(), Arc::clone(&self.comparing));
+                let comparing = Comparing { cluster, limit, ceiling, journal, turn };
+                tasks.spawn_until_stopped("compare", async move {
+                    let (command, application) =
+                        (comparison.command.clone(), comparison.spec.application.clone());
+                    let result = comparing.perform(comparison).await;
+                    drop(done.send(Done::Compared { command, application, result }));
                 });
             }
             Work::Export(spans) => {

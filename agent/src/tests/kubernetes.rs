@@ -69,7 +69,7 @@ impl Kubernetes {
     }
 
     /// Takes out what was read and watched so far.
-    pub(super) fn take_reads(&self) -> Vec<String> {
+    pub(crate) fn take_reads(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().reads)
     }
 

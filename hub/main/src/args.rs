@@ -1,10 +1,12 @@
 //! The command line: the only reader of flags and environment.
 
+mod app;
 mod decisions;
 mod simulate;
 mod timeline;
 mod tools;
 
+pub(crate) use app::{DiffOptions, Differences, Manifests, Offline, Range, RenderOptions};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
 use shared_model::parse_duration;
@@ -44,7 +46,7 @@ pub(crate) enum Command {
     /// See and replace the hub's certificate authority
     #[command(subcommand)]
     Authority(AuthorityCommand),
-    /// List, sync, pause, resume and forget Applications
+    /// List, sync, render, compare, pause, resume and forget Applications
     #[command(subcommand)]
     App(AppCommand),
     /// List ApplicationSets and approve the deletions that they hold
@@ -351,6 +353,10 @@ pub(crate) enum AppCommand {
         #[command(flatten)]
         namespace: Namespace,
     },
+    /// Print the manifests of Applications and ApplicationSets, with no hub
+    Render(Box<RenderOptions>),
+    /// Show what an apply would change in the clusters, or what two revisions differ in
+    Diff(Box<DiffOptions>),
     /// Apply an Application's release now (manual sync)
     Sync {
         /// The Application

@@ -122,6 +122,9 @@ pub(crate) struct HubArgs {
     pub(crate) command: Option<HubCommand>,
     #[command(flatten)]
     pub(crate) options: Option<HubOptions>,
+    // Not in `HubOptions`: clap takes optional arguments with a group inside for absent.
+    #[command(flatten)]
+    pub(crate) tools: ToolOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -196,8 +199,6 @@ pub(crate) struct HubOptions {
     /// How long an agent is away before its cluster is told to be lost, in the timeline and in notifications
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) cluster_lost_after: Duration,
-    #[command(flatten)]
-    pub(crate) tools: ToolOptions,
     /// How long the timeline goes back
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = some_age)]
     pub(crate) history_age: Duration,

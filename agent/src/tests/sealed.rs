@@ -135,7 +135,7 @@ async fn encrypted_values_reach_the_cluster_and_nothing_else() {
         "data": {"url": format!("db://{password}:{port}"), "app.env": ENV, "open": "as it is"}}));
     hub.assign("eu-1", 1, &[secret(SECRET), url.clone()]).await;
     let seen = hub.succeeded("eu-1", 1).await;
-    assert_eq!(seen["drift"], json!([]));
+    assert!(seen["drift"].is_null(), "{seen}");
     assert_eq!(decoded(&spoke, "password"), "hunter2-ž-✓");
     assert_eq!(decoded(&spoke, "port"), "5432");
     let live = spoke.kubernetes.get("/api/v1/namespaces/shop/secrets/db").unwrap();

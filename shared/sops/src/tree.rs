@@ -16,8 +16,8 @@ const MAX_NODES: usize = 200_000;
 pub(crate) enum Node {
     Null,
     Leaf(Leaf),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    List(Vec<Self>),
+    Map(Vec<(String, Self)>),
 }
 
 /// A scalar.

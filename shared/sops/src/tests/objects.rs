@@ -39,10 +39,10 @@ fn open(object: &Value, identities: &Identities) -> Result<Value, String> {
     Ok(opened.object().clone())
 }
 
-fn check(object: Value, expect: Value) {
+fn check(object: Value, expect: impl Into<Value>) {
     let object = attached(object);
     let opened = open(&object, &one()).unwrap();
-    assert_eq!(opened, expect);
+    assert_eq!(opened, expect.into());
     told_as_it_is(&object, &opened);
 }
 
@@ -77,7 +77,8 @@ fn token<'a>(text: &'a str, key: &str) -> &'a str {
     line.unwrap().trim_start().strip_prefix(key).unwrap().trim_start_matches(": ")
 }
 
-fn of(kind: &str, data: Value) -> Value {
+fn of(kind: &str, data: impl Into<Value>) -> Value {
+    let data: Value = data.into();
     json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}, "data": data})
 }
 

@@ -53,7 +53,9 @@ fn write(folder: &Path, files: &[(&str, &str)]) -> Result<()> {
 }
 
 fn commit(folder: &Path) -> Result<()> {
-    for arguments in [&["init", "-q", "-b", "main", "."][..], &["add", "-A"], &["commit", "-q", "-m", "change"]] {
+    for arguments in
+        [&["init", "-q", "-b", "main", "."][..], &["add", "-A"], &["commit", "-q", "-m", "change"]]
+    {
         let done = Command::new("git")
             .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
             .args(arguments)
@@ -116,7 +118,11 @@ impl World {
         let mut spec = spec;
         spec["project"] = json!("default");
         spec["destination"] = json!({"name": "eu-1", "namespace": "web"});
-        self.create(Kind::Application, json!({"metadata": {"name": name, "namespace": "argocd"}, "spec": spec})).await
+        self.create(
+            Kind::Application,
+            json!({"metadata": {"name": name, "namespace": "argocd"}, "spec": spec}),
+        )
+        .await
     }
 
     /// The objects that the hub would have in the cluster for an Application, and what it is made from.
@@ -184,7 +190,8 @@ async fn sources_of_every_kind_become_releases() -> Result<()> {
     let git = repository.to_str().context("a path")?;
     let source = |path: &str| json!({"repoURL": git, "path": path, "targetRevision": "main"});
     let mut charted = source("chart");
-    charted["helm"] = json!({"valueFiles": ["../values/eu-1.yaml"], "parameters": [{"name": "size", "value": "large"}]});
+    charted["helm"] =
+        json!({"valueFiles": ["../values/eu-1.yaml"], "parameters": [{"name": "size", "value": "large"}]});
     world.application("charted", json!({"source": charted})).await?;
     world.application("overlaid", json!({"source": source("eu")})).await?;
     world.application("diced", json!({"source": source("dice")})).await?;
@@ -192,7 +199,9 @@ async fn sources_of_every_kind_become_releases() -> Result<()> {
     let values = json!({"repoURL": git, "targetRevision": "main", "ref": "values"});
     world.application("packed", json!({"sources": [packed, values]})).await?;
 
-    world.is("charted", "charted", &json!({"color": "green", "size": "large", "kubernetes": "v1.30.1"})).await;
+    world
+        .is("charted", "charted", &json!({"color": "green", "size": "large", "kubernetes": "v1.30.1"}))
+        .await;
     world.is("overlaid", "eu-map-told", &json!({"a": "b"})).await;
     world.is("packed", "packed", &json!({"color": "green", "size": "small", "kubernetes": "v1.30.1"})).await;
     let (_, revisions, _) = world.target("packed").await?;
@@ -204,12 +213,20 @@ async fn sources_of_every_kind_become_releases() -> Result<()> {
 
     // Another version of the cluster, another value, another chart: each is a release.
     world.facts("v1.31.0").await?;
-    world.is("charted", "charted", &json!({"color": "green", "size": "large", "kubernetes": "v1.31.0"})).await;
+    world
+        .is("charted", "charted", &json!({"color": "green", "size": "large", "kubernetes": "v1.31.0"}))
+        .await;
     write(&repository, &[("values/eu-1.yaml", "color: blue\n")])?;
     commit(&repository)?;
     world.is("charted", "charted", &json!({"color": "blue", "size": "large", "kubernetes": "v1.31.0"})).await;
     world.is("packed", "packed", &json!({"color": "blue", "size": "small", "kubernetes": "v1.31.0"})).await;
-    write(&repository, &[("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.3.0\n"), ("chart/values.yaml", "color: red\nsize: tiny\n")])?;
+    write(
+        &repository,
+        &[
+            ("chart/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.3.0\n"),
+            ("chart/values.yaml", "color: red\nsize: tiny\n"),
+        ],
+    )?;
     package(helm, &repository.join("chart"), &served)?;
     index(helm, &served)?;
     world.is("packed", "packed", &json!({"color": "blue", "size": "tiny", "kubernetes": "v1.31.0"})).await;

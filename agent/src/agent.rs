@@ -6,6 +6,7 @@ use crate::{
     journal::{self, Identity, Journal, Place},
     link::{self, Dialer, Identities, Link, News, Pace, Untried},
     metrics::Metrics,
+    seals::{self, Seals},
     shell::{self, Shell},
 };
 use shared_model::{ClusterName, JoinToken};
@@ -39,6 +40,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Where spans go.
     pub traces: Choice,
+    /// Where the keys are for what releases hold encrypted; `None`: in a Secret of the agent's namespace.
+    pub sops_keys: Option<seals::Keys>,
 }
 
 /// Why an agent could not start. What time may mend is not here: it is waited for.
@@ -126,7 +129,9 @@ impl Agent {
         let mut traces = config.traces.clone();
         traces.describe("k8s.cluster.name", name.as_str());
         let tracing = traces.start(config.metrics.traces.clone(), tasks);
+        let keys = config.sops_keys.unwrap_or_else(|| seals::Keys::Secret(namespace.clone()));
         let deps = shell::Deps {
+            seals: Arc::new(Seals::new(keys, cluster.clone())),
             name: name.clone(),
             cluster: cluster.clone(),
             facts: facts.clone(),

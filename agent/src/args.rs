@@ -91,6 +91,10 @@ pub(crate) struct RunOptions {
     /// Objects that no order of the hub may change here: KIND[.GROUP][/NAMESPACE][/NAME], `*` for any; may be given again
     #[arg(long, value_name = "OBJECTS")]
     pub(crate) protect: Vec<Protected>,
+    /// The age identities that open what SOPS encrypted, as `age-keygen` writes them; read again when it changes
+    /// [default: those in the Secret flotilla-sops-age of the agent's namespace]
+    #[arg(long, env = "FLOTILLA_SOPS_AGE_KEY_FILE", value_name = "FILE")]
+    pub(crate) sops_age_key_file: Option<PathBuf>,
     /// Serve metrics on this address, by plain HTTP and without a token
     #[arg(long, env = "FLOTILLA_METRICS_LISTEN", value_name = "ADDR")]
     pub(crate) metrics_listen: Option<SocketAddr>,

@@ -22,6 +22,7 @@ mod watches;
 
 pub(crate) use limit::{Limit, Priority};
 pub(crate) use own::ANSWER_WITHIN;
+pub(crate) use requests::MANAGER;
 pub(crate) use watches::Watches;
 pub use watches::{Watched, WatchedKind, WatchedPlace};
 
@@ -33,6 +34,7 @@ use kube::{
     client::{Body, ClientBuilder},
     config::{KubeConfigOptions, Kubeconfig},
 };
+use shared_sops::Secrets;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 /// Why there is no way to the cluster.
@@ -74,6 +76,8 @@ pub struct Cluster {
     pub(crate) requests: Requests,
     discovery: Arc<Discovery>,
     calm: Arc<Calm>,
+    /// What no failure may tell.
+    untold: Arc<Secrets>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -150,7 +154,12 @@ impl Cluster {
     }
 
     fn from_client(client: Client, requests: Requests) -> Self {
-        Self { client, requests, discovery: Arc::default(), calm: Arc::default() }
+        Self { client, requests, discovery: Arc::default(), calm: Arc::default(), untold: Arc::default() }
+    }
+
+    /// The same cluster, whose failures tell none of these values.
+    pub(crate) fn untelling(&self, secrets: Arc<Secrets>) -> Self {
+        Self { untold: secrets, ..self.clone() }
     }
 }
 

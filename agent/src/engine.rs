@@ -20,6 +20,7 @@
 mod app;
 mod app_pauses;
 mod ceiling;
+mod compare;
 mod gate;
 mod looks;
 mod orders;
@@ -37,6 +38,7 @@ mod unlabelled;
 mod wire;
 
 pub use ceiling::{Ceiling, NotProtectable, Protected};
+pub use compare::Comparison;
 pub use gate::Gate;
 pub use orders::Failure;
 pub use preparing::{Order, Preparation, Prepared};
@@ -104,6 +106,8 @@ pub enum Event {
     Standing(Standing),
     /// The cluster's facts were read again.
     Facts(Facts),
+    /// What these hold encrypted could not be opened before and may be now.
+    Openable(BTreeSet<AppKey>),
     /// Time has passed.
     Tick,
 }
@@ -127,6 +131,8 @@ pub enum Done {
     StatusWritten { kept: bool },
     /// The hub has the bundle that it asked for by this command, or why it has not.
     Given { command: String, error: Option<String> },
+    /// What an apply would change, for the hub that asked by this command, or why that is not known.
+    Compared { command: String, application: AppKey, result: Result<Vec<u8>, String> },
 }
 
 /// What is to be done. Each names the [`Done`] that it owes.
@@ -152,6 +158,8 @@ pub enum Work {
     WatchUnlabelled(BTreeSet<WatchedPlace>),
     /// Upload a bundle that the hub lost. Owes [`Done::Given`].
     Give { command: String, digest: Digest },
+    /// Say what an apply would change, and change nothing. Owes [`Done::Compared`].
+    Compare(Comparison),
     /// Hand spans to this agent's own exporter. Owes nothing.
     Export(Vec<Span>),
     /// Write the status. Owes [`Done::StatusWritten`].
@@ -275,6 +283,12 @@ impl Engine {
                     self.outbox.tell_facts();
                 }
             }
+            Event::Openable(applications) => {
+                for application in applications {
+                    tracing::info!(%application, "synced again: the keys for its encrypted values are others now");
+                    self.tell(&application, shared_sync::Event::SyncRequested, now);
+                }
+            }
             Event::Standing(standing) => {
                 self.standing = standing;
                 self.told.change();
@@ -318,6 +332,11 @@ impl Engine {
         self.apps.get(application).map(|app| app.held).unwrap_or_default()
     }
 
+    /// Whether the application is held to a release that was chosen in the cluster.
+    pub(crate) fn is_pinned(&self, application: &AppKey) -> bool {
+        self.apps.get(application).is_some_and(|app| app.pin.is_some())
+    }
+
     fn done(&mut self, done: Done, now: Timestamp) {
         match done {
             Done::Started(application) => {
@@ -342,6 +361,7 @@ impl Engine {
             Done::ControlKept => self.control_kept(),
             Done::Surveyed(found) => self.take_survey(found, now),
             Done::StatusWritten { kept } => self.told.written(kept, now),
+            Done::Compared { command, application, result } => self.compared(command, &application, result),
             // That it has it the hub knows by the upload itself.
             Done::Given { command, error } => {
                 if let Some(error) = error {

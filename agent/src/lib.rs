@@ -21,6 +21,7 @@ mod engine;
 mod journal;
 mod link;
 mod metrics;
+mod seals;
 mod shell;
 pub mod status;
 
@@ -33,13 +34,14 @@ pub use journal::{
 };
 pub use link::{Config as LinkConfig, Error as LinkError, InvalidProxy, Proxies};
 pub use metrics::Metrics;
+pub use seals::Keys;
 
 /// The agent without its shell and without network, for simulations in virtual time: what decides, and what is kept.
 pub mod parts {
     pub use crate::cluster::{Facts, Watched, WatchedKind, WatchedPlace};
     pub use crate::engine::{
-        Ceiling, Counts, Done, Engine, Event, Failure, Gate, Known, Note, Order, Preparation, Prepared,
-        Request, Restored, Work,
+        Ceiling, Comparison, Counts, Done, Engine, Event, Failure, Gate, Known, Note, Order, Preparation,
+        Prepared, Request, Restored, Work,
     };
     pub use crate::journal::{
         App, Control, HubPause, Journal, Local, Memory, Order as KeptOrder, Pin, Place, What,

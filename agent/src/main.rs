@@ -4,7 +4,7 @@ mod args;
 mod health;
 mod output;
 
-use agent::{Agent, Ceiling, Cluster, Config, Error, Metrics};
+use agent::{Agent, Ceiling, Cluster, Config, Error, Keys, Metrics};
 use args::{Action, Args, RunOptions};
 use clap::{Parser as _, error::ErrorKind};
 use shared_runtime::{
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         }
     };
     shared_runtime::install_crypto();
+    forbid_dumps();
     if let Err(error) = telemetry::init(&args.log.config()) {
         output::error(&error.to_string());
         return ExitCode::from(args::WRONG_COMMAND);
@@ -54,6 +55,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Its memory holds keys and, for moments, what they open: a crash leaves no copy of it behind. The limit is for dumps to a
+/// file, the flag for those that a program of the system takes.
+fn forbid_dumps() {
+    use nix::sys::resource::{Resource, setrlimit};
+    let forbidden = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    #[cfg(target_os = "linux")]
+    let forbidden = forbidden.and_then(|()| nix::sys::prctl::set_dumpable(false));
+    if let Err(error) = forbidden {
+        tracing::warn!(%error, "core dumps of this process cannot be switched off");
+    }
+}
+
 /// A command that works on the journal of an agent, whether that runs or not. Its calls block.
 #[tokio::main(flavor = "current_thread")]
 async fn beside(command: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<()> {
@@ -73,7 +86,8 @@ async fn run(options: &RunOptions) -> anyhow::Result<()> {
         tracing::info!(address = %listener.local_addr()?, "metrics are at /metrics");
         serve(listener, exposed, &tasks);
     }
-    let config = Config { link, token, place, ceiling, metrics, traces: args::traces() };
+    let sops_keys = options.sops_age_key_file.clone().map(Keys::File);
+    let config = Config { link, token, place, ceiling, metrics, traces: args::traces(), sops_keys };
     let interrupted = async {
         shared_runtime::interrupted().await;
         tasks.stop();

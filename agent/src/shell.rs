@@ -3,20 +3,23 @@
 //! Everything that happens comes in as an [`Event`]; the work goes out as tasks whose ends come back as events.
 //! It decides nothing. Its clock never goes backwards: it counts on from the time of the start.
 
+mod compare;
 mod work;
 
 use crate::{
     cluster::{Cluster, Facts, Limit, Watched, Watches},
-    engine::{Ceiling, Done, Engine, Event, Known, Restored, Way},
+    engine::{Ceiling, Done, Engine, Event, Known, Prepared, Restored, Way},
     journal::{self, Journal, Local},
     link::{Bundles, News},
     metrics::Metrics,
+    seals::Seals,
 };
 use jiff::Timestamp;
 use proto::v1;
-use shared_model::ClusterName;
+use shared_model::{AppKey, ClusterName};
 use shared_runtime::{Tasks, otlp::Tracing};
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -33,6 +36,7 @@ pub(crate) struct Deps {
     pub(crate) ceiling: Ceiling,
     pub(crate) metrics: Metrics,
     pub(crate) tracing: Tracing,
+    pub(crate) seals: Arc<Seals>,
 }
 
 /// Bundles in memory at once.
@@ -67,6 +71,8 @@ pub(crate) struct Shell {
     watches: Watches,
     limit: Limit,
     preparing: Arc<Semaphore>,
+    /// One comparison at a time.
+    comparing: Arc<Semaphore>,
     /// The way up, while there is one.
     outbound: Option<mpsc::Sender<v1::AgentMessage>>,
     bundles: Option<Bundles>,
@@ -75,6 +81,7 @@ pub(crate) struct Shell {
     news: mpsc::Receiver<News>,
     watched: mpsc::Receiver<Watched>,
     local: mpsc::Receiver<Local>,
+    openable: mpsc::Receiver<BTreeSet<AppKey>>,
 }
 
 impl Shell {
@@ -102,6 +109,8 @@ impl Shell {
         let (told, watched) = mpsc::channel(256);
         let (decided, local) = mpsc::channel(4);
         deps.tasks.spawn_until_stopped("local", Arc::clone(&deps.journal).follow_local(decided));
+        let (retold, openable) = mpsc::channel(4);
+        deps.tasks.spawn_until_stopped("keys", Arc::clone(&deps.seals).follow(retold));
         let limit = Limit::new();
         limit.show(&deps.metrics.waiting, &deps.metrics.asking);
         let mut shell = Self {
@@ -111,6 +120,7 @@ impl Shell {
             watches: Watches::new(deps.cluster.clone(), deps.tasks.clone(), told),
             limit,
             preparing: Arc::new(Semaphore::new(PREPARING)),
+            comparing: Arc::new(Semaphore::new(1)),
             outbound: None,
             bundles: None,
             done,
@@ -118,6 +128,7 @@ impl Shell {
             news,
             watched,
             local,
+            openable,
             deps,
         };
         shell.work();
@@ -148,18 +159,54 @@ impl Shell {
                 },
                 Some(watched) = self.watched.recv() => Event::Watched(watched),
                 Some(local) = self.local.recv() => Event::Local(local),
+                Some(applications) = self.openable.recv() => Event::Openable(applications),
                 place = reserve(outbound) => {
                     self.say(place);
                     continue;
                 }
                 () = tokio::time::sleep(wake) => Event::Tick,
             };
+            let event = self.sealed(event);
             self.engine.handle(event, self.clock.now());
             self.work();
             self.deps.metrics.counted(self.engine.counts());
         }
         self.engine.handle(Event::Down, self.clock.now());
         work::write_status(&self.deps, &self.engine.status(self.clock.now())).await;
+    }
+
+    /// The event as the engine may know it: live objects without the plain form of what their release encrypts. Here and
+    /// nowhere else, so that an object is always told by the release that its machine has by then.
+    fn sealed(&self, mut event: Event) -> Event {
+        use shared_sync::Event as Told;
+        let seals = &self.deps.seals;
+        match &mut event {
+            Event::Done(Done::Ordered { application, result: Ok(prepared), .. }) => match prepared {
+                Prepared::Run { assignment, .. } if !self.engine.is_pinned(application) => {
+                    seals.learn(application, assignment);
+                }
+                Prepared::Pinned { assignment, .. } => seals.learn(application, assignment),
+                Prepared::Remove { .. } if !self.engine.is_pinned(application) => seals.forget(application),
+                Prepared::Run { .. } | Prepared::Remove { .. } => {}
+            },
+            Event::Done(Done::Answered { event, .. } | Done::Read { event, .. }) => {
+                if let Told::Applied(id, Ok(object)) | Told::Live(id, Some(object)) = &mut **event {
+                    seals.dress(id, object);
+                }
+            }
+            Event::Watched(Watched::Changed(id, object)) => seals.dress(id, object),
+            Event::Up
+            | Event::Said(_)
+            | Event::Down
+            | Event::Watched(_)
+            | Event::Done(_)
+            | Event::Local(_)
+            | Event::Standing(_)
+            | Event::Facts(_)
+            | Event::Openable(_)
+            | Event::Tick => {}
+        }
+        event
     }
 
     fn hear(&mut self, news: News) -> Event {

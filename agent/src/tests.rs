@@ -1,5 +1,6 @@
 //! Whole agents against a real gateway over real TLS, on a small double of a Kubernetes API.
 
+mod comparing;
 mod doors;
 mod hub;
 mod identity;
@@ -9,5 +10,6 @@ mod metrics;
 mod proxy;
 mod rotating;
 mod scripted;
+mod sealed;
 mod unlabelled;
 mod working;

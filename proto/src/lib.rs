@@ -32,5 +32,7 @@ pub mod v1 {
 
 /// The largest message either side takes, in bytes. Bundles travel in chunks, so nothing comes near it.
 pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// The most that a comparison brings along or answers, compressed, in bytes.
+pub const COMPARED_BYTES: usize = 3 * 1024 * 1024;
 /// The size of a bundle's chunks, in bytes.
 pub const CHUNK_BYTES: usize = 256 * 1024;

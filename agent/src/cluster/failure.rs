@@ -1,5 +1,6 @@
 //! What the API server's answers mean.
 
+use shared_sops::Secrets;
 use shared_sync::Failure;
 use std::{error::Error as _, time::Duration};
 
@@ -31,6 +32,22 @@ pub(super) fn of_answer(code: http::StatusCode, headers: &http::HeaderMap, body:
         kube::core::Status::failure(&words, "")
     });
     of_body(&status.with_code(code.as_u16()), after)
+}
+
+/// The failure without values that an API server, or a webhook behind it, may have quoted of what was sent.
+pub(super) fn untold(failure: Failure, secrets: &Secrets) -> Failure {
+    let scrub = |text: String| secrets.scrub(&text);
+    match failure {
+        Failure::NotFound(text) => Failure::NotFound(scrub(text)),
+        Failure::Conflict(text) => Failure::Conflict(scrub(text)),
+        Failure::Forbidden(text) => Failure::Forbidden(scrub(text)),
+        Failure::Invalid(text) => Failure::Invalid(scrub(text)),
+        Failure::KindUnknown(text) => Failure::KindUnknown(scrub(text)),
+        Failure::Leaving(text) => Failure::Leaving(scrub(text)),
+        Failure::Unreachable(text) => Failure::Unreachable(scrub(text)),
+        Failure::Throttled { after, message } => Failure::Throttled { after, message: scrub(message) },
+        Failure::Other(text) => Failure::Other(scrub(text)),
+    }
 }
 
 /// Longest text of a server that does not speak Kubernetes, in characters.

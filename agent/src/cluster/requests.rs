@@ -4,7 +4,7 @@ use super::{
     Cluster, Error, Facts,
     calm::Standing,
     discovery::{self, Served},
-    failure::{meaning, of_answer},
+    failure::{meaning, of_answer, untold},
 };
 use http::{Method as Verb, Request};
 use http_body_util::BodyExt as _;
@@ -15,7 +15,7 @@ use shared_sync::{Failure, Method, Propagation, Write};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Our field manager (Kubernetes KEP-555).
-const MANAGER: &str = "flotilla";
+pub(crate) const MANAGER: &str = "flotilla";
 /// A request without an answer for so long has failed.
 pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// A patch by RFC 7386.
@@ -159,6 +159,24 @@ impl Cluster {
         }
     }
 
+    /// Reads an object with who has set what of it; `None` when it is certainly absent. A kind that is not served has no objects.
+    pub(crate) async fn get_whole(
+        &self,
+        id: &ObjectId,
+        version: Option<&str>,
+    ) -> Result<Option<Value>, Failure> {
+        let served = match self.served(id, version).await {
+            Ok(served) => served,
+            Err(Failure::KindUnknown(_)) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        match self.send_anyway(ANSWER_WITHIN, Verb::GET, &path(&served, id), None).await {
+            Ok(object) => Ok(Some(Arc::unwrap_or_clone(object))),
+            Err(Failure::NotFound(_)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
     async fn fetch(&self, id: &ObjectId, served: &Served) -> Result<Arc<Value>, Failure> {
         self.send(Verb::GET, &path(served, id), "application/json", None).await
     }
@@ -226,14 +244,14 @@ impl Cluster {
 
     /// Sends a request and reads the whole answer; with a failure, what it says of the server as such.
     async fn exchange(&self, request: Request<Body>) -> Result<Value, (Standing, Failure)> {
-        let troubled = |error: kube::Error| (Standing::Troubled, meaning(&error));
+        let troubled = |error: kube::Error| (Standing::Troubled, untold(meaning(&error), &self.untold));
         let (head, body) = self.client.send(request).await.map_err(troubled)?.into_parts();
         let bytes = body.collect().await.map_err(troubled)?.to_bytes();
         if head.status.is_success() {
             let unread = |error| Failure::Other(format!("its answer cannot be read: {error}"));
             return serde_json::from_slice(&bytes).map_err(|error| (Standing::Well, unread(error)));
         }
-        let failure = of_answer(head.status, &head.headers, &bytes);
+        let failure = untold(of_answer(head.status, &head.headers, &bytes), &self.untold);
         Err((Standing::of(head.status, &failure), failure))
     }
 

@@ -91,6 +91,11 @@ impl Ceiling {
                 return None;
             }
         };
+        self.keeps(id)
+    }
+
+    /// Why an object is left alone whatever is ordered; `None` when it is not.
+    pub(crate) fn keeps(&self, id: &ObjectId) -> Option<String> {
         if let Some(own) = self.own_namespace.as_deref() {
             let itself = id.group.is_empty() && id.kind == "Namespace" && id.name == own;
             if itself || id.namespace == own {

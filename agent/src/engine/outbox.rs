@@ -35,6 +35,7 @@ pub(super) struct Outbox {
     lost: u64,
     results: VecDeque<v1::CommandResult>,
     holdings: VecDeque<v1::Holding>,
+    compared: VecDeque<v1::Compared>,
 }
 
 /// What to say next.
@@ -45,6 +46,7 @@ pub(super) enum Next {
     Facts,
     Result(v1::CommandResult),
     Holding(v1::Holding),
+    Compared(v1::Compared),
     Reports(Vec<AppKey>),
     Events(v1::Events),
 }
@@ -67,6 +69,7 @@ impl Outbox {
         self.welcome = false;
         self.results.clear();
         self.holdings.clear();
+        self.compared.clear();
         self.sent.clear();
     }
 
@@ -85,6 +88,13 @@ impl Outbox {
 
     pub(super) fn holding(&mut self, holding: v1::Holding) {
         self.holdings.push_back(holding);
+    }
+
+    /// Nobody waits for it while the link is down.
+    pub(super) fn compared(&mut self, compared: v1::Compared) {
+        if self.up {
+            self.compared.push_back(compared);
+        }
     }
 
     pub(super) const fn tell_pause(&mut self) {
@@ -144,6 +154,7 @@ impl Outbox {
             || self.facts
             || !self.results.is_empty()
             || !self.holdings.is_empty()
+            || !self.compared.is_empty()
             || !self.events.is_empty();
         if at_once {
             return Some(now);
@@ -179,6 +190,9 @@ impl Outbox {
         }
         if let Some(holding) = self.holdings.pop_front() {
             return Some(Next::Holding(holding));
+        }
+        if let Some(compared) = self.compared.pop_front() {
+            return Some(Next::Compared(compared));
         }
         let due: Vec<AppKey> = self
             .reports

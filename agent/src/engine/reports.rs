@@ -109,6 +109,12 @@ impl Engine {
                 }
                 Err(error) => format!("`{}` names no bundle: {error}", give.digest),
             },
+            (Ok(application), Some(What::Compare(compare))) => {
+                match self.comparison(command.id.clone(), &application, &compare) {
+                    Ok(()) => return,
+                    Err(error) => error,
+                }
+            }
             (Ok(_), None) => "this agent does not know the command; it is older than the hub".to_owned(),
             (Err(error), _) => error.to_string(),
         };
@@ -146,6 +152,7 @@ impl Engine {
             Next::Facts => agent_message::Message::Facts(self.facts()),
             Next::Result(result) => agent_message::Message::Result(result),
             Next::Holding(holding) => agent_message::Message::Holding(holding),
+            Next::Compared(compared) => agent_message::Message::Compared(compared),
             Next::Events(events) => agent_message::Message::Events(events),
             Next::Reports(applications) => {
                 let most = MOST_RESOURCES / applications.len().max(1);

@@ -166,6 +166,11 @@ impl Bench {
                     self.places = places;
                     continue;
                 }
+                Work::Compare(asked) => Done::Compared {
+                    command: asked.command.clone(),
+                    application: asked.spec.application.clone(),
+                    result: Ok(asked.spec.bundle.to_string().into_bytes()),
+                },
                 Work::Give { command, .. } => Done::Given { command, error: Some("no".to_owned()) },
                 Work::Export(spans) => {
                     self.exported.extend(spans);
@@ -389,6 +394,40 @@ fn what_is_asked_for_by_describe_is_told_whole() {
     let holding = holding.unwrap();
     let spec: ReleaseSpec = serde_json::from_slice(&holding.spec).unwrap();
     assert_eq!((&*holding.id, spec), ("7", release("one").0));
+}
+
+#[test]
+fn what_is_asked_for_by_compare_is_compared_with_what_is_held_or_brought() {
+    let mut bench = Bench::new();
+    let asked = |id: &str, spec: &[u8]| {
+        let compare = v1::Compare { spec: spec.to_vec().into(), bundle: Vec::new().into() };
+        Event::Said(Message::Command(v1::Command {
+            id: id.to_owned(),
+            application: Some(proto::application_to_wire(&app())),
+            command: Some(v1::command::Command::Compare(compare)),
+        }))
+    };
+    bench.tell(asked("none", b""));
+    bench.assign(1, "one");
+    bench.tell(asked("held", b""));
+    bench.tell(asked("brought", &serde_json::to_vec(&release("two").0).unwrap()));
+    bench.tell(asked("broken", b"{}"));
+    let told: Vec<(String, String)> = bench
+        .said
+        .iter()
+        .filter_map(|message| {
+            if let v1::agent_message::Message::Compared(compared) = message {
+                return Some((compared.id.clone(), String::from_utf8(compared.changes.to_vec()).unwrap()));
+            }
+            let v1::agent_message::Message::Result(result) = message else { return None };
+            Some((result.id.clone(), result.error.clone()))
+        })
+        .collect();
+    let find = |id: &str| told.iter().find(|(named, _)| named == id).map(|(_, said)| said.clone()).unwrap();
+    assert!(find("none").contains("does not run here"), "{told:?}");
+    assert_eq!(find("held"), release("one").0.bundle.to_string());
+    assert_eq!(find("brought"), release("two").0.bundle.to_string());
+    assert!(find("broken").contains("cannot be read"), "{told:?}");
 }
 
 #[test]

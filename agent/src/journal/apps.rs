@@ -2,7 +2,7 @@
 
 use super::{Error, Journal, KEPT, Records, bundles, packed};
 use serde::{Deserialize, Serialize};
-use shared_manifest::ObjectId;
+use shared_manifest::{Bundle, ObjectId};
 use shared_model::{AppKey, Digest, Position, ReleaseSpec};
 use std::collections::BTreeMap;
 
@@ -281,6 +281,13 @@ impl Journal {
         let order: Option<Order> = self.records.get(&name(application, "order"), ORDER)?;
         let spec = order.as_ref().and_then(|order| order.ran().find(|(ran, _)| *ran == position));
         Ok(spec.map(|(_, spec)| spec.clone()))
+    }
+
+    /// The bundles of an application's present order and of those before it, as far as they are kept.
+    pub(crate) fn bundles_of(&self, application: &AppKey) -> Result<Vec<Bundle>, Error> {
+        let order: Option<Order> = self.records.get(&name(application, "order"), ORDER)?;
+        let digests = order.as_ref().map(Order::bundles).unwrap_or_default();
+        Ok(digests.iter().filter_map(|digest| self.records.bundle(digest).ok()).collect())
     }
 
     /// Puts back a bundle that was lost; durable when this returns.

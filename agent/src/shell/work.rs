@@ -1,15 +1,17 @@
 //! The engine's work, done.
 
-use super::{Deps, Shell};
+use super::{Deps, Shell, compare::Comparing};
 use crate::{
     cluster::{Cluster, Limit, Priority},
     engine::{Done, Failure, Gate, Note, Order, Preparation, Prepared, Request, Work},
     journal::{self, Control, Journal},
     link::Bundles,
     metrics::Metrics,
+    seals::Seals,
     status::Status,
 };
 use futures::FutureExt as _;
+use serde_json::Value;
 use shared_manifest::ObjectId;
 use shared_model::{AppKey, Digest};
 use shared_runtime::Backoff;
@@ -37,7 +39,8 @@ impl Shell {
         // Whoever is told of an end may be gone: then nobody waits for it.
         match work {
             Work::Request(request) => {
-                let asking = Asking { cluster, limit, gate: self.engine.gate(), journal, metrics };
+                let seals = Arc::clone(&self.deps.seals);
+                let asking = Asking { cluster, limit, gate: self.engine.gate(), journal, metrics, seals };
                 tasks.spawn_until_stopped("request", async move {
                     let tell = |event| drop(done.send(event));
                     asking.perform(request, tell).await;
@@ -52,9 +55,17 @@ impl Shell {
             }
             Work::Prepare(order) => {
                 let (places, bundles) = (Arc::clone(&self.preparing), self.bundles.clone());
+                let seals = Arc::clone(&self.deps.seals);
                 tasks.spawn_until_stopped("order", async move {
                     let (application, wish) = (order.application.clone(), order.wish());
                     let result = prepare(order, journal, bundles, &places).await;
+                    // What is there can be compared only by who can open what is wanted.
+                    if let Ok(Prepared::Run { assignment, .. } | Prepared::Pinned { assignment, .. }) =
+                        &result
+                        && Seals::concern(assignment)
+                    {
+                        seals.ready().await;
+                    }
                     metrics.ordered(result.is_ok());
                     drop(done.send(Done::Ordered { application, wish, result }));
                 });
@@ -86,6 +97,16 @@ impl Shell {
                 tasks.spawn_until_stopped("give", async move {
                     let error = give(journal, bundles, digest).await.err();
                     drop(done.send(Done::Given { command, error }));
+                });
+            }
+            Work::Compare(comparison) => {
+                let (ceiling, turn) = (self.deps.ceiling.clone(), Arc::clone(&self.comparing));
+                let comparing = Comparing { cluster, limit, ceiling, journal, turn };
+                tasks.spawn_until_stopped("compare", async move {
+                    let (command, application) =
+                        (comparison.command.clone(), comparison.spec.application.clone());
+                    let result = comparing.perform(comparison).await;
+                    drop(done.send(Done::Compared { command, application, result }));
                 });
             }
             Work::Export(spans) => {
@@ -216,6 +237,7 @@ struct Asking {
     gate: Gate,
     journal: Arc<Journal>,
     metrics: Metrics,
+    seals: Arc<Seals>,
 }
 
 impl Asking {
@@ -238,7 +260,7 @@ impl Asking {
         let event = match held {
             Some(why) => action.failed(why),
             None => {
-                let asked = self.send(action.clone(), version.as_deref());
+                let asked = self.send(&application, action.clone(), version.as_deref());
                 AssertUnwindSafe(asked).catch_unwind().await.unwrap_or_else(|_| {
                     action.failed(Refusal::Unreachable("the agent failed inside".to_owned()))
                 })
@@ -251,10 +273,28 @@ impl Asking {
         tell(Done::Answered { application, event: Box::new(event), write });
     }
 
-    async fn send(&self, action: Action, version: Option<&str>) -> Event {
+    /// Writes an object; what it holds encrypted is opened for this moment alone.
+    async fn apply(
+        &self,
+        of: &AppKey,
+        id: &ObjectId,
+        object: &Value,
+        how: Write,
+    ) -> Result<Arc<Value>, Refusal> {
+        match self.seals.open(of, id, object) {
+            Ok(None) => self.cluster.apply(id, object, how).await,
+            Ok(Some(unsealed)) => {
+                let cluster = self.cluster.untelling(unsealed.secrets());
+                cluster.apply(id, unsealed.object(), how).await
+            }
+            Err(why) => Err(Refusal::Other(why)),
+        }
+    }
+
+    async fn send(&self, of: &AppKey, action: Action, version: Option<&str>) -> Event {
         match action {
             Action::Apply { id, object, how } => {
-                let result = self.cluster.apply(&id, &object, how).await;
+                let result = self.apply(of, &id, &object, how).await;
                 Event::Applied(id, result)
             }
             Action::CreateNamespace { id, object } => {

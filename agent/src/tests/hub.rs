@@ -20,6 +20,7 @@ pub(super) struct Hub {
     pub(super) address: String,
     pub(super) folder: TempDir,
     pub(super) tasks: Tasks,
+    pub(super) links: hub_gateway::Links,
     bundles: Bundles,
 }
 
@@ -62,7 +63,8 @@ impl Hub {
             Gateway::build(config, Arc::clone(&authority), records.clone(), bundles.clone(), tasks.clone())
                 .await
                 .unwrap();
-        Self { records, authority, address: gateway.address.to_string(), folder, tasks, bundles }
+        let address = gateway.address.to_string();
+        Self { records, authority, address, folder, tasks, links: gateway.links, bundles }
     }
 
     /// Stops, keeping everything but the process.
@@ -213,6 +215,7 @@ impl Spoke {
             ceiling: Ceiling::default(),
             metrics: Metrics::default(),
             traces: shared_runtime::otlp::Choice::default(),
+            sops_keys: None,
         };
         let tasks = Tasks::new();
         let cluster = Cluster::from_service(self.kubernetes.clone(), "default");
@@ -238,6 +241,7 @@ impl Spoke {
             ceiling: Ceiling::default(),
             metrics,
             traces: shared_runtime::otlp::Choice::default(),
+            sops_keys: None,
         };
         let tasks = Tasks::new();
         Agent::build(config, cluster, &tasks).await.unwrap();

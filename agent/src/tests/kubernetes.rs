@@ -1,5 +1,6 @@
 //! As much of a Kubernetes API as the agent uses, in memory: for tests of the agent only.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
@@ -40,9 +41,10 @@ struct State {
     version: String,
 }
 
-const COLLECTIONS: [(&str, &str, &str, bool); 3] = [
+const COLLECTIONS: [(&str, &str, &str, bool); 4] = [
     ("/api/v1", "namespaces", "Namespace", false),
     ("/api/v1", "configmaps", "ConfigMap", true),
+    ("/api/v1", "secrets", "Secret", true),
     ("/apis/apps/v1", "deployments", "Deployment", true),
 ];
 
@@ -67,7 +69,7 @@ impl Kubernetes {
     }
 
     /// Takes out what was read and watched so far.
-    pub(super) fn take_reads(&self) -> Vec<String> {
+    pub(crate) fn take_reads(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().reads)
     }
 
@@ -205,6 +207,10 @@ impl Kubernetes {
                 if object["data"]["invalid"].is_string() {
                     return status(422, "data.invalid: Forbidden value");
                 }
+                if let Some(quoted) = object["data"]["quoted"].as_str() {
+                    return status(422, &format!("data.quoted: Invalid value: {quoted:?}: no such thing"));
+                }
+                let object = with_data(object);
                 self.state.lock().writes.push(format!("apply {path}"));
                 answer(&self.put(path, &object))
             }
@@ -325,6 +331,18 @@ impl Collection {
         }
         json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]})
     }
+}
+
+/// A Secret's `stringData` in its `data`, as an API server keeps it.
+fn with_data(mut object: Value) -> Value {
+    if object["kind"] == "Secret"
+        && let Some(Value::Object(plain)) = object.as_object_mut().and_then(|map| map.remove("stringData"))
+    {
+        for (key, value) in plain {
+            object["data"][key] = json!(STANDARD.encode(value.as_str().unwrap()));
+        }
+    }
+    object
 }
 
 fn answer(value: &Value) -> Response<Body> {

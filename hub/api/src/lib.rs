@@ -31,6 +31,7 @@
 mod access;
 mod answer;
 mod body;
+mod comparisons;
 mod decisions;
 mod documents;
 mod feed;
@@ -54,6 +55,7 @@ mod webhooks;
 mod write;
 
 pub use access::Token;
+pub use comparisons::{Comparer, Comparison, Unanswered};
 pub use identities::{Keeper, Wanted, Wish};
 pub use kinds::refusal;
 pub use metrics::Metrics;

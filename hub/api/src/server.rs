@@ -2,6 +2,7 @@
 
 use crate::{
     access::Token,
+    comparisons::Comparer,
     feed::Feed,
     identities::Keeper,
     kinds,
@@ -52,6 +53,8 @@ pub struct Config {
     pub info: watch::Receiver<HubInfo>,
     /// The keeper of the hub's authority, if it can be replaced.
     pub keeper: Option<Keeper>,
+    /// Who asks agents what would change; without, there is no such path.
+    pub comparer: Option<Comparer>,
     /// Who takes webhooks; without, there is no such path.
     pub webhooks: Option<Webhooks>,
     /// Who sends notifications; without one nothing of them is served.
@@ -149,6 +152,7 @@ impl Api {
             tokens: config.tokens,
             info: config.info,
             keeper: config.keeper,
+            comparer: config.comparer,
             webhooks: config.webhooks.map(Door::new),
             notify: config.notify,
             violations: config.violations,

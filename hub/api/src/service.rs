@@ -3,7 +3,9 @@
 use crate::{
     access::{self, Subject, Token},
     answer::{self, Answer},
-    body, decisions, documents,
+    body,
+    comparisons::{self, Comparer},
+    decisions, documents,
     feed::Feed,
     identities::{self, Keeper, Wish},
     kinds, members,
@@ -48,6 +50,7 @@ pub(crate) struct Service {
     pub(crate) tokens: Vec<Token>,
     pub(crate) info: watch::Receiver<HubInfo>,
     pub(crate) keeper: Option<Keeper>,
+    pub(crate) comparer: Option<Comparer>,
     pub(crate) webhooks: Option<webhooks::Door>,
     pub(crate) notify: Option<hub_notify::Handle>,
     pub(crate) violations: Counter,
@@ -141,6 +144,14 @@ impl Service {
                 only(&asked, &Method::POST)?;
                 let body = options(headers, &body::read(incoming).await?)?;
                 Ok(answer::ok(&notifications::test(self.notify.as_ref(), subject, &name, &body).await?))
+            }
+            Route::Compare(cluster) => {
+                only(&asked, &Method::POST)?;
+                let body = options(headers, &body::read(incoming).await?)?;
+                let compared =
+                    comparisons::post(self.comparer.as_ref(), &self.records, subject, &cluster, &body)
+                        .await?;
+                Ok(answer::ok(&compared))
             }
             Route::Revoke(_) | Route::Authority => self.identity(&asked, incoming, &route).await,
             Route::Health
@@ -259,6 +270,7 @@ impl Service {
             | Route::Notifications
             | Route::NotifyTest(_)
             | Route::Revoke(_)
+            | Route::Compare(_)
             | Route::Authority
             | Route::Review(_)
             | Route::Collection { .. }

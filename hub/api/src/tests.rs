@@ -68,6 +68,7 @@ async fn with(store: hub_store::Config, webhooks: Option<crate::Webhooks>) -> Se
     let config = Config {
         certificate: crate::fixed(vec![made.cert.der().clone()], &key).unwrap(),
         keeper: None,
+        comparer: None,
         webhooks,
         notify: Some(notify),
         violations: Default::default(),

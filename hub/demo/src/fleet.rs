@@ -113,6 +113,7 @@ async fn join_one(
         place: folder.to_owned().into(),
         ceiling: agent::Ceiling::default(),
         metrics: agent::Metrics::default(),
+        sops_keys: None,
         // Through the hub, as everything.
         traces: Choice::read(|_| None, "flotilla-agent", env!("CARGO_PKG_VERSION"))?,
     };

@@ -284,6 +284,7 @@ async fn act(
             tracing::warn!(%cluster, problem, "what the agent holds cannot be adopted yet");
             status::update(&shared.records, cluster, |status| status::stuck(status, &problem, now)).await;
         }
+        Action::Compared(id, answer) => shared.links.compared(cluster, seat, &id, answer),
         Action::End(reason) => return Err(Status::aborted(reason)),
     }
     Ok(None)

@@ -42,7 +42,7 @@ mod verdict;
 
 pub use authority::{AGENT_LIFETIME, Authority, AuthorityError, Phase};
 pub use identity::{Certificate, InvalidIdentity, SpiffeId};
-pub use links::{LinkState, Links};
+pub use links::{Compare, LinkState, Links, Uncompared};
 pub use metrics::Metrics;
 pub use rotation::{Rotation, RotationError};
 pub use service::{Config, Error, Gateway, KEEPALIVE, LOST_AFTER};

@@ -12,6 +12,11 @@ use std::{
 };
 use tokio::sync::{mpsc, watch};
 
+mod compare;
+
+use compare::Waiting;
+pub use compare::{Compare, Uncompared};
+
 use crate::{Certificate, Verdict, judge, peer::Peer, session::Input};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -72,6 +77,8 @@ struct Session {
     told: BTreeMap<AppKey, Digest>,
     /// When somebody else last wanted its place.
     rival: Option<Timestamp>,
+    /// Who waits for comparisons, by the command's id.
+    comparing: BTreeMap<String, Waiting>,
 }
 
 /// An agent that is there.
@@ -257,6 +264,7 @@ impl Links {
             rival: None,
             wanted: BTreeMap::new(),
             told: BTreeMap::new(),
+            comparing: BTreeMap::new(),
         };
         inner.sessions.insert(cluster.clone(), session);
         Ok(Seat { number })

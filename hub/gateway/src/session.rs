@@ -28,6 +28,9 @@ use std::{
     sync::Arc,
 };
 
+/// How the ids of comparisons begin.
+pub(crate) const COMPARE: &str = "compare/";
+
 /// What a session is told.
 #[derive(Debug, Clone)]
 pub enum Input {
@@ -87,6 +90,8 @@ pub enum Action {
     Adopt(hub_records::Adoption),
     /// The adoption waits for something that a person must see.
     Stuck(String),
+    /// The answer to a comparison that was asked for, by its command's id.
+    Compared(String, Result<bytes::Bytes, String>),
     /// End the session.
     End(String),
 }
@@ -275,6 +280,12 @@ impl Session {
                     Some(Ok(steps)) => self.steps(steps),
                     Some(Err(problem)) => self.actions.push_back(Action::Stuck(problem)),
                 }
+            }
+            v1::agent_message::Message::Compared(compared) => {
+                self.actions.push_back(Action::Compared(compared.id, Ok(compared.changes)));
+            }
+            v1::agent_message::Message::Result(result) if result.id.starts_with(COMPARE) => {
+                self.actions.push_back(Action::Compared(result.id, Err(result.error)));
             }
             v1::agent_message::Message::Result(result) => {
                 let about = result.id.split_once('/').filter(|(what, _)| ["describe", "give"].contains(what));

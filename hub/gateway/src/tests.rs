@@ -1,6 +1,7 @@
 //! The agent port over real TLS, with a bare client in the place of an agent.
 
 mod client;
+mod comparing;
 mod history;
 mod identities;
 mod metrics;

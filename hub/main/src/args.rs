@@ -1,10 +1,12 @@
 //! The command line: the only reader of flags and environment.
 
+mod app;
 mod decisions;
 mod simulate;
 mod timeline;
 mod tools;
 
+pub(crate) use app::{DiffOptions, Differences, Manifests, Offline, Range, RenderOptions};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
 use shared_model::parse_duration;
@@ -44,7 +46,7 @@ pub(crate) enum Command {
     /// See and replace the hub's certificate authority
     #[command(subcommand)]
     Authority(AuthorityCommand),
-    /// List, sync, pause, resume and forget Applications
+    /// List, sync, render, compare, pause, resume and forget Applications
     #[command(subcommand)]
     App(AppCommand),
     /// List ApplicationSets and approve the deletions that they hold
@@ -120,6 +122,9 @@ pub(crate) struct HubArgs {
     pub(crate) command: Option<HubCommand>,
     #[command(flatten)]
     pub(crate) options: Option<HubOptions>,
+    // Not in `HubOptions`: clap takes optional arguments with a group inside for absent.
+    #[command(flatten)]
+    pub(crate) tools: ToolOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -194,8 +199,6 @@ pub(crate) struct HubOptions {
     /// How long an agent is away before its cluster is told to be lost, in the timeline and in notifications
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(crate) cluster_lost_after: Duration,
-    #[command(flatten)]
-    pub(crate) tools: ToolOptions,
     /// How long the timeline goes back
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = some_age)]
     pub(crate) history_age: Duration,
@@ -351,6 +354,10 @@ pub(crate) enum AppCommand {
         #[command(flatten)]
         namespace: Namespace,
     },
+    /// Print the manifests of Applications and ApplicationSets, with no hub
+    Render(Box<RenderOptions>),
+    /// Show what an apply would change in the clusters, or what two revisions differ in
+    Diff(Box<DiffOptions>),
     /// Apply an Application's release now (manual sync)
     Sync {
         /// The Application

@@ -1,6 +1,9 @@
 //! `flotilla hub`.
 
-use crate::{args::HubOptions, cli::output};
+use crate::{
+    args::{HubOptions, ToolOptions},
+    cli::output,
+};
 use anyhow::Context as _;
 use hub_serve::{Config, Hub, Retention};
 use hub_source::poll::Settings;
@@ -10,8 +13,8 @@ use std::time::Duration;
 
 const DRAIN: Duration = Duration::from_secs(10);
 
-pub(crate) async fn run(options: HubOptions) -> anyhow::Result<()> {
-    let config = config(options)?;
+pub(crate) async fn run(options: HubOptions, tools: ToolOptions) -> anyhow::Result<()> {
+    let config = config(options, tools)?;
     if let Some(tooling) = &config.tooling {
         tracing::info!("{}", tooling.confine);
     }
@@ -35,7 +38,7 @@ pub(crate) async fn run(options: HubOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn config(options: HubOptions) -> anyhow::Result<Config> {
+fn config(options: HubOptions, tools: ToolOptions) -> anyhow::Result<Config> {
     let mut git_authorities = Vec::new();
     for path in &options.git_ca {
         let text = std::fs::read_to_string(path).with_context(|| format!("--git-ca {}", path.display()))?;
@@ -50,7 +53,7 @@ fn config(options: HubOptions) -> anyhow::Result<Config> {
         anyhow::bail!("--agent-address `{address}` is not HOST:PORT, e.g. hub.example.com:8444");
     }
     let data_dir = std::path::absolute(&options.data_dir).context("--data-dir")?;
-    let tooling = options.tools.tooling(&data_dir)?;
+    let tooling = tools.tooling(&data_dir)?;
     let jitter = options.poll_jitter.unwrap_or(options.poll_interval / 10);
     let poll = Settings { period: options.poll_interval, jitter, ..Settings::default() };
     Ok(Config {

@@ -9,7 +9,10 @@ mod hub;
 use anyhow::Context as _;
 use args::{Args, Command, HubArgs, HubCommand};
 use clap::Parser as _;
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
+
+/// How long work that nobody waits for any more may take to end.
+const LEAVING: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
     if let Some(ended) = hub_render::confine::enter(std::env::args_os()) {
@@ -17,9 +20,17 @@ fn main() -> ExitCode {
     }
     shared_runtime::install_crypto();
     let args = Args::parse();
+    // What these leave behind may be dropped: a tool that still runs ends with the process.
+    let brief = matches!(args.command, Command::App(_));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(run(args)),
+        Ok(runtime) => {
+            let ended = runtime.block_on(run(args));
+            if brief {
+                runtime.shutdown_timeout(LEAVING);
+            }
+            ended
+        }
         Err(error) => Err(anyhow::Error::new(error).context("the machine refused threads")),
     };
     match ended {
@@ -38,9 +49,9 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             HubArgs { command: Some(HubCommand::Restore(options)), .. } => {
                 cli::restore::run(args.connection, options).await
             }
-            HubArgs { command: None, options } => {
+            HubArgs { command: None, options, tools } => {
                 let options = options.context("`flotilla hub` needs --data-dir DIR")?;
-                hub::run(options).await.map(|()| ExitCode::SUCCESS)
+                hub::run(options, tools).await.map(|()| ExitCode::SUCCESS)
             }
         },
         Command::Demo(options) => hub_demo::run(options.config(args::traces()?)).await,

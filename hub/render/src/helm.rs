@@ -277,3 +277,6 @@ fn bounded(arguments: &[String]) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

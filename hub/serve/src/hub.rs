@@ -1,7 +1,7 @@
 //! Starting a hub.
 
 use crate::{
-    access, authority,
+    access, authority, comparisons,
     folder::{self, FolderError},
     home,
     metrics::Metrics,
@@ -297,6 +297,7 @@ async fn api(
         tokens,
         info,
         keeper: Some(keeper),
+        comparer: Some(comparisons::answer(gateway.links.clone(), tasks)),
         webhooks: Some(door),
         notify: Some(notify),
         violations: metrics.control.violations.clone(),

@@ -13,6 +13,7 @@
 
 mod access;
 mod authority;
+mod comparisons;
 mod folder;
 mod home;
 mod hub;

@@ -28,6 +28,18 @@ impl Rules {
         Self(rules.to_vec())
     }
 
+    /// Two versions of one object, both without what pointers ignore.
+    pub(crate) fn without(&self, one: &Value, other: &Value) -> (Value, Value) {
+        let mut both = (one.clone(), other.clone());
+        for pointer in
+            self.0.iter().filter(|rule| applies(rule, one, other)).flat_map(|rule| &rule.json_pointers)
+        {
+            remove(&mut both.0, pointer);
+            remove(&mut both.1, pointer);
+        }
+        both
+    }
+
     /// Calls `then` with both objects less what pointers ignore, and with what managers own.
     pub(crate) fn filtered(
         &self,

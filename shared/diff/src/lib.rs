@@ -11,12 +11,16 @@
 //! What it refuses to know: `status`, server-side metadata, schemas of custom resources. Lists of custom
 //! resources compare as a whole, position by position, as a list without a declared key is one value to the API server.
 
+mod apply;
+mod change;
 mod compare;
 mod ignore;
 mod line;
 mod normal;
 mod schema;
 
+pub use apply::applied;
+pub use change::{Change, Changes};
 pub use ignore::{Rules, unsupported};
 pub use line::{Drift, DriftLine};
 

@@ -51,6 +51,12 @@ impl Sealed {
         for (path, value) in told {
             set(live, &path, Some(value));
         }
+        // What sops made an item of and is none.
+        for (index, place) in self.places.iter().enumerate() {
+            if unsealed.is_some_and(|unsealed| unsealed.values.get(index) == Some(&None)) {
+                put_item(live, &place.path, &place.sealed);
+            }
+        }
         for (path, value) in &self.dropped {
             let (path, value) = self.of_live(path, value);
             insert(live, &path, value);
@@ -108,6 +114,26 @@ fn insert(live: &mut Value, path: &[Step], value: Value) {
         }
         [Step::Key(key), rest @ ..] => insert(originals::field(live, key), rest, value),
         [] | [Step::Index(_), ..] => {}
+    }
+}
+
+/// Puts an item into a list that is there.
+fn put_item(live: &mut Value, path: &[Step], item: &str) {
+    match (path, live) {
+        ([Step::Index(index)], Value::Array(items)) if *index <= items.len() => {
+            items.insert(*index, Value::from(item));
+        }
+        ([Step::Key(key), rest @ ..], Value::Object(map)) => {
+            if let Some(inner) = map.get_mut(key) {
+                put_item(inner, rest, item);
+            }
+        }
+        ([Step::Index(index), rest @ ..], Value::Array(items)) => {
+            if let Some(inner) = items.get_mut(*index) {
+                put_item(inner, rest, item);
+            }
+        }
+        _ => {}
     }
 }
 

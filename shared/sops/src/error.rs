@@ -5,7 +5,7 @@ use std::fmt;
 /// A fault of one file. It never holds a value of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// The file's path, or the place in the object that holds it.
+    /// The file's path, or the place in the object that holds it; empty when it is about the object.
     pub file: String,
     /// What is wrong, and how to mend it.
     pub why: Why,
@@ -65,7 +65,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.file, self.why)
+        if !self.file.is_empty() {
+            write!(f, "{}: ", self.file)?;
+        }
+        self.why.fmt(f)
     }
 }
 

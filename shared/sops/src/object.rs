@@ -8,7 +8,7 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
-use std::fmt;
+use std::{fmt, sync::Arc};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// A step on the way to a value.
@@ -43,7 +43,7 @@ pub struct Unsealed {
     object: Value,
     /// For each place of the [`Sealed`], what stands there; `None` where nothing does.
     pub(crate) values: Vec<Option<Value>>,
-    secrets: Secrets,
+    secrets: Arc<Secrets>,
 }
 
 impl fmt::Debug for Unsealed {
@@ -75,8 +75,8 @@ impl Unsealed {
     }
 
     /// What must not be told of.
-    pub const fn secrets(&self) -> &Secrets {
-        &self.secrets
+    pub fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&self.secrets)
     }
 }
 
@@ -103,7 +103,7 @@ impl Sealed {
             }
         });
         if let Some(place) = places.iter().find(|place| is_identity(&place.path)) {
-            return Err(Error::new(&shown(&place.path), Why::Identity(shown(&place.path))));
+            return Err(Error::new("", Why::Identity(shown(&place.path))));
         }
         if places.is_empty() && dropped.is_empty() {
             return Ok(None);
@@ -128,15 +128,16 @@ impl Sealed {
         for original in &self.files {
             opened.push(File::read(&original.path, &original.text)?.open(identities)?);
         }
-        let mut unsealed =
-            Unsealed { object: object.clone(), values: Vec::new(), secrets: Secrets::default() };
+        let mut unsealed = Unsealed { object: object.clone(), values: Vec::new(), secrets: Arc::default() };
+        let mut secrets = Secrets::default();
         for place in &self.places {
-            let value = self.value(place, &opened, identities, &mut unsealed.secrets)?;
+            let value = self.value(place, &opened, identities, &mut secrets)?;
             unsealed.values.push(value);
         }
         for values in &opened {
-            values.values().for_each(|value| unsealed.secrets.add(value.bytes()));
+            values.values().for_each(|value| secrets.add(value.bytes()));
         }
+        unsealed.secrets = Arc::new(secrets);
         // From the back, so that what goes out of a list moves nothing that is still to be set.
         for (place, value) in self.places.iter().zip(&unsealed.values).rev() {
             set(&mut unsealed.object, &place.path, value.clone());
@@ -156,7 +157,7 @@ impl Sealed {
             }
         });
         match left {
-            Some(path) => Err(Error::new(&path, Why::Unknown(path.clone()))),
+            Some(path) => Err(Error::new("", Why::Unknown(path))),
             None => Ok(unsealed),
         }
     }
@@ -173,7 +174,7 @@ impl Sealed {
         let encode = |bytes: &[u8]| match (&decoded, std::str::from_utf8(bytes)) {
             (Some(_), _) => Ok(Some(Value::from(STANDARD.encode(bytes)))),
             (None, Ok(text)) => Ok(Some(Value::from(text))),
-            (None, Err(_)) => Err(Error::new(&shown(&place.path), Why::NotText(shown(&place.path)))),
+            (None, Err(_)) => Err(Error::new("", Why::NotText(shown(&place.path)))),
         };
         if originals::is_whole(text) {
             let file = File::read(&shown(&place.path), text)?;
@@ -185,7 +186,7 @@ impl Sealed {
         }
         let find = |token: &str| -> Result<&Plain, Error> {
             let found = opened.iter().find_map(|values| values.value(token));
-            found.ok_or_else(|| Error::new(&shown(&place.path), Why::Unknown(shown(&place.path))))
+            found.ok_or_else(|| Error::new("", Why::Unknown(shown(&place.path))))
         };
         if cipher::is_token(text) {
             let plain = find(text)?;
@@ -196,9 +197,7 @@ impl Sealed {
                 // Kubernetes takes text alone there, whatever type was encrypted.
                 None if !wants_text(&place.path) => {
                     let value = plain.to_json();
-                    value
-                        .map(Some)
-                        .ok_or_else(|| Error::new(&shown(&place.path), Why::NotText(shown(&place.path))))
+                    value.map(Some).ok_or_else(|| Error::new("", Why::NotText(shown(&place.path))))
                 }
                 None | Some(_) => encode(plain.bytes()),
             };

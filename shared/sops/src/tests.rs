@@ -9,6 +9,7 @@ macro_rules! vector {
 
 mod files;
 mod objects;
+mod properties;
 mod scrubbing;
 
 use crate::Identities;

@@ -3,6 +3,7 @@
 use crate::options::Options;
 use crate::scope;
 use crate::text::Text;
+use serde_json::Value;
 use shared_manifest::order::{self, DeletePolicy, Phase, Role};
 use shared_manifest::{Bundle, Manifest, ObjectId, tracking};
 use shared_model::{Position, ReleaseId, ReleaseSpec};
@@ -125,6 +126,17 @@ impl Assignment {
         Self { position, release: spec.id(), spec, objects, tasks, options, unsupported, definitions }
     }
 
+    /// What the release says of each object that is compared and healed: its id, the version in which it names the kind,
+    /// and the object with namespace and marks. Read from text one by one.
+    pub fn wanted(&self) -> impl Iterator<Item = (ObjectId, String, Value)> {
+        self.resources().map(|desired| (desired.id.clone(), desired.version.clone(), desired.object.read()))
+    }
+
+    /// Whether an object of the application that is not in the release is deleted: the release prunes, and the object does not say otherwise.
+    pub fn prunes(&self, live: &Manifest) -> bool {
+        self.spec.prune && !self.options.with(live).keep_on_prune
+    }
+
     /// What the release says of an object.
     pub(crate) fn desired(&self, id: &ObjectId) -> Option<&Desired> {
         let index = self.objects.binary_search_by(|desired| desired.id.cmp(id)).ok()?;
@@ -138,6 +150,12 @@ impl Assignment {
             return None;
         }
         self.definitions.get(&(id.group.clone(), id.kind.clone()))
+    }
+
+    /// The objects whose text has one of these, as they are to be written.
+    pub fn mentioning<'a>(&'a self, marks: &'a [&str]) -> impl Iterator<Item = (&'a ObjectId, Value)> {
+        let mentions = |desired: &&Desired| marks.iter().any(|mark| desired.object.contains(mark));
+        self.objects.iter().filter(mentions).map(|desired| (&desired.id, desired.object.read()))
     }
 
     /// The objects that are compared and healed.

@@ -14,6 +14,11 @@ impl Text {
         Self(object.to_string().into())
     }
 
+    /// Whether it has this, of which nothing is escaped in JSON.
+    pub(crate) fn contains(&self, mark: &str) -> bool {
+        self.0.contains(mark)
+    }
+
     /// The object, made anew each time: not to be kept.
     pub(crate) fn read(&self) -> Value {
         serde_json::from_str(&self.0).expect("it was written from a value")

@@ -82,6 +82,13 @@ impl Case {
         })
     }
 
+    /// The same with another `helm` block.
+    #[must_use]
+    pub fn with(mut self, helm: &Value) -> Self {
+        self.source.helm = serde_json::from_value(helm.clone()).ok();
+        self
+    }
+
     /// What the hub makes of it.
     ///
     /// # Errors

@@ -5,6 +5,9 @@ use hub_render::{
     confine::{Confine, Stopped},
     helm, output,
 };
+use proptest::prelude::*;
+use serde_json::json;
+use shared_manifest::yaml;
 use std::sync::LazyLock;
 use tests_compat::{
     chart::{Case, rendered},
@@ -81,4 +84,114 @@ async fn every_chart_is_rendered_as_by_hand() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// The chart that prints its values, rendered by the confined tool for a source.
+async fn printed(helm: serde_json::Value, tool: &Tool) -> Result<serde_json::Value, String> {
+    let case = Case::read("plain").await.expect("plain").with(&helm);
+    let text = by_the_hub(&case, tool).await?;
+    let objects = output::read(text.as_bytes()).expect("an object");
+    let values = objects[0].value()["data"]["values"].as_str().expect("values").to_owned();
+    Ok(serde_json::from_str(&values).expect("JSON"))
+}
+
+/// Values of every shape that JSON has and YAML could take for something else.
+fn value() -> impl Strategy<Value = serde_json::Value> {
+    let odd = [
+        "yes",
+        "0755",
+        "1e3",
+        "~",
+        "null",
+        "- a",
+        "{{ fail `x` }}",
+        "a: b",
+        "&a",
+        "*a",
+        "!!str",
+        "\u{feff}",
+        "0x1f",
+    ];
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i32>().prop_map(serde_json::Value::from),
+        (-1_000_000..1_000_000_i32).prop_map(|n| serde_json::Value::from(f64::from(n) / 8.0)),
+        ".*".prop_map(|text| serde_json::Value::from(text.replace('\0', ""))),
+        prop::sample::select(odd.to_vec()).prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+            prop::collection::btree_map("[a-zA-Z0-9 .:{}#'\"-]{0,8}", inner, 0..4)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// Numbers compare by what they are: the tool writes 2.0 as 2.
+fn same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn few() -> ProptestConfig {
+    ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(work)
+}
+
+#[test]
+fn the_tool_gets_the_parameters_that_were_meant() {
+    let Some(tool) = helm() else { return };
+    let texts = prop::collection::vec(r"[^\\\x00$]{0,12}|[,{}=\[\].]{0,6}", 1..40);
+    proptest!(few(), |(texts in texts)| {
+        // What starts with a brace is a list, as with Argo CD.
+        let texts: Vec<String> = texts.into_iter().filter(|text| !text.starts_with('{')).collect();
+        let parameters: Vec<serde_json::Value> = texts
+            .iter()
+            .enumerate()
+            .map(|(at, text)| json!({"name": format!("p{at}"), "value": text, "forceString": true}))
+            .collect();
+        let values = wait(printed(json!({"parameters": parameters}), &tool)).expect("values");
+        for (at, text) in texts.iter().enumerate() {
+            prop_assert_eq!(values[format!("p{at}")].as_str(), Some(text.as_str()));
+        }
+    });
+}
+
+#[test]
+fn the_tool_gets_the_values_that_were_meant() {
+    let Some(tool) = helm() else { return };
+    let values = prop::collection::btree_map("v[a-z]{1,5}", value(), 1..12);
+    proptest!(few(), |(values in values)| {
+        let meant = serde_json::Value::Object(values.into_iter().collect());
+        let block = yaml::to_string(&meant);
+        for helm in [json!({"valuesObject": &meant}), json!({"values": block})] {
+            let got = wait(printed(helm, &tool)).expect("values");
+            for (name, value) in meant.as_object().expect("an object") {
+                prop_assert!(same(&got[name], value), "{name}: {} is not {value}", got[name]);
+            }
+        }
+    });
+}
+
+#[test]
+fn whatever_is_written_as_values_makes_nothing_panic() {
+    let Some(tool) = helm() else { return };
+    proptest!(few(), |(values in ".{0,40}|[a-z: \n\\[\\]{}*&!|>-]{0,40}", name in ".{0,8}", value in "[^\\x00]{0,12}")| {
+        let parameters = json!([{"name": name, "value": value}]);
+        let said = wait(printed(json!({"values": values, "parameters": parameters}), &tool));
+        if let Err(said) = said {
+            prop_assert!(!said.is_empty());
+        }
+    });
 }

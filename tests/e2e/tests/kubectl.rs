@@ -34,6 +34,7 @@ async fn hub(control_plane: ControlPlane) -> Result<Hub> {
     let config = Config {
         certificate: hub_api::fixed(vec![made.cert.der().clone()], &key)?,
         keeper: None,
+        comparer: None,
         webhooks: None,
         notify: None,
         violations: Default::default(),

@@ -4,6 +4,7 @@ use crate::{
         Place,
         secrets_tests::{Api, runtime},
     },
+    seals::Keys,
     tests::kubernetes::Kubernetes,
 };
 use parking_lot::Mutex;
@@ -21,8 +22,10 @@ fn an_agent_that_may_have_been_replaced_writes_nothing() {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "shop"}});
     let id = ObjectId::of(&object);
     let ask = |action: Action| {
+        let cluster = Cluster::from_service(kubernetes.clone(), "default");
         let asking = Asking {
-            cluster: Cluster::from_service(kubernetes.clone(), "default"),
+            seals: Arc::new(Seals::new(Keys::Secret("flotilla-agent".into()), cluster.clone())),
+            cluster,
             limit: Limit::new(),
             gate: Gate::default(),
             journal: Arc::clone(&journal),

@@ -110,6 +110,7 @@ fn told(session: &mut Session) -> Vec<String> {
                 }
                 AdoptionState::Done { .. } => "done?".to_owned(),
             },
+            Action::Compared(id, answer) => format!("{id} {answer:?}"),
             Action::Stuck(problem) => format!("stuck: {problem}"),
             Action::Paused { acknowledged, local, applications } => {
                 let applications: Vec<&str> = applications.keys().map(|app| app.name.as_str()).collect();

@@ -1,6 +1,11 @@
 //! `flotilla app`.
 
+mod diff;
+mod offline;
 mod pause;
+mod render;
+
+pub(crate) use offline::places::Repo;
 
 use crate::{
     args::{AppCommand, Connection},
@@ -12,8 +17,16 @@ use shared_model::{Kind, RESOURCES_FINALIZER};
 use std::process::ExitCode;
 
 pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::Result<ExitCode> {
+    if let AppCommand::Render(options) = command {
+        return render::run(*options).await;
+    }
+    if let AppCommand::Diff(options) = command {
+        return Ok(diff::run(connection, *options).await);
+    }
     let hub = Hub::connect(connection)?;
     match command {
+        // Above.
+        AppCommand::Render(_) | AppCommand::Diff(_) => {}
         AppCommand::List { namespace } => {
             let apps = hub.list(Kind::Application, &namespace.namespace, None).await?;
             let rows: Vec<Vec<String>> = apps.iter().map(row).collect();
@@ -37,6 +50,21 @@ pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::
         AppCommand::Resume { applications } => pause::resume(&hub, &applications).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the work comes to; `None` when Ctrl-C came first.
+async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = work => Some(done),
+        _ = tokio::signal::ctrl_c() => None,
+    }
+}
+
+/// Says that it was interrupted.
+fn interrupted() -> ExitCode {
+    offline::progress("");
+    output::note("interrupted");
+    ExitCode::from(130)
 }
 
 /// Deletes an Application whose cluster is away, and lets it go without that.

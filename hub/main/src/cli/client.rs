@@ -10,6 +10,9 @@ use std::time::Duration;
 /// Longer than any watch of the hub's.
 const LONGEST_WATCH: Duration = Duration::from_secs(3600);
 
+/// Longer than an agent may take for what it is asked.
+const LONGEST_ANSWER: Duration = Duration::from_secs(75);
+
 /// The hub said no.
 #[derive(Debug)]
 pub(crate) struct Refused {
@@ -54,6 +57,12 @@ impl Hub {
     /// Asks the hub to do something.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.send(Method::POST, path, Some(("application/json", body))).await
+    }
+
+    /// Asks the hub for what an agent has to find out first.
+    pub(crate) async fn post_patiently(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let request = self.client.post(format!("{}{path}", self.server)).timeout(LONGEST_ANSWER);
+        self.answered(request.header("Content-Type", "application/json").body(body.to_string())).await
     }
 
     /// One object.
@@ -139,12 +148,15 @@ impl Hub {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> anyhow::Result<Value> {
-        let mut request =
-            self.client.request(method, format!("{}{path}", self.server)).bearer_auth(&self.token);
+        let mut request = self.client.request(method, format!("{}{path}", self.server));
         if let Some((media, value)) = body {
             request = request.header("Content-Type", media).body(value.to_string());
         }
-        let answer = request.send().await.with_context(|| {
+        self.answered(request).await
+    }
+
+    async fn answered(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let answer = request.bearer_auth(&self.token).send().await.with_context(|| {
             format!("the hub at {} cannot be reached; is `flotilla hub` running there?", self.server)
         })?;
         let status = answer.status();

@@ -115,13 +115,15 @@ fn entries(
             let path = String::from_utf8_lossy(&raw[..raw.len().min(limits.path)]);
             Error::Path { path: path.escape_debug().to_string(), problem }
         };
-        match entry.header().entry_type() {
-            EntryType::Directory | EntryType::XGlobalHeader => continue,
-            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {}
-            EntryType::Link | EntryType::Symlink => {
-                return Err(wrong("is a link: pack the file itself"));
-            }
-            _ => return Err(wrong("is no file")),
+        let kind = entry.header().entry_type();
+        if matches!(kind, EntryType::Directory | EntryType::XGlobalHeader) {
+            continue;
+        }
+        if matches!(kind, EntryType::Link | EntryType::Symlink) {
+            return Err(wrong("is a link: pack the file itself"));
+        }
+        if !matches!(kind, EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse) {
+            return Err(wrong("is no file"));
         }
         let path = place(&raw, layout, limits).map_err(wrong)?;
         let Some(path) = path else { continue };

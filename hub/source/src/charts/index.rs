@@ -156,17 +156,13 @@ impl<'t> Reader<'t> {
             if matches!(key, Event::MappingEnd | Event::StreamEnd) {
                 return Ok(());
             }
-            let name = match &key {
-                Event::Scalar(text, ..) => Some(text.clone()),
-                _ => None,
-            };
-            if name.is_none() {
+            if let Event::Scalar(name, ..) = key {
+                let value = self.next()?;
+                take(self, &name, value)?;
+            } else {
                 self.skip(key)?;
-            }
-            let value = self.next()?;
-            match name {
-                Some(name) => take(self, &name, value)?,
-                None => self.skip(value)?,
+                let value = self.next()?;
+                self.skip(value)?;
             }
         }
     }
@@ -190,10 +186,11 @@ impl<'t> Reader<'t> {
     }
 
     fn text(&mut self, begin: Event<'t>) -> Result<Cow<'t, str>, Invalid> {
-        match begin {
-            Event::Scalar(text, ..) => Ok(text),
-            other => self.skip(other).map(|()| Cow::Borrowed("")),
+        if let Event::Scalar(text, ..) = begin {
+            return Ok(text);
         }
+        self.skip(begin)?;
+        Ok(Cow::Borrowed(""))
     }
 
     fn entry(&mut self, begin: Event<'t>) -> Result<Option<Entry>, Invalid> {

@@ -218,7 +218,7 @@ impl World {
                 self.news(agent);
             }
             // A hub that lost nothing asks for nothing.
-            Work::Give { .. } | Work::Export(_) => {}
+            Work::Give { .. } | Work::Compare(_) | Work::Export(_) => {}
             Work::WriteStatus(_) => {
                 self.later(agent, quick, Incoming::Done(Done::StatusWritten { kept: true }))
             }

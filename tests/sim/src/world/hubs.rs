@@ -112,6 +112,7 @@ impl World {
                 | Action::Keep(_)
                 | Action::Want(..)
                 | Action::Adopt(_)
+                | Action::Compared(..)
                 | Action::Stuck(_) => self.verdicts.problem(format!("{name} is adopted though nobody asked")),
                 // Display is not modelled.
                 Action::Arrived => self.arrived(&name),

@@ -152,7 +152,7 @@ fn bombs_cost_no_more_than_the_limit() {
     let bomb = packer.finish().unwrap();
     assert!(bomb.len() < 2 << 20, "{}", bomb.len());
     let error = unpack(&bomb, Layout::Chart, &Limits::default()).unwrap_err().to_string();
-    assert!(error.starts_with("it holds more than 104"), "{error}");
+    assert!(error.starts_with("it holds more than"), "{error}");
 
     // A name that is as long.
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());

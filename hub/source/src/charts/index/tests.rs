@@ -81,6 +81,28 @@ fn what_is_no_index_is_refused() {
     }
 }
 
+/// What indexes mostly consist of is not kept.
+#[test]
+fn a_large_index_takes_little() {
+    let digest = "ab".repeat(32);
+    let about =
+        "    description: A long text about what this chart installs and how it is to be configured\n"
+            .repeat(6);
+    let mut text = "apiVersion: v1\nentries:\n".to_owned();
+    for chart in 0..20 {
+        text.push_str(&format!("  chart-{chart}:\n"));
+        for version in 0..200 {
+            text.push_str(&format!(
+                "  - version: 1.{version}.0\n    digest: {digest}\n    urls:\n    - charts/chart-{chart}-1.{version}.0.tgz\n    annotations:\n      images: |\n        - web\n"
+            ));
+            text.push_str(&about.replace("description", "x"));
+        }
+    }
+    let index = Index::parse(&text).unwrap();
+    assert_eq!(index.names().map(|name| index.versions(name).unwrap().len()).sum::<usize>(), 4_000);
+    assert!(index.weight() * 5 < text.len(), "{} of {}", index.weight(), text.len());
+}
+
 #[test]
 fn aliases_are_not_followed() {
     let bomb = "a: &a [x, x]\nb: &b [*a, *a]\nentries: {web: *b}\n";

@@ -1,0 +1,224 @@
+//! What an apply would change: the objects of a release are read, and a forecast is made of each.
+//!
+//! Invariants: only reads; values of Secrets are masked before anything leaves here; objects that are protected here are not
+//! even read, nor are those of which this or an earlier release has values that SOPS encrypted; of what goes only the name
+//! is told; one comparison at a time, of at most [`MOST_UNPACKED`] bytes, answered with at most [`MOST_SHOWN`] bytes and
+//! within [`WITHIN`]. What is left out is counted.
+
+use crate::{
+    cluster::{Cluster, Limit, MANAGER, Priority},
+    engine::{Ceiling, Comparison},
+    journal::Journal,
+};
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+use shared_diff::{Change, Changes, Rules, applied};
+use shared_manifest::{Bundle, Manifest, ObjectId, tracking};
+use shared_model::AppKey;
+use shared_sync::Assignment;
+use std::{collections::BTreeSet, io::Read as _, sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+
+/// The most that a bundle to compare with may have, in bytes.
+const MOST_UNPACKED: u64 = 16 << 20;
+/// The most that is shown of all objects together, before compression.
+const MOST_SHOWN: usize = 8 << 20;
+/// How long a comparison may take; the hub waits a little longer.
+const WITHIN: Duration = Duration::from_secs(50);
+/// Reads at once: half of what an agent may ask at once.
+const READS: usize = 8;
+
+/// What an object carries that is made of what SOPS encrypted, and how encrypted values begin.
+const SEALED: [&str; 2] = ["\"flotilla.dev/sops\"", "ENC[AES256_GCM,"];
+
+/// Objects with encrypted values, by group, kind and name: where a release names no namespace, it has one in the cluster.
+type Sealed = BTreeSet<(String, String, String)>;
+
+/// What a comparison needs.
+#[derive(Debug)]
+pub(super) struct Comparing {
+    pub(super) cluster: Cluster,
+    pub(super) limit: Limit,
+    pub(super) ceiling: Ceiling,
+    pub(super) journal: Arc<Journal>,
+    pub(super) turn: Arc<Semaphore>,
+}
+
+impl Comparing {
+    /// The changes, as they are sent; or why they are not known.
+    pub(super) async fn perform(self, comparison: Comparison) -> Result<Vec<u8>, String> {
+        let work = async {
+            let _turn = self.turn.acquire().await;
+            let changes = self.compare(comparison).await?;
+            packed(changes)
+        };
+        let late = || {
+            format!(
+                "the comparison took longer than {} s; the cluster or its agent is busy",
+                WITHIN.as_secs()
+            )
+        };
+        tokio::time::timeout(WITHIN, work).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn compare(&self, comparison: Comparison) -> Result<Changes, String> {
+        let Comparison { position, spec, bundle, inventory, .. } = comparison;
+        let journal = Arc::clone(&self.journal);
+        let prepare = move || {
+            let unread = |error: &dyn std::fmt::Display| format!("what ran before cannot be read: {error}");
+            let earlier = journal.bundles_of(&spec.application).map_err(|error| unread(&error))?;
+            let bundle = match bundle {
+                Some(compressed) => unpack(&compressed)?,
+                None => journal
+                    .bundle(&spec.bundle)
+                    .map_err(|error| format!("the release is not here whole: {error}"))?,
+            };
+            let sealed = earlier.iter().chain([&bundle]).flat_map(sealed).collect();
+            Ok::<_, String>((Assignment::new(position, *spec, &bundle), sealed))
+        };
+        let prepared = tokio::task::spawn_blocking(prepare).await;
+        let (release, sealed): (Assignment, Sealed) =
+            prepared.unwrap_or_else(|_| Err("reading the release failed inside the agent".to_owned()))?;
+        let rules = Rules::new(&release.spec.ignore_differences);
+        let wanted: BTreeSet<ObjectId> = release.wanted().map(|(id, _, _)| id).collect();
+        let mut found = Changes::default();
+        let mut shown = 0;
+        let desired =
+            release.wanted().map(|(id, version, object)| self.look(id, version, object, &rules, &sealed));
+        let mut looks = stream::iter(desired).buffered(READS);
+        while let Some(change) = looks.next().await {
+            keep(&mut found, &mut shown, change);
+        }
+        let left = inventory.into_iter().filter(|id| !wanted.contains(id));
+        let left = left.map(|id| self.look_left(id, &release, &rules));
+        let mut looks = stream::iter(left).buffered(READS);
+        while let Some(change) = looks.next().await {
+            // What is gone already is no difference.
+            if change.is_some() {
+                keep(&mut found, &mut shown, change);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What would change of an object of the release.
+    async fn look(
+        &self,
+        id: ObjectId,
+        version: String,
+        desired: Value,
+        rules: &Rules,
+        sealed: &Sealed,
+    ) -> Option<Change> {
+        if let Some(why) = self.ceiling.keeps(&id) {
+            return Some(Change::remark(&id, format!("left alone: {why}")));
+        }
+        if sealed.contains(&key(&id)) {
+            return Some(Change::remark(&id, "not compared: it holds what SOPS encrypted"));
+        }
+        let _permit = self.limit.permit(Priority::Normal).await;
+        match self.cluster.get_whole(&id, Some(&version)).await {
+            Ok(None) => Change::of(&id, None, Some(&desired), rules),
+            Ok(Some(live)) => Change::of(&id, Some(&live), Some(&applied(&desired, &live, MANAGER)), rules),
+            Err(failure) => Some(Change::unknown(&id, format!("could not be read: {failure}"))),
+        }
+    }
+
+    /// What would happen to an object that the release has no more.
+    async fn look_left(&self, id: ObjectId, release: &Assignment, rules: &Rules) -> Option<Change> {
+        if let Some(why) = self.ceiling.keeps(&id) {
+            return Some(Change::remark(&id, format!("not in the release any more, and left alone: {why}")));
+        }
+        let _permit = self.limit.permit(Priority::Normal).await;
+        let live = match self.cluster.get_whole(&id, None).await {
+            Ok(live) => live.filter(|live| is_ours(live, &release.spec.application))?,
+            Err(failure) => {
+                return Some(Change::unknown(
+                    &id,
+                    format!("not in the release any more; could not be read: {failure}"),
+                ));
+            }
+        };
+        let prunes = Manifest::new(live.clone()).is_ok_and(|live| release.prunes(&live));
+        if prunes {
+            // What is in it may be of a time when it held secrets.
+            Change::of(&id, Some(&named(&live)), None, rules)
+        } else {
+            Some(Change::remark(
+                &id,
+                "not in the release any more; it stays, since it is not pruned".to_owned(),
+            ))
+        }
+    }
+}
+
+/// Whether an object carries our mark, and for this application.
+fn is_ours(live: &Value, application: &AppKey) -> bool {
+    let owner = tracking::owner_hash(&application.namespace, &application.name);
+    tracking::owner_of(live) == Some(owner.as_str())
+}
+
+fn key(id: &ObjectId) -> (String, String, String) {
+    (id.group.clone(), id.kind.clone(), id.name.clone())
+}
+
+/// The objects of a bundle that hold what SOPS encrypted.
+fn sealed(bundle: &Bundle) -> impl Iterator<Item = (String, String, String)> {
+    let is_sealed = |object: &&Manifest| {
+        let text = object.value().to_string();
+        SEALED.iter().any(|mark| text.contains(mark))
+    };
+    bundle.objects().iter().filter(is_sealed).map(|object| key(&object.id()))
+}
+
+/// What names an object, and nothing that is in it.
+fn named(object: &Value) -> Value {
+    let metadata = &object["metadata"];
+    let mut named = json!({"apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": {"name": metadata["name"]}});
+    if !metadata["namespace"].is_null() {
+        named["metadata"]["namespace"] = metadata["namespace"].clone();
+    }
+    named
+}
+
+/// Counts an object, and keeps what is to be shown of it as long as there is room.
+fn keep(found: &mut Changes, shown: &mut usize, change: Option<Change>) {
+    let Some(change) = change else {
+        found.same += 1;
+        return;
+    };
+    *shown += serde_json::to_vec(&change).map_or(0, |text| text.len());
+    if *shown > MOST_SHOWN {
+        found.left_out += 1;
+    } else {
+        found.changes.push(change);
+    }
+}
+
+fn unpack(compressed: &[u8]) -> Result<Bundle, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("the bundle to compare with cannot be read: {error}");
+    let decoder = zstd::Decoder::new(compressed).map_err(|error| wrong(&error))?;
+    let mut bytes = Vec::new();
+    decoder.take(MOST_UNPACKED + 1).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
+    if bytes.len() as u64 > MOST_UNPACKED {
+        return Err(format!("the bundle to compare with is larger than {} MiB", MOST_UNPACKED >> 20));
+    }
+    Bundle::from_bytes(&bytes).map_err(|error| wrong(&error))
+}
+
+/// As it is sent: compressed, and as much of it as one answer holds.
+fn packed(mut changes: Changes) -> Result<Vec<u8>, String> {
+    loop {
+        let text = serde_json::to_vec(&changes).map_err(|error| error.to_string())?;
+        let packed = zstd::encode_all(&text[..], 0).map_err(|error| error.to_string())?;
+        if packed.len() <= proto::COMPARED_BYTES || changes.changes.is_empty() {
+            return Ok(packed);
+        }
+        let kept = changes.changes.len() / 2;
+        changes.left_out += changes.changes.len() - kept;
+        changes.changes.truncate(kept);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -23,8 +23,7 @@ use crate::{
     mirrors, notices, operations,
     pace::{self, Pace},
     releases::Releases,
-    removal,
-    retention::{self, Retention},
+    removal, retention,
     settings::Told,
     sources::Sources,
     statuses::{Now, Statuses},
@@ -33,13 +32,9 @@ use crate::{
     windows::Calendar,
 };
 use hub_gateway::Links;
-use hub_records::{Bundles, Records, keys};
+use hub_records::{Records, keys};
 use hub_render::Renderer;
-use hub_source::{
-    Repositories,
-    charts::Charts,
-    poll::{Key, Settings},
-};
+use hub_source::poll::Key;
 use hub_store::{Change, Page, Revision, lease};
 use jiff::Timestamp;
 use parking_lot::RwLock;
@@ -47,7 +42,7 @@ use serde_json::Value;
 use shared_model::{ClusterName, Kind, Owner};
 use shared_project::settings;
 use shared_rollout::Plan;
-use shared_runtime::{Tasks, otlp::Tracing};
+use shared_runtime::Tasks;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,

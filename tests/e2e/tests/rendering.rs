@@ -84,7 +84,7 @@ impl World {
     async fn start(folder: tempfile::TempDir, helm: &Path, kustomize: &Path) -> Result<Self> {
         let data = folder.path().join("hub");
         let tooling = Tooling {
-            confine: Confine::new(programs::programs().flotilla.clone()),
+            confine: Confine::new(programs().flotilla.clone()),
             scratch: data.join("rendering"),
             places: Places {
                 helm: Some(helm.to_owned()),

@@ -1,6 +1,7 @@
 //! What is frozen and cannot be read for a while.
 
 use super::*;
+use hub_store::{Op, Txn};
 use shared_rollout::{Head, Phase};
 
 /// A rollout under way, a hub that starts without its mirrors, and a server that is down: nothing of it is decided
@@ -26,6 +27,11 @@ async fn a_rollout_that_cannot_be_read_for_a_while_waits_and_passes_nothing() {
     let away = loops.folder.path().join("away");
     std::fs::rename(loops.repository(), &away).unwrap();
     std::fs::remove_dir_all(loops.folder.path().join("mirrors")).unwrap();
+    // What was planned once is known without a repository, as long as its releases are.
+    for entry in records.store().list(keys::RELEASES, Page::default()).await.unwrap().entries {
+        let ops = vec![Op::Delete { key: entry.key }];
+        drop(records.store().commit(Txn { compares: Vec::new(), ops }).await.unwrap());
+    }
     // Something else that the hub decides says when it has decided.
     assign(&records, "lost", "gone", &run(1)).await;
     let loops = loops.again().await;
@@ -52,6 +58,39 @@ async fn a_rollout_that_cannot_be_read_for_a_while_waits_and_passes_nothing() {
     let after = head(&records).await;
     assert_eq!(after.phase, Phase::Progressing);
     assert!(after.waves.iter().all(|wave| wave.passed.is_none()), "{after:#?}");
+    assert_eq!(records.list(Kind::FleetRollout, None).await.unwrap().0.len(), 1);
+    assert!(loops.tasks.drain(Duration::from_secs(5)).await);
+}
+
+/// The same, with its releases in the store: what it ships is what it shipped, and nobody has to read it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_planned_keeps_its_release_without_a_repository() {
+    let loops = Loops::start().await;
+    let (records, now) = (loops.records.clone(), Timestamp::UNIX_EPOCH);
+    loops.commit("web/config.yaml", CONFIG_MAP);
+    for name in ["eu-1", "us-1"] {
+        records.create(Kind::Cluster, cluster(name, &json!({"env": "prod"})), now).await.unwrap();
+    }
+    records.create(Kind::ApplicationSet, set(&loops.repository()), now).await.unwrap();
+    let told = async |records: &Records| {
+        records.store().list(keys::ASSIGNMENTS, Page::default()).await.unwrap().entries.len()
+    };
+    loops.until("its wave is open", async |records| told(records).await > 0).await;
+    assert!(loops.tasks.drain(Duration::from_secs(5)).await);
+    std::fs::rename(loops.repository(), loops.folder.path().join("away")).unwrap();
+    std::fs::remove_dir_all(loops.folder.path().join("mirrors")).unwrap();
+    assign(&records, "lost", "gone", &run(1)).await;
+    let loops = loops.again().await;
+    let forgotten = async |records: &Records| {
+        let told = records.store().list(keys::ASSIGNMENTS, Page::default()).await.unwrap();
+        told.entries.iter().all(|entry| !entry.key.contains("lost"))
+    };
+    loops.until("the hub plans", forgotten).await;
+    let said =
+        async |_: &Records| loops.condition(Kind::Application, "web-eu-1").await.contains("ComparisonError");
+    loops.until("what is new cannot be read", said).await;
+    let condition = loops.condition(Kind::ApplicationSet, "web").await;
+    assert!(!condition.contains("nothing is rolled out until"), "{condition}");
     assert_eq!(records.list(Kind::FleetRollout, None).await.unwrap().0.len(), 1);
     assert!(loops.tasks.drain(Duration::from_secs(5)).await);
 }

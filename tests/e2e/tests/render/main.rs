@@ -4,5 +4,7 @@
 #![allow(clippy::print_stdout, reason = "the tests print their timings")]
 
 mod charts;
+mod fetched;
 mod ground;
 mod overlays;
+mod sealed;

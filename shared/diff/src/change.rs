@@ -46,8 +46,8 @@ const SERVERS: [&str; 8] = [
     "managedFields",
     "selfLink",
 ];
-/// kubectl's own bookkeeping.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Annotations that nobody reads: kubectl's own bookkeeping, and the encrypted files that an object is made of (`shared/sops`).
+const UNREAD: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "flotilla.dev/sops"];
 
 impl Change {
     /// What would change of an object; `None` when nothing would that counts: status, bookkeeping of API server and kubectl,
@@ -97,11 +97,12 @@ fn bare(object: &Value) -> Value {
     fields.remove("status");
     if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
         SERVERS.iter().for_each(|field| drop(metadata.remove(*field)));
-        if let Some(Value::Object(annotations)) = metadata.get_mut("annotations")
-            && annotations.remove(LAST_APPLIED).is_some()
-            && annotations.is_empty()
-        {
-            metadata.remove("annotations");
+        if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+            let before = annotations.len();
+            annotations.retain(|name, _| !UNREAD.contains(&name.as_str()));
+            if annotations.is_empty() && before > 0 {
+                metadata.remove("annotations");
+            }
         }
     }
     bare

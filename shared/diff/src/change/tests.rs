@@ -72,3 +72,15 @@ fn two_spellings_of_a_secret_are_one() {
     assert_eq!(change(Some(&secret("data", "b25l")), Some(&secret("stringData", "one"))), None);
     assert!(change(Some(&secret("data", "b25l")), Some(&secret("stringData", "two"))).is_some());
 }
+
+#[test]
+fn encrypted_files_that_come_along_are_no_change() {
+    let sealed = |file: &str| {
+        let mut object = map(json!({"data": {"a": "ENC[AES256_GCM,data:eA==]"}}));
+        object["metadata"]["annotations"] = json!({"flotilla.dev/sops": file});
+        object
+    };
+    assert_eq!(change(Some(&sealed("one")), Some(&sealed("other"))), None);
+    let new = change(None, Some(&sealed("one"))).unwrap().after.unwrap();
+    assert!(new["metadata"].get("annotations").is_none(), "{new}");
+}

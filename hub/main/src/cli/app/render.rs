@@ -120,10 +120,13 @@ pub(super) fn capabilities(cluster: Option<&Value>, options: &Offline) -> Capabi
     let told = facts.and_then(|facts| facts["kubernetesVersion"].as_str()).unwrap_or_default();
     let kube_version = options.kube_version.clone().unwrap_or_else(|| told.to_owned());
     let mut api_versions = options.api_versions.clone();
-    if api_versions.is_empty()
-        && let Some(told) = facts.and_then(|facts| facts["apiVersions"].as_array())
-    {
-        api_versions = told.iter().filter_map(|version| version.as_str().map(str::to_owned)).collect();
+    if api_versions.is_empty() {
+        let served = facts.and_then(|facts| facts["served"].as_object());
+        for (version, kinds) in served.into_iter().flatten() {
+            api_versions.push(version.clone());
+            let kinds = kinds.as_array().into_iter().flatten().filter_map(Value::as_str);
+            api_versions.extend(kinds.map(|kind| format!("{version}/{kind}")));
+        }
     }
     api_versions.sort_unstable();
     api_versions.dedup();
@@ -162,5 +165,32 @@ fn name(object: &Manifest) -> String {
         format!("{kind}/{name}")
     } else {
         format!("{kind}.{}/{name}", object.group())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        offline: Offline,
+    }
+
+    #[test]
+    fn what_a_cluster_can_do_is_what_it_told_unless_the_command_line_says_otherwise() {
+        let cluster = json!({"status": {"facts": {"kubernetesVersion": "v1.34.3", "served": {"apps/v1": ["Deployment"], "v1": []}}}});
+        let check = |line: &[&str], version: &str, served: &[&str]| {
+            let line = Line::parse_from([&["x"], line].concat());
+            let found = capabilities(Some(&cluster), &line.offline);
+            assert_eq!(
+                (found.kube_version.as_str(), &*found.api_versions),
+                (version, &*served.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>())
+            );
+        };
+        check(&[], "v1.34.3", &["apps/v1", "apps/v1/Deployment", "v1"]);
+        check(&["--kube-version", "1.31", "--api-versions", "b/v1,a/v1"], "v1.31.0", &["a/v1", "b/v1"]);
     }
 }

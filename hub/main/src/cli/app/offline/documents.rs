@@ -138,11 +138,11 @@ fn check(place: &str, mut object: Value, wanted: &[Kind]) -> Result<Option<Docum
     if api_version != right {
         return Err(format!("{place}: {kind}: apiVersion: `{api_version}` has no such kind: write {right}"));
     }
-    // What a cluster wrote is not the file's.
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove("status");
+    // What a hub wrote is not the file's to say; of a Cluster it tells what that can do.
+    let status = object.as_object_mut().and_then(|fields| {
         fields.remove("operation");
-    }
+        fields.remove("status")
+    });
     if let Some(metadata) = object["metadata"].as_object_mut() {
         if gvk.namespaced {
             metadata.entry("namespace").or_insert_with(|| DEFAULT_NAMESPACE.into());
@@ -156,6 +156,9 @@ fn check(place: &str, mut object: Value, wanted: &[Kind]) -> Result<Option<Docum
     }
     if let Some(refusal) = hub_api::refusal(found, &object) {
         return Err(format!("{place}: {refusal}"));
+    }
+    if let Some(status) = status.filter(|_| found == Kind::Cluster) {
+        object["status"] = status;
     }
     Ok(Some(Document { place: place.to_owned(), kind: found, object }))
 }

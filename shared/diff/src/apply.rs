@@ -93,10 +93,12 @@ fn release(live: &mut Value, desired: Option<&Value>, ours: &Value, others: &[&V
             let wanted = desired.and_then(|desired| desired.get(key));
             let Some(value) = live.get_mut(key) else { continue };
             release(value, wanted, ours, &below);
-            if wanted.is_none() && below.is_empty() && is_spent(value, ours) {
-                if let Some(fields) = live.as_object_mut() {
-                    fields.remove(key);
-                }
+            if wanted.is_none()
+                && below.is_empty()
+                && is_spent(value, ours)
+                && let Some(fields) = live.as_object_mut()
+            {
+                fields.remove(key);
             }
         } else if let Some(keys) = step.strip_prefix("k:") {
             let Ok(Value::Object(keys)) = serde_json::from_str(keys) else { continue };

@@ -183,9 +183,9 @@ impl Facts {
 
     /// Takes in what the templates of this chart and of those in `charts/` mention.
     fn scan(&mut self, files: &BTreeMap<&str, &[u8]>) {
-        let (mut within, mut own): (BTreeMap<&str, BTreeMap<&str, &[u8]>>, Vec<(&str, &[u8])>) =
-            Default::default();
-        for (path, bytes) in files {
+        let mut within: BTreeMap<&str, BTreeMap<&str, &[u8]>> = BTreeMap::new();
+        let mut own = Vec::new();
+        for (&path, &bytes) in files {
             match path.strip_prefix("charts/").map(|rest| rest.split_once('/')) {
                 None => own.push((path, bytes)),
                 Some(Some((name, path))) => drop(within.entry(name).or_default().insert(path, bytes)),
@@ -214,7 +214,7 @@ impl Facts {
 
     /// Takes in a packed chart in `charts/`.
     fn add_archive(&mut self, archive: &[u8], file: &str) {
-        let Some(files) = archive::read(archive, |path| is_needed(path)) else {
+        let Some(files) = archive::read(archive, is_needed) else {
             // It cannot be read here: in doubt it sees everything. What is wrong with it is the tool's to say.
             self.mentions.add(Mentions::of(b"Release Capabilities Files tpl"));
             return;

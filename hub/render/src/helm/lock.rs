@@ -9,10 +9,9 @@ pub(super) fn fits(lock: &Lock, needed: &[Dependency], old: bool) -> bool {
     // An alias of a repository stands for an address that only the lock file tells.
     let resolved = needed.iter().map(|one| {
         let mut one = one.clone();
-        if one.repository.starts_with('@') || one.repository.starts_with("alias:") {
-            if let Some(locked) = lock.dependencies.iter().find(|locked| locked.name == one.name) {
-                one.repository = locked.repository.clone();
-            }
+        let is_alias = one.repository.starts_with('@') || one.repository.starts_with("alias:");
+        if is_alias && let Some(locked) = lock.dependencies.iter().find(|locked| locked.name == one.name) {
+            one.repository = locked.repository.clone();
         }
         one
     });

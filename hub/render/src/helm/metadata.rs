@@ -77,6 +77,10 @@ pub(crate) fn read<T: for<'de> Deserialize<'de> + Default>(bytes: &[u8]) -> Resu
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
     match yaml::parse(text).map_err(|error| error.to_string())? {
         Value::Null => Ok(T::default()),
-        value => serde_json::from_value(value).map_err(|error| error.to_string()),
+        value @ (Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_)) => serde_json::from_value(value).map_err(|error| error.to_string()),
     }
 }

@@ -33,8 +33,8 @@ fn token<'a>(text: &'a str, key: &str) -> &'a str {
     line.trim_start().strip_prefix(key).unwrap().trim_start_matches(": ")
 }
 
-fn map(data: Value) -> Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": data})
+fn map(data: impl Into<Value>) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": data.into()})
 }
 
 #[test]

@@ -169,9 +169,12 @@ fn requests(shared: &Shared, stream: impl Read + Write) -> std::io::Result<()> {
         to.write_all(head.as_bytes())?;
         to.write_all(&said.body)?;
         to.flush()?;
-        while said.endless {
-            to.write_all(&[b'#'; 4096])?;
-            to.flush()?;
+        // Until the client has had enough.
+        if said.endless {
+            loop {
+                to.write_all(&[b'#'; 4096])?;
+                to.flush()?;
+            }
         }
     }
 }

@@ -2,10 +2,10 @@ use super::*;
 use serde_json::json;
 use shared_model::IgnoreDifference;
 
-fn map(fields: Value) -> Value {
+fn map(fields: impl Into<Value>) -> Value {
     let mut object =
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "shop"}});
-    for (key, value) in fields.as_object().unwrap() {
+    for (key, value) in fields.into().as_object().unwrap() {
         object[key] = value.clone();
     }
     object

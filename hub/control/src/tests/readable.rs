@@ -72,10 +72,10 @@ async fn who_was_planned_keeps_its_release_without_a_repository() {
         records.create(Kind::Cluster, cluster(name, &json!({"env": "prod"})), now).await.unwrap();
     }
     records.create(Kind::ApplicationSet, set(&loops.repository()), now).await.unwrap();
-    let told = async |records: &Records| {
-        records.store().list(keys::ASSIGNMENTS, Page::default()).await.unwrap().entries.len()
+    let planned = async |records: &Records| {
+        records.store().list(keys::MEMBERS, Page::default()).await.unwrap().entries.len() == 2
     };
-    loops.until("its wave is open", async |records| told(records).await > 0).await;
+    loops.until("its members are planned", planned).await;
     assert!(loops.tasks.drain(Duration::from_secs(5)).await);
     std::fs::rename(loops.repository(), loops.folder.path().join("away")).unwrap();
     std::fs::remove_dir_all(loops.folder.path().join("mirrors")).unwrap();

@@ -31,7 +31,7 @@ fn freezes_and_the_limit_are_read() {
 fn what_cannot_be_read_is_as_careful_as_it_could_have_been() {
     let limit = "data[rollout.maxUnprovenPerCluster]: `0` is not a count; write \"1\" or more, or take the key away for no limit";
     check(&json!({MAX_PER_CLUSTER: "0"}), 0, Some(1), &[limit]);
-    let typing_error = "data[window.yaml]: there is no such setting; there are windows.yaml, rollout.maxUnprovenPerCluster, webhook.allowUnsigned, webhook.pollInterval, git.submodules, notifications.yaml, traces.url";
+    let typing_error = "data[window.yaml]: there is no such setting; there are windows.yaml, rollout.maxUnprovenPerCluster, webhook.allowUnsigned, webhook.pollInterval, git.submodules, kustomize.remoteBases, notifications.yaml, traces.url";
     check(&json!({"window.yaml": "[]"}), 0, None, &[typing_error]);
     let wrong = "data[windows.yaml][0].timeZone: `Berlin` is not a zone of the IANA database, such as Europe/Berlin; leave it out for UTC";
     let entry = "- {kind: deny, schedule: '0 22 * * *', duration: 9h, timeZone: Berlin}";

@@ -475,7 +475,7 @@ impl Loop {
             shared_runtime::spawn("evaluate", async move {
                 let permit = permits.acquire_owned().await.ok();
                 let began = Instant::now();
-                let evaluation = pace::aside(permit, &aside, lines.evaluate(&owner, now)).await;
+                let evaluation = pace::aside(permit, &aside, Box::pin(lines.evaluate(&owner, now))).await;
                 took.took(began.elapsed());
                 drop(events.send(Event::Evaluated(owner, Box::new(evaluation))).await);
             });

@@ -98,10 +98,15 @@ fn able(capabilities: &Capabilities) -> Digest {
 /// Sources that were looked at a moment ago: an owner's Applications often share theirs.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    opened: Mutex<BTreeMap<Said, Arc<OnceCell<Opened>>>>,
-    trees: Mutex<BTreeMap<Reference, Arc<OnceCell<(CommitId, Arc<dyn Tree>)>>>>,
-    made: Mutex<BTreeMap<Said, (Wanted, Arc<OnceCell<Made>>)>>,
+    opened: Mutex<BTreeMap<Said, Once<Opened>>>,
+    trees: Mutex<BTreeMap<Reference, Once<Whole>>>,
+    made: Mutex<BTreeMap<Said, (Wanted, Once<Made>)>>,
 }
+
+/// A commit and its tree.
+type Whole = (CommitId, Arc<dyn Tree>);
+/// What is looked at once, by whoever asks first.
+type Once<T> = Arc<OnceCell<T>>;
 
 impl Seen {
     fn made_of(&self, said: Said, wanted: &Wanted) -> Arc<OnceCell<Made>> {

@@ -13,7 +13,7 @@ struct Place(TempDir);
 
 impl Place {
     fn new(files: &[(&str, &str)]) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
+        let place = Self(tempfile::tempdir().expect("a folder"));
         place.write(files);
         place
     }
@@ -25,8 +25,8 @@ impl Place {
     fn write(&self, files: &[(&str, &str)]) {
         for (path, text) in files {
             let path = self.path(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
+            fs::create_dir_all(path.parent().expect("it is below one")).expect("a folder");
+            fs::write(path, text).expect("a file");
         }
     }
 
@@ -36,9 +36,9 @@ impl Place {
             .args(args)
             .current_dir(self.path("repo"))
             .output()
-            .unwrap();
+            .expect("git starts");
         assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
 
     fn commit(&self, message: &str) {
@@ -50,15 +50,15 @@ impl Place {
     }
 
     fn flotilla(&self, line: &str) -> Output {
-        command(self.0.path(), line).output().unwrap()
+        command(self.0.path(), line).output().expect("it starts")
     }
 
     /// What a command says and how it ends; `DIR` stands for the folder.
     fn check(&self, line: &str, code: i32, expect: &Expect) {
         let output = self.flotilla(line);
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
         let (out, err) = (text(&output.stdout), text(&output.stderr));
-        let dir = fs::canonicalize(self.0.path()).unwrap().display().to_string();
+        let dir = fs::canonicalize(self.0.path()).expect("it is there").display().to_string();
         let said = format!("{out}{err}").replace(&dir, "DIR");
         assert_eq!(output.status.code(), Some(code), "{line}\n{said}");
         expect.assert_eq(&said);
@@ -258,6 +258,7 @@ fn what_has_no_folder_is_fetched_and_said() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one story, most of it what is printed")]
 fn revisions_differ_and_exit_codes_say_so() {
     let fleet = fleet();
     fleet.commit("first");

@@ -66,6 +66,7 @@ async fn check(name: &str, tool: &Tool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::disallowed_methods, reason = "tasks of the test's own")]
 async fn every_chart_is_rendered_as_by_hand() {
     let Some(tool) = helm() else { return };
     let mut wrong = Vec::new();

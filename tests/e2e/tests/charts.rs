@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use hub_source::{
     Charts, Credentials, RepoUrl,
     charts::{Address, Config},
@@ -33,12 +33,17 @@ fn charts(dir: &Path) -> Result<Charts> {
 }
 
 /// What each version is resolved to, and that its files are those of the chart.
-async fn check(charts: &Charts, url: &RepoUrl, with: &Credentials, versions: &[(&str, &str, &Path)]) {
+async fn check(
+    charts: &Charts,
+    url: &RepoUrl,
+    with: &Credentials,
+    versions: &[(&str, &str, &Path)],
+) -> Result<()> {
     for (wanted, version, archive) in versions {
-        let digest = hex::encode(Sha256::digest(fs::read(archive).unwrap()));
-        let commit = charts.resolve(url, wanted, Some(with)).await.unwrap();
+        let digest = hex::encode(Sha256::digest(fs::read(archive)?));
+        let commit = charts.resolve(url, wanted, Some(with)).await?;
         assert_eq!(commit.as_str(), digest, "{wanted} of {url}");
-        let files = charts.files(url, &commit, wanted, Some(with)).await.unwrap();
+        let files = charts.files(url, &commit, wanted, Some(with)).await?;
         let files: BTreeMap<&str, &[u8]> =
             files.iter().map(|(path, bytes)| (path.as_str(), &bytes[..])).collect();
         assert_eq!(
@@ -46,9 +51,10 @@ async fn check(charts: &Charts, url: &RepoUrl, with: &Credentials, versions: &[(
             ["Chart.yaml", "templates/a.yaml", "values.yaml"]
         );
         assert_eq!(files["templates/a.yaml"], format!("kind: ConfigMap # {version}\n").as_bytes());
-        let label = charts.describe(&commit).unwrap();
+        let label = charts.describe(&commit).context("it was seen")?;
         assert_eq!((label.name.as_str(), label.version.as_str()), ("web", *version));
     }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,11 +80,11 @@ async fn charts_of_a_helm_repository() -> Result<()> {
             ("1.2.0+build.7", "1.2.0+build.7", &build),
         ],
     )
-    .await;
+    .await?;
     // One more version, which a range follows.
     let new = pack("1.3.0")?;
     index(helm, &served)?;
-    check(&charts, &url, &with, &[("1.x", "1.3.0", &new), ("", "1.3.0", &new)]).await;
+    check(&charts, &url, &with, &[("1.x", "1.3.0", &new), ("", "1.3.0", &new)]).await?;
 
     let untrusted = Credentials::basic(USERNAME, PASSWORD);
     let error = charts.resolve(&url, "1.0.0", Some(&untrusted)).await.unwrap_err().to_string();
@@ -113,12 +119,12 @@ async fn charts_of_an_oci_registry() -> Result<()> {
             ("1.2.0+build.7", "1.2.0+build.7", &build),
         ],
     )
-    .await;
+    .await?;
     let mut newest = old.clone();
     for minor in 3..6 {
         newest = push(&format!("1.{minor}.0"))?;
     }
-    check(&charts, &url, &with, &[("1.x", "1.5.0", &newest)]).await;
+    check(&charts, &url, &with, &[("1.x", "1.5.0", &newest)]).await?;
 
     let nobody = Credentials::none().with_authorities(identity.authority());
     let error = charts.resolve(&url, "1.0.0", Some(&nobody)).await.unwrap_err().to_string();

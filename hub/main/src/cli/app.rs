@@ -18,10 +18,10 @@ use std::process::ExitCode;
 
 pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::Result<ExitCode> {
     if let AppCommand::Render(options) = command {
-        return render::run(*options).await;
+        return Box::pin(render::run(*options)).await;
     }
     if let AppCommand::Diff(options) = command {
-        return Ok(diff::run(connection, *options).await);
+        return Ok(Box::pin(diff::run(connection, *options)).await);
     }
     let hub = Hub::connect(connection)?;
     match command {

@@ -2,6 +2,7 @@ use super::*;
 use tokio::task::{JoinHandle, yield_now};
 
 /// Somebody who waits, after whoever waits already.
+#[allow(clippy::disallowed_methods, reason = "a task of the test's own")]
 async fn wait(fair: &Fair, project: &'static str, is_slow: bool) -> JoinHandle<Permit> {
     let (mine, before) = (fair.clone(), fair.waiting());
     let handle = tokio::task::spawn(async move { mine.slot(project, is_slow).await });

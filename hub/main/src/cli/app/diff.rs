@@ -24,7 +24,7 @@ use show::{Compared, Sides};
 use std::{collections::BTreeMap, process::ExitCode};
 
 pub(super) async fn run(connection: Connection, options: DiffOptions) -> ExitCode {
-    let compared = super::unless_interrupted(compare(connection, &options)).await;
+    let compared = super::unless_interrupted(Box::pin(compare(connection, &options))).await;
     match compared {
         None => super::interrupted(),
         Some(Ok((compared, sides))) => tell(&compared, &sides, &options),

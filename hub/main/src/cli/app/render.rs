@@ -49,7 +49,7 @@ pub(super) async fn run(options: RenderOptions) -> anyhow::Result<ExitCode> {
         let made = bench.maker.all(&subjects, None).await?;
         anyhow::Ok((subjects, made))
     };
-    let Some(done) = super::unless_interrupted(work).await else { return Ok(super::interrupted()) };
+    let Some(done) = super::unless_interrupted(Box::pin(work)).await else { return Ok(super::interrupted()) };
     let (subjects, made) = done?;
     for (subject, made) in subjects.iter().zip(&made) {
         for warning in &made.warnings {

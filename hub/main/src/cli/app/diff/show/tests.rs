@@ -8,9 +8,9 @@ fn map(value: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "shop"}, "data": {"key": value, "same": "x"}})
 }
 
-fn change(before: Option<Value>, after: Option<Value>) -> Option<Change> {
-    let id = ObjectId::of(before.as_ref().or(after.as_ref()).unwrap());
-    Change::of(&id, before.as_ref(), after.as_ref(), &Rules::default())
+fn change(before: Option<&Value>, after: Option<&Value>) -> Option<Change> {
+    let id = ObjectId::of(before.or(after).unwrap());
+    Change::of(&id, before, after, &Rules::default())
 }
 
 fn compared(cluster: &str, changes: Vec<Change>) -> Compared {
@@ -29,9 +29,9 @@ fn check(compared: &[Compared], expect: &Expect) {
 
 #[test]
 fn equal_differences_are_shown_once_the_most_common_first() {
-    let changed = || change(Some(map("1")), Some(map("2"))).unwrap();
+    let changed = || change(Some(&map("1")), Some(&map("2"))).unwrap();
     let mut all: Vec<Compared> = (1..=12).map(|n| compared(&format!("eu-{n}"), vec![changed()])).collect();
-    all.insert(0, compared("us-1", vec![change(Some(map("edited")), Some(map("2"))).unwrap()]));
+    all.insert(0, compared("us-1", vec![change(Some(&map("edited")), Some(&map("2"))).unwrap()]));
     all.push(compared("us-2", Vec::new()));
     check(
         &all,
@@ -61,9 +61,9 @@ fn equal_differences_are_shown_once_the_most_common_first() {
 fn what_comes_goes_and_is_left_alone() {
     let id = ObjectId::of(&map("1"));
     let mut new =
-        change(None, Some(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})));
+        change(None, Some(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})));
     let gone =
-        change(Some(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "old"}})), None);
+        change(Some(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "old"}})), None);
     let left = Change::remark(&id, "left alone: protected");
     let mut one = compared("eu-1", vec![new.take().unwrap(), gone.unwrap(), left.clone()]);
     one.note = "the Application is new";
@@ -94,7 +94,7 @@ fn what_comes_goes_and_is_left_alone() {
 #[test]
 fn values_of_secrets_are_seen_to_differ_and_not_shown() {
     let secret = |value: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"token": value, "same": "c2FtZQ=="}});
-    let one = compared("eu-1", vec![change(Some(secret("b25l")), Some(secret("dHdv"))).unwrap()]);
+    let one = compared("eu-1", vec![change(Some(&secret("b25l")), Some(&secret("dHdv"))).unwrap()]);
     check(
         std::slice::from_ref(&one),
         &expect![[r"

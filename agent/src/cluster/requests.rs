@@ -347,13 +347,50 @@ pub(super) fn collection(served: &Served, namespace: &str) -> String {
     let base = format!("{root}/{}", resource.api_version);
     if served.namespaced {
         let namespace = if namespace.is_empty() { "default" } else { namespace };
-        format!("{base}/namespaces/{namespace}/{}", resource.plural)
+        format!("{base}/namespaces/{}/{}", segment(namespace), resource.plural)
     } else {
         format!("{base}/{}", resource.plural)
     }
 }
 
 fn path(served: &Served, id: &ObjectId) -> String {
-    // Names of RBAC objects may hold `:` and more; `%` and `/` cannot stand in any name (apimachinery `path.IsValidPathSegmentName`).
-    format!("{}/{}", collection(served, &id.namespace), id.name)
+    format!("{}/{}", collection(served, &id.namespace), segment(&id.name))
+}
+
+/// A name as one step of a path, whatever is in it: names come from manifests, and what `?`, `/` or `..` in them would ask
+/// for is another thing than the object. Names of RBAC objects may hold `:` and more.
+fn segment(name: &str) -> String {
+    use std::fmt::Write as _;
+    let mut step = String::new();
+    for byte in name.bytes() {
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'~');
+        // A step of dots alone leads elsewhere, however it is written: no object has such a name.
+        if plain || (byte == b'.' && name.bytes().any(|byte| byte != b'.')) {
+            step.push(char::from(byte));
+        } else if byte == b'.' {
+            step.push_str("%25");
+        } else {
+            write!(step, "%{byte:02X}").expect("a string takes all");
+        }
+    }
+    step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::segment;
+
+    #[test]
+    fn a_name_is_one_step_of_a_path() {
+        for (name, step) in [
+            ("web", "web"),
+            ("system:a.b", "system:a.b"),
+            ("a/secrets?x=", "a%2Fsecrets%3Fx%3D"),
+            ("..", "%25%25"),
+            (".", "%25"),
+            ("ä b", "%C3%A4%20b"),
+        ] {
+            assert_eq!(segment(name), step, "{name}");
+        }
+    }
 }

@@ -64,12 +64,43 @@ fn fields_of(fields: &Map<String, Value>) -> Result<(), Problem> {
     };
     let name = optional_text(metadata, "name")?;
     let generate_name = optional_text(metadata, "generateName")?;
-    optional_text(metadata, "namespace")?;
+    let namespace = optional_text(metadata, "namespace")?;
+    step_of_a_path("metadata.name", name)?;
+    step_of_a_path("metadata.generateName", generate_name)?;
+    label("metadata.namespace", namespace)?;
     if name.is_none() && generate_name.is_none() {
         return Err(Problem::new("metadata.name", "is missing", "give the object a name, or a generateName"));
     }
     string_map(metadata, "labels")?;
     string_map(metadata, "annotations")
+}
+
+/// Names are steps of the API's paths (apimachinery `path.IsValidPathSegmentName`).
+fn step_of_a_path(path: &str, name: Option<&str>) -> Result<(), Problem> {
+    let Some(name) = name else { return Ok(()) };
+    let wrong = |c: char| c == '/' || c == '%' || c == '?' || c == '#' || c.is_control();
+    if matches!(name, "." | "..") || name.contains(wrong) {
+        return Err(Problem::new(
+            path,
+            "cannot be the name of an object",
+            "write a name without `/`, `%`, `?`, `#` and control characters",
+        ));
+    }
+    Ok(())
+}
+
+/// Namespaces are DNS labels (RFC 1123).
+fn label(path: &str, name: Option<&str>) -> Result<(), Problem> {
+    let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(()) };
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.len() > 63 || !name.chars().all(fits) || name.starts_with('-') || name.ends_with('-') {
+        return Err(Problem::new(
+            path,
+            "is no name of a namespace",
+            "write at most 63 lower-case letters, digits and `-`",
+        ));
+    }
+    Ok(())
 }
 
 fn required_text<'a>(fields: &'a Map<String, Value>, key: &str, remedy: &str) -> Result<&'a str, Problem> {

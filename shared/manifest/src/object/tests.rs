@@ -96,3 +96,20 @@ fn debug_shows_no_content() {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"p": "hunter2"}});
     assert_eq!(format!("{:?}", Manifest::new(secret).unwrap()), "Manifest(Secret s)");
 }
+
+#[test]
+fn names_are_steps_of_a_path_and_namespaces_are_labels() {
+    check(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: 'flotilla-agent/secrets?a='}\n---\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '../secrets'}\n---\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: 'x?watch=1&'}\n---\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '..'}\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: 'system:a.b'}\n",
+        &expect![[r#"
+            rbac.authorization.k8s.io/ClusterRole system:a.b
+            ! apps/web.yaml, line 1: ConfigMap flotilla-agent/secrets?a=/x: metadata.namespace: is no name of a namespace: write at most 63 lower-case letters, digits and `-`
+            ! apps/web.yaml, line 5: ConfigMap ../secrets: metadata.name: cannot be the name of an object: write a name without `/`, `%`, `?`, `#` and control characters
+            ! apps/web.yaml, line 9: ConfigMap x?watch=1&*: metadata.generateName: cannot be the name of an object: write a name without `/`, `%`, `?`, `#` and control characters
+            ! apps/web.yaml, line 13: ConfigMap ..: metadata.name: cannot be the name of an object: write a name without `/`, `%`, `?`, `#` and control characters"#]],
+    );
+}

@@ -3,6 +3,7 @@
 use crate::git::{Git, chain};
 use hub_render::{is_lfs_pointer, pointed};
 use hub_source::{Mode, ReadLimit};
+use parking_lot::Mutex;
 use serde_json::Value;
 use shared_generate::{ClusterInput, Expansion, GitAnswer, GitRequest, Inputs, Outcome, Problem, Reason};
 use shared_model::{CommitId, PinnedCommit, RepoUrl};
@@ -24,13 +25,38 @@ pub(crate) type Reference = (RepoUrl, String);
 /// Which commit a reference is.
 #[derive(Debug, Clone)]
 pub(crate) enum Pins {
-    /// What it is now.
-    Head,
+    /// What it is now; what was asked for once stays what it was then.
+    Head(Now),
     /// What it was when a rollout froze it.
     Frozen(BTreeMap<Reference, CommitId>),
 }
 
+/// What references were when they were asked for first. Whatever follows from one look at an owner follows from the same
+/// commits, however long it takes: a rollout names one commit for each reference, and ships that.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Now(Arc<Mutex<BTreeMap<Reference, CommitId>>>);
+
+impl Now {
+    async fn once(
+        &self,
+        reference: &Reference,
+        ask: impl Future<Output = Result<CommitId, String>>,
+    ) -> Result<CommitId, String> {
+        if let Some(known) = self.0.lock().get(reference) {
+            return Ok(known.clone());
+        }
+        let commit = ask.await?;
+        // Who asked at the same time may have heard something older: the first answer counts for all.
+        Ok(self.0.lock().entry(reference.clone()).or_insert(commit).clone())
+    }
+}
+
 impl Pins {
+    /// What everything is now, for one look at an owner.
+    pub(crate) fn head() -> Self {
+        Self::Head(Now::default())
+    }
+
     pub(crate) fn frozen(commits: &[PinnedCommit]) -> Self {
         let pin = |pin: &PinnedCommit| ((pin.repo_url.clone(), pin.revision.clone()), pin.commit.clone());
         Self::Frozen(commits.iter().map(pin).collect())
@@ -39,7 +65,7 @@ impl Pins {
     /// The commit of a reference.
     pub(crate) async fn commit(&self, git: &Git, reference: &Reference) -> Result<CommitId, String> {
         match self {
-            Self::Head => git.resolve(&reference.0, &reference.1).await,
+            Self::Head(now) => now.once(reference, git.resolve(&reference.0, &reference.1)).await,
             Self::Frozen(commits) => commits
                 .get(reference)
                 .cloned()
@@ -200,4 +226,24 @@ fn directories(files: &[&str]) -> Vec<String> {
         }
     }
     found.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_branch_that_moves_is_one_commit_for_one_look() {
+        let now = Now::default();
+        let main = (RepoUrl::new("https://git.example.com/fleet"), "main".to_owned());
+        let at =
+            |digit: &str| -> Result<CommitId, String> { Ok(digit.repeat(40).parse().expect("a commit id")) };
+        assert_eq!(now.once(&main, async { Err("away".to_owned()) }).await, Err("away".to_owned()));
+        assert_eq!(now.once(&main, async { at("1") }).await, at("1"));
+        // A push came while the others were rendered.
+        assert_eq!(now.clone().once(&main, async { at("2") }).await, at("1"));
+        let next = (main.0.clone(), "next".to_owned());
+        assert_eq!(now.once(&next, async { at("2") }).await, at("2"));
+        assert_eq!(Now::default().once(&main, async { at("2") }).await, at("2"));
+    }
 }

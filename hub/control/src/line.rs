@@ -175,7 +175,7 @@ impl Lines {
             OwnerKind::ApplicationSet => self.set(&snapshot, &mut evaluation, now).await,
             OwnerKind::Application => {
                 let object = snapshot.object.value();
-                Some(self.timed(std::slice::from_ref(&*object)).await)
+                Some(self.timed(std::slice::from_ref(&*object), &Pins::head()).await)
             }
         };
         let mut doubts = BTreeMap::new();
@@ -240,9 +240,9 @@ impl Lines {
         if snapshot.object.is_deleted {
             return None;
         }
-        let from = shared_runtime::now();
+        let (from, pins) = (shared_runtime::now(), Pins::head());
         let able = |cluster: &ClusterName| self.index.read().able.of(cluster);
-        if let Some((said, resolved)) = self.settled.again(snapshot, &self.releases, able).await
+        if let Some((said, resolved)) = self.settled.again(snapshot, (&self.releases, &pins), able).await
             && resolved.commits.keys().all(|reference| self.trouble(reference).is_none())
         {
             evaluation.set = said;
@@ -251,7 +251,7 @@ impl Lines {
             return Some(Resolved { generate: None, render, ..resolved });
         }
         let Expanded { expansion, commits, references } =
-            expand(&self.git, set, &snapshot.clusters, &Pins::Head).await;
+            expand(&self.git, set, &snapshot.clusters, &pins).await;
         let generate = Some(Took { from, to: shared_runtime::now() });
         let mut settles = references.is_empty();
         evaluation.references.extend(references);
@@ -273,7 +273,7 @@ impl Lines {
         settles &= !evaluation.retry && changes == Changes::default();
         let objects: Vec<Value> =
             expansion.applications.into_iter().map(|generated| generated.object).collect();
-        let mut resolved = self.timed(&objects).await;
+        let mut resolved = self.timed(&objects, &pins).await;
         resolved.generate = generate;
         resolved.commits.extend(commits);
         if settles && !resolved.retry && !resolved.troubled {
@@ -415,7 +415,7 @@ impl Lines {
                             conditions::of_application(&warning.condition, &warning.message)
                         };
                         conditions.extend(warnings.iter().map(said));
-                        if matches!(pins, Pins::Head) {
+                        if matches!(pins, Pins::Head(_)) {
                             let troubles = commits.keys().filter_map(|reference| self.trouble(reference));
                             let before = conditions.len();
                             conditions.extend(

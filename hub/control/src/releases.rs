@@ -106,8 +106,8 @@ impl Releases {
     }
 
     /// What a source that was made before comes to now.
-    pub(crate) async fn again(&self, wanted: &Wanted, seen: &Seen) -> Result<Made, Otherwise> {
-        self.sources.again(wanted, seen).await
+    pub(crate) async fn again(&self, wanted: &Wanted, pins: &Pins, seen: &Seen) -> Result<Made, Otherwise> {
+        self.sources.again(wanted, pins, seen).await
     }
 
     /// Writes the record of a release once.

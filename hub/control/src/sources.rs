@@ -261,15 +261,14 @@ impl Sources {
     }
 
     /// What something that was made before comes to now, if it is still the same kind of thing.
-    pub(crate) async fn again(&self, wanted: &Wanted, seen: &Seen) -> Result<Made, Otherwise> {
-        let pins = Pins::Head;
+    pub(crate) async fn again(&self, wanted: &Wanted, pins: &Pins, seen: &Seen) -> Result<Made, Otherwise> {
         let common = wanted.for_all();
-        let opened = self.opened(&common, common.said(), &pins, seen).await.map_err(|_| Otherwise)?;
+        let opened = self.opened(&common, common.said(), pins, seen).await.map_err(|_| Otherwise)?;
         let opened = opened.get().expect("it was opened");
         if wanted.app.is_some() != matches!(opened.is, Is::Apart { .. }) {
             return Err(Otherwise);
         }
-        self.make(wanted, opened, &pins, seen).await.map_err(|_| Otherwise)
+        self.make(wanted, opened, pins, seen).await.map_err(|_| Otherwise)
     }
 
     /// What the source of an Application is rendered for.
@@ -392,7 +391,8 @@ impl Sources {
         revision: &str,
     ) -> Result<(Result<Kept, Failure>, Option<Digest>), String> {
         let nobody = App { project: wanted.project.clone(), ..App::default() };
-        let fetch = Fetcher::new(&self.git, wanted, &Pins::Head);
+        let pins = Pins::head();
+        let fetch = Fetcher::new(&self.git, wanted, &pins);
         let request = Request {
             source,
             app: &nobody,

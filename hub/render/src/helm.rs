@@ -135,6 +135,7 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool, memo: &Memo) -> Result<
         work: Work::Run { tool: tool.clone(), arguments, folder: CHART.to_owned() },
         view: shown.view,
         may_vary: mentions.varies,
+        own: if mentions.varies { request.app.identity() } else { String::new() },
         fetched: supplied.fetched,
         warnings: supplied.warnings,
     })

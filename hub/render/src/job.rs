@@ -60,6 +60,9 @@ pub struct Job {
     /// Whether the same inputs may give different outputs (a chart that draws random numbers or asks for the time):
     /// then it is rendered twice the first time.
     pub may_vary: bool,
+    /// For whom alone it is rendered, as text; empty for all. What may come out differently is nobody else's: a password
+    /// that one Application drew must not be another's.
+    pub own: String,
     /// Charts and repositories that were fetched, for who follows them: the address as in the source, and the revision.
     pub fetched: Vec<(RepoUrl, String)>,
     /// What people should hear of though it can be rendered (Argo CD's warning conditions).
@@ -76,6 +79,7 @@ impl Job {
                 format!("{}/1\n{}", tool.kind.program(), said.expect("texts"))
             }
         };
-        Digest::of(format!("{work}\n{}", self.view.digest()).as_bytes())
+        let own = if self.own.is_empty() { String::new() } else { format!("\nfor {}", self.own) };
+        Digest::of(format!("{work}\n{}{own}", self.view.digest()).as_bytes())
     }
 }

@@ -68,6 +68,7 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool) -> Result<Job, Failure>
         work: Work::Run { tool: tool.clone(), arguments, folder },
         view: done.view,
         may_vary: false,
+        own: String::new(),
         fetched: done.fetched,
         warnings: Vec::new(),
     })

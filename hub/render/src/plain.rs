@@ -93,7 +93,14 @@ pub(crate) async fn prepare(request: &Request<'_>) -> Result<Job, Failure> {
             }
         }
     }
-    Ok(Job { work: Work::Directory, view, may_vary: false, fetched: Vec::new(), warnings })
+    Ok(Job {
+        work: Work::Directory,
+        view,
+        may_vary: false,
+        own: String::new(),
+        fetched: Vec::new(),
+        warnings,
+    })
 }
 
 /// Manifests that Jsonnet would make are not left out in silence: without them, objects would be pruned.

@@ -22,6 +22,14 @@ pub struct App {
     pub destination: String,
 }
 
+impl App {
+    /// Which Application it is, and of which project.
+    pub(crate) fn identity(&self) -> String {
+        let Self { name, namespace, project, .. } = self;
+        format!("{project}/{namespace}/{name}")
+    }
+}
+
 /// What the cluster can do that it is rendered for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Capabilities {

@@ -9,7 +9,7 @@
 //! said while a repository cannot be read: who asks it looks for that himself.
 
 use super::{Resolved, Snapshot};
-use crate::{releases::Releases, sources::Seen};
+use crate::{expand::Pins, releases::Releases, sources::Seen};
 use hub_render::Capabilities;
 use hub_store::Revision;
 use parking_lot::Mutex;
@@ -59,7 +59,7 @@ impl Settled {
     pub(super) async fn again(
         &self,
         snapshot: &Snapshot,
-        releases: &Releases,
+        (releases, pins): (&Releases, &Pins),
         able: impl Fn(&ClusterName) -> Arc<Capabilities>,
     ) -> Option<(Vec<Value>, Resolved)> {
         let given = self.0.lock().get(snapshot.object.uid()).cloned()?;
@@ -72,7 +72,7 @@ impl Settled {
         let (mut now, seen): (BTreeMap<_, String>, _) = (BTreeMap::new(), Seen::default());
         let mut resolved = given.resolved.clone();
         for (said, (wanted, before)) in &given.resolved.made {
-            let made = releases.again(wanted, &seen).await.ok()?;
+            let made = releases.again(wanted, pins, &seen).await.ok()?;
             if made.kept != before.kept {
                 return None;
             }

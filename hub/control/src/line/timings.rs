@@ -15,9 +15,9 @@ const MOST_COMMITS: usize = 8;
 
 impl Lines {
     /// The releases at the head, and how long it took to make them.
-    pub(super) async fn timed(&self, objects: &[Value]) -> Resolved {
+    pub(super) async fn timed(&self, objects: &[Value], pins: &Pins) -> Resolved {
         let from = shared_runtime::now();
-        let mut resolved = self.resolve(objects, (&Pins::Head, &BTreeMap::new())).await;
+        let mut resolved = self.resolve(objects, (pins, &BTreeMap::new())).await;
         resolved.render = Some(Took { from, to: shared_runtime::now() });
         resolved
     }

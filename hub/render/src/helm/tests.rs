@@ -164,6 +164,8 @@ async fn clusters_that_differ_in_nothing_that_is_seen_share_a_rendering() {
     assert!(!same("{{ .Capabilities.KubeVersion }}").await);
     assert!(!same("{{ .Capabilities.APIVersions.Has \"b/v1\" }}").await);
     assert!(same("{{ .Capabilities.APIVersions.Has \"c/v1\" }}").await);
+    // What one Application drew is nobody else's.
+    assert!(!same("{{ randAlphaNum 16 }}").await);
 }
 
 #[tokio::test]

@@ -479,7 +479,7 @@ impl Lines {
         let known = recorded.get(key).filter(|(on, _)| *on == cluster);
         // What it was planned with is what it gets, whatever the same inputs would come to now.
         let known = match known {
-            Some((_, release)) => self.releases.stored(release).await,
+            Some((_, release)) => self.releases.stored(release).await?,
             None => None,
         };
         let release = match known {

@@ -92,17 +92,24 @@ impl Releases {
     }
 
     /// A release that is in the store, with what it is rendered from left out.
-    pub(crate) async fn stored(&self, id: &ReleaseId) -> Option<Release> {
+    ///
+    /// # Errors
+    /// When it cannot be told now whether it is there: what was planned with it is then not planned with another.
+    pub(crate) async fn stored(&self, id: &ReleaseId) -> Result<Option<Release>, Unrendered> {
         let read = self.records.read::<ReleaseSpec>(&keys::release(id)).await;
-        let (spec, _) = read.ok().flatten()?;
-        Some(Release {
+        let read = read.map_err(|error| Unrendered {
+            condition: "ComparisonError",
+            message: format!("the release that was planned could not be read: {}", chain(&error)),
+            references: BTreeSet::new(),
+        })?;
+        Ok(read.map(|(spec, _)| Release {
             id: *id,
             spec,
             commits: BTreeMap::new(),
             sources: Vec::new(),
             warnings: Vec::new(),
             able: None,
-        })
+        }))
     }
 
     /// What a source that was made before comes to now.

@@ -103,14 +103,14 @@ fn fields_without_effect_are_named() {
     let spec =
         spec("- list: {elements: [{app: a}], elemnts: []}\n- pullRequest: {}", "{{app}}", "p", "https://a");
     check(
-        &spec.replace("path: 'p'", "helm: {values: a}"),
+        &spec.replace("path: 'p'", "plugin: {name: a}"),
         None,
         expect![[r#"
-        ErrorOccurred=False 2026-11-21T12:00:00Z ApplicationSetUpToDate: Successfully generated parameters for all Applications
-        ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
-        ResourcesUpToDate=True 2026-11-21T12:00:00Z ApplicationSetUpToDate: ApplicationSet up to date
-        UnsupportedFields=True 2026-11-21T12:00:00Z NoEffectYet: spec.generators[0].list.elemnts: unknown field `elemnts`: did you mean `elements`?; spec.generators[1].pullRequest: the `pullRequest` generator is not acted on yet and gives no Applications: use list, clusters, git, matrix or merge; spec.template.spec.source.helm: Helm charts are not rendered yet; commit the rendered manifests
-    "#]],
+            ErrorOccurred=False 2026-11-21T12:00:00Z ApplicationSetUpToDate: Successfully generated parameters for all Applications
+            ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
+            ResourcesUpToDate=True 2026-11-21T12:00:00Z ApplicationSetUpToDate: ApplicationSet up to date
+            UnsupportedFields=True 2026-11-21T12:00:00Z NoEffectYet: spec.generators[0].list.elemnts: unknown field `elemnts`: did you mean `elements`?; spec.generators[1].pullRequest: the `pullRequest` generator is not acted on yet and gives no Applications: use list, clusters, git, matrix or merge; spec.template.spec.source.plugin: config management plugins are not run; commit the rendered manifests
+        "#]],
     );
 }
 

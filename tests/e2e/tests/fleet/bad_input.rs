@@ -184,7 +184,7 @@ async fn sources(fleet: &Fleet) -> Result<()> {
             "chart",
             on("chart", "good").replace("path: good", "chart: web"),
             "ComparisonError",
-            &["spec.source"],
+            &["no repository at", "shop.git", "web"],
         ),
     ];
     for (_, yaml, _, _) in &cases {

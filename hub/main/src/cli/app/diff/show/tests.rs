@@ -41,8 +41,8 @@ fn equal_differences_are_shown_once_the_most_common_first() {
             +++ ConfigMap shop/a (main)
             @@ -2,3 +2,3 @@
              data:
-            -  key: '1'
-            +  key: '2'
+            -  key: "1"
+            +  key: "2"
                same: x
 
             web-us-1 on us-1:
@@ -51,7 +51,7 @@ fn equal_differences_are_shown_once_the_most_common_first() {
             @@ -2,3 +2,3 @@
              data:
             -  key: edited
-            +  key: '2'
+            +  key: "2"
                same: x"#]],
     );
     assert!(!all.last().unwrap().differs() && all[0].differs());

@@ -2,6 +2,7 @@
 //! Application of that name (`mergeSourceParameters` of Argo CD's repo server).
 
 use crate::{
+    misfit,
     request::Failure,
     tree::{self, Astray, Found, Tree},
 };
@@ -67,7 +68,7 @@ pub async fn overridden(
                 return Err(wrong("the file is no mapping".to_owned()));
             }
         }
-        merged = Some(serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?);
+        merged = Some(misfit::read(&value).map_err(wrong)?);
     }
     let Some(mut merged) = merged else { return Ok(source.clone()) };
     // Where the source is, is the Application's to say.

@@ -37,10 +37,9 @@ fn what(error: &str) -> String {
 /// The innermost place without which all fits.
 fn narrow<T: DeserializeOwned>(whole: &Value, pointer: &str, path: &mut String) {
     let places: Vec<(String, String)> = match whole.pointer(pointer) {
-        Some(Value::Object(fields)) if fields.len() <= MOST_TRIED => fields
-            .keys()
-            .map(|key| (key.replace('~', "~0").replace('/', "~1"), format!(".{key}")))
-            .collect(),
+        Some(Value::Object(fields)) if fields.len() <= MOST_TRIED => {
+            fields.keys().map(|key| (key.replace('~', "~0").replace('/', "~1"), format!(".{key}"))).collect()
+        }
         Some(Value::Array(items)) if items.len() <= MOST_TRIED => {
             (0..items.len()).map(|at| (at.to_string(), format!("[{at}]"))).collect()
         }

@@ -97,3 +97,19 @@ fn merge(value: &mut Value, patch: Value) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Memory;
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_not_quoted() {
+        let text = "helm: {parameters: [{name: password, value: {x: hunter2}}, hunter3]}\n";
+        for text in [text, "helm: {parameters: hunter2}\n", "helm: {valueFiles: hunter2}\n"] {
+            let tree = Memory::new("test", [(FOR_ALL.to_owned(), bytes::Bytes::from(text))]);
+            let said = overridden(&Source::default(), &tree, "", None).await.expect_err(text).to_string();
+            assert!(said.contains(FOR_ALL) && said.contains("helm") && !said.contains("hunter"), "{said}");
+        }
+    }
+}

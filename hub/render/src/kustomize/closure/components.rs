@@ -59,12 +59,7 @@ async fn is_kustomization(tree: &dyn Tree, folder: &str, component: &str) -> Res
 }
 
 /// What a component's text stands for: itself, if it is there or elsewhere, or what matches it.
-async fn matching(
-    tree: &dyn Tree,
-    folder: &str,
-    component: &str,
-    at: usize,
-) -> Result<Vec<String>, Failure> {
+async fn matching(tree: &dyn Tree, folder: &str, component: &str, at: usize) -> Result<Vec<String>, Failure> {
     if component.contains(['*', '?', '[']) {
         let found = expanded(tree, folder, component).map_err(|why| {
             let remedy = "name the folders, or a pattern such as `../components/*`";

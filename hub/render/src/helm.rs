@@ -107,8 +107,12 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool, memo: &Memo) -> Result<
     let mut shown = Shown::default();
     let mut told = told(request, helm, &mut shown).await?;
     let supplied = dependencies::supply(request, &chart, memo, &mut shown.view).await?;
-    let mentions = mentioned(&chart, &supplied, &shown, &told, memo).await?;
+    let mentions = mentioned(request, &chart, &supplied, &shown, &told, memo).await?;
 
+    for (at, other) in &supplied.local {
+        let files = pack::files(request.tree, other, mentions.files).await?;
+        shown.view.pack(at.clone(), request.tree, &other.facts.metadata.name, files);
+    }
     for (path, entry) in &chart.needed {
         if !supplied.replaced.contains(path) {
             shown.view.show(format!("{CHART}/{path}"), request.tree, entry.clone());
@@ -234,6 +238,7 @@ fn kube_version(request: &Request<'_>, helm: &Helm) -> Result<String, Failure> {
 
 /// What of its surroundings the chart can see, with all that it needs and all values.
 async fn mentioned(
+    request: &Request<'_>,
     chart: &Chart,
     supplied: &dependencies::Supplied,
     shown: &Shown,
@@ -256,6 +261,16 @@ async fn mentioned(
         }
         for (_, value) in told.set.iter().chain(&told.set_string) {
             mentions.add(Mentions::of(value.as_bytes()));
+        }
+    }
+    if mentions.templated_values && mentions.files {
+        // Any file that a template reads may be a template itself.
+        mentions.add(chart.facts.beside.clone());
+        for facts in &supplied.facts {
+            mentions.add(facts.beside.clone());
+        }
+        for chart in std::iter::once(chart).chain(supplied.local.iter().map(|(_, chart)| chart)) {
+            mentions.add(chart.beside(request.tree, memo).await?);
         }
     }
     Ok(mentions)

@@ -17,6 +17,7 @@ pub mod helm;
 mod job;
 pub mod kustomize;
 mod lfs;
+mod misfit;
 pub mod output;
 mod overrides;
 mod plain;

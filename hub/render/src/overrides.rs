@@ -2,6 +2,7 @@
 //! Application of that name (`mergeSourceParameters` of Argo CD's repo server).
 
 use crate::{
+    misfit,
     request::Failure,
     tree::{self, Astray, Found, Tree},
 };
@@ -67,7 +68,7 @@ pub async fn overridden(
                 return Err(wrong("the file is no mapping".to_owned()));
             }
         }
-        merged = Some(serde_json::from_value(value).map_err(|error| wrong(error.to_string()))?);
+        merged = Some(misfit::read(&value).map_err(wrong)?);
     }
     let Some(mut merged) = merged else { return Ok(source.clone()) };
     // Where the source is, is the Application's to say.
@@ -93,6 +94,22 @@ fn merge(value: &mut Value, patch: Value) {
             fields.remove(&name);
         } else {
             merge(fields.entry(name).or_insert(Value::Null), patch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Memory;
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_not_quoted() {
+        let text = "helm: {parameters: [{name: password, value: {x: hunter2}}, hunter3]}\n";
+        for text in [text, "helm: {parameters: hunter2}\n", "helm: {valueFiles: hunter2}\n"] {
+            let tree = Memory::new("test", [(FOR_ALL.to_owned(), bytes::Bytes::from(text))]);
+            let said = overridden(&Source::default(), &tree, "", None).await.expect_err(text).to_string();
+            assert!(said.contains(FOR_ALL) && said.contains("helm") && !said.contains("hunter"), "{said}");
         }
     }
 }

@@ -352,7 +352,7 @@ impl Renderer {
             let done = tokio::task::spawn_blocking(blocking).await;
             done.map_err(|_| Failure::Circumstance("rendering was interrupted".to_owned()))?
         };
-        let done = permit.through(work).await;
+        let done = permit.through(work).await.map_err(Failure::bounded);
         let took = began.elapsed();
         self.note_pace(whose.place, took);
         (self.0.tell)(Happened::Rendered { by: job.by(), took, failed: done.is_err() });

@@ -124,6 +124,19 @@ pub enum Unfetched {
     Now(String),
 }
 
+/// The most problems of one failure.
+const MOST_PROBLEMS: usize = 20;
+/// The most of a text that is kept, in bytes.
+const LONGEST: usize = 2_048;
+
+fn cut(text: &mut String) {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+}
+
 /// Why there is no bundle.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failure {
@@ -137,6 +150,30 @@ impl Failure {
     /// One problem of the inputs.
     pub fn inputs(path: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::Inputs(vec![Problem::new(path, message, remedy)])
+    }
+
+    /// As it is kept: many of them are, for as long as the inputs stay as they are.
+    #[must_use]
+    pub(crate) fn bounded(self) -> Self {
+        match self {
+            Self::Circumstance(mut cause) => {
+                cut(&mut cause);
+                Self::Circumstance(cause)
+            }
+            Self::Inputs(mut problems) => {
+                let count = problems.len();
+                if count > MOST_PROBLEMS {
+                    problems.truncate(MOST_PROBLEMS - 1);
+                    let left = count - problems.len();
+                    problems.push(Problem::new("", format!("{left} more problems are not shown"), ""));
+                }
+                problems.shrink_to_fit();
+                for Problem { place, object, field, message, remedy } in &mut problems {
+                    [place, object, field, message, remedy].into_iter().for_each(cut);
+                }
+                Self::Inputs(problems)
+            }
+        }
     }
 }
 
@@ -167,5 +204,23 @@ impl From<Unfetched> for Failure {
             Unfetched::Never(why) => Self::inputs("", why, ""),
             Unfetched::Now(why) => Self::Circumstance(why),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_that_are_kept_are_small() {
+        let problem = |at: usize| Problem::new(format!("values.{at}"), "é".repeat(40_000), "correct it");
+        let Failure::Inputs(kept) = Failure::Inputs((0..500).map(problem).collect()).bounded() else {
+            panic!("of the inputs")
+        };
+        assert_eq!(kept.len(), MOST_PROBLEMS);
+        assert!(kept.iter().all(|problem| problem.message.len() <= LONGEST + '…'.len_utf8()));
+        assert_eq!(kept.last().map(|last| last.message.as_str()), Some("481 more problems are not shown"));
+        let few = Failure::Inputs(vec![Problem::new("a", "b", "c"); MOST_PROBLEMS]);
+        assert_eq!(few.clone().bounded(), few);
     }
 }

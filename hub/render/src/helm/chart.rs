@@ -20,6 +20,8 @@ use std::{
 
 /// Folders that links lead to, one within another.
 const HOPS: usize = 16;
+/// The most files beside a chart's templates that are searched for what they mention.
+const MOST_SEARCHED: usize = 500;
 /// Charts and files that are remembered.
 const REMEMBERED: usize = 4096;
 
@@ -88,6 +90,8 @@ pub(crate) struct Facts {
     pub(crate) mentions: Mentions,
     /// What else is in these charts mentions: it counts when some template takes texts for templates.
     pub(crate) dormant: Mentions,
+    /// What the files mention that templates of packed charts may read: it counts when these are templates as well.
+    pub(crate) beside: Mentions,
 }
 
 /// A chart in a tree.
@@ -142,6 +146,19 @@ impl Chart {
     /// A link leads out of the tree.
     pub(crate) async fn other(&self, tree: &Arc<dyn Tree>) -> Result<Vec<File>, Failure> {
         resolve(tree, self.other.clone()).await
+    }
+
+    /// What these mention. Of very many it is everything: to search them takes longer than to render.
+    pub(crate) async fn beside(&self, tree: &Arc<dyn Tree>, memo: &Memo) -> Result<Mentions, Failure> {
+        let files = self.other(tree).await?;
+        if files.len() > MOST_SEARCHED {
+            return Ok(Mentions::all());
+        }
+        let mut found = Mentions::default();
+        for (_, entry) in &files {
+            found.add(memo.values(tree, entry).await?);
+        }
+        Ok(found)
     }
 }
 
@@ -216,9 +233,13 @@ impl Facts {
     fn add_archive(&mut self, archive: &[u8], file: &str) {
         let Some(files) = archive::read(archive, is_needed) else {
             // It cannot be read here: in doubt it sees everything. What is wrong with it is the tool's to say.
-            self.mentions.add(Mentions::of(b"Release Capabilities Files tpl"));
+            self.mentions.add(Mentions::all());
             return;
         };
+        match archive::read(archive, |path| !is_needed(path)) {
+            Some(files) => files.values().for_each(|bytes| self.beside.add(Mentions::of(bytes))),
+            None => self.beside = Mentions::all(),
+        }
         let files: BTreeMap<&str, &[u8]> =
             files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
         let mut facts = Self::default();
@@ -236,6 +257,7 @@ impl Facts {
         self.unmet.extend(chart.unmet.iter().cloned());
         self.mentions.add(chart.mentions.clone());
         self.dormant.add(chart.dormant.clone());
+        self.beside.add(chart.beside.clone());
         self.vendored.insert(name, chart.metadata.version.0.clone());
     }
 

@@ -6,7 +6,6 @@ use super::{
     chart::{Chart, Facts, Memo},
     lock,
     metadata::Dependency,
-    pack,
 };
 use crate::{
     request::{Failure, Request},
@@ -22,6 +21,8 @@ use std::{collections::BTreeSet, sync::Arc};
 pub(super) struct Supplied {
     /// What their files say.
     pub(super) facts: Vec<Arc<Facts>>,
+    /// Charts of the same repository, and where they are to be packed in the view.
+    pub(super) local: Vec<(String, Chart)>,
     /// Paths of the chart that are not shown any more.
     pub(super) replaced: BTreeSet<String>,
     /// Repositories and versions.
@@ -117,9 +118,8 @@ async fn add(
         })?;
         fits(needed, &other.facts.metadata.version)?;
         let at = archive(&other.facts.metadata.name, &other.facts.metadata.version);
-        let files = pack::files(request.tree, &other).await?;
-        view.pack(at, request.tree, &other.facts.metadata.name, files);
         supplied.facts.push(Arc::clone(&other.facts));
+        supplied.local.push((at, other));
         return Ok(());
     }
     let fetched = request.fetch.chart(repository, name, version).await?;

@@ -3,13 +3,21 @@
 
 use crate::{
     glob,
-    tree::{Astray, Found, Mode, Tree, follow},
+    tree::{Astray, Entry, Found, Mode, Tree, follow},
 };
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Links that a search passes.
 const HOPS: usize = 16;
+/// The most folders that a search opens.
+const MOST_OPENED: usize = 100_000;
+/// The most that is looked at in these, all that is below each counted: what a search takes.
+const MOST_LISTED: usize = 5_000_000;
+/// The most files that it may find.
+const MOST_FOUND: usize = 5_000;
+/// The most parts of a pattern.
+const MOST_PARTS: usize = 64;
 
 /// Whether a value file is named by a pattern.
 pub(crate) fn is_pattern(path: &str) -> bool {
@@ -34,19 +42,39 @@ struct Open {
 /// The files of a tree that are like `pattern` (a path from the root), in order.
 ///
 /// # Errors
-/// The pattern cannot be read; the text says why.
+/// The pattern cannot be read, or is like too much; the text says why.
 pub(crate) async fn expand(tree: &dyn Tree, pattern: &str) -> Result<Vec<String>, String> {
     let mut parts = Vec::new();
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         parts.push(match part {
+            // Twice is as good as once.
+            "**" if matches!(parts.last(), Some(Part::Any)) => continue,
             "**" => Part::Any,
             part => Part::Like(glob::compile(part).map_err(|glob::Invalid(why)| why)?),
         });
     }
+    if parts.len() > MOST_PARTS {
+        return Err(format!("the pattern has more than {MOST_PARTS} parts"));
+    }
     let mut found = Vec::new();
+    // A folder is searched once for the same parts, whatever the way to it.
+    let (mut opened, mut listed) = (BTreeSet::new(), 0);
     let mut open = vec![Open { shown: String::new(), real: String::new(), left: 0, hops: 0 }];
     while let Some(at) = open.pop() {
-        let (files, folders) = children(tree, &at.real);
+        if !opened.insert((at.shown.clone(), at.left)) {
+            continue;
+        }
+        if opened.len() > MOST_OPENED {
+            return Err(format!("the pattern leads into more than {MOST_OPENED} folders"));
+        }
+        // Listing a large folder takes a while, and others wait.
+        tokio::task::yield_now().await;
+        let below = tree.under(&at.real);
+        listed += below.len();
+        if listed > MOST_LISTED || found.len() > MOST_LISTED / 10 {
+            return Err("the pattern leads into too many folders with too many files".to_owned());
+        }
+        let (files, folders) = children(below, &at.real);
         let deeper = |name: &str, real: String, left: usize, hops: usize| Open {
             shown: join(&at.shown, name),
             real,
@@ -92,7 +120,11 @@ pub(crate) async fn expand(tree: &dyn Tree, pattern: &str) -> Result<Vec<String>
         open.extend(next.into_iter().rev());
     }
     let (mut seen, mut kept) = (BTreeSet::new(), Vec::new());
-    for path in found.into_iter().filter(|path| seen.insert(path.clone())) {
+    found.retain(|path: &String| seen.insert(path.clone()));
+    if found.len() > MOST_FOUND {
+        return Err(format!("the pattern is like more than {MOST_FOUND} files"));
+    }
+    for path in found {
         if !matches!(follow(tree, &path).await, Ok(Found::Folder(_))) {
             kept.push(path);
         }
@@ -108,11 +140,11 @@ fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-/// What is directly in a folder: files and links by name, and folders.
-fn children(tree: &dyn Tree, folder: &str) -> (BTreeMap<String, Mode>, Vec<String>) {
+/// What is directly in a folder, of all that is below it: files and links by name, and folders.
+fn children(below: Vec<Entry>, folder: &str) -> (BTreeMap<String, Mode>, Vec<String>) {
     let (mut files, mut folders): (BTreeMap<String, Mode>, Vec<String>) = (BTreeMap::new(), Vec::new());
     let prefix = if folder.is_empty() { 0 } else { folder.len() + 1 };
-    for entry in tree.under(folder) {
+    for entry in below {
         match entry.path[prefix..].split_once('/') {
             None => drop(files.insert(entry.path[prefix..].to_owned(), entry.mode)),
             Some((name, _)) if folders.last().is_none_or(|last| last != name) => {
@@ -162,5 +194,24 @@ mod tests {
         check("nothing/*.yaml", &[]).await;
         let broken = expand(&Memory::new("test", []), "a/[b").await;
         assert!(broken.expect_err("an open bracket").contains("not closed"));
+    }
+
+    #[tokio::test]
+    async fn a_search_comes_to_an_end() {
+        let deep = (0..30).map(|at| format!("d{at}/")).collect::<String>();
+        let files = [format!("{deep}a.yaml"), format!("{deep}b.txt")];
+        let tree = Memory::new("test", files.map(|path| (path, bytes::Bytes::new())));
+        let found = |pattern: String| {
+            let tree = &tree;
+            async move { expand(tree, &pattern).await }
+        };
+        let all = Ok(vec![format!("{deep}a.yaml")]);
+        assert_eq!(found(format!("{}*.yaml", "**/".repeat(30))).await, all);
+        assert_eq!(found(format!("{}*.yaml", "**/*/".repeat(15))).await, all);
+        let long = found(format!("{}*.yaml", "*/".repeat(100))).await;
+        assert!(long.expect_err("it is long").contains("64 parts"));
+        let many = (0..=MOST_FOUND).map(|at| (format!("a/{at}.yaml"), bytes::Bytes::new()));
+        let many = expand(&Memory::new("test", many), "a/*.yaml").await;
+        assert!(many.expect_err("there are many").contains("more than 5000 files"));
     }
 }

@@ -97,6 +97,19 @@ impl Mentions {
         found
     }
 
+    /// Everything: for what cannot be searched.
+    pub(crate) fn all() -> Self {
+        Self {
+            name: true,
+            namespace: true,
+            kube_version: true,
+            apis: Apis::All,
+            files: true,
+            templated_values: true,
+            varies: true,
+        }
+    }
+
     /// With what another text mentions.
     pub(crate) fn add(&mut self, other: Self) {
         self.name |= other.name;

@@ -1,5 +1,6 @@
 //! What a chart says about itself: `Chart.yaml`, `requirements.yaml` of older charts, and their lock files.
 
+use crate::misfit;
 use serde::Deserialize;
 use serde_json::Value;
 use shared_manifest::yaml;
@@ -73,7 +74,7 @@ fn list<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) 
 ///
 /// # Errors
 /// What is wrong with it, without what it says.
-pub(crate) fn read<T: for<'de> Deserialize<'de> + Default>(bytes: &[u8]) -> Result<T, String> {
+pub(crate) fn read<T: serde::de::DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
     match yaml::parse(text).map_err(|error| error.to_string())? {
         Value::Null => Ok(T::default()),
@@ -81,6 +82,6 @@ pub(crate) fn read<T: for<'de> Deserialize<'de> + Default>(bytes: &[u8]) -> Resu
         | Value::Number(_)
         | Value::String(_)
         | Value::Array(_)
-        | Value::Object(_)) => serde_json::from_value(value).map_err(|error| error.to_string()),
+        | Value::Object(_)) => misfit::read(&value),
     }
 }

@@ -17,10 +17,10 @@ struct Rule {
     last_part: bool,
 }
 
-/// The files of a chart that is packed.
-pub(super) async fn files(tree: &Arc<dyn Tree>, chart: &Chart) -> Result<Vec<File>, Failure> {
+/// The files of a chart that is packed; `all` with those that only templates read, its own or a library's.
+pub(super) async fn files(tree: &Arc<dyn Tree>, chart: &Chart, all: bool) -> Result<Vec<File>, Failure> {
     let mut files = chart.needed.clone();
-    if chart.facts.mentions.files {
+    if all {
         files.extend(chart.other(tree).await?);
     }
     let ignore = files.iter().find(|(path, _)| path == ".helmignore").map(|(_, entry)| entry.clone());

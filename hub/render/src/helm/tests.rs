@@ -215,3 +215,55 @@ async fn what_no_program_takes_is_refused() {
         assert!(said.contains("spec.source.helm.parameters") && said.contains("valuesObject"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn files_that_become_templates_see_what_they_mention() {
+    const TEMPLATED: &str = "{{ tpl (.Files.Get \"config/app.conf\") . }}";
+    let told = async |template: &str, file: &str| {
+        let mut asked = asked(template, json!({}));
+        asked.files.push(("chart/config/app.conf", file.to_owned()));
+        let job = job(&asked).await;
+        let Work::Run { arguments, .. } = &job.work else { panic!("nothing is run") };
+        (arguments.join(" "), job.may_vary)
+    };
+    let (unseen, varies) = told(TEMPLATED, "color = green").await;
+    assert_eq!(unseen, "template . --name-template release --include-crds");
+    assert!(!varies);
+    let (seen, varies) = told(TEMPLATED, "db.{{ .Release.Namespace }}.svc {{ now }}").await;
+    assert!(seen.contains("--namespace=apps") && !seen.contains("web"), "{seen}");
+    assert!(varies);
+    let (seen, _) = told(TEMPLATED, "{{ .Release.Name }} {{ .Capabilities.KubeVersion }}").await;
+    assert!(seen.contains("web") && seen.contains("--kube-version=1.34.3"), "{seen}");
+    let (unseen, _) = told("{{ .Files.Get \"config/app.conf\" }}", "{{ .Release.Name }}").await;
+    assert!(!unseen.contains("web"), "it is a text only: {unseen}");
+}
+
+/// A chart with a dependency in the same repository, and a library whose helper reads files for it.
+fn with_library(helper: &str, file: &str) -> Asked {
+    let mut needs = asked("", json!({}));
+    needs.files[0].1.push_str(
+        "dependencies:\n- {name: svc, version: 1.0.0, repository: 'file://../svc'}\n- {name: common, version: 1.0.0, repository: 'file://../common'}\n",
+    );
+    let chart = |name: &str| format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n");
+    needs.files.extend([
+        ("svc/Chart.yaml", chart("svc")),
+        ("svc/templates/a.yaml", "{{ include \"common.config\" . }}".to_owned()),
+        ("svc/config/a.conf", file.to_owned()),
+        ("common/Chart.yaml", chart("common") + "type: library\n"),
+        ("common/templates/_a.tpl", format!("{{{{ define \"common.config\" }}}}{helper}{{{{ end }}}}")),
+    ]);
+    needs
+}
+
+#[tokio::test]
+async fn files_that_a_library_reads_are_packed() {
+    let differs = async |helper: &str| {
+        let one = job(&with_library(helper, "a = 1")).await.inputs();
+        one != job(&with_library(helper, "a = 2")).await.inputs()
+    };
+    assert!(differs("{{ (.Files.Glob \"config/*\").AsConfig }}").await);
+    assert!(!differs("{{ .Values.a }}").await, "nobody reads it");
+    let job = job(&with_library("{{ tpl (.Files.Get \"config/a.conf\") . }}", "{{ .Release.Name }}")).await;
+    let Work::Run { arguments, .. } = &job.work else { panic!("nothing is run") };
+    assert!(arguments.contains(&"web".to_owned()), "{arguments:?}");
+}

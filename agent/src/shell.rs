@@ -72,7 +72,7 @@ pub(crate) struct Shell {
     limit: Limit,
     preparing: Arc<Semaphore>,
     /// One comparison at a time.
-    comparing: Arc<Semaphore>,
+    comparing: Arc<compare::Read>,
     /// The way up, while there is one.
     outbound: Option<mpsc::Sender<v1::AgentMessage>>,
     bundles: Option<Bundles>,
@@ -120,7 +120,7 @@ impl Shell {
             watches: Watches::new(deps.cluster.clone(), deps.tasks.clone(), told),
             limit,
             preparing: Arc::new(Semaphore::new(PREPARING)),
-            comparing: Arc::new(Semaphore::new(1)),
+            comparing: Arc::default(),
             outbound: None,
             bundles: None,
             done,

@@ -2,7 +2,7 @@
 
 use super::{Error, Journal, KEPT, Records, bundles, packed};
 use serde::{Deserialize, Serialize};
-use shared_manifest::{Bundle, ObjectId};
+use shared_manifest::ObjectId;
 use shared_model::{AppKey, Digest, Position, ReleaseSpec};
 use std::collections::BTreeMap;
 
@@ -283,11 +283,11 @@ impl Journal {
         Ok(spec.map(|(_, spec)| spec.clone()))
     }
 
-    /// The bundles of an application's present order and of those before it, as far as they are kept.
-    pub(crate) fn bundles_of(&self, application: &AppKey) -> Result<Vec<Bundle>, Error> {
-        let order: Option<Order> = self.records.get(&name(application, "order"), ORDER)?;
-        let digests = order.as_ref().map(Order::bundles).unwrap_or_default();
-        Ok(digests.iter().filter_map(|digest| self.records.bundle(digest).ok()).collect())
+    /// The bundles that each application's present order and those before it name, newest first.
+    pub(crate) fn held(&self) -> Result<BTreeMap<AppKey, Vec<Digest>>, Error> {
+        let mut index = self.index.lock();
+        let named = self.loaded(&mut index)?.named.iter();
+        Ok(named.map(|(application, (_, digests))| (application.clone(), digests.clone())).collect())
     }
 
     /// Puts back a bundle that was lost; durable when this returns.

@@ -1,8 +1,9 @@
 //! What an apply would change: the objects of a release are read, and a forecast is made of each.
 //!
 //! Invariants: only reads; values of Secrets are masked before anything leaves here; objects that are protected here are not
-//! even read, nor are those of which this or an earlier release has values that SOPS encrypted; of what goes only the name
-//! is told; one comparison at a time, of at most [`MOST_UNPACKED`] bytes, answered with at most [`MOST_SHOWN`] bytes and
+//! even read, nor are those of which any release that is held here, of whatever application, has values that SOPS encrypted;
+//! of what goes, and of what is there and does not carry the mark of the application compared, only the name is told, so that
+//! nobody reads another application's objects by naming them; one comparison at a time, of at most [`MOST_UNPACKED`] bytes, answered with at most [`MOST_SHOWN`] bytes and
 //! within [`WITHIN`]. What is left out is counted.
 
 use crate::{
@@ -14,10 +15,15 @@ use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use shared_diff::{Change, Changes, Rules, applied};
 use shared_manifest::{Bundle, Manifest, ObjectId, tracking};
-use shared_model::AppKey;
+use shared_model::{AppKey, Digest};
 use shared_sync::Assignment;
-use std::{collections::BTreeSet, io::Read as _, sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read as _,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// The most that a bundle to compare with may have, in bytes.
 const MOST_UNPACKED: u64 = 16 << 20;
@@ -34,6 +40,20 @@ const SEALED: [&str; 2] = ["\"flotilla.dev/sops\"", "ENC[AES256_GCM,"];
 /// Objects with encrypted values, by group, kind and name: where a release names no namespace, it has one in the cluster.
 type Sealed = BTreeSet<(String, String, String)>;
 
+/// What bundles hold encrypted, as far as they were read for a comparison; whoever has it has the turn.
+pub(super) type Read = Mutex<BTreeMap<Digest, Sealed>>;
+
+/// What is told of an object that is there because of somebody else.
+const OTHERS: &str = "not compared: in the cluster, and not as a release of this application that is known here (it does not carry this application's mark, or the application is not here), so only its name is told";
+
+/// Whose objects may be told.
+#[derive(Debug)]
+struct Owned {
+    sealed: Sealed,
+    /// Whether the application has, or had, a release here: of one that is gone it is not known any more what it encrypted.
+    is_here: bool,
+}
+
 /// What a comparison needs.
 #[derive(Debug)]
 pub(super) struct Comparing {
@@ -41,15 +61,15 @@ pub(super) struct Comparing {
     pub(super) limit: Limit,
     pub(super) ceiling: Ceiling,
     pub(super) journal: Arc<Journal>,
-    pub(super) turn: Arc<Semaphore>,
+    pub(super) turn: Arc<Read>,
 }
 
 impl Comparing {
     /// The changes, as they are sent; or why they are not known.
     pub(super) async fn perform(self, comparison: Comparison) -> Result<Vec<u8>, String> {
         let work = async {
-            let _turn = self.turn.acquire().await;
-            let changes = self.compare(comparison).await?;
+            let turn = Arc::clone(&self.turn).lock_owned().await;
+            let changes = self.compare(comparison, turn).await?;
             packed(changes)
         };
         let late = || {
@@ -61,30 +81,39 @@ impl Comparing {
         tokio::time::timeout(WITHIN, work).await.unwrap_or_else(|_| Err(late()))
     }
 
-    async fn compare(&self, comparison: Comparison) -> Result<Changes, String> {
+    async fn compare(
+        &self,
+        comparison: Comparison,
+        mut turn: OwnedMutexGuard<BTreeMap<Digest, Sealed>>,
+    ) -> Result<Changes, String> {
         let Comparison { position, spec, bundle, inventory, .. } = comparison;
         let journal = Arc::clone(&self.journal);
         let prepare = move || {
-            let unread = |error: &dyn std::fmt::Display| format!("what ran before cannot be read: {error}");
-            let earlier = journal.bundles_of(&spec.application).map_err(|error| unread(&error))?;
+            let held = journal.held().map_err(|error| format!("what ran before cannot be read: {error}"))?;
+            let is_here = held.contains_key(&spec.application);
             let bundle = match bundle {
                 Some(compressed) => unpack(&compressed)?,
                 None => journal
                     .bundle(&spec.bundle)
                     .map_err(|error| format!("the release is not here whole: {error}"))?,
             };
-            let sealed = earlier.iter().chain([&bundle]).flat_map(sealed).collect();
-            Ok::<_, String>((Assignment::new(position, *spec, &bundle), sealed))
+            let mut sealed: Sealed = sealed(&bundle).collect();
+            sealed.extend(sealed_here(&journal, held, &mut turn));
+            let release = Assignment::new(position, *spec, &bundle);
+            // The turn goes back with what was read: nobody else reads meanwhile, not even after this one was late.
+            Ok::<_, String>((release, Owned { sealed, is_here }, turn))
         };
         let prepared = tokio::task::spawn_blocking(prepare).await;
-        let (release, sealed): (Assignment, Sealed) =
+        let (release, owned, _turn) =
             prepared.unwrap_or_else(|_| Err("reading the release failed inside the agent".to_owned()))?;
         let rules = Rules::new(&release.spec.ignore_differences);
         let wanted: BTreeSet<ObjectId> = release.wanted().map(|(id, _, _)| id).collect();
         let mut found = Changes::default();
         let mut shown = 0;
-        let desired =
-            release.wanted().map(|(id, version, object)| self.look(id, version, object, &rules, &sealed));
+        let owner = &release.spec.application;
+        let desired = release
+            .wanted()
+            .map(|(id, version, object)| self.look(id, version, object, &rules, (&owned, owner)));
         let mut looks = stream::iter(desired).buffered(READS);
         while let Some(change) = looks.next().await {
             keep(&mut found, &mut shown, change);
@@ -108,17 +137,20 @@ impl Comparing {
         version: String,
         desired: Value,
         rules: &Rules,
-        sealed: &Sealed,
+        (owned, application): (&Owned, &AppKey),
     ) -> Option<Change> {
         if let Some(why) = self.ceiling.keeps(&id) {
             return Some(Change::remark(&id, format!("left alone: {why}")));
         }
-        if sealed.contains(&key(&id)) {
+        if owned.sealed.contains(&key(&id)) {
             return Some(Change::remark(&id, "not compared: it holds what SOPS encrypted"));
         }
         let _permit = self.limit.permit(Priority::Normal).await;
         match self.cluster.get_whole(&id, Some(&version)).await {
             Ok(None) => Change::of(&id, None, Some(&desired), rules),
+            Ok(Some(live)) if !(owned.is_here && is_ours(&live, application)) => {
+                Some(Change::remark(&id, OTHERS))
+            }
             Ok(Some(live)) => Change::of(&id, Some(&live), Some(&applied(&desired, &live, MANAGER)), rules),
             Err(failure) => Some(Change::unknown(&id, format!("could not be read: {failure}"))),
         }
@@ -160,6 +192,24 @@ fn is_ours(live: &Value, application: &AppKey) -> bool {
 
 fn key(id: &ObjectId) -> (String, String, String) {
     (id.group.clone(), id.kind.clone(), id.name.clone())
+}
+
+/// The objects that hold what SOPS encrypted, in any bundle that is held: bundles are read one by one, and each once.
+fn sealed_here(
+    journal: &Journal,
+    held: BTreeMap<AppKey, Vec<Digest>>,
+    read: &mut BTreeMap<Digest, Sealed>,
+) -> Sealed {
+    let held: BTreeSet<Digest> = held.into_values().flatten().collect();
+    read.retain(|digest, _| held.contains(digest));
+    for digest in held {
+        if !read.contains_key(&digest)
+            && let Ok(bundle) = journal.bundle(&digest)
+        {
+            read.insert(digest, sealed(&bundle).collect());
+        }
+    }
+    read.values().flatten().cloned().collect()
 }
 
 /// The objects of a bundle that hold what SOPS encrypted.

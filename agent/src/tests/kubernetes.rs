@@ -109,7 +109,7 @@ impl Kubernetes {
             .unwrap_or_else(|_| panic!("{what}: {:#?}", self.writes()));
     }
 
-    pub(super) fn put(&self, path: &str, object: &Value) -> Value {
+    pub(crate) fn put(&self, path: &str, object: &Value) -> Value {
         let mut state = self.state.lock();
         state.revision += 1;
         let revision = state.revision;

@@ -17,6 +17,9 @@ pub enum Why {
     /// The text is not of the form that sops writes.
     #[error("it is not a file as sops writes it: {0}")]
     Malformed(String),
+    /// Over what is opened for one file.
+    #[error("it has {0}, and no more is opened of one file: split it")]
+    Large(String),
     /// An INI file.
     #[error("INI files of sops are not read: encrypt it with `sops encrypt --input-type binary`")]
     Ini,

@@ -15,7 +15,9 @@ use std::{collections::BTreeMap, fmt};
 use zeroize::Zeroizing;
 
 /// The largest file that is read, in bytes.
-pub const LARGEST: usize = 8 << 20;
+pub const LARGEST: usize = 2 << 20;
+/// The most encrypted values that a file may have: each is kept, compared with and looked for.
+pub const MOST_VALUES: usize = 2_000;
 
 /// Begins a MAC over encrypted values alone: the SHA-256 of `sops`.
 const MAC_ONLY_ENCRYPTED: [u8; 32] = [
@@ -74,12 +76,14 @@ impl File {
     pub fn read(path: &str, text: &str) -> Result<Self, Error> {
         let failed = |why| Error::new(path, why);
         if text.len() > LARGEST {
-            let message = format!("it has more than {} MiB", LARGEST >> 20);
-            return Err(failed(Why::Malformed(message)));
+            return Err(failed(Why::Large(format!("more than {} MiB", LARGEST >> 20))));
         }
         let format = format_of(path, text).map_err(failed)?;
         let mut documents = tree::read(format, text).map_err(failed)?;
         let metadata = Metadata::take(&mut documents, format == Format::Dotenv).map_err(failed)?;
+        if documents.iter().map(encrypted).sum::<usize>() > MOST_VALUES {
+            return Err(failed(Why::Large(format!("more than {MOST_VALUES} encrypted values"))));
+        }
         Ok(Self { path: path.to_owned(), format, documents, metadata })
     }
 
@@ -123,12 +127,22 @@ impl File {
     }
 }
 
+/// How many encrypted values there are.
+fn encrypted(node: &Node) -> usize {
+    match node {
+        Node::Null => 0,
+        Node::Leaf(leaf) => usize::from(metadata::is_encrypted(leaf)),
+        Node::List(items) => items.iter().map(encrypted).sum(),
+        Node::Map(entries) => entries.iter().map(|(_, value)| encrypted(value)).sum(),
+    }
+}
+
 /// The form of a file, by its name as sops does it; by its text where the name does not tell.
 fn format_of(path: &str, text: &str) -> Result<Format, Why> {
     let json = || {
-        let documents = tree::read(Format::Json, text).ok()?;
-        let Some(Node::Map(entries)) = documents.first() else { return None };
-        let only_data = entries.iter().all(|(key, _)| key == "data" || key == metadata::KEY);
+        // The names alone: what they name is read once, and counted.
+        let entries: BTreeMap<String, serde::de::IgnoredAny> = serde_json::from_str(text).ok()?;
+        let only_data = entries.keys().all(|key| key == "data" || key == metadata::KEY);
         Some(if only_data { Format::Binary } else { Format::Json })
     };
     let flat = || text.lines().any(|line| line.starts_with("sops_mac="));

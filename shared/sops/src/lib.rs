@@ -33,7 +33,7 @@ mod write;
 
 pub use cipher::{MARKER, Plain, tokens};
 pub use error::{Error, Why};
-pub use file::{File, Format, LARGEST, Opened, is_encrypted};
+pub use file::{File, Format, LARGEST, MOST_VALUES, Opened, is_encrypted};
 pub use keys::{Identities, NoIdentity};
 pub use object::{Sealed, Unsealed};
 pub use originals::{ANNOTATION, Originals};

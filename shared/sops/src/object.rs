@@ -5,6 +5,7 @@ use crate::{
     cipher::{self, Kind, MARKER},
     metadata,
     originals::{self, ANNOTATION, Original},
+    scrub::Texts,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -129,7 +130,7 @@ impl Sealed {
             opened.push(File::read(&original.path, &original.text)?.open(identities)?);
         }
         let mut unsealed = Unsealed { object: object.clone(), values: Vec::new(), secrets: Arc::default() };
-        let mut secrets = Secrets::default();
+        let mut secrets = Texts::default();
         for place in &self.places {
             let value = self.value(place, &opened, identities, &mut secrets)?;
             unsealed.values.push(value);
@@ -137,7 +138,7 @@ impl Sealed {
         for values in &opened {
             values.values().for_each(|value| secrets.add(value.bytes()));
         }
-        unsealed.secrets = Arc::new(secrets);
+        unsealed.secrets = Arc::new(secrets.done());
         // From the back, so that what goes out of a list moves nothing that is still to be set.
         for (place, value) in self.places.iter().zip(&unsealed.values).rev() {
             set(&mut unsealed.object, &place.path, value.clone());
@@ -167,7 +168,7 @@ impl Sealed {
         place: &Place,
         opened: &[Opened],
         identities: &Identities,
-        secrets: &mut Secrets,
+        secrets: &mut Texts,
     ) -> Result<Option<Value>, Error> {
         let decoded = originals::decoded(&place.sealed);
         let text = decoded.as_deref().unwrap_or(&place.sealed);

@@ -146,7 +146,12 @@ pub(crate) fn encrypted<'a>(text: &'a str, decoded: Option<&'a str>) -> Option<&
 
 /// Whether the text is a whole encrypted file, which needs no other.
 pub(crate) fn is_whole(text: &str) -> bool {
-    crate::is_encrypted(text) && File::read("", text).is_ok()
+    let is_file = |read: Result<File, Error>| match read {
+        Ok(_) => true,
+        // It is one, and is refused as what it is.
+        Err(error) => matches!(error.why, Why::Large(_)),
+    };
+    crate::is_encrypted(text) && is_file(File::read("", text))
 }
 
 fn contains(bytes: &[u8], what: &[u8]) -> bool {

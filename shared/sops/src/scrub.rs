@@ -16,9 +16,13 @@ const BEGINNING: usize = 8;
 /// A longer text is cut before it is looked through.
 const LONGEST: usize = 8 << 10;
 
-/// Values that must not be told. `Debug` does not.
+/// Values that must not be told, in their order. `Debug` does not.
 #[derive(Default)]
 pub struct Secrets(Vec<Zeroizing<Vec<u8>>>);
+
+/// Values that are still being gathered, as they come.
+#[derive(Default)]
+pub(crate) struct Texts(Vec<Zeroizing<Vec<u8>>>);
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,7 +30,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-impl Secrets {
+impl Texts {
     /// One more value, in all its forms.
     pub(crate) fn add(&mut self, value: &[u8]) {
         self.keep(value);
@@ -40,12 +44,20 @@ impl Secrets {
     }
 
     fn keep(&mut self, text: &[u8]) {
-        if !text.is_empty() && !self.0.iter().any(|known| known.as_slice() == text) {
+        if !text.is_empty() {
             self.0.push(Zeroizing::new(text.to_vec()));
-            self.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
         }
     }
 
+    /// All of them, each once.
+    pub(crate) fn done(mut self) -> Secrets {
+        self.0.sort_unstable_by(|one, other| one.as_slice().cmp(other.as_slice()));
+        self.0.dedup();
+        Secrets(self.0)
+    }
+}
+
+impl Secrets {
     /// The text without them.
     pub fn scrub(&self, text: &str) -> String {
         if self.0.is_empty() {
@@ -77,16 +89,23 @@ impl Secrets {
         let rest = &text[at..];
         let word = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte >= 0x80);
         let begins_word = !word(at.checked_sub(1).and_then(|before| text.get(before)));
-        let lengths = self.0.iter().map(|secret| {
-            let common = secret.iter().zip(rest).take_while(|(one, other)| one == other).count();
-            let whole = common == secret.len();
-            let alone = begins_word && !word(rest.get(common));
-            match () {
-                () if whole && (common >= ANYWHERE || alone) => common,
-                () if common >= BEGINNING => common,
-                () => 0,
-            }
-        });
-        lengths.max().unwrap_or(0)
+        let place = |text: &[u8]| self.0.partition_point(|secret| secret.as_slice() < text);
+        // Whatever has the longest beginning in common with a text stands beside its place.
+        let at = place(rest);
+        let beside = [at.checked_sub(1), Some(at)].into_iter().flatten().filter_map(|at| self.0.get(at));
+        let common = |secret: &Zeroizing<Vec<u8>>| {
+            secret.iter().zip(rest).take_while(|(one, other)| one == other).count()
+        };
+        let longest = beside.map(common).max().unwrap_or(0);
+        if longest >= BEGINNING {
+            return longest;
+        }
+        let is_whole = |length: &usize| {
+            let text = &rest[..*length];
+            let alone = || begins_word && !word(rest.get(*length));
+            self.0.get(place(text)).is_some_and(|secret| secret.as_slice() == text)
+                && (*length >= ANYWHERE || alone())
+        };
+        (1..=longest).rev().find(is_whole).unwrap_or(0)
     }
 }

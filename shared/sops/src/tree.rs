@@ -10,6 +10,8 @@ use crate::{Format, Why};
 const MAX_DEPTH: usize = 100;
 /// Most values that are read.
 const MAX_NODES: usize = 200_000;
+/// Said of what is over these limits.
+const TOO_MUCH: &str = "it has too many values, or they are nested too deeply";
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{journal::Place, tests::kubernetes::Kubernetes};
+use crate::{
+    journal::{Place, What},
+    tests::kubernetes::Kubernetes,
+};
 use serde_json::json;
 use shared_model::{Position, ReleaseSpec};
 
@@ -7,29 +10,54 @@ fn config_map(name: &str, value: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}, "data": {"key": value}})
 }
 
-/// The changes that a comparison with these objects tells.
+fn bundle_of(objects: &[Value]) -> Bundle {
+    Bundle::new(objects.iter().map(|object| Manifest::new(object.clone()).unwrap()).collect()).0
+}
+
+fn release(application: &AppKey, bundle: &Bundle) -> ReleaseSpec {
+    let spec =
+        json!({"application": application, "bundle": bundle.digest(), "bundleBytes": 1, "prune": true});
+    serde_json::from_value(spec).unwrap()
+}
+
+fn orders() -> AppKey {
+    AppKey::new("argocd", "orders")
+}
+
+/// The changes that a comparison with these objects tells, where nothing runs.
 async fn compare(kubernetes: &Kubernetes, ceiling: Ceiling, objects: &[Value]) -> Changes {
+    compare_beside(kubernetes, ceiling, objects, &[]).await
+}
+
+/// The same where these releases came before, each of an application.
+async fn compare_beside(
+    kubernetes: &Kubernetes,
+    ceiling: Ceiling,
+    objects: &[Value],
+    held: &[(AppKey, &[Value])],
+) -> Changes {
     let folder = tempfile::tempdir().unwrap();
     let place: Place = folder.path().to_owned().into();
-    let manifests = objects.iter().map(|object| Manifest::new(object.clone()).unwrap()).collect();
-    let (bundle, _) = Bundle::new(manifests);
-    let application = AppKey::new("argocd", "orders");
-    let spec: ReleaseSpec = serde_json::from_value(json!({
-        "application": application, "bundle": bundle.digest(), "bundleBytes": 1, "prune": true,
-    }))
-    .unwrap();
+    let journal = Journal::open(&place).unwrap();
+    for (application, objects) in held {
+        let bundle = bundle_of(objects);
+        let what = What::Run(Box::new(release(application, &bundle)));
+        let compressed = zstd::encode_all(&bundle.to_bytes()[..], 0).unwrap();
+        journal.save_order(application, Position::default(), what, Some(&compressed)).unwrap();
+    }
+    let bundle = bundle_of(objects);
     let comparing = Comparing {
         cluster: Cluster::from_service(kubernetes.clone(), "default"),
         limit: Limit::new(),
         ceiling,
-        journal: Arc::new(Journal::open(&place).unwrap()),
-        turn: Arc::new(Semaphore::new(1)),
+        journal: Arc::new(journal),
+        turn: Arc::default(),
     };
     let packed = comparing
         .perform(Comparison {
             command: "compare/1".to_owned(),
             position: Position::default(),
-            spec: Box::new(spec),
+            spec: Box::new(release(&orders(), &bundle)),
             bundle: Some(zstd::encode_all(&bundle.to_bytes()[..], 0).unwrap().into()),
             inventory: Vec::new(),
         })
@@ -37,6 +65,52 @@ async fn compare(kubernetes: &Kubernetes, ceiling: Ceiling, objects: &[Value]) -
         .unwrap();
     assert!(packed.len() <= proto::COMPARED_BYTES);
     serde_json::from_slice(&zstd::decode_all(&packed[..]).unwrap()).unwrap()
+}
+
+/// A live object with an application's mark.
+fn put(kubernetes: &Kubernetes, object: &Value, owner: Option<&AppKey>) {
+    let path = format!("/api/v1/namespaces/shop/configmaps/{}", object["metadata"]["name"].as_str().unwrap());
+    let manifest = Manifest::new(object.clone()).unwrap();
+    let live =
+        owner.map_or_else(|| object.clone(), |app| tracking::stamp(&manifest, &app.namespace, &app.name));
+    kubernetes.put(&path, &live);
+}
+
+/// What is told of a live ConfigMap with the value `hunter2` that a comparison names: its note, and whether the value is.
+async fn told(owner: Option<&AppKey>, held: &[(AppKey, &[Value])]) -> (String, bool) {
+    let kubernetes = Kubernetes::new("u1");
+    put(&kubernetes, &config_map("db", "hunter2"), owner);
+    let found = compare_beside(&kubernetes, Ceiling::default(), &[config_map("db", "other")], held).await;
+    assert_eq!(found.changes.len(), 1, "{found:?}");
+    let text = serde_json::to_string(&found).unwrap();
+    (found.changes[0].note.clone(), text.contains("hunter2"))
+}
+
+#[tokio::test]
+async fn what_any_application_here_encrypts_is_told_to_none() {
+    let payments = AppKey::new("argocd", "payments");
+    let ours: &[Value] = &[config_map("db", "older")];
+    let sealed: &[Value] = &[config_map("db", "ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]")];
+    // Its own and open: told.
+    let open = told(Some(&orders()), &[(orders(), ours)]).await;
+    assert_eq!(open, (String::new(), true));
+    let (note, plain) = told(Some(&orders()), &[(orders(), ours), (payments, sealed)]).await;
+    assert!(note.contains("SOPS") && !plain, "{note}");
+}
+
+#[tokio::test]
+async fn of_what_is_not_the_applications_own_the_name_alone_is_told() {
+    let payments = AppKey::new("argocd", "payments");
+    let ours: &[Value] = &[config_map("db", "older")];
+    for (owner, held) in [
+        (Some(&payments), &[(orders(), ours)][..]),
+        (None, &[(orders(), ours)][..]),
+        // It is gone from here, and with it what it encrypted.
+        (Some(&orders()), &[][..]),
+    ] {
+        let (note, plain) = told(owner, held).await;
+        assert!(note.contains("does not carry this application's mark") && !plain, "{owner:?}: {note}");
+    }
 }
 
 #[tokio::test]

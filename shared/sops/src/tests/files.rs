@@ -1,7 +1,7 @@
 //! Whole files.
 
 use super::{one, two};
-use crate::{File, Identities};
+use crate::{File, Identities, LARGEST, MOST_VALUES};
 
 fn open(name: &str, text: &str, identities: &Identities) -> Result<String, String> {
     let file = File::read(name, text).map_err(|error| error.to_string())?;
@@ -53,4 +53,33 @@ fn any_of_the_keys_opens() {
     assert_eq!(open("both.enc.yaml", text, &two()).unwrap(), plain);
     assert_eq!(open("rotated.enc.yaml", vector!("rotated.enc.yaml"), &two()).unwrap(), plain);
     assert!(open("other.enc.yaml", vector!("other.enc.yaml"), &one().and(two())).is_ok());
+}
+
+/// A file as large as this is not read, and the refusal says so.
+fn check_refused(name: &str, text: &str, expect: &str) {
+    let error = File::read(name, text).unwrap_err().to_string();
+    assert!(error.contains(expect), "{name}: {error}");
+}
+
+#[test]
+fn one_file_is_bounded() {
+    let too_many = "too many values, or they are nested too deeply";
+    let lists = format!("{{\"a\":[{}[]]}}", "[],".repeat(200_000));
+    let keys = format!("{{\"a\":[{}0]}}", "{\"b\":0},".repeat(70_000));
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(110), "]".repeat(110));
+    for text in [&lists, &keys, &deep] {
+        check_refused("a.json", text, too_many);
+        // By its text.
+        check_refused("a", text, too_many);
+    }
+    check_refused("a.yaml", &format!("a: [{}[]]", "[],".repeat(200_000)), too_many);
+    check_refused("a.json", &"[],".repeat(LARGEST / 3 + 1), "more than 2 MiB");
+    let token = "ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]";
+    let values = |count: usize| {
+        let all: Vec<String> = (0..count).map(|_| format!("{token:?}")).collect();
+        let end = "\"sops\":{\"mac\":\"x\",\"lastmodified\":\"x\"}";
+        format!("{{\"a\":[{}],{end}}}", all.join(","))
+    };
+    assert!(File::read("a.json", &values(MOST_VALUES)).is_ok());
+    check_refused("a.json", &values(MOST_VALUES + 1), "more than 2000 encrypted values");
 }

@@ -1,29 +1,52 @@
 //! JSON with its keys in their order (sops `stores/json`).
 
-use super::{Leaf, Node};
+use super::{Leaf, MAX_DEPTH, MAX_NODES, Node, TOO_MUCH};
 use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    Deserializer,
+    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
 };
 use std::fmt;
 
 pub(super) fn read(text: &str) -> Result<Node, String> {
+    let mut nodes = 0;
+    let mut text = serde_json::Deserializer::from_str(text);
+    let read = Values { nodes: &mut nodes, depth: 0 }.deserialize(&mut text);
+    let read = read.and_then(|node| text.end().map(|()| node));
     // Where, not what: the text may be a secret.
-    let wrong = |error: serde_json::Error| {
-        format!("its JSON cannot be read at line {}, column {}", error.line(), error.column())
-    };
-    serde_json::from_str(text).map_err(wrong)
+    read.map_err(|error| match error.to_string().starts_with(TOO_MUCH) {
+        true => TOO_MUCH.to_owned(),
+        false => format!("its JSON cannot be read at line {}, column {}", error.line(), error.column()),
+    })
 }
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Values)
+/// Reads one value, and counts it among all of the text.
+struct Values<'a> {
+    nodes: &'a mut usize,
+    depth: usize,
+}
+
+impl Values<'_> {
+    const fn inner(&mut self) -> Values<'_> {
+        Values { nodes: self.nodes, depth: self.depth + 1 }
+    }
+
+    /// One more, and whether there may be.
+    fn count<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        *self.nodes += 1;
+        if *self.nodes > MAX_NODES || self.depth > MAX_DEPTH { Err(E::custom(TOO_MUCH)) } else { Ok(()) }
     }
 }
 
-struct Values;
+impl<'de> DeserializeSeed<'de> for Values<'_> {
+    type Value = Node;
 
-impl<'de> Visitor<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Node, D::Error> {
+        self.count::<D::Error>()?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Values<'_> {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,18 +79,20 @@ impl<'de> Visitor<'de> for Values {
         Ok(Leaf::text(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Node, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = list.next_element()? {
+        while let Some(item) = list.next_element_seed(self.inner())? {
             items.push(item);
         }
         Ok(Node::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Node, A::Error> {
         let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
+        while let Some(key) = map.next_key::<String>()? {
+            // As in YAML, where a key is a scalar of its own.
+            self.count::<A::Error>()?;
+            entries.push((key, map.next_value_seed(self.inner())?));
         }
         Ok(Node::Map(entries))
     }

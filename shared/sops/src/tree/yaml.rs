@@ -2,7 +2,7 @@
 //!
 //! Sops writes neither anchors nor tags, so a text with them is refused. Comments are no part of the MAC and are left out.
 
-use super::{Leaf, MAX_DEPTH, MAX_NODES, Node};
+use super::{Leaf, MAX_DEPTH, MAX_NODES, Node, TOO_MUCH};
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 /// A collection whose end is still to come.
@@ -53,7 +53,7 @@ pub(super) fn read(text: &str) -> Result<Vec<Node>, String> {
         };
         nodes += 1;
         if nodes > MAX_NODES || open.len() > MAX_DEPTH {
-            return Err("it has too many values, or they are nested too deeply".to_owned());
+            return Err(TOO_MUCH.to_owned());
         }
         match open.last_mut() {
             None => documents.push(node),

@@ -68,15 +68,15 @@ mod tests {
     use serde_json::json;
     use shared_model::Source;
 
-    fn check(value: Value, expected: &str) {
-        let said = read::<Source>(&value).expect_err("it does not fit");
+    fn check(value: &Value, expected: &str) {
+        let said = read::<Source>(value).expect_err("it does not fit");
         assert_eq!(said, expected, "{value}");
     }
 
     #[test]
     fn what_does_not_fit_is_named_by_its_place_only() {
-        check(json!({"helm": {"parameters": "hunter2"}}), "`helm.parameters`: expected a sequence");
-        check(json!({"helm": {"skipCrds": "x, expected hunter2"}}), "`helm.skipCrds`: expected a boolean");
+        check(&json!({"helm": {"parameters": "hunter2"}}), "`helm.parameters`: expected a sequence");
+        check(&json!({"helm": {"skipCrds": "x, expected hunter2"}}), "`helm.skipCrds`: expected a boolean");
         let said = read::<Source>(&json!({"helm": {"valueFiles": ["a", {"b": "hunter2"}]}}));
         let said = said.expect_err("a mapping");
         assert!(said.starts_with("`helm.valueFiles[1]`") && !said.contains("hunter2"), "{said}");

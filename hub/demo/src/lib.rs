@@ -20,6 +20,7 @@ mod verdict;
 pub use simulated::Simulated;
 
 use folder::Folder;
+use hub_render::Tooling;
 use hub_show::Screen;
 use shared_runtime::{Tasks, otlp::Choice};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
@@ -40,6 +41,8 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// Where the hub's spans go, and with them those of the agents.
     pub traces: Choice,
+    /// The tools of charts and overlays; they work in a folder of the demo's, whatever this says.
+    pub tooling: Option<Tooling>,
 }
 
 /// Runs the demo until it is over or interrupted.

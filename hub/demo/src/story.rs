@@ -8,13 +8,14 @@ use crate::{
     verdict,
 };
 use anyhow::{Context as _, bail};
+use hub_render::Tooling;
 use hub_serve::Hub;
 use hub_show::{Rollout, Screen, short, summary};
 use hub_source::poll::Settings;
 use jiff::Timestamp;
 use shared_model::Kind;
 use shared_rollout::Phase;
-use shared_runtime::{Tasks, otlp::Choice};
+use shared_runtime::Tasks;
 use std::{path::Path, time::Duration};
 use tokio::time::Instant;
 
@@ -33,9 +34,7 @@ pub(crate) async fn tell(
     fleet::raise_open_files(config.clusters)?;
     let repository = Repository::create(folder).await.context("the sample repository cannot be made")?;
     let first = repository.push(&Version::First.files(), Version::First.message()).await?;
-    let hub = Hub::start(hub_config(folder, config.traces.clone()), tasks)
-        .await
-        .context("the hub did not start")?;
+    let hub = Hub::start(hub_config(folder, config), tasks).await.context("the hub did not start")?;
     screen.line(&format!("hub: https://{} for kubectl, {} for agents (mTLS)", hub.api, hub.agent_address));
     let fleet = join(config, screen, &hub, folder, tasks).await?;
     apply(&hub, folder, &repository, config.clusters).await?;
@@ -66,11 +65,13 @@ pub(crate) async fn tell(
     follow::for_ever(&mut mirror, screen).await
 }
 
-fn hub_config(folder: &Path, traces: Choice) -> hub_serve::Config {
+fn hub_config(folder: &Path, config: &Config) -> hub_serve::Config {
+    let tooling = config.tooling.clone();
     hub_serve::Config {
+        tooling: tooling.map(|tooling| Tooling { scratch: folder.join("rendering"), ..tooling }),
         allow_file: true,
         poll: Settings { period: POLL, jitter: POLL / 10, first_retry: POLL, ..Settings::default() },
-        traces,
+        traces: config.traces.clone(),
         ..hub_serve::Config::local(folder.join("hub"), "demo")
     }
 }

@@ -29,7 +29,14 @@ impl io::Write for Told {
 async fn once(bad_commit: bool) -> String {
     shared_runtime::install_crypto();
     let told = Told::default();
-    let config = Config { once: true, clusters: 4, bad_commit, data_dir: None, traces: Choice::default() };
+    let config = Config {
+        once: true,
+        clusters: 4,
+        bad_commit,
+        data_dir: None,
+        traces: Choice::default(),
+        tooling: None,
+    };
     let mut screen = Screen::plain(told.clone());
     let ended = play(config, &mut screen, std::future::pending()).await;
     let text = told.text();
@@ -80,8 +87,14 @@ async fn a_bad_commit_halts_at_the_canary() {
 async fn an_interrupted_demo_leaves_nothing() {
     shared_runtime::install_crypto();
     let told = Told::default();
-    let config =
-        Config { once: true, clusters: 4, bad_commit: false, data_dir: None, traces: Choice::default() };
+    let config = Config {
+        once: true,
+        clusters: 4,
+        bad_commit: false,
+        data_dir: None,
+        traces: Choice::default(),
+        tooling: None,
+    };
     let hub_is_up = async {
         while !told.text().contains("hub: https://") {
             tokio::task::yield_now().await;
@@ -104,6 +117,7 @@ async fn a_folder_with_something_in_it_is_refused() {
         bad_commit: false,
         data_dir: Some(folder.path().to_owned()),
         traces: Choice::default(),
+        tooling: None,
     };
     let ended = play(config, &mut Screen::plain(io::sink()), std::future::pending()).await;
     let said = format!("{:#}", ended.unwrap_err());

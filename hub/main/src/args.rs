@@ -12,7 +12,11 @@ pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, 
 use shared_model::parse_duration;
 use shared_runtime::{otlp, telemetry};
 pub(crate) use simulate::{Output, SimulateOptions};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 pub(crate) use timeline::{TimelineForm, TimelineOptions};
 pub(crate) use tools::ToolOptions;
 
@@ -221,17 +225,20 @@ pub(crate) struct DemoOptions {
     /// Keep the demo's data in this folder instead of a temporary one
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    tools: ToolOptions,
 }
 
 impl DemoOptions {
-    pub(crate) fn config(self, traces: otlp::Choice) -> hub_demo::Config {
-        hub_demo::Config {
+    pub(crate) fn config(self, traces: otlp::Choice) -> anyhow::Result<hub_demo::Config> {
+        Ok(hub_demo::Config {
             traces,
             once: self.once,
             clusters: self.clusters as usize,
             bad_commit: self.bad_commit,
             data_dir: self.data_dir,
-        }
+            tooling: Some(self.tools.tooling(Path::new(""))?),
+        })
     }
 }
 

@@ -54,7 +54,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 hub::run(options, tools).await.map(|()| ExitCode::SUCCESS)
             }
         },
-        Command::Demo(options) => hub_demo::run(options.config(args::traces()?)).await,
+        Command::Demo(options) => hub_demo::run(options.config(args::traces()?)?).await,
         Command::Cluster(command) => cli::cluster::run(args.connection, command).await,
         Command::Authority(command) => cli::authority::run(args.connection, command).await,
         Command::App(command) => cli::app::run(args.connection, command).await,

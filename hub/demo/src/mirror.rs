@@ -186,9 +186,9 @@ impl Mirror {
     /// The clusters of a rollout: each as its member that is furthest behind.
     fn clusters(&self, rollout: &str) -> Vec<Cluster> {
         let mut clusters: BTreeMap<&str, Cluster> = BTreeMap::new();
-        for (application, decided) in
-            self.applications.iter().filter(|(_, decided)| decided.rollout == rollout)
-        {
+        // One that was generated a moment ago has no cluster yet.
+        let of_it = |decided: &Decided| decided.rollout == rollout && !decided.cluster.is_empty();
+        for (application, decided) in self.applications.iter().filter(|(_, decided)| of_it(decided)) {
             let member = self.member(application, decided);
             match clusters.get_mut(decided.cluster.as_str()) {
                 Some(cluster) => cluster.merge(member),

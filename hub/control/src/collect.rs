@@ -2,8 +2,8 @@
 //! its past.
 //!
 //! A release is needed while a seat runs it or ran it last (`proof`), a rollout that is kept as history released it
-//! or may go back to it, or a line has it as a member. A bundle is needed while a release that is kept names it. When a
-//! revision is, [`revisions`] says.
+//! or may go back to it, or a line has it as a member. A bundle is needed while a release that is kept names it, as what
+//! it ships or as a part of that. When a revision is, [`revisions`] says.
 //!
 //! Flow: the loop says what is needed ([`needed`]); what was not needed for [`GRACE`] is deleted, then the bundles that no
 //! release names. Rarely, a page at a time.
@@ -12,18 +12,20 @@
 //! 1. What somebody names right now stays: whoever makes or finds a release takes note of it first ([`Recent`]), and
 //!    whoever makes or finds a bundle renews it ([`Bundles::renew`]).
 //! 2. A release goes before its bundle, so that no release ever names one that is gone.
-//! 3. Only the hub that has the store for itself collects: of another one's notes it would not know.
+//! 3. Time alone makes no release another one: the parts that it was joined from stay with it, since rendered again they
+//!    may come to something else.
+//! 4. Only the hub that has the store for itself collects: of another one's notes it would not know.
 //!
 //! What it refuses to know: what is in a release.
 
 mod revisions;
 
-use crate::{index::Index, line::Evaluation};
+use crate::{index::Index, line::Evaluation, releases::Noted};
 use hub_records::{Bundles, Recent, Records, keys};
 use hub_store::{Op, Outcome, Page, Txn};
 use jiff::{SignedDuration, Timestamp};
 use revisions::Revisions;
-use shared_model::{Digest, Owner, ReleaseId, ReleaseSpec};
+use shared_model::{Digest, Owner, ReleaseId};
 use shared_rollout::Order;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -157,16 +159,18 @@ impl Collector {
         loop {
             let listing = records.store().list(keys::RELEASES, page.clone()).await?;
             for entry in &listing.entries {
-                let bundle = serde_json::from_slice(&entry.value).ok().map(|spec: ReleaseSpec| spec.bundle);
+                let noted: Option<Noted> = serde_json::from_slice(&entry.value).ok();
+                let bundles = noted.map(|noted| [vec![noted.spec.bundle], noted.parts].concat());
+                let bundles = bundles.unwrap_or_default();
                 let unneeded = keys::parse_release(&entry.key).filter(|id| !needed.releases.contains(id));
                 let since = unneeded.map(|id| (id, before.get(&id).copied().unwrap_or(now)));
                 match since {
-                    Some((id, since)) if is_old(since, now) => old.push((id, bundle)),
+                    Some((id, since)) if is_old(since, now) => old.push((id, bundles)),
                     Some((id, since)) => {
                         self.unneeded.insert(id, since);
-                        named.extend(bundle);
+                        named.extend(bundles);
                     }
-                    None => named.extend(bundle),
+                    None => named.extend(bundles),
                 }
             }
             let Some(last) = listing.entries.last().filter(|_| listing.more) else { break };
@@ -193,16 +197,16 @@ impl Collector {
 /// Deletes releases, but those that were noted meanwhile.
 async fn delete(
     records: &Records,
-    part: &[(ReleaseId, Option<Digest>)],
+    part: &[(ReleaseId, Vec<Digest>)],
     named: &mut BTreeSet<Digest>,
 ) -> Result<usize, hub_store::Error> {
     // Who notes one from here on looks for it when this is through.
     let recent: &Recent = records.recent();
     let _alone = recent.alone().await;
     let mut ops = Vec::with_capacity(part.len());
-    for (id, bundle) in part {
+    for (id, bundles) in part {
         if recent.is_noted(id) {
-            named.extend(*bundle);
+            named.extend(bundles);
         } else {
             ops.push(Op::Delete { key: keys::release(id) });
         }

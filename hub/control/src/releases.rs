@@ -7,6 +7,7 @@ use crate::{
 };
 use hub_records::{Bundles, Records, keys};
 use hub_render::{Capabilities, Kept, Warning};
+use serde::{Deserialize, Serialize};
 use shared_model::{AppKey, Application, CommitId, Digest, ReleaseId, ReleaseSpec};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,6 +20,17 @@ pub(crate) struct Releases {
     sources: Sources,
     records: Records,
     bundles: Bundles,
+}
+
+/// A release as the store has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Noted {
+    #[serde(flatten)]
+    pub(crate) spec: ReleaseSpec,
+    /// The bundles of its sources, where it has several: rendered again they may come to something else, and then the
+    /// release would be another one though nobody changed anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<Digest>,
 }
 
 /// A release that is durable, with the commits that it was rendered from.
@@ -82,13 +94,15 @@ impl Releases {
             revisions.push(made.revision);
             parts.extend(made.kept);
         }
+        let bundles: Vec<Digest> = parts.iter().map(|kept| kept.bundle).collect();
         let kept = self.join(parts).await.map_err(comparison)?;
         let spec = spec(key, application, &kept, revisions);
         let id = spec.id();
-        self.keep(&id, &spec)
+        let noted = Noted { spec, parts: if bundles.len() > 1 { bundles } else { Vec::new() } };
+        self.keep(&id, &noted)
             .await
             .map_err(|error| comparison(format!("the release could not be stored: {}", chain(&error))))?;
-        Ok(Release { id, spec, commits, sources, warnings: kept.warnings, able })
+        Ok(Release { id, spec: noted.spec, commits, sources, warnings: kept.warnings, able })
     }
 
     /// A release that is in the store, with what it is rendered from left out.
@@ -117,12 +131,17 @@ impl Releases {
         self.sources.again(wanted, pins, seen).await
     }
 
-    /// Writes the record of a release once.
-    async fn keep(&self, id: &ReleaseId, spec: &ReleaseSpec) -> Result<(), hub_records::Error> {
+    /// Writes the record of a release once, and again when it is joined from other parts.
+    async fn keep(&self, id: &ReleaseId, noted: &Noted) -> Result<(), hub_records::Error> {
         let key = keys::release(id);
         let _there = self.records.recent().note(*id, shared_runtime::now()).await;
-        if self.records.store().get(&key).await?.is_none() {
-            self.records.write(&key, spec).await?;
+        let there = self.records.store().get(&key).await?;
+        let is_same = there.is_some_and(|entry| {
+            let parts = || serde_json::from_slice::<Noted>(&entry.value).map(|known| known.parts);
+            noted.parts.is_empty() || parts().is_ok_and(|parts| parts == noted.parts)
+        });
+        if !is_same {
+            self.records.write(&key, noted).await?;
         }
         Ok(())
     }

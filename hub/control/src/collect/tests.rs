@@ -8,7 +8,7 @@ struct Ground {
     records: Records,
     bundles: Bundles,
     collector: Collector,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Ground {
@@ -16,20 +16,34 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let (records, bundles) =
             (Records::new(Arc::new(Memory::default())), Bundles::open(folder.path()).unwrap());
-        Self { records, bundles, collector: Collector::default(), _folder: folder }
+        Self { records, bundles, collector: Collector::default(), folder }
     }
 
     /// A release of a bundle that holds this text.
     async fn release(&self, text: &str) -> ReleaseId {
+        self.joined(text, &[]).await
+    }
+
+    /// One that was joined from these.
+    async fn joined(&self, text: &str, parts: &[Digest]) -> ReleaseId {
         let bundle = self.bundles.put(text.as_bytes()).unwrap();
         let app = AppKey::new("argocd", text);
         let spec = json!({
             "application": app, "bundle": bundle, "bundleBytes": text.len(), "namespace": "x", "project": "default",
             "syncPolicy": {}, "selfHeal": true, "prune": true, "revisions": [],
         });
-        let spec: ReleaseSpec = serde_json::from_value(spec).unwrap();
-        self.records.write(&keys::release(&spec.id()), &spec).await.unwrap();
-        spec.id()
+        let noted = Noted { spec: serde_json::from_value(spec).unwrap(), parts: parts.to_vec() };
+        let id = noted.spec.id();
+        self.records.write(&keys::release(&id), &noted).await.unwrap();
+        id
+    }
+
+    /// Makes all bundles as old as if nobody had asked for them for two hours.
+    fn age(&self) {
+        for file in std::fs::read_dir(self.folder.path()).unwrap() {
+            let file = std::fs::File::options().append(true).open(file.unwrap().path()).unwrap();
+            file.set_modified(std::time::SystemTime::now() - 2 * GRACE).unwrap();
+        }
     }
 
     /// A look after so many minutes; which of these releases are there afterwards.
@@ -64,12 +78,27 @@ async fn what_nobody_needed_for_an_hour_goes() {
 }
 
 #[tokio::test]
+async fn the_parts_of_a_release_stay_as_long_as_it_does() {
+    let mut ground = Ground::new();
+    let parts = ["chart", "extra", "nobody's"].map(|text| ground.bundles.put(text.as_bytes()).unwrap());
+    let joined = ground.joined("joined", &parts[..2]).await;
+    ground.age();
+    ground.look(&[joined], 0, &[]).await;
+    // The renew of a file that is there answers so.
+    assert_eq!(parts.map(|part| ground.bundles.renew(&part)), [true, true, false]);
+    ground.age();
+    ground.look(&[], 10, &[]).await;
+    assert_eq!(ground.look(&[], 80, &[joined]).await, [false]);
+    assert_eq!(parts.map(|part| ground.bundles.renew(&part)), [false, false, false]);
+}
+
+#[tokio::test]
 async fn nothing_is_deleted_while_somebody_writes_what_was_found_gone() {
     let ground = Ground::new();
     let id = ground.release("a").await;
     let writing = ground.records.recent().note(id, Timestamp::UNIX_EPOCH).await;
     let mut named = BTreeSet::new();
-    let part = [(id, None)];
+    let part = [(id, Vec::new())];
     let mut deleting = Box::pin(delete(&ground.records, &part, &mut named));
     assert!(futures::poll!(&mut deleting).is_pending());
     drop(writing);

@@ -2,9 +2,11 @@
 
 mod deps;
 mod events;
+mod retries;
 
 pub use deps::{Config, Deps, Error};
 use events::{Event, watch};
+use retries::Retries;
 
 use crate::{
     adopt,
@@ -104,7 +106,7 @@ struct Loop {
     evaluations: BTreeMap<Owner, Evaluation>,
     dirty: BTreeSet<Owner>,
     running: BTreeSet<Owner>,
-    retries: BTreeMap<Owner, Instant>,
+    retries: Retries,
     statuses: Statuses,
     calendar: Calendar,
     told: Told,
@@ -195,7 +197,7 @@ impl Control {
             evaluations: BTreeMap::new(),
             dirty,
             running: BTreeSet::new(),
-            retries: BTreeMap::new(),
+            retries: Retries::default(),
             statuses,
             calendar: Calendar::default(),
             told: Told::default(),
@@ -267,7 +269,7 @@ impl Loop {
         let rests = if self.tell.is_empty() { None } else { self.telling.next(now) };
         let tells = self.tells_more.then_some(now).or(rests);
         let put_off = leaves.into_iter().chain(tells).chain(self.traces.next(now));
-        let again = self.retries.values().min().map(|at| now + at.duration_since(Instant::now()));
+        let again = self.retries.next().map(|at| now + at.duration_since(Instant::now()));
         let due = self.live.wake().into_iter().chain(again);
         let next = due.chain(soon).chain(put_off).min();
         let wait =
@@ -283,7 +285,8 @@ impl Loop {
                     references.iter().any(|(url, revision)| key.is(url, revision))
                 };
                 let concerned = self.evaluations.iter().filter(|(_, known)| follows(&known.references));
-                self.dirty.extend(concerned.map(|(owner, _)| owner.clone()));
+                let concerned: Vec<Owner> = concerned.map(|(owner, _)| owner.clone()).collect();
+                self.wake(concerned);
                 for owner in &self.running {
                     self.moved.entry(owner.clone()).or_default().insert(key.clone());
                 }
@@ -316,7 +319,7 @@ impl Loop {
             self.git.set(settings);
         }
         if touched.all {
-            self.dirty.extend(index.owners());
+            self.wake(index.owners());
         }
         if touched.access {
             credentials::tell_of_projects(&index);
@@ -326,7 +329,8 @@ impl Loop {
         if !touched.able.is_empty() {
             let concerned = self.evaluations.iter().filter(depends).map(|(owner, _)| owner);
             // Who is evaluated right now may have seen what it was before.
-            self.dirty.extend(concerned.chain(&self.running).cloned());
+            let concerned: Vec<Owner> = concerned.chain(&self.running).cloned().collect();
+            self.wake(concerned);
         }
         if touched.all
             || !touched.owners.is_empty()
@@ -339,6 +343,14 @@ impl Loop {
         self.tell.extend(touched.owners.iter().cloned());
         for owner in touched.owners {
             self.refresh_if_asked(&owner).await;
+            self.wake([owner]);
+        }
+    }
+
+    /// An input of these is another: what failed before has its next try now.
+    fn wake(&mut self, owners: impl IntoIterator<Item = Owner>) {
+        for owner in owners {
+            self.retries.forget(&owner);
             self.dirty.insert(owner);
         }
     }
@@ -374,17 +386,17 @@ impl Loop {
         }
         if !is_there {
             self.evaluations.remove(&owner);
-            self.retries.remove(&owner);
+            self.retries.forget(&owner);
             return;
         }
         if evaluation.retry {
-            self.retries.insert(owner.clone(), Instant::now() + RETRY);
+            self.retries.failed(owner.clone(), Instant::now());
         } else {
-            self.retries.remove(&owner);
+            self.retries.forget(&owner);
         }
         // It may have seen what these were before they moved.
         if evaluation.references.iter().any(|(url, revision)| moved.iter().any(|key| key.is(url, revision))) {
-            self.dirty.insert(owner.clone());
+            self.wake([owner.clone()]);
         }
         let references = evaluation.references.clone();
         self.evaluations.insert(owner, evaluation);
@@ -407,6 +419,7 @@ impl Loop {
                 index.revision = listing.revision;
                 // Never a number that stood for something else.
                 index.surroundings += self.index.read().surroundings + 1;
+                index.rendering += self.index.read().rendering + 1;
                 self.statuses.retain(&index);
                 if let Some(settings) = self.argocd.refresh(&index) {
                     self.git.set(settings);
@@ -414,7 +427,8 @@ impl Loop {
                 *self.index.write() = Arc::new(index);
                 self.live.forget();
                 self.looked = None;
-                self.dirty.extend(self.index.read().owners());
+                let owners = self.index.read().owners();
+                self.wake(owners);
                 shared_runtime::spawn(
                     "watch",
                     watch(self.records.clone(), listing.revision, self.evaluated.clone()),
@@ -434,13 +448,7 @@ impl Loop {
     /// One pass: evaluations that are due, then the plan, then what objects say.
     async fn step(&mut self, now: Timestamp) {
         self.tells_more = false;
-        let moment = Instant::now();
-        let due: Vec<Owner> =
-            self.retries.iter().filter(|(_, at)| **at <= moment).map(|(owner, _)| owner.clone()).collect();
-        for owner in due {
-            self.retries.remove(&owner);
-            self.dirty.insert(owner);
-        }
+        self.dirty.extend(self.retries.due(Instant::now()));
         self.evaluate(now);
         self.metrics.work.evaluating.set((self.running.len() + self.dirty.len()) as i64);
         self.metrics.work.leads.set(i64::from(self.lease.is_some()));
@@ -465,6 +473,7 @@ impl Loop {
             self.dirty.remove(&owner);
             if self.index.read().owner(&owner).is_none() {
                 self.evaluations.remove(&owner);
+                self.retries.forget(&owner);
                 self.live.evaluated(owner);
                 continue;
             }

@@ -1,6 +1,9 @@
 //! A set becomes Applications: asks Git what generation needs, at the head or at frozen commits.
 
-use crate::git::{Git, chain};
+use crate::{
+    git::{Git, chain},
+    unmade::Unmade,
+};
 use hub_render::{is_lfs_pointer, pointed};
 use hub_source::{Mode, ReadLimit};
 use parking_lot::Mutex;
@@ -37,11 +40,11 @@ pub(crate) enum Pins {
 pub(crate) struct Now(Arc<Mutex<BTreeMap<Reference, CommitId>>>);
 
 impl Now {
-    async fn once(
+    async fn once<E>(
         &self,
         reference: &Reference,
-        ask: impl Future<Output = Result<CommitId, String>>,
-    ) -> Result<CommitId, String> {
+        ask: impl Future<Output = Result<CommitId, E>>,
+    ) -> Result<CommitId, E> {
         if let Some(known) = self.0.lock().get(reference) {
             return Ok(known.clone());
         }
@@ -63,14 +66,16 @@ impl Pins {
     }
 
     /// The commit of a reference.
-    pub(crate) async fn commit(&self, git: &Git, reference: &Reference) -> Result<CommitId, String> {
-        match self {
-            Self::Head(now) => now.once(reference, git.resolve(&reference.0, &reference.1)).await,
-            Self::Frozen(commits) => commits
-                .get(reference)
-                .cloned()
-                .ok_or_else(|| format!("the rollout did not freeze {} of {}", reference.1, reference.0)),
-        }
+    pub(crate) async fn commit(&self, git: &Git, reference: &Reference) -> Result<CommitId, Unmade> {
+        let (url, revision) = reference;
+        let found = match self {
+            Self::Head(now) => now.once(reference, git.resolve(url, revision)).await,
+            Self::Frozen(commits) => {
+                let frozen = commits.get(reference).cloned();
+                frozen.ok_or_else(|| format!("the rollout did not freeze {revision} of {url}"))
+            }
+        };
+        found.map_err(|message| Unmade::until_changed(message).asked([reference.clone()]))
     }
 }
 
@@ -81,6 +86,8 @@ pub(crate) struct Expanded {
     pub(crate) commits: BTreeMap<Reference, CommitId>,
     /// Everything that was asked for, resolved or not.
     pub(crate) references: BTreeSet<Reference>,
+    /// Something did not work that may work later.
+    pub(crate) later: bool,
 }
 
 /// The revision that an empty one means.
@@ -104,6 +111,7 @@ pub(crate) async fn expand(git: &Git, set: &Value, clusters: &[ClusterInput], pi
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::error!(%error, "generation was interrupted");
+                expanded.later = true;
                 expanded.expansion.problems.push(unfinished("the set's expansion was interrupted"));
                 return expanded;
             }
@@ -154,8 +162,9 @@ async fn answer(
                 expanded.commits.insert(reference, commit);
                 inputs.git.extend(answers);
             }
-            Err(failure) => {
-                let failed = |request| (request, GitAnswer::Failed(failure.clone()));
+            Err(Unmade { message, later, .. }) => {
+                expanded.later |= later;
+                let failed = |request| (request, GitAnswer::Failed(message.clone()));
                 inputs.git.extend(requests.into_iter().map(failed));
             }
         }
@@ -167,7 +176,7 @@ async fn ask(
     reference: &Reference,
     requests: &[GitRequest],
     pins: &Pins,
-) -> Result<(CommitId, Vec<(GitRequest, GitAnswer)>), String> {
+) -> Result<(CommitId, Vec<(GitRequest, GitAnswer)>), Unmade> {
     let (url, revision) = reference;
     let commit = pins.commit(git, reference).await?;
     git.fetch(url, &commit, revision).await?;

@@ -59,6 +59,8 @@ pub(crate) struct Index {
     pub(crate) able: Able,
     /// Another number, whenever something changed that members of frozen rollouts depend on.
     pub(crate) surroundings: u64,
+    /// Another number, whenever something else changed that rendering depends on: Secrets, settings, what a cluster can do.
+    pub(crate) rendering: u64,
     /// Present when the store is an older copy of itself.
     pub(crate) restored: Option<Restored>,
     incarnation: Option<u64>,
@@ -152,6 +154,7 @@ impl Index {
             if let Some((Kind::Cluster, _, name)) = keys::parse_object(key) {
                 let cluster = ClusterName::new(name);
                 if self.able.put(cluster.clone(), entry.map(|entry| &entry.value[..])) {
+                    self.rendering += 1;
                     touched.able.insert(cluster);
                 }
             }
@@ -248,6 +251,7 @@ impl Index {
         let surrounds = kind == Kind::AppProject
             || (kind == Kind::Cluster && seen_by_generators(before) != seen_by_generators(after));
         self.surroundings += u64::from(surrounds);
+        self.rendering += u64::from(shows(kind, &name, before, after));
         if kind == Kind::FleetRollout {
             self.listed(&name, touched, |line, entry| _ = line.remove(&entry));
         }
@@ -511,9 +515,27 @@ impl Touched {
                 self.all = true;
                 self.access = true;
             }
-            Kind::ConfigMap if is_settings(name) => self.all |= rendered_by(old) != rendered_by(new),
-            Kind::FleetRollout | Kind::EnrollmentToken | Kind::Namespace | Kind::ConfigMap | Kind::Event => {}
+            Kind::ConfigMap => self.all |= shows(kind, name, old, new),
+            Kind::FleetRollout | Kind::EnrollmentToken | Kind::Namespace | Kind::Event => {}
         }
+    }
+}
+
+/// Whether a change shows in what is rendered, wherever it is.
+fn shows(kind: Kind, name: &Name, old: Option<&Object>, new: Option<&Object>) -> bool {
+    match kind {
+        Kind::Secret => true,
+        Kind::ConfigMap if credentials::is_about_servers(name) => true,
+        Kind::ConfigMap => is_settings(name) && rendered_by(old) != rendered_by(new),
+        Kind::Cluster
+        | Kind::Application
+        | Kind::ApplicationSet
+        | Kind::AppProject
+        | Kind::RolloutPolicy
+        | Kind::FleetRollout
+        | Kind::EnrollmentToken
+        | Kind::Namespace
+        | Kind::Event => false,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     expand::{Expanded, Pins, Reference, expand},
     git::{Git, chain},
     index::{Index, Object, Shared},
-    releases::{Release, Releases, Unrendered},
+    releases::{COMPARISON_ERROR, Release, Releases, Unrendered},
     removal, rollouts,
     sources::{Made, Said, Seen, Wanted},
 };
@@ -66,12 +66,12 @@ pub(crate) struct Evaluation {
     pub(crate) set: Vec<Value>,
     /// What it follows.
     pub(crate) references: BTreeSet<Reference>,
-    /// The clusters that it looked at for what they can do.
+    /// The clusters that it looked at for what they can do, also in vain.
     pub(crate) able: BTreeSet<ClusterName>,
     /// How many of its Applications, and of itself as a set, have nothing to ship because what Git says now cannot be
     /// read or rendered.
     pub(crate) unrendered: usize,
-    /// Something did not work that may work later.
+    /// Something did not work that may work later though nothing is changed.
     pub(crate) retry: bool,
 }
 
@@ -85,13 +85,18 @@ pub(crate) struct Lines {
     pub(crate) git: Git,
     pub(crate) releases: Releases,
     pub(crate) records: Records,
-    /// Frozen rollouts expanded before: their members depend on clusters and projects only.
-    expanded: Arc<Mutex<BTreeMap<RolloutKey, (u64, Resolved)>>>,
+    /// Frozen rollouts expanded before: their members depend on clusters and projects only, and those that came to
+    /// nothing on what else rendering depends on.
+    expanded: Arc<Mutex<BTreeMap<RolloutKey, (Around, Resolved)>>>,
     settled: Settled,
     clusters: Arc<Mutex<Option<Surroundings>>>,
 }
 
 type RolloutKey = (String, RolloutName);
+
+/// The numbers of what surrounds an owner, and of what else rendering depends on ([`Index::surroundings`],
+/// [`Index::rendering`]).
+type Around = (u64, u64);
 
 /// Applications with their releases, or why they have none.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +116,7 @@ struct Resolved {
     /// How long it took, at the head.
     generate: Option<Took>,
     render: Option<Took>,
-    /// What the clusters of members could do that are rendered for it.
+    /// What the clusters of members could do that are rendered for it, or were to be.
     able: BTreeMap<ClusterName, Arc<Capabilities>>,
     /// The sources of each member.
     sources: BTreeMap<AppKey, Vec<Said>>,
@@ -129,8 +134,11 @@ type Admitted = (MemberInput, Release);
 struct One {
     key: AppKey,
     conditions: Vec<Value>,
-    member: Result<Admitted, Unrendered>,
+    member: Result<Admitted, Lost>,
 }
+
+/// Why an Application has no release, and what its cluster can do for which it was to be rendered.
+type Lost = (Unrendered, Option<(ClusterName, Arc<Capabilities>)>);
 
 /// Rollouts whose members are not all known now: those that are, and why.
 type Doubts = BTreeMap<RolloutName, (Members, String)>;
@@ -145,6 +153,8 @@ struct Snapshot {
     plan: Result<PlanSpec, String>,
     /// Changes with everything outside frozen inputs that members depend on.
     surroundings: u64,
+    /// Changes with what else rendering depends on.
+    rendering: u64,
 }
 
 impl Lines {
@@ -183,6 +193,7 @@ impl Lines {
             let name = RolloutName::new(rollout.metadata.name.clone());
             let resolved = self.frozen(rollout, &snapshot).await;
             evaluation.retry |= resolved.retry;
+            evaluation.able.extend(resolved.able.keys().cloned());
             match unsure(&self.index.read(), rollout, &resolved) {
                 None => drop(evaluation.rollouts.insert(name, resolved.members)),
                 Some(why) => drop(doubts.insert(name, (resolved.members, why))),
@@ -212,7 +223,8 @@ impl Lines {
         };
         let live = rollouts::retained(&line, head, |name| index.is_run(name));
         let plan = plan(&index, owner, &object.value());
-        Some(Snapshot { object, clusters, existing, line, live, plan, surroundings: index.surroundings })
+        let Index { surroundings, rendering, .. } = **index;
+        Some(Snapshot { object, clusters, existing, line, live, plan, surroundings, rendering })
     }
 
     /// The clusters as generators see them, made once for all that look at the same.
@@ -250,7 +262,7 @@ impl Lines {
             let render = Some(Took { from, to: shared_runtime::now() });
             return Some(Resolved { generate: None, render, ..resolved });
         }
-        let Expanded { expansion, commits, references } =
+        let Expanded { expansion, commits, references, later } =
             expand(&self.git, set, &snapshot.clusters, &pins).await;
         let generate = Some(Took { from, to: shared_runtime::now() });
         let mut settles = references.is_empty();
@@ -264,19 +276,18 @@ impl Lines {
                 commits.keys().filter_map(|reference| self.trouble(reference)).collect();
             conditions::unread(&mut evaluation.set, &troubles);
         }
-        evaluation.retry |=
-            failure.is_some() || !expansion.problems.is_empty() || !expansion.rejected.is_empty();
+        evaluation.retry |= failure.is_some() || later;
         if !expansion.problems.is_empty() {
             evaluation.unrendered = 1;
             return None;
         }
-        settles &= !evaluation.retry && changes == Changes::default();
+        settles &= !evaluation.retry && expansion.rejected.is_empty() && changes == Changes::default();
         let objects: Vec<Value> =
             expansion.applications.into_iter().map(|generated| generated.object).collect();
         let mut resolved = self.timed(&objects, &pins).await;
         resolved.generate = generate;
         resolved.commits.extend(commits);
-        if settles && !resolved.retry && !resolved.troubled {
+        if settles && resolved.lost.is_empty() && !resolved.troubled {
             self.settled.keep(snapshot, &evaluation.set, &resolved);
         }
         Some(resolved)
@@ -319,7 +330,7 @@ impl Lines {
         evaluation.references.append(&mut head.references);
         evaluation.unrendered = head.unrendered;
         evaluation.retry |= head.retry;
-        evaluation.able = head.able.keys().cloned().collect();
+        evaluation.able.extend(head.able.keys().cloned());
         evaluation.applications = std::mem::take(&mut head.conditions);
         let newest = snapshot.line.last().map(|rollout| RolloutName::new(rollout.metadata.name.clone()));
         let known = newest.as_ref().and_then(|name| {
@@ -362,32 +373,34 @@ impl Lines {
     /// The members of a rollout, from its frozen inputs and the clusters there are.
     async fn frozen(&self, rollout: &FleetRollout, snapshot: &Snapshot) -> Resolved {
         let key = (rollout.metadata.namespace.clone(), RolloutName::new(rollout.metadata.name.clone()));
-        if let Some((surroundings, resolved)) = self.expanded.lock().get(&key)
-            && *surroundings == snapshot.surroundings
-        {
-            return resolved.clone();
+        let around = (snapshot.surroundings, snapshot.rendering);
+        if let Some((then, resolved)) = self.expanded.lock().get(&key) {
+            let whole = resolved.problem.is_none() && resolved.lost.is_empty();
+            if *then == around || (whole && then.0 == around.0) {
+                return resolved.clone();
+            }
         }
         let pins = Pins::frozen(&rollout.spec.commits);
         let recorded = self.recorded(&key);
         let resolved = match rollout.spec.owner.kind {
             OwnerKind::ApplicationSet => {
-                let Expanded { expansion, .. } =
+                let Expanded { expansion, later, .. } =
                     expand(&self.git, &rollout.spec.object, &snapshot.clusters, &pins).await;
                 let problem = expansion.problems.first().map(ToString::to_string);
                 let objects: Vec<Value> =
                     expansion.applications.into_iter().map(|generated| generated.object).collect();
                 let resolved = self.resolve(&objects, (&pins, &recorded)).await;
-                Resolved { retry: resolved.retry || problem.is_some(), problem, ..resolved }
+                Resolved { retry: resolved.retry || later, problem, ..resolved }
             }
             OwnerKind::Application => {
                 self.resolve(std::slice::from_ref(&rollout.spec.object), (&pins, &recorded)).await
             }
         };
         // Its sources are frozen: what they came to is never asked again.
-        let resolved =
-            Resolved { sources: BTreeMap::new(), made: BTreeMap::new(), able: BTreeMap::new(), ..resolved };
+        let able = if resolved.lost.is_empty() { BTreeMap::new() } else { resolved.able };
+        let resolved = Resolved { sources: BTreeMap::new(), made: BTreeMap::new(), able, ..resolved };
         if !resolved.retry {
-            self.expanded.lock().insert(key, (snapshot.surroundings, resolved.clone()));
+            self.expanded.lock().insert(key, (around, resolved.clone()));
         }
         resolved
     }
@@ -428,11 +441,12 @@ impl Lines {
                         resolved.sources.insert(key.clone(), sources);
                         resolved.members.insert(key.clone(), member);
                     }
-                    Err(Unrendered { condition, message, references }) => {
+                    Err((Unrendered { condition, message, references, later }, able)) => {
                         resolved.references.extend(references);
-                        if condition == "ComparisonError" {
+                        resolved.able.extend(able);
+                        resolved.retry |= later;
+                        if condition == COMPARISON_ERROR {
                             resolved.unrendered += 1;
-                            resolved.retry = true;
                             resolved.lost.insert(key.clone(), message.clone());
                         }
                         conditions.push(conditions::of_application(condition, &message));
@@ -470,23 +484,23 @@ impl Lines {
         object: &Value,
         (pins, recorded): (&Pins, &Recorded),
         seen: &Seen,
-    ) -> Result<Admitted, Unrendered> {
-        let invalid =
-            |message| Unrendered { condition: "InvalidSpecError", message, references: BTreeSet::new() };
+    ) -> Result<Admitted, Lost> {
+        let invalid = |message: String| (Unrendered::invalid(message), None);
         let application =
             Application::from_value(object).map_err(|error| invalid(format!("spec: {error}")))?;
         let cluster = self.admit(&application).map_err(invalid)?;
         let known = recorded.get(key).filter(|(on, _)| *on == cluster);
         // What it was planned with is what it gets, whatever the same inputs would come to now.
         let known = match known {
-            Some((_, release)) => self.releases.stored(release).await?,
+            Some((_, release)) => self.releases.stored(release).await.map_err(|why| (why, None))?,
             None => None,
         };
         let release = match known {
             Some(release) => release,
             None => {
                 let able = self.index.read().able.of(&cluster);
-                self.releases.release(key, &application, &able, pins, seen).await?
+                let release = self.releases.release(key, &application, &able, pins, seen).await;
+                release.map_err(|why| (why, Some((cluster.clone(), able))))?
             }
         };
         let member = MemberInput {

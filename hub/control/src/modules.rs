@@ -18,6 +18,7 @@ use crate::{
     credentials,
     git::{Git, chain},
     index::Object,
+    unmade::Unmade,
 };
 use hub_source::{Entry, Mode, Tree};
 use parking_lot::Mutex;
@@ -120,7 +121,7 @@ impl Mounted {
 }
 
 /// Where a folder is that the tree does not have, if a submodule is on the way to it.
-pub(crate) async fn enter(git: &Git, mut place: Place, permit: &Permit) -> Result<Option<Place>, String> {
+pub(crate) async fn enter(git: &Git, mut place: Place, permit: &Permit) -> Result<Option<Place>, Unmade> {
     let mut entered = false;
     for _ in 0..DEEPEST {
         let tree = list(git, &place).await?;
@@ -134,23 +135,23 @@ pub(crate) async fn enter(git: &Git, mut place: Place, permit: &Permit) -> Resul
             return Ok((entered && there).then_some(place));
         };
         if !permit.followed {
-            return Err(format!(
+            return Err(Unmade::until_changed(format!(
                 "`{}` is a submodule, and those are not followed: set git.submodules to \"true\" in the ConfigMap {}/{}",
                 entry.path,
                 settings::NAMESPACE,
                 settings::NAME
-            ));
+            )));
         }
         let mut next = follow(git, &place, entry, permit).await?;
         place.path[entry.path.len()..].trim_matches('/').clone_into(&mut next.path);
         place = next;
         entered = true;
     }
-    Err(format!("submodules inside one another more than {DEEPEST} deep"))
+    Err(too_deep())
 }
 
 /// The source's own tree and, if submodules are followed, those of all submodules below its folder.
-pub(crate) async fn mounts(git: &Git, place: Place, permit: &Permit) -> Result<Vec<Mount>, String> {
+pub(crate) async fn mounts(git: &Git, place: Place, permit: &Permit) -> Result<Vec<Mount>, Unmade> {
     let tree = list(git, &place).await?;
     let mut mounts = vec![Mount { at: String::new(), place, tree }];
     if !permit.followed {
@@ -163,12 +164,12 @@ pub(crate) async fn mounts(git: &Git, place: Place, permit: &Permit) -> Result<V
         let modules: Vec<Entry> =
             mount.tree.under(&mount.place.path).filter(|e| e.mode == Mode::Submodule).cloned().collect();
         if !modules.is_empty() && depths[at] >= DEEPEST {
-            return Err(format!("submodules inside one another more than {DEEPEST} deep"));
+            return Err(too_deep());
         }
         let (parent, outer, depth) = (mount.place.clone(), mount.at.clone(), depths[at]);
         for entry in modules {
             if mounts.len() > MOST {
-                return Err(format!("more than {MOST} submodules in one source"));
+                return Err(Unmade::until_changed(format!("more than {MOST} submodules in one source")));
             }
             let place = follow(git, &parent, &entry, permit).await?;
             let tree = list(git, &place).await?;
@@ -181,30 +182,35 @@ pub(crate) async fn mounts(git: &Git, place: Place, permit: &Permit) -> Result<V
     Ok(mounts)
 }
 
+fn too_deep() -> Unmade {
+    Unmade::until_changed(format!("submodules inside one another more than {DEEPEST} deep"))
+}
+
 async fn list(git: &Git, place: &Place) -> Result<Arc<Tree>, String> {
     git.repositories.list(&place.url, &place.commit).await.map_err(|error| chain(&error))
 }
 
 /// The root of a submodule, fetched.
-async fn follow(git: &Git, parent: &Place, entry: &Entry, permit: &Permit) -> Result<Place, String> {
+async fn follow(git: &Git, parent: &Place, entry: &Entry, permit: &Permit) -> Result<Place, Unmade> {
     let path = &entry.path;
     let modules = git.repositories.modules(&parent.url, &parent.commit).await;
     let modules = modules.map_err(|error| chain(&error))?;
+    let wrong = |message: String| Unmade::until_changed(message);
     let url = modules.get(path).ok_or_else(|| {
-        format!(
+        wrong(format!(
             "the submodule `{path}` of {} has no url in .gitmodules, or none that can be read",
             parent.url
-        )
+        ))
     })?;
     if !may_follow(git, &parent.url, url) {
-        return Err(format!(
+        return Err(wrong(format!(
             "the submodule `{path}` is at {url}, another host than {}: create a repository Secret for it to allow that",
             parent.url
-        ));
+        )));
     }
-    permit.check(url).map_err(|why| format!("the submodule `{path}` is not followed: {why}"))?;
+    permit.check(url).map_err(|why| wrong(format!("the submodule `{path}` is not followed: {why}")))?;
     let commit: CommitId =
-        entry.id.as_str().parse().map_err(|_| format!("the submodule `{path}` has no commit"))?;
+        entry.id.as_str().parse().map_err(|_| wrong(format!("the submodule `{path}` has no commit")))?;
     git.mounted.note(&parent.url, url);
     git.fetch(url, &commit, path).await?;
     Ok(Place { url: url.clone(), commit, path: String::new() })

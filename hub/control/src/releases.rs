@@ -4,6 +4,7 @@ use crate::{
     expand::{Pins, Reference},
     git::chain,
     sources::{Made, Otherwise, Said, Seen, Sources, Wanted},
+    unmade::Unmade,
 };
 use hub_records::{Bundles, Records, keys};
 use hub_render::{Capabilities, Kept, Warning};
@@ -53,6 +54,25 @@ pub(crate) struct Unrendered {
     pub(crate) message: String,
     /// What it wanted to follow, so that it hears when that is there.
     pub(crate) references: BTreeSet<Reference>,
+    /// Whether it may work later though nothing is changed.
+    pub(crate) later: bool,
+}
+
+/// Argo CD's condition of what cannot be read or rendered.
+pub(crate) const COMPARISON_ERROR: &str = "ComparisonError";
+
+impl Unrendered {
+    /// It says what is none, whatever Git says.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { condition: "InvalidSpecError", message, references: BTreeSet::new(), later: false }
+    }
+}
+
+impl From<Unmade> for Unrendered {
+    fn from(Unmade { message, later, references }: Unmade) -> Self {
+        Self { condition: COMPARISON_ERROR, message, references, later }
+    }
 }
 
 impl Releases {
@@ -72,20 +92,16 @@ impl Releases {
         let all = application.spec.all_sources();
         let references: BTreeSet<Reference> =
             all.iter().filter_map(|source| self.sources.reference(source).ok()).collect();
-        let unrendered =
-            |condition, message| Unrendered { condition, message, references: references.clone() };
-        let comparison = |message| unrendered("ComparisonError", message);
+        let unmade = |unmade: Unmade| Unrendered::from(unmade.asked(references.clone()));
         if all.is_empty() {
-            return Err(unrendered(
-                "InvalidSpecError",
-                "spec.source: a source with repoURL and path is required".into(),
-            ));
+            return Err(Unrendered::invalid("spec.source: a source with repoURL and path is required"));
         }
         let (mut commits, mut able) = (BTreeMap::new(), None);
         let (mut parts, mut sources, mut revisions) = (Vec::new(), Vec::new(), Vec::new());
         for source in all {
-            let wanted = self.sources.wanted(application, source, capabilities).map_err(comparison)?;
-            let (said, made) = self.sources.made(&wanted, pins, seen).await.map_err(comparison)?;
+            let wanted = self.sources.wanted(application, source, capabilities);
+            let wanted = wanted.map_err(|why| unmade(Unmade::until_changed(why)))?;
+            let (said, made) = self.sources.made(&wanted, pins, seen).await.map_err(unmade)?;
             sources.push(said);
             if made.is_apart {
                 able = Some(Arc::clone(capabilities));
@@ -95,13 +111,14 @@ impl Releases {
             parts.extend(made.kept);
         }
         let bundles: Vec<Digest> = parts.iter().map(|kept| kept.bundle).collect();
-        let kept = self.join(parts).await.map_err(comparison)?;
+        let kept = self.join(parts).await.map_err(|why| unmade(Unmade::for_now(why)))?;
         let spec = spec(key, application, &kept, revisions);
         let id = spec.id();
         let noted = Noted { spec, parts: if bundles.len() > 1 { bundles } else { Vec::new() } };
-        self.keep(&id, &noted)
-            .await
-            .map_err(|error| comparison(format!("the release could not be stored: {}", chain(&error))))?;
+        let stored = self.keep(&id, &noted).await;
+        stored.map_err(|error| {
+            unmade(Unmade::for_now(format!("the release could not be stored: {}", chain(&error))))
+        })?;
         Ok(Release { id, spec: noted.spec, commits, sources, warnings: kept.warnings, able })
     }
 
@@ -111,10 +128,8 @@ impl Releases {
     /// When it cannot be told now whether it is there: what was planned with it is then not planned with another.
     pub(crate) async fn stored(&self, id: &ReleaseId) -> Result<Option<Release>, Unrendered> {
         let read = self.records.read::<ReleaseSpec>(&keys::release(id)).await;
-        let read = read.map_err(|error| Unrendered {
-            condition: "ComparisonError",
-            message: format!("the release that was planned could not be read: {}", chain(&error)),
-            references: BTreeSet::new(),
+        let read = read.map_err(|error| {
+            Unmade::for_now(format!("the release that was planned could not be read: {}", chain(&error)))
         })?;
         Ok(read.map(|(spec, _)| Release {
             id: *id,

@@ -15,6 +15,7 @@ use crate::{
     index::{Index, Object},
     modules::{self, Mount, Permit, Place},
     trees::GitTree,
+    unmade::Unmade,
 };
 use bytes::Bytes;
 use fetch::Fetcher;
@@ -246,7 +247,7 @@ impl Sources {
         wanted: &Wanted,
         pins: &Pins,
         seen: &Seen,
-    ) -> Result<(Said, Made), String> {
+    ) -> Result<(Said, Made), Unmade> {
         let common = wanted.for_all();
         let said = common.said();
         let opened = self.opened(&common, said, pins, seen).await?;
@@ -278,13 +279,13 @@ impl Sources {
         said: Said,
         pins: &Pins,
         seen: &Seen,
-    ) -> Result<Arc<OnceCell<Opened>>, String> {
+    ) -> Result<Arc<OnceCell<Opened>>, Unmade> {
         let cell = Arc::clone(seen.opened.lock().entry(said).or_default());
         cell.get_or_try_init(|| self.open(wanted, pins)).await?;
         Ok(cell)
     }
 
-    async fn open(&self, wanted: &Wanted, pins: &Pins) -> Result<Opened, String> {
+    async fn open(&self, wanted: &Wanted, pins: &Pins) -> Result<Opened, Unmade> {
         let source = &wanted.source;
         let (url, revision) = &wanted.reference;
         let commit = pins.commit(&self.git, &wanted.reference).await?;
@@ -294,7 +295,7 @@ impl Sources {
         let path = source.path.trim_matches('/');
         let path = if path == "." { "" } else { path };
         if path.split('/').any(|part| part == "..") {
-            return Err(format!("spec.source.path: `{path}` leaves the repository"));
+            return Err(Unmade::until_changed(format!("spec.source.path: `{path}` leaves the repository")));
         }
         if Address::is(url) {
             let tree = self.chart(wanted, &commit).await?;
@@ -302,7 +303,8 @@ impl Sources {
             // Of a chart the whole is rendered, whatever its path, as in Argo CD.
             let folder = if tree.get("Chart.yaml").is_some() { "" } else { path };
             if !tree.has_folder(folder) {
-                return Err(format!("spec.source.path: there is no folder `{folder}` in {url} {shown}"));
+                let message = format!("spec.source.path: there is no folder `{folder}` in {url} {shown}");
+                return Err(Unmade::until_changed(message));
             }
             let is = self.told_apart(wanted, (&commit, &shown), (tree, folder), None).await?;
             return Ok(Opened { commit, revision: shown, is });
@@ -318,16 +320,16 @@ impl Sources {
             tree = self.tree(&place).await?;
         }
         let Some(tree) = tree else {
-            return Err(format!(
+            return Err(Unmade::until_changed(format!(
                 "spec.source.path: there is no folder `{path}` in {url} at {revision} ({})",
                 commit.short()
-            ));
+            )));
         };
         let shape = shape(source, &tree, &place, &permit);
         let known = self.plain.lock().get(&shape).copied();
         let shown = commit.to_string();
         if let Some(kept) = known.and_then(|inputs| self.renderer.recall(&inputs, &self.shelf)) {
-            let kept = kept.map_err(|failure| failure.to_string())?;
+            let kept = kept?;
             return Ok(Opened { commit, revision: shown, is: Is::Shared(kept) });
         }
         let folder = place.path.clone();
@@ -344,10 +346,10 @@ impl Sources {
         (commit, revision): (&CommitId, &str),
         (tree, folder): (Arc<dyn Tree>, &str),
         shape: Option<Digest>,
-    ) -> Result<Is, String> {
-        let said = hub_render::overridden(&wanted.source, &*tree, folder, None).await;
-        let said = said.map_err(|failure| failure.to_string())?;
-        let of = hub_render::type_of(&said, &*tree, folder).map_err(|problem| problem.to_string())?;
+    ) -> Result<Is, Unmade> {
+        let said = hub_render::overridden(&wanted.source, &*tree, folder, None).await?;
+        let of = hub_render::type_of(&said, &*tree, folder);
+        let of = of.map_err(|problem| Unmade::until_changed(problem.to_string()))?;
         if of != SourceType::Directory || hub_render::tells_applications_apart(&*tree, folder) {
             return Ok(Is::Apart { tree, folder: folder.to_owned() });
         }
@@ -360,7 +362,7 @@ impl Sources {
             }
             plain.insert(shape, inputs);
         }
-        Ok(Is::Shared(kept.map_err(|failure| failure.to_string())?))
+        Ok(Is::Shared(kept?))
     }
 
     /// What is in a chart, or another artefact of a registry.
@@ -389,7 +391,7 @@ impl Sources {
         tree: &Arc<dyn Tree>,
         folder: &str,
         revision: &str,
-    ) -> Result<(Result<Kept, Failure>, Option<Digest>), String> {
+    ) -> Result<(Result<Kept, Failure>, Option<Digest>), Unmade> {
         let nobody = App { project: wanted.project.clone(), ..App::default() };
         let pins = Pins::head();
         let fetch = Fetcher::new(&self.git, wanted, &pins);
@@ -404,14 +406,14 @@ impl Sources {
             fetch: &fetch,
             settings: &Settings::default(),
         };
-        let job = self.renderer.prepare(&request).await.map_err(|failure| failure.to_string())?;
+        let job = self.renderer.prepare(&request).await?;
         let kept = self.renderer.keep(&job, whose(wanted, &place(source)), &self.shelf).await;
         let links = tree.under(folder).iter().any(|entry| entry.mode == hub_render::tree::Mode::Symlink);
         let known = !links && job.warnings.is_empty() && !matches!(kept, Err(Failure::Circumstance(_)));
         Ok((kept, known.then(|| job.inputs())))
     }
 
-    async fn make(&self, wanted: &Wanted, opened: &Opened, pins: &Pins, seen: &Seen) -> Result<Made, String> {
+    async fn make(&self, wanted: &Wanted, opened: &Opened, pins: &Pins, seen: &Seen) -> Result<Made, Unmade> {
         let revision = opened.revision.clone();
         let own = BTreeMap::from([(wanted.reference.clone(), opened.commit.clone())]);
         let (tree, folder) = match &opened.is {
@@ -421,9 +423,10 @@ impl Sources {
             }
             Is::Apart { tree, folder } => (tree, folder),
         };
-        let Some(app) = &wanted.app else { return Err("the source is for one Application".to_owned()) };
-        let source = hub_render::overridden(&wanted.source, &**tree, folder, Some(&app.name)).await;
-        let source = source.map_err(|failure| failure.to_string())?;
+        let Some(app) = &wanted.app else {
+            return Err(Unmade::until_changed("the source is for one Application"));
+        };
+        let source = hub_render::overridden(&wanted.source, &**tree, folder, Some(&app.name)).await?;
         let mut commits = own;
         let mut references = BTreeMap::new();
         for (name, reference) in &wanted.references {
@@ -450,11 +453,18 @@ impl Sources {
             fetch: &fetch,
             settings: &settings,
         };
-        let job = self.renderer.prepare(&request).await.map_err(|failure| failure.to_string())?;
-        let kept = self.renderer.keep(&job, whose(wanted, &place(&source)), &self.shelf).await;
-        let kept = kept.map_err(|failure| failure.to_string())?;
-        commits.extend(fetch.fetched());
-        Ok(Made { kept: Some(kept), revision, is_apart: true, commits })
+        let kept = async {
+            let job = self.renderer.prepare(&request).await?;
+            self.renderer.keep(&job, whose(wanted, &place(&source)), &self.shelf).await
+        };
+        let kept = kept.await;
+        let (fetched, asked) = fetch.fetched();
+        commits.extend(fetched);
+        match kept {
+            Ok(kept) => Ok(Made { kept: Some(kept), revision, is_apart: true, commits }),
+            // What is followed keeps its schedule, and tells when it is there or another.
+            Err(failure) => Err(Unmade::from(failure).asked(asked)),
+        }
     }
 
     /// The tree of a source that others refer to.
@@ -463,11 +473,11 @@ impl Sources {
         reference: &Reference,
         pins: &Pins,
         seen: &Seen,
-    ) -> Result<(CommitId, Arc<dyn Tree>), String> {
+    ) -> Result<(CommitId, Arc<dyn Tree>), Unmade> {
         let cell = Arc::clone(seen.trees.lock().entry(reference.clone()).or_default());
         let found = cell.get_or_try_init(|| async {
             let commit = pins.commit(&self.git, reference).await?;
-            Ok::<_, String>((commit.clone(), whole(&self.git, reference, commit).await?))
+            Ok::<_, Unmade>((commit.clone(), whole(&self.git, reference, commit).await?))
         });
         found.await.cloned()
     }

@@ -4,6 +4,7 @@ mod commit;
 mod deletions;
 mod history;
 mod limits;
+mod line;
 mod modules;
 mod readable;
 mod restore;
@@ -215,11 +216,16 @@ struct Loops {
 
 impl Loops {
     async fn start() -> Self {
+        Self::idle().again().await
+    }
+
+    /// What they would run on.
+    fn idle() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let loops =
             Self { folder, records: records(), tasks: Tasks::new(), metrics: crate::Metrics::default() };
         loops.git(&["init", "-q", "-b", "main", "."]);
-        loops.again().await
+        loops
     }
 
     /// Loops on what others left.

@@ -16,7 +16,10 @@ use hub_render::{Chart, Fetch, Tree, Unfetched};
 use hub_source::charts::Address;
 use parking_lot::Mutex;
 use shared_model::{CommitId, RepoUrl};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Fetches for one rendering.
 #[derive(Debug)]
@@ -27,24 +30,27 @@ pub(super) struct Fetcher<'a> {
     /// Whether a repository's login goes along to other hosts that its index names.
     passes: bool,
     fetched: Mutex<BTreeMap<Reference, CommitId>>,
+    /// All that was asked for, there or not.
+    asked: Mutex<BTreeSet<Reference>>,
 }
 
 impl<'a> Fetcher<'a> {
     pub(super) fn new(git: &'a Git, wanted: &Wanted, pins: &'a Pins) -> Self {
         let permit = Permit::of(git, &wanted.namespace, &wanted.project);
         let passes = wanted.source.helm.as_ref().is_some_and(|helm| helm.pass_credentials);
-        Self { git, permit, pins, passes, fetched: Mutex::default() }
+        Self { git, permit, pins, passes, fetched: Mutex::default(), asked: Mutex::default() }
     }
 
-    /// What was fetched, and which it was.
-    pub(super) fn fetched(self) -> BTreeMap<Reference, CommitId> {
-        self.fetched.into_inner()
+    /// What was fetched, and which it was; and all that was asked for, there or not.
+    pub(super) fn fetched(self) -> (BTreeMap<Reference, CommitId>, BTreeSet<Reference>) {
+        (self.fetched.into_inner(), self.asked.into_inner())
     }
 
     /// Which one it is, if the project permits what people call so.
     async fn pinned(&self, asked: &RepoUrl, reference: &Reference) -> Result<CommitId, Unfetched> {
         self.permit.check(asked).map_err(Unfetched::Never)?;
-        let commit = self.pins.commit(self.git, reference).await.map_err(Unfetched::Now)?;
+        self.asked.lock().insert(reference.clone());
+        let commit = self.pins.commit(self.git, reference).await?;
         self.fetched.lock().insert(reference.clone(), commit.clone());
         Ok(commit)
     }

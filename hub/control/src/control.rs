@@ -23,13 +23,14 @@ use crate::{
     live::{Decided, Live},
     metrics::{Metrics, Seen},
     mirrors, notices, operations,
-    pace::{self, Pace},
+    pace::Pace,
     releases::Releases,
     removal, retention,
     settings::Told,
     sources::Sources,
     statuses::{Now, Statuses},
     traces::Traces,
+    turns::Turns,
     webhooks::Webhooks,
     windows::Calendar,
 };
@@ -50,14 +51,8 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 
-const EVALUATIONS: usize = 8;
-/// Those beside them that wait for something slow.
-const EVALUATIONS_ASIDE: usize = 64;
 const RETRY: Duration = Duration::from_secs(10);
 const LEASE: Duration = Duration::from_secs(15);
 /// The longest a pass waits for more changes to come.
@@ -126,9 +121,7 @@ struct Loop {
     committed: Revision,
     planned: Timestamp,
     evaluated: mpsc::Sender<Event>,
-    permits: Arc<Semaphore>,
-    /// For those that take long.
-    aside: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Control {
@@ -215,8 +208,7 @@ impl Control {
             committed: Revision::default(),
             planned: Timestamp::UNIX_EPOCH,
             evaluated: events,
-            permits: Arc::new(Semaphore::new(EVALUATIONS)),
-            aside: Arc::new(Semaphore::new(EVALUATIONS_ASIDE)),
+            turns: Turns::default(),
         };
         tasks.spawn_until_stopped("control", control.run(queue, resolutions));
         Ok(Self { webhooks })
@@ -471,21 +463,23 @@ impl Loop {
         let ready: Vec<Owner> = self.dirty.difference(&self.running).cloned().collect();
         for owner in ready {
             self.dirty.remove(&owner);
-            if self.index.read().owner(&owner).is_none() {
+            let Some(project) = self.index.read().project_of(&owner) else {
                 self.evaluations.remove(&owner);
                 self.retries.forget(&owner);
                 self.live.evaluated(owner);
                 continue;
-            }
+            };
             self.running.insert(owner.clone());
-            let (lines, events, permits) =
-                (self.lines.clone(), self.evaluated.clone(), Arc::clone(&self.permits));
-            let (took, aside) = (self.metrics.work.evaluations.clone(), Arc::clone(&self.aside));
+            let (lines, events, turns) = (self.lines.clone(), self.evaluated.clone(), self.turns.clone());
+            let took = self.metrics.work.evaluations.clone();
             shared_runtime::spawn("evaluate", async move {
-                let permit = permits.acquire_owned().await.ok();
-                let began = Instant::now();
-                let evaluation = pace::aside(permit, &aside, Box::pin(lines.evaluate(&owner, now))).await;
-                took.took(began.elapsed());
+                let work = async {
+                    let began = Instant::now();
+                    let evaluation = lines.evaluate(&owner, now).await;
+                    took.took(began.elapsed());
+                    evaluation
+                };
+                let evaluation = turns.through(&project, Box::pin(work)).await;
                 drop(events.send(Event::Evaluated(owner, Box::new(evaluation))).await);
             });
         }

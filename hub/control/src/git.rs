@@ -6,6 +6,7 @@ use crate::{
     metrics::Work,
     modules::Mounted,
     trouble::{Failure, Trouble},
+    turns::outside,
 };
 use hub_source::{
     Described, Error, Repositories,
@@ -100,7 +101,7 @@ impl Git {
             None => {
                 self.schedule.lock().subscribe(key.clone(), shared_runtime::now());
                 self.wake.notify_one();
-                match known.wait_for(|known| known.contains_key(&key)).await {
+                match outside(known.wait_for(|known| known.contains_key(&key))).await {
                     Ok(known) => found(&known).unwrap_or_default(),
                     Err(_) => return Err("the hub is stopping".to_owned()),
                 }
@@ -241,13 +242,11 @@ impl Git {
     pub(crate) async fn fetch(&self, url: &RepoUrl, commit: &CommitId, revision: &str) -> Result<(), String> {
         let credentials = self.credentials(url);
         if Address::is(url) {
-            let fetched = self.charts.fetch(url, commit, revision, credentials.as_ref()).await;
+            let fetched = outside(self.charts.fetch(url, commit, revision, credentials.as_ref())).await;
             return fetched.map(drop).map_err(|error| chain(&error));
         }
-        self.repositories
-            .fetch(url, commit, revision, credentials.as_ref())
-            .await
-            .map_err(|error| chain(&error))
+        let fetched = outside(self.repositories.fetch(url, commit, revision, credentials.as_ref())).await;
+        fetched.map_err(|error| chain(&error))
     }
 
     /// Asks what the schedule says, for as long as it runs; tells of every change.

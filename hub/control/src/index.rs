@@ -352,6 +352,23 @@ impl Index {
         self.object(kind_of(owner.kind), &owner.namespace, &owner.name)
     }
 
+    /// The AppProject of an owner as it is written, of a set as its template has it; `None` when the owner is not there.
+    pub(crate) fn project_of(&self, owner: &Owner) -> Option<String> {
+        let object = self.owner(owner)?;
+        let project = match owner.kind {
+            OwnerKind::ApplicationSet => object
+                .value()
+                .pointer("/spec/template/spec/project")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            OwnerKind::Application => {
+                let key = AppKey::new(owner.namespace.clone(), owner.name.clone());
+                self.applications.get(&key).map(|application| application.spec.project.clone())
+            }
+        };
+        Some(project.unwrap_or_default())
+    }
+
     /// Every owner of a line: the sets, and the Applications that no set made.
     pub(crate) fn owners(&self) -> BTreeSet<Owner> {
         let sets = self.all(Kind::ApplicationSet).map(|(name, _)| owner(OwnerKind::ApplicationSet, name));

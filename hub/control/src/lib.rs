@@ -57,6 +57,7 @@ mod statuses;
 mod traces;
 mod trees;
 mod trouble;
+mod turns;
 mod unmade;
 mod webhooks;
 mod windows;

@@ -6,34 +6,11 @@
 //! Rest is counted by a clock that nobody sets: a wall clock that is set back makes nothing wait.
 
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What takes less never rests.
 const QUICK: Duration = Duration::from_millis(5);
-
-/// What takes longer makes room for others.
-const SLOW: Duration = Duration::from_secs(5);
-
-/// Does work that has a permit. When it takes long (a slow chart, a server that hangs), it goes on with one of those
-/// aside, as long as there are any: it keeps nobody waiting who has little to do.
-pub(crate) async fn aside<T>(
-    permit: Option<OwnedSemaphorePermit>,
-    aside: &Arc<Semaphore>,
-    work: impl Future<Output = T>,
-) -> T {
-    tokio::pin!(work);
-    tokio::select! {
-        done = &mut work => return done,
-        () = tokio::time::sleep(SLOW) => {}
-    }
-    let other = Arc::clone(aside).try_acquire_owned().ok();
-    let _held = if other.is_some() { other } else { permit };
-    work.await
-}
 
 /// The pace of one kind of work.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ use crate::{
     index::{Index, Object},
     modules::{self, Mount, Permit, Place},
     trees::GitTree,
+    turns::outside,
     unmade::Unmade,
 };
 use bytes::Bytes;
@@ -374,7 +375,7 @@ impl Sources {
         let passes = wanted.source.helm.as_ref().is_some_and(|helm| helm.pass_credentials);
         let credentials = self.git.credentials(url);
         let credentials = credentials.map(|known| if passes { known.passed_on() } else { known });
-        let files = self.git.charts.files(url, commit, version, credentials.as_ref()).await;
+        let files = outside(self.git.charts.files(url, commit, version, credentials.as_ref())).await;
         let files = files.map_err(|error| chain(&error))?;
         let name = format!("{url} {}", self.git.called(url, commit));
         let bytes = files.values().map(Bytes::len).sum();
@@ -407,7 +408,7 @@ impl Sources {
             settings: &Settings::default(),
         };
         let job = self.renderer.prepare(&request).await?;
-        let kept = self.renderer.keep(&job, whose(wanted, &place(source)), &self.shelf).await;
+        let kept = outside(self.renderer.keep(&job, whose(wanted, &place(source)), &self.shelf)).await;
         let links = tree.under(folder).iter().any(|entry| entry.mode == hub_render::tree::Mode::Symlink);
         let known = !links && job.warnings.is_empty() && !matches!(kept, Err(Failure::Circumstance(_)));
         Ok((kept, known.then(|| job.inputs())))
@@ -455,7 +456,7 @@ impl Sources {
         };
         let kept = async {
             let job = self.renderer.prepare(&request).await?;
-            self.renderer.keep(&job, whose(wanted, &place(&source)), &self.shelf).await
+            outside(self.renderer.keep(&job, whose(wanted, &place(&source)), &self.shelf)).await
         };
         let kept = kept.await;
         let (fetched, asked) = fetch.fetched();

@@ -8,6 +8,7 @@ mod line;
 mod modules;
 mod readable;
 mod restore;
+mod turns;
 mod windows;
 
 use crate::{
@@ -212,6 +213,7 @@ struct Loops {
     records: Records,
     tasks: Tasks,
     metrics: crate::Metrics,
+    tooling: Option<hub_render::Tooling>,
 }
 
 impl Loops {
@@ -222,8 +224,8 @@ impl Loops {
     /// What they would run on.
     fn idle() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let loops =
-            Self { folder, records: records(), tasks: Tasks::new(), metrics: crate::Metrics::default() };
+        let (tasks, metrics) = (Tasks::new(), crate::Metrics::default());
+        let loops = Self { folder, records: records(), tasks, metrics, tooling: None };
         loops.git(&["init", "-q", "-b", "main", "."]);
         loops
     }
@@ -243,7 +245,7 @@ impl Loops {
             charts: Charts::build(charts::Config::new(loops.folder.path().join("charts"))).unwrap(),
             links: Links::new(),
             tracing: shared_runtime::otlp::Tracing::default(),
-            rendering: hub_render::Config::new(),
+            rendering: hub_render::Config { tooling: loops.tooling.clone(), ..hub_render::Config::new() },
         };
         let poll = Settings {
             period: Duration::from_millis(50),

@@ -9,6 +9,7 @@ use crate::{
     expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
     modules::Permit,
+    turns::outside,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -58,7 +59,7 @@ impl<'a> Fetcher<'a> {
     async fn bytes(&self, (url, version): &Reference, commit: &CommitId) -> Result<Bytes, Unfetched> {
         let credentials = self.git.credentials(url);
         let credentials = credentials.map(|known| if self.passes { known.passed_on() } else { known });
-        let fetched = self.git.charts.fetch(url, commit, version, credentials.as_ref()).await;
+        let fetched = outside(self.git.charts.fetch(url, commit, version, credentials.as_ref())).await;
         fetched.map_err(|error| Unfetched::Now(chain(&error)))
     }
 }

@@ -93,8 +93,8 @@ impl Wanted {
 
 /// Names what a cluster can do.
 fn able(capabilities: &Capabilities) -> Digest {
-    let Capabilities { kube_version, api_versions } = capabilities;
-    Digest::of(format!("{kube_version}\n{}", api_versions.join("\n")).as_bytes())
+    let Capabilities { kube_version, api_versions, told } = capabilities;
+    Digest::of(format!("{told:?}\n{kube_version}\n{}", api_versions.join("\n")).as_bytes())
 }
 
 /// Sources that were looked at a moment ago: an owner's Applications often share theirs.

@@ -132,6 +132,9 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool, memo: &Memo) -> Result<
     if !mentions.kube_version {
         told.kube_version.clear();
     }
+    let sees_version = mentions.kube_version && helm.kube_version.is_empty();
+    let sees_apis = mentions.apis != mentions::Apis::default() && helm.api_versions.is_empty();
+    let old = request.capabilities.suffice(sees_version, sees_apis)?;
     told.api_versions = mentions.apis.of(&told.api_versions).into_iter().map(str::to_owned).collect();
     let arguments = told.arguments();
     bounded(&arguments)?;
@@ -141,7 +144,7 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool, memo: &Memo) -> Result<
         may_vary: mentions.varies,
         own: if mentions.varies { request.app.identity() } else { String::new() },
         fetched: supplied.fetched,
-        warnings: supplied.warnings,
+        warnings: supplied.warnings.into_iter().chain(old).collect(),
     })
 }
 

@@ -40,7 +40,7 @@ pub use overrides::{overridden, tells_applications_apart};
 pub use plain::{LARGEST_FILE, LARGEST_SOURCE, plain, select};
 pub use rendered::{Kept, NON_DETERMINISTIC, RENDERED, REPEATED, Rendered, Warning};
 pub use renderer::{Config, Happened, MOST, Renderer, Shelf, Tell, Tooling, Whose};
-pub use request::{App, Capabilities, Chart, Failure, Fetch, Request, Settings, Unfetched};
+pub use request::{App, Capabilities, Chart, Failure, Fetch, Request, Settings, Told, Unfetched};
 pub use tools::Tools;
 pub use tree::{Entry, Tree};
 pub use view::View;

@@ -37,6 +37,48 @@ pub struct Capabilities {
     pub kube_version: String,
     /// `group/version` and `group/version/Kind`, sorted.
     pub api_versions: Arc<[String]>,
+    /// How much of it the cluster told.
+    pub told: Told,
+}
+
+/// How much a cluster told of what it can do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Told {
+    /// All that is to be known.
+    #[default]
+    All,
+    /// Its version alone, by an agent that tells no more.
+    Version,
+    /// Nothing yet.
+    Nothing {
+        /// The cluster's name.
+        cluster: String,
+    },
+}
+
+impl Capabilities {
+    /// Whether this is enough for something that can see the cluster's version, or which APIs it serves. Where the tool's
+    /// defaults stand for what was not told, a sentence for people.
+    ///
+    /// # Errors
+    /// What is waited for: rendered by defaults now, it would be another thing when the cluster has told.
+    pub(crate) fn suffice(&self, version: bool, apis: bool) -> Result<Option<String>, Failure> {
+        match &self.told {
+            Told::Nothing { cluster } if version || apis => Err(Failure::inputs(
+                "",
+                format!(
+                    "waits for the first report of {cluster}: what the chart comes to depends on what that cluster can do"
+                ),
+                "start its agent, or say it with `kubeVersion` and `apiVersions` in spec.source.helm",
+            )),
+            Told::Version if apis => Ok(Some(
+                "the cluster's agent is old: it does not tell which APIs the cluster serves, so helm's defaults stand for \
+                 them; upgrade the agent, or say them with `apiVersions` in spec.source.helm"
+                    .to_owned(),
+            )),
+            Told::All | Told::Version | Told::Nothing { .. } => Ok(None),
+        }
+    }
 }
 
 /// What is rendered, and from what.

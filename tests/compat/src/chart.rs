@@ -73,6 +73,7 @@ impl Case {
             capabilities: Capabilities {
                 kube_version: said("kubeVersion", "v1.34.3"),
                 api_versions: list(&app["apiVersions"]).into(),
+                ..Capabilities::default()
             },
             settings: Settings { values_schemes: list(&app["schemes"]), ..Settings::default() },
             shelf: web(&app, &files).await?,

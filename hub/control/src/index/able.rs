@@ -1,8 +1,11 @@
 //! What clusters can do, as their agents told it last: the part of a Cluster's status that rendering depends on.
 //!
+//! Of a cluster whose agent never reported nothing is known. Agents of old versions tell its version, and not which APIs it
+//! serves.
+//!
 //! Many clusters are alike, so equal answers are kept once.
 
-use hub_render::Capabilities;
+use hub_render::{Capabilities, Told};
 use serde::Deserialize;
 use shared_model::ClusterName;
 use std::{
@@ -33,7 +36,11 @@ struct Facts {
 impl Able {
     /// What a cluster can do; of one that never told, nothing is known.
     pub(crate) fn of(&self, cluster: &ClusterName) -> Arc<Capabilities> {
-        self.of.get(cluster).cloned().unwrap_or_default()
+        let unknown = || {
+            let told = Told::Nothing { cluster: cluster.to_string() };
+            Arc::new(Capabilities { told, ..Capabilities::default() })
+        };
+        self.of.get(cluster).cloned().unwrap_or_else(unknown)
     }
 
     /// Takes a Cluster's status, or that it has none; whether it says anything new.
@@ -46,13 +53,13 @@ impl Able {
         });
         let mut api_versions: Vec<String> = kinds.collect();
         api_versions.sort();
-        let told = Capabilities { kube_version: kubernetes_version, api_versions: api_versions.into() };
+        let told = if api_versions.is_empty() { Told::Version } else { Told::All };
+        let told = Capabilities { kube_version: kubernetes_version, api_versions: api_versions.into(), told };
+        if told.kube_version.is_empty() && told.api_versions.is_empty() {
+            return self.of.remove(&cluster).is_some();
+        }
         if *self.of(&cluster) == told {
             return false;
-        }
-        if told == Capabilities::default() {
-            self.of.remove(&cluster);
-            return true;
         }
         let shared = self.all.get(&told).cloned().unwrap_or_else(|| Arc::new(told));
         self.all.insert(Arc::clone(&shared));
@@ -83,7 +90,13 @@ mod tests {
         assert!(Arc::ptr_eq(&of(&able, "eu-1"), &of(&able, "eu-2")));
         assert_eq!(of(&able, "eu-1").api_versions[..], ["apps/v1", "apps/v1/Deployment", "v1", "v1/Pod"]);
         assert!(able.put(ClusterName::new("eu-1"), None));
-        assert_eq!(*of(&able, "eu-1"), Capabilities::default());
+        assert_eq!(of(&able, "eu-1").told, Told::Nothing { cluster: "eu-1".to_owned() });
+        let old = br#"{"facts": {"kubernetesVersion": "v1.33.1"}}"#;
+        assert!(
+            able.put(ClusterName::new("eu-3"), Some(old)) && !able.put(ClusterName::new("eu-3"), Some(old))
+        );
+        assert_eq!(of(&able, "eu-3").told, Told::Version);
+        assert_eq!(of(&able, "eu-2").told, Told::All);
         assert!(!able.put(ClusterName::new("eu-9"), Some(b"{}")));
     }
 }

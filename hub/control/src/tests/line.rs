@@ -160,3 +160,41 @@ async fn a_set_with_a_broken_member_rests_until_an_input_changes() {
         assert_eq!((seen.head.len(), seen.unrendered, seen.retry), (1, 1, false), "{:?}", seen.applications);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_joins_is_waited_for_and_causes_no_rollout() {
+    let line = Line::new().await;
+    line.ground.commit("web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n");
+    let template = "kind: ConfigMap\nmetadata: {name: \"{{ .Capabilities.KubeVersion.Version }}\"}\n";
+    line.ground.commit("web/templates/map.yaml", template);
+    std::fs::write(line.ground.folder.path().join("released"), "").unwrap();
+    let tooling = Some(turns::tooling(line.ground.folder.path()));
+    let line = Line::on(line.ground, "mirrors", hub_render::Config { tooling, ..hub_render::Config::new() });
+    let tell = async |line: &Line, cluster: &str, facts: Value| {
+        let told = |status: &mut Value| status["facts"] = facts.clone();
+        line.ground.records.modify_status(Kind::Cluster, "", cluster, told).await.unwrap();
+    };
+    let known = |version: &str| json!({"kubernetesVersion": version, "served": {"v1": ["ConfigMap"]}});
+    tell(&line, "eu-1", known("v1.33.1")).await;
+    line.create(Kind::ApplicationSet, set(&line.ground.repository())).await;
+    let look = async |line: &Line| {
+        let seen = line.evaluate(OwnerKind::ApplicationSet, "web").await;
+        let said = seen.applications.values().flatten().filter_map(|condition| condition["message"].as_str());
+        let said =
+            said.map(|said| said.split(':').next().unwrap_or(said).to_owned()).collect::<Vec<_>>().join("; ");
+        let rollouts = seen.rollouts.iter().map(|(name, members)| format!("{name} {}", members.len()));
+        (seen.head.len(), rollouts.collect::<Vec<_>>().join(", "), said, seen.able.len(), seen.retry)
+    };
+    let expect = |members: usize, rollouts: &str, said: &str, able: usize| {
+        (members, rollouts.to_owned(), said.to_owned(), able, false)
+    };
+    assert_eq!(look(&line).await, expect(1, "web-1 1", "", 1));
+    line.create(Kind::Cluster, cluster("us-1", &json!({"env": "prod"}))).await;
+    let waits = "waits for the first report of us-1";
+    assert_eq!(look(&line).await, expect(1, "web-1 1", waits, 2));
+    tell(&line, "us-1", known("v1.34.0")).await;
+    assert_eq!(look(&line).await, expect(2, "web-1 2", "", 2));
+    // A cluster of those that are there comes to something else: that is a change, and goes the way of changes.
+    tell(&line, "us-1", known("v1.35.0")).await;
+    assert_eq!(look(&line).await, expect(2, "web-1 2, web-2 2", "", 2));
+}

@@ -6,14 +6,14 @@ use hub_render::{Confine, Tooling, confine::Limits, tools::Places};
 const CHART: &str = "apiVersion: v2\nname: slow\nversion: 1.0.0\n";
 const TEMPLATE: &str = "kind: ConfigMap\nmetadata: {name: \"{{ .Release.Name }}\"}\n";
 
-/// A tool that says its version, and prints a ConfigMap once a file is there. It stands for the program that confines
-/// and for what that runs.
-fn tooling(folder: &Path) -> Tooling {
+/// A tool that says its version, and prints a ConfigMap with what it was told, once a file is there. It stands for the
+/// program that confines and for what that runs.
+pub(super) fn tooling(folder: &Path) -> Tooling {
     use std::os::unix::fs::PermissionsExt as _;
     let tool = folder.join("tool");
     let script = format!(
-        "#!/bin/sh\ncase \"$2\" in *Probe*) echo '{{}}'; exit;; esac\nif [ \"$3\" = version ]; then echo v4.0.0; exit; fi\n\
-         while [ ! -e '{}' ]; do sleep 0.02; done\nprintf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {{name: slow}}\\n'\n",
+        "#!/bin/sh\ncase \"$2\" in *Probe*) echo '{{}}'; exit;; esac\nif [ \"$3\" = version ]; then echo v4.0.0; exit; fi\nshift 2\n\
+         while [ ! -e '{}' ]; do sleep 0.02; done\nprintf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {{name: slow}}\\ndata: {{told: \"%s\"}}\\n' \"$*\"\n",
         folder.join("released").display()
     );
     std::fs::write(&tool, script).unwrap();

@@ -1,7 +1,7 @@
 use super::{Memo, prepare};
 use crate::{
     job::{Job, Kind, Tool, Work},
-    request::{App, Capabilities, Chart, Failure, Fetch, Request, Settings, Unfetched},
+    request::{App, Capabilities, Chart, Failure, Fetch, Request, Settings, Told, Unfetched},
     tree::{Entry, Memory, Tree},
 };
 use async_trait::async_trait;
@@ -69,6 +69,7 @@ struct Asked {
     name: &'static str,
     kube_version: &'static str,
     apis: Vec<String>,
+    told: Told,
 }
 
 fn asked(template: &str, helm: Value) -> Asked {
@@ -86,6 +87,7 @@ fn asked(template: &str, helm: Value) -> Asked {
         name: "web",
         kube_version: "v1.34.3-gke.7",
         apis: vec!["a/v1".into(), "b/v1".into()],
+        told: Told::All,
     }
 }
 
@@ -96,8 +98,11 @@ async fn prepared(asked: &Asked, memo: &Memo) -> (Result<Job, Failure>, usize) {
     let source: Source =
         serde_json::from_value(json!({"path": "chart", "helm": asked.helm})).expect("a source");
     let app = App { name: asked.name.into(), destination: "apps".into(), ..App::default() };
-    let capabilities =
-        Capabilities { kube_version: asked.kube_version.into(), api_versions: asked.apis.clone().into() };
+    let capabilities = Capabilities {
+        kube_version: asked.kube_version.into(),
+        api_versions: asked.apis.clone().into(),
+        told: asked.told.clone(),
+    };
     let request = Request {
         source: &source,
         app: &app,
@@ -266,4 +271,33 @@ async fn files_that_a_library_reads_are_packed() {
     let job = job(&with_library("{{ tpl (.Files.Get \"config/a.conf\") . }}", "{{ .Release.Name }}")).await;
     let Work::Run { arguments, .. } = &job.work else { panic!("nothing is run") };
     assert!(arguments.contains(&"web".to_owned()), "{arguments:?}");
+}
+
+#[tokio::test]
+async fn what_a_cluster_has_not_told_yet_is_waited_for_where_it_shows() {
+    let of = async |template: &str, helm: Value, told: &Told| {
+        let asked = Asked { told: told.clone(), ..asked(template, helm) };
+        let job = prepared(&asked, &Memo::new()).await.0;
+        job.map(|job| job.warnings.join("; ")).unwrap_or_else(|failure| format!("not yet: {failure}"))
+    };
+    let (nothing, version) = (Told::Nothing { cluster: "eu-9".to_owned() }, Told::Version);
+    let check = async |template: &str, helm: Value, told: &Told, expect: &str| {
+        let said = of(template, helm, told).await;
+        assert!(
+            if expect.is_empty() { said.is_empty() } else { said.starts_with(expect) },
+            "{template}: {said}"
+        );
+    };
+    let (kube, apis) = ("{{ .Capabilities.KubeVersion }}", "{{ .Capabilities.APIVersions.Has \"a/v1\" }}");
+    let waits = "not yet: waits for the first report of eu-9";
+    check("{{ .Values.a }}", json!({}), &nothing, "").await;
+    check(kube, json!({}), &nothing, waits).await;
+    check(apis, json!({}), &nothing, waits).await;
+    // What the source says itself is not the cluster's to tell.
+    check(kube, json!({"kubeVersion": "1.30"}), &nothing, "").await;
+    check(apis, json!({"apiVersions": ["a/v1"]}), &nothing, "").await;
+    check(kube, json!({}), &version, "").await;
+    check(apis, json!({}), &version, "the cluster's agent is old").await;
+    check(apis, json!({"apiVersions": ["a/v1"]}), &version, "").await;
+    check(apis, json!({}), &Told::All, "").await;
 }

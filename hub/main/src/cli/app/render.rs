@@ -130,7 +130,7 @@ pub(super) fn capabilities(cluster: Option<&Value>, options: &Offline) -> Capabi
     }
     api_versions.sort_unstable();
     api_versions.dedup();
-    Capabilities { kube_version, api_versions: api_versions.into() }
+    Capabilities { kube_version, api_versions: api_versions.into(), ..Capabilities::default() }
 }
 
 fn print(subjects: &[Subject], made: &[Made], form: Manifests) -> anyhow::Result<()> {

@@ -412,6 +412,7 @@ impl Loop {
                 // Never a number that stood for something else.
                 index.surroundings += self.index.read().surroundings + 1;
                 index.rendering += self.index.read().rendering + 1;
+                index.able.number += self.index.read().able.number + 1;
                 self.statuses.retain(&index);
                 if let Some(settings) = self.argocd.refresh(&index) {
                     self.git.set(settings);

@@ -5,7 +5,7 @@ use crate::{
     unmade::Unmade,
 };
 use hub_render::{is_lfs_pointer, pointed};
-use hub_source::{Mode, ReadLimit};
+use hub_source::{Mode, ReadLimit, charts::Address};
 use parking_lot::Mutex;
 use serde_json::Value;
 use shared_generate::{ClusterInput, Expansion, GitAnswer, GitRequest, Inputs, Outcome, Problem, Reason};
@@ -31,13 +31,24 @@ pub(crate) enum Pins {
     /// What it is now; what was asked for once stays what it was then.
     Head(Now),
     /// What it was when a rollout froze it.
-    Frozen(BTreeMap<Reference, CommitId>),
+    Frozen(Known),
 }
+
+/// What references are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    commits: BTreeMap<Reference, CommitId>,
+    /// Where charts are, by what somebody wrote.
+    names: Names,
+}
+
+/// The addresses of charts by what somebody wrote (see [`PinnedCommit::names`]).
+pub(crate) type Names = BTreeMap<String, RepoUrl>;
 
 /// What references were when they were asked for first. Whatever follows from one look at an owner follows from the same
 /// commits, however long it takes: a rollout names one commit for each reference, and ships that.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Now(Arc<Mutex<BTreeMap<Reference, CommitId>>>);
+pub(crate) struct Now(Arc<Mutex<Known>>);
 
 impl Now {
     async fn once<E>(
@@ -45,12 +56,12 @@ impl Now {
         reference: &Reference,
         ask: impl Future<Output = Result<CommitId, E>>,
     ) -> Result<CommitId, E> {
-        if let Some(known) = self.0.lock().get(reference) {
+        if let Some(known) = self.0.lock().commits.get(reference) {
             return Ok(known.clone());
         }
         let commit = ask.await?;
         // Who asked at the same time may have heard something older: the first answer counts for all.
-        Ok(self.0.lock().entry(reference.clone()).or_insert(commit).clone())
+        Ok(self.0.lock().commits.entry(reference.clone()).or_insert(commit).clone())
     }
 }
 
@@ -61,8 +72,49 @@ impl Pins {
     }
 
     pub(crate) fn frozen(commits: &[PinnedCommit]) -> Self {
-        let pin = |pin: &PinnedCommit| ((pin.repo_url.clone(), pin.revision.clone()), pin.commit.clone());
-        Self::Frozen(commits.iter().map(pin).collect())
+        let mut known = Known::default();
+        for PinnedCommit { repo_url, revision, commit, names } in commits {
+            known.commits.insert((repo_url.clone(), revision.clone()), commit.clone());
+            known.names.extend(names.iter().map(|name| (name.clone(), repo_url.clone())));
+        }
+        Self::Frozen(known)
+    }
+
+    /// Where a chart is whose repository is written so: what a Secret says of it counts once.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub(crate) fn chart(&self, git: &Git, repository: &str, name: &str) -> Result<RepoUrl, String> {
+        let written = format!("{repository} {name}");
+        let plain = || plain(repository, name);
+        match self {
+            Self::Head(Now(known)) => {
+                if let Some(url) = known.lock().names.get(&written) {
+                    return Ok(url.clone());
+                }
+                let url = git.chart(repository, name)?;
+                Ok(known.lock().names.entry(written).or_insert(url).clone())
+            }
+            Self::Frozen(known) => {
+                let is_frozen = |plain: &RepoUrl| known.commits.keys().any(|(url, _)| url == plain);
+                let then = known.names.get(&written).cloned().or_else(|| plain().filter(is_frozen));
+                then.map_or_else(|| git.chart(repository, name), Ok)
+            }
+        }
+    }
+
+    /// What Secrets said of charts that were asked for.
+    pub(crate) fn names(&self) -> Names {
+        let mut names = match self {
+            Self::Head(Now(known)) => known.lock().names.clone(),
+            Self::Frozen(known) => known.names.clone(),
+        };
+        let is_plain = |written: &str, url: &RepoUrl| {
+            written.rsplit_once(' ').and_then(|(repository, name)| plain(repository, name)).as_ref()
+                == Some(url)
+        };
+        names.retain(|written, url| !is_plain(written, url));
+        names
     }
 
     /// The commit of a reference.
@@ -70,13 +122,28 @@ impl Pins {
         let (url, revision) = reference;
         let found = match self {
             Self::Head(now) => now.once(reference, git.resolve(url, revision)).await,
-            Self::Frozen(commits) => {
-                let frozen = commits.get(reference).cloned();
+            Self::Frozen(known) => {
+                let frozen = known.commits.get(reference).cloned();
                 frozen.ok_or_else(|| format!("the rollout did not freeze {revision} of {url}"))
             }
         };
         found.map_err(|message| Unmade::until_changed(message).asked([reference.clone()]))
     }
+}
+
+/// Where a chart is by what is written alone, whatever Secrets say.
+fn plain(repository: &str, name: &str) -> Option<RepoUrl> {
+    Address::of_source(repository, name, false).ok().map(|address| address.to_url())
+}
+
+/// What a rollout freezes of these.
+pub(crate) fn pinned(commits: &BTreeMap<Reference, CommitId>, names: &Names) -> Vec<PinnedCommit> {
+    let pin = |((repo_url, revision), commit): (&Reference, &CommitId)| {
+        let names = names.iter().filter(|(_, url)| *url == repo_url).map(|(name, _)| name.clone()).collect();
+        let (repo_url, revision) = (repo_url.clone(), revision.clone());
+        PinnedCommit { repo_url, revision, commit: commit.clone(), names }
+    };
+    commits.iter().map(pin).collect()
 }
 
 /// A set's Applications, and the commits that they follow from.

@@ -59,7 +59,7 @@ pub(crate) struct Index {
     pub(crate) able: Able,
     /// Another number, whenever something changed that members of frozen rollouts depend on.
     pub(crate) surroundings: u64,
-    /// Another number, whenever something else changed that rendering depends on: Secrets, settings, what a cluster can do.
+    /// Another number, whenever something changed that rendering depends on beside inputs and clusters: Secrets, settings.
     pub(crate) rendering: u64,
     /// Present when the store is an older copy of itself.
     pub(crate) restored: Option<Restored>,
@@ -154,7 +154,6 @@ impl Index {
             if let Some((Kind::Cluster, _, name)) = keys::parse_object(key) {
                 let cluster = ClusterName::new(name);
                 if self.able.put(cluster.clone(), entry.map(|entry| &entry.value[..])) {
-                    self.rendering += 1;
                     touched.able.insert(cluster);
                 }
             }

@@ -12,7 +12,7 @@ use unsure::unsure;
 
 use crate::{
     conditions,
-    expand::{Expanded, Pins, Reference, expand},
+    expand::{Expanded, Names, Pins, Reference, expand, pinned},
     git::{Git, chain},
     index::{Index, Object, Shared},
     releases::{COMPARISON_ERROR, Release, Releases, Unrendered},
@@ -95,8 +95,8 @@ pub(crate) struct Lines {
 type RolloutKey = (String, RolloutName);
 
 /// The numbers of what surrounds an owner, and of what else rendering depends on ([`Index::surroundings`],
-/// [`Index::rendering`]).
-type Around = (u64, u64);
+/// [`Index::rendering`], [`Able::number`](crate::index::Able)).
+type Around = (u64, [u64; 2]);
 
 /// Applications with their releases, or why they have none.
 #[derive(Debug, Clone, Default)]
@@ -118,6 +118,14 @@ struct Resolved {
     render: Option<Took>,
     /// What the clusters of members could do that are rendered for it, or were to be.
     able: BTreeMap<ClusterName, Arc<Capabilities>>,
+    /// What Secrets said of charts.
+    names: Names,
+    origins: Arc<Origins>,
+}
+
+/// What members are made from; large, and never changed.
+#[derive(Debug, Default)]
+struct Origins {
     /// The sources of each member.
     sources: BTreeMap<AppKey, Vec<Said>>,
     /// What each came to.
@@ -153,8 +161,10 @@ struct Snapshot {
     plan: Result<PlanSpec, String>,
     /// Changes with everything outside frozen inputs that members depend on.
     surroundings: u64,
-    /// Changes with what else rendering depends on.
+    /// Changes with what else rendering depends on, beside the clusters.
     rendering: u64,
+    /// Changes with what any cluster can do.
+    able: u64,
 }
 
 impl Lines {
@@ -223,8 +233,9 @@ impl Lines {
         };
         let live = rollouts::retained(&line, head, |name| index.is_run(name));
         let plan = plan(&index, owner, &object.value());
-        let Index { surroundings, rendering, .. } = **index;
-        Some(Snapshot { object, clusters, existing, line, live, plan, surroundings, rendering })
+        let (Index { surroundings, rendering, .. }, able) = (&**index, index.able.number);
+        let (surroundings, rendering) = (*surroundings, *rendering);
+        Some(Snapshot { object, clusters, existing, line, live, plan, surroundings, rendering, able })
     }
 
     /// The clusters as generators see them, made once for all that look at the same.
@@ -347,8 +358,8 @@ impl Lines {
             Err(problem) => held(owner, evaluation, problem),
             Ok(plan) if needed => {
                 let timings = self.timings(&head, &snapshot.line).await;
-                let mut object =
-                    rollouts::next(owner, object, head.commits.clone(), plan.clone(), &snapshot.line);
+                let commits = pinned(&head.commits, &head.names);
+                let mut object = rollouts::next(owner, object, commits, plan.clone(), &snapshot.line);
                 rollouts::timed(&mut object, &timings);
                 match self.records.create(Kind::FleetRollout, object, now).await {
                     Ok(stored) => {
@@ -373,7 +384,7 @@ impl Lines {
     /// The members of a rollout, from its frozen inputs and the clusters there are.
     async fn frozen(&self, rollout: &FleetRollout, snapshot: &Snapshot) -> Resolved {
         let key = (rollout.metadata.namespace.clone(), RolloutName::new(rollout.metadata.name.clone()));
-        let around = (snapshot.surroundings, snapshot.rendering);
+        let around = (snapshot.surroundings, [snapshot.rendering, snapshot.able]);
         if let Some((then, resolved)) = self.expanded.lock().get(&key) {
             let whole = resolved.problem.is_none() && resolved.lost.is_empty();
             if *then == around || (whole && then.0 == around.0) {
@@ -398,7 +409,7 @@ impl Lines {
         };
         // Its sources are frozen: what they came to is never asked again.
         let able = if resolved.lost.is_empty() { BTreeMap::new() } else { resolved.able };
-        let resolved = Resolved { sources: BTreeMap::new(), made: BTreeMap::new(), able, ..resolved };
+        let resolved = Resolved { origins: Arc::default(), able, ..resolved };
         if !resolved.retry {
             self.expanded.lock().insert(key, (around, resolved.clone()));
         }
@@ -414,7 +425,7 @@ impl Lines {
 
     /// The releases of Applications. One that has none does not keep the others from theirs.
     async fn resolve(&self, objects: &[Value], (pins, recorded): (&Pins, &Recorded)) -> Resolved {
-        let (mut resolved, seen) = (Resolved::default(), Seen::default());
+        let (mut resolved, seen, mut origins) = (Resolved::default(), Seen::default(), BTreeMap::new());
         for part in objects.chunks(AT_ONCE) {
             // Releases that are new together share the disk's next flush.
             let ones = join_all(part.iter().map(|object| self.one(object, (pins, recorded), &seen))).await;
@@ -438,7 +449,7 @@ impl Lines {
                         }
                         resolved.references.extend(commits.keys().cloned());
                         resolved.commits.extend(commits);
-                        resolved.sources.insert(key.clone(), sources);
+                        origins.insert(key.clone(), sources);
                         resolved.members.insert(key.clone(), member);
                     }
                     Err((Unrendered { condition, message, references, later }, able)) => {
@@ -455,7 +466,8 @@ impl Lines {
                 resolved.conditions.insert(key, conditions);
             }
         }
-        resolved.made = seen.made();
+        resolved.origins = Arc::new(Origins { sources: origins, made: seen.made() });
+        resolved.names = pins.names();
         resolved
     }
 

@@ -92,7 +92,7 @@ pub(crate) fn name(owner: &Owner, sequence: u64) -> RolloutName {
 pub(crate) fn next(
     owner: &Owner,
     object: &Value,
-    commits: BTreeMap<Reference, CommitId>,
+    commits: Vec<PinnedCommit>,
     plan: PlanSpec,
     line: &[Arc<FleetRollout>],
 ) -> Value {
@@ -101,10 +101,6 @@ pub(crate) fn next(
     let name = name(owner, sequence);
     let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
     let trace_id = Digest::of(format!("rollout/{uid}/{sequence}").as_bytes()).hex()[..32].to_owned();
-    let commits = commits
-        .into_iter()
-        .map(|((repo_url, revision), commit)| PinnedCommit { repo_url, revision, commit })
-        .collect();
     let spec = FleetRolloutSpec {
         owner: owner.clone(),
         sequence,

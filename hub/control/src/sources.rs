@@ -26,7 +26,7 @@ use hub_render::{
 };
 use hub_source::charts::Address;
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use shared_model::{Application, CommitId, Digest, Kind, RepoUrl, Source};
 use shared_project::settings;
@@ -41,7 +41,9 @@ const UNPACKED: usize = 48 << 20;
 /// A source, and for whom: a project may not permit what another does.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Wanted {
-    source: Source,
+    /// Shared by all that is said of it: values may be large.
+    #[serde(serialize_with = "shared")]
+    source: Arc<Source>,
     /// What it follows.
     reference: Reference,
     /// The Application's.
@@ -78,6 +80,10 @@ pub(crate) struct Made {
     pub(crate) is_apart: bool,
     /// Everything that it was made from.
     pub(crate) commits: BTreeMap<Reference, CommitId>,
+}
+
+fn shared<S: Serializer>(source: &Arc<Source>, serializer: S) -> Result<S::Ok, S::Error> {
+    source.as_ref().serialize(serializer)
 }
 
 impl Wanted {
@@ -194,10 +200,10 @@ impl Sources {
     ///
     /// # Errors
     /// When it is a chart whose address is none.
-    pub(crate) fn reference(&self, source: &Source) -> Result<Reference, String> {
+    pub(crate) fn reference(&self, source: &Source, pins: &Pins) -> Result<Reference, String> {
         let is_chart = !source.chart.is_empty() || source.repo_url.starts_with("oci://");
         let url = match is_chart {
-            true => self.git.chart(&source.repo_url, &source.chart)?,
+            true => pins.chart(&self.git, &source.repo_url, &source.chart)?,
             false => RepoUrl::new(source.repo_url.clone()),
         };
         Ok((url, revision_or_head(&source.target_revision)))
@@ -212,13 +218,14 @@ impl Sources {
         application: &Application,
         source: &Source,
         capabilities: &Arc<Capabilities>,
+        pins: &Pins,
     ) -> Result<Wanted, String> {
         let mut references = BTreeMap::new();
         for other in application.spec.all_sources() {
             if other.reference.is_empty() || std::ptr::eq(other, source) {
                 continue;
             }
-            let reference = self.reference(other)?;
+            let reference = self.reference(other, pins)?;
             if Address::is(&reference.0) {
                 let name = &other.reference;
                 return Err(format!(
@@ -228,8 +235,8 @@ impl Sources {
             references.insert(other.reference.clone(), reference);
         }
         Ok(Wanted {
-            source: source.clone(),
-            reference: self.reference(source)?,
+            source: Arc::new(source.clone()),
+            reference: self.reference(source, pins)?,
             namespace: application.metadata.namespace.clone(),
             project: application.spec.project.clone(),
             references,

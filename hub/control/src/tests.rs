@@ -4,7 +4,7 @@ mod commit;
 mod deletions;
 mod history;
 mod limits;
-mod line;
+pub(crate) mod line;
 mod modules;
 mod readable;
 mod restore;

@@ -18,6 +18,8 @@ use std::{
 pub(crate) struct Able {
     of: BTreeMap<ClusterName, Arc<Capabilities>>,
     all: BTreeSet<Arc<Capabilities>>,
+    /// Another number, whenever a cluster can do something else.
+    pub(crate) number: u64,
 }
 
 #[derive(Default, Deserialize)]
@@ -45,6 +47,12 @@ impl Able {
 
     /// Takes a Cluster's status, or that it has none; whether it says anything new.
     pub(super) fn put(&mut self, cluster: ClusterName, status: Option<&[u8]>) -> bool {
+        let is_new = self.take(cluster, status);
+        self.number += u64::from(is_new);
+        is_new
+    }
+
+    fn take(&mut self, cluster: ClusterName, status: Option<&[u8]>) -> bool {
         let facts = status.and_then(|status| serde_json::from_slice::<Status>(status).ok());
         let Facts { kubernetes_version, served } = facts.unwrap_or_default().facts;
         let kinds = served.iter().flat_map(|(version, kinds)| {

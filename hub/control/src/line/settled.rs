@@ -1,7 +1,7 @@
 //! What a set gave when nothing was left to write, so that a commit that changes nothing of it costs next to nothing.
 //!
 //! A repository is shared by many sets, and a commit is news for all of them. What a set gives follows from its object,
-//! from what surrounds it (clusters and projects), from the Applications that are there, from what its clusters can do where
+//! from what surrounds it (clusters and projects), from Secrets and settings, from the Applications that are there, from what its clusters can do where
 //! its sources are charts or overlays, and from what those come to. Where the first are what they were, and each source comes
 //! to the same bundle (by whatever version of a tool, whatever it fetched), its members are the same.
 //!
@@ -34,6 +34,7 @@ struct Given {
 struct From {
     object: Revision,
     surroundings: u64,
+    rendering: u64,
     existing: Vec<(String, Revision)>,
 }
 
@@ -43,6 +44,7 @@ impl From {
         Self {
             object: snapshot.object.revision,
             surroundings: snapshot.surroundings,
+            rendering: snapshot.rendering,
             existing: existing.map(|stored| (stored.name().to_owned(), stored.revision)).collect(),
         }
     }
@@ -71,7 +73,7 @@ impl Settled {
         }
         let (mut now, seen): (BTreeMap<_, String>, _) = (BTreeMap::new(), Seen::default());
         let mut resolved = given.resolved.clone();
-        for (said, (wanted, before)) in &given.resolved.made {
+        for (said, (wanted, before)) in &given.resolved.origins.made {
             let made = releases.again(wanted, pins, &seen).await.ok()?;
             if made.kept != before.kept {
                 return None;
@@ -80,7 +82,7 @@ impl Settled {
             now.insert(said, made.revision);
         }
         for (app, member) in &mut resolved.members {
-            let sources = given.resolved.sources.get(app)?.iter();
+            let sources = given.resolved.origins.sources.get(app)?.iter();
             member.revisions = sources.map(|said| now.get(said).cloned()).collect::<Option<_>>()?;
         }
         Some((given.said.clone(), resolved))
@@ -91,3 +93,6 @@ impl Settled {
         self.0.lock().retain(|uid, _| is_there(uid));
     }
 }
+
+#[cfg(test)]
+mod tests;

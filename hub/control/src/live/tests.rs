@@ -212,7 +212,7 @@ impl World {
     async fn commit(&mut self, set: &str) {
         let line = self.index.line(&owner(set));
         let object = json!({"metadata": {"name": set, "namespace": "argocd"}, "spec": {}});
-        let next = rollouts::next(&owner(set), &object, BTreeMap::new(), policy(set), &line);
+        let next = rollouts::next(&owner(set), &object, Vec::new(), policy(set), &line);
         let stored = self.records.create(Kind::FleetRollout, next, self.now).await.unwrap();
         let member = |cluster: &str| {
             let app = AppKey::new("argocd", format!("{set}-{cluster}"));

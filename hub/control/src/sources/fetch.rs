@@ -67,7 +67,7 @@ impl<'a> Fetcher<'a> {
 #[async_trait]
 impl Fetch for Fetcher<'_> {
     async fn chart(&self, repository: &str, name: &str, version: &str) -> Result<Chart, Unfetched> {
-        let url = self.git.chart(repository, name).map_err(Unfetched::Never)?;
+        let url = self.pins.chart(self.git, repository, name).map_err(Unfetched::Never)?;
         // A name stands for the address that its Secret has.
         let asked = if repository.contains("://") { RepoUrl::new(repository) } else { url.clone() };
         let reference = (url, revision_or_head(version));

@@ -102,7 +102,7 @@ async fn world() -> Records {
     let set = json!({"metadata": {"name": "web", "namespace": "argocd"}, "spec": {}});
     records.create(Kind::ApplicationSet, set.clone(), at(0)).await.unwrap();
     let policy: RolloutPolicySpec = serde_json::from_value(policy()).unwrap();
-    let next = rollouts::next(&owner(), &set, BTreeMap::new(), PlanSpec::Policy(policy), &[]);
+    let next = rollouts::next(&owner(), &set, Vec::new(), PlanSpec::Policy(policy), &[]);
     records.create(Kind::FleetRollout, next, at(0)).await.unwrap();
     records
 }

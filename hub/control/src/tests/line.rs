@@ -2,24 +2,25 @@
 
 use super::*;
 use crate::{
+    expand::{Pins, pinned},
     git::Git,
     line::{Evaluation, Lines},
     releases::{Noted, Releases},
     sources::Sources,
 };
 use parking_lot::RwLock;
-use shared_model::{Owner, OwnerKind};
+use shared_model::{CommitId, Owner, OwnerKind, PinnedCommit, RepoUrl};
 
 /// A line that is looked at when a test says so.
-struct Line {
+pub(crate) struct Line {
     ground: Loops,
     shared: crate::index::Shared,
-    lines: Lines,
+    pub(crate) lines: Lines,
 }
 
 impl Line {
     /// A repository with one commit, and one cluster.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let ground = Loops::idle();
         ground.commit("web/config.yaml", CONFIG_MAP);
         let (records, now) = (&ground.records, Timestamp::UNIX_EPOCH);
@@ -49,7 +50,7 @@ impl Line {
         Self::on(self.ground, "other-mirrors", hub_render::Config::new())
     }
 
-    async fn create(&self, kind: Kind, object: Value) {
+    pub(crate) async fn create(&self, kind: Kind, object: Value) {
         self.ground.records.create(kind, object, Timestamp::UNIX_EPOCH).await.unwrap();
     }
 
@@ -60,9 +61,25 @@ impl Line {
         object
     }
 
-    async fn evaluate(&self, kind: OwnerKind, name: &str) -> Evaluation {
-        let index = index(&self.ground.records).await;
+    /// One Application for each cluster.
+    pub(crate) fn set(&self) -> Value {
+        set(&self.ground.repository())
+    }
+
+    /// Takes what the store says by now. The numbers of what changed go on, as those of a watch do.
+    pub(crate) async fn refresh(&self) {
+        let from = self.shared.read().revision;
+        let mut index = Index::clone(&self.shared.read());
+        let listing = self.ground.records.store().list("", Page::default()).await.unwrap();
+        for entry in listing.entries.iter().filter(|entry| entry.mod_revision > from) {
+            index.load(entry);
+        }
+        index.revision = listing.revision;
         *self.shared.write() = Arc::new(index);
+    }
+
+    pub(crate) async fn evaluate(&self, kind: OwnerKind, name: &str) -> Evaluation {
+        self.refresh().await;
         let owner = Owner { kind, namespace: "argocd".to_owned(), name: name.to_owned() };
         self.lines.evaluate(&owner, Timestamp::UNIX_EPOCH).await
     }
@@ -151,7 +168,7 @@ async fn a_set_with_a_broken_member_rests_until_an_input_changes() {
     let line = Line::new().await;
     let now = Timestamp::UNIX_EPOCH;
     line.ground.records.create(Kind::Cluster, cluster("us-1", &json!({"env": "prod"})), now).await.unwrap();
-    let mut set = set(&line.ground.repository());
+    let mut set = line.set();
     set["spec"]["template"]["spec"]["source"]["path"] = json!("{{name}}");
     line.ground.commit("eu-1/config.yaml", CONFIG_MAP);
     line.create(Kind::ApplicationSet, set).await;
@@ -176,7 +193,7 @@ async fn a_cluster_that_joins_is_waited_for_and_causes_no_rollout() {
     };
     let known = |version: &str| json!({"kubernetesVersion": version, "served": {"v1": ["ConfigMap"]}});
     tell(&line, "eu-1", known("v1.33.1")).await;
-    line.create(Kind::ApplicationSet, set(&line.ground.repository())).await;
+    line.create(Kind::ApplicationSet, line.set()).await;
     let look = async |line: &Line| {
         let seen = line.evaluate(OwnerKind::ApplicationSet, "web").await;
         let said = seen.applications.values().flatten().filter_map(|condition| condition["message"].as_str());
@@ -197,4 +214,43 @@ async fn a_cluster_that_joins_is_waited_for_and_causes_no_rollout() {
     // A cluster of those that are there comes to something else: that is a change, and goes the way of changes.
     tell(&line, "us-1", known("v1.35.0")).await;
     assert_eq!(look(&line).await, expect(2, "web-1 2, web-2 2", "", 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_secret_says_of_a_chart_is_frozen() {
+    let line = Line::new().await;
+    let secret = |url: &str, oci: &str| {
+        json!({
+            "metadata": {"name": "charts", "namespace": "argocd", "labels": {"argocd.argoproj.io/secret-type": "repository"}},
+            "stringData": {"type": "helm", "name": "platform", "url": url, "enableOCI": oci},
+        })
+    };
+    line.create(Kind::Secret, secret("https://old.example.com/charts", "false")).await;
+    line.refresh().await;
+    let git = &line.lines.git;
+    let (one, other) = ("https://old.example.com/charts", "https://other.example.com/charts");
+    let at = |pins: &Pins| {
+        ["@platform", one, other].map(|repository| pins.chart(git, repository, "web").unwrap().to_string())
+    };
+    let head = Pins::head();
+    let was = at(&head);
+    assert_eq!(was[0], was[1]);
+    // What does not follow from a Secret has no name.
+    assert_eq!(head.names().keys().collect::<Vec<_>>(), ["@platform web"]);
+    let commit = "a".repeat(64).parse::<CommitId>().unwrap();
+    let commits = was[1..].iter().map(|url| ((RepoUrl::new(url.as_str()), "1.x".to_owned()), commit.clone()));
+    let pins = serde_json::to_value(pinned(&commits.collect(), &head.names())).unwrap();
+    assert_eq!(pins[0]["names"], json!(["@platform web"]));
+    assert_eq!(pins[1].get("names"), None);
+
+    let stored = line.ground.records.get(Kind::Secret, "argocd", "charts").await.unwrap().unwrap();
+    let mut object = stored.value.clone();
+    object["stringData"] = secret(other, "true")["stringData"].clone();
+    line.ground.records.replace(Kind::Secret, &stored, object).await.unwrap();
+    line.refresh().await;
+    let registry = "oci://other.example.com/charts/web";
+    assert_eq!(at(&Pins::head()), [registry, &was[1], registry]);
+    assert_eq!(at(&head), was, "one look sees one Secret");
+    let frozen: Vec<PinnedCommit> = serde_json::from_value(pins).unwrap();
+    assert_eq!(at(&Pins::frozen(&frozen)), was);
 }

@@ -71,7 +71,7 @@ impl Hub {
     async fn commit(&mut self, text: &str, seconds: i64) {
         let line = index(&self.records).await.line(&owner());
         let object = json!({"metadata": {"name": "web", "namespace": "argocd"}, "spec": {}});
-        let next = rollouts::next(&owner(), &object, BTreeMap::new(), PlanSpec::Immediate, &line);
+        let next = rollouts::next(&owner(), &object, Vec::new(), PlanSpec::Immediate, &line);
         let stored = self.records.create(Kind::FleetRollout, next, at(seconds)).await.unwrap();
         let member = |(name, on): (&str, &str)| {
             let member = MemberInput {

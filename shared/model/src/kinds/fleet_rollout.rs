@@ -99,6 +99,10 @@ pub struct PinnedCommit {
     pub revision: String,
     /// The commit.
     pub commit: CommitId,
+    /// Where a Secret said that this is the repository of a chart: the repository as somebody wrote it, a space, and the
+    /// chart's name. Whatever Secrets say later, here it stays this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
 }
 
 /// How a rollout goes through the fleet.

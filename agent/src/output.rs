@@ -105,8 +105,8 @@ pub(crate) fn unpin(options: &UnpinOptions) -> anyhow::Result<()> {
 }
 
 fn commits(ran: &agent::Ran) -> Option<String> {
-    let revisions = ran.spec.revisions.iter().map(|revision| revision.as_str());
-    let short: Vec<&str> = revisions.map(|revision| revision.get(..10).unwrap_or(revision)).collect();
+    let shown = ran.spec.shown();
+    let short: Vec<&str> = shown.iter().map(|revision| revision.get(..10).unwrap_or(revision)).collect();
     (!short.is_empty()).then(|| short.join(","))
 }
 

@@ -74,6 +74,7 @@ fn release_of(application: &AppKey, objects: &[Value]) -> (ReleaseSpec, Vec<u8>)
         self_heal: true,
         prune: true,
         revisions: Vec::new(),
+        versions: Vec::new(),
     };
     (spec, zstd::encode_all(&bytes[..], 1).unwrap())
 }

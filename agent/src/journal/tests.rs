@@ -36,7 +36,8 @@ pub(super) fn release(app: &AppKey, value: &str) -> (ReleaseSpec, Vec<u8>) {
         ignore_differences: Vec::new(),
         self_heal: true,
         prune: true,
-        revisions: vec![format!("{:0>40}", hex::encode(value))],
+        revisions: vec![format!("{:0>40}", hex::encode(value)).parse().unwrap()],
+        versions: Vec::new(),
     };
     (spec, zstd::encode_all(&bytes[..], 3).unwrap())
 }

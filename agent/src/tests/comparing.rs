@@ -29,6 +29,7 @@ fn other(objects: &[Value]) -> (ReleaseSpec, bytes::Bytes) {
         self_heal: true,
         prune: true,
         revisions: Vec::new(),
+        versions: Vec::new(),
     };
     (spec, zstd::encode_all(&bundle.to_bytes()[..], 0).unwrap().into())
 }

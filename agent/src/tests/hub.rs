@@ -115,6 +115,7 @@ impl Hub {
             self_heal: true,
             prune: true,
             revisions: Vec::new(),
+            versions: Vec::new(),
         };
         change(&mut spec);
         self.records.write(&keys::release(&spec.id()), &spec).await.unwrap();

@@ -63,7 +63,7 @@ impl Before {
             return Ok(known.clone());
         }
         let spec = records.read::<ReleaseSpec>(&keys::release(&release)).await.map_err(failed)?;
-        let revision = spec.and_then(|(spec, _)| spec.revisions.first().cloned());
+        let revision = spec.and_then(|(spec, _)| spec.shown().into_iter().next());
         let found = json!({"release": release.0.short(), "revision": revision.unwrap_or_default()});
         self.0.insert(release, found.clone());
         Ok(found)

@@ -524,7 +524,7 @@ impl Lines {
                 .sync_policy
                 .as_ref()
                 .is_some_and(shared_model::SyncPolicy::is_automated),
-            revisions: release.spec.revisions.clone(),
+            revisions: release.spec.shown(),
         };
         Ok((member, release))
     }

@@ -97,7 +97,8 @@ impl Releases {
             return Err(Unrendered::invalid("spec.source: a source with repoURL and path is required"));
         }
         let (mut commits, mut able) = (BTreeMap::new(), None);
-        let (mut parts, mut sources, mut revisions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut parts, mut sources) = (Vec::new(), Vec::new());
+        let (mut revisions, mut versions) = (Vec::new(), Vec::new());
         for source in all {
             let wanted = self.sources.wanted(application, source, capabilities, pins);
             let wanted = wanted.map_err(|why| unmade(Unmade::until_changed(why)))?;
@@ -107,12 +108,13 @@ impl Releases {
                 able = Some(Arc::clone(capabilities));
             }
             commits.extend(made.commits);
-            revisions.push(made.revision);
+            revisions.push(made.commit);
+            versions.push(made.revision);
             parts.extend(made.kept);
         }
         let bundles: Vec<Digest> = parts.iter().map(|kept| kept.bundle).collect();
         let kept = self.join(parts).await.map_err(|why| unmade(Unmade::for_now(why)))?;
-        let spec = spec(key, application, &kept, revisions);
+        let spec = spec(key, application, &kept, (revisions, versions));
         let id = spec.id();
         let noted = Noted { spec, parts: if bundles.len() > 1 { bundles } else { Vec::new() } };
         let stored = self.keep(&id, &noted).await;
@@ -196,7 +198,15 @@ impl Releases {
     }
 }
 
-fn spec(key: &AppKey, application: &Application, kept: &Kept, revisions: Vec<String>) -> ReleaseSpec {
+fn spec(
+    key: &AppKey,
+    application: &Application,
+    kept: &Kept,
+    (revisions, mut versions): (Vec<CommitId>, Vec<String>),
+) -> ReleaseSpec {
+    if versions.iter().map(String::as_str).eq(revisions.iter().map(CommitId::as_str)) {
+        versions.clear();
+    }
     let policy = application.spec.sync_policy.clone().unwrap_or_default();
     let automated =
         policy.automated.clone().filter(|automated| automated.enabled != Some(false)).unwrap_or_default();
@@ -211,5 +221,6 @@ fn spec(key: &AppKey, application: &Application, kept: &Kept, revisions: Vec<Str
         self_heal: automated.self_heal,
         prune: automated.prune,
         revisions,
+        versions,
     }
 }

@@ -74,7 +74,9 @@ pub(crate) type Said = Digest;
 pub(crate) struct Made {
     /// Absent for a source that others only refer to.
     pub(crate) kept: Option<Kept>,
-    /// What the source itself is at, for people.
+    /// What the source itself is at.
+    pub(crate) commit: CommitId,
+    /// The same, for people.
     pub(crate) revision: String,
     /// Whether it was rendered for one Application and its cluster.
     pub(crate) is_apart: bool,
@@ -422,12 +424,18 @@ impl Sources {
     }
 
     async fn make(&self, wanted: &Wanted, opened: &Opened, pins: &Pins, seen: &Seen) -> Result<Made, Unmade> {
-        let revision = opened.revision.clone();
+        let (commit, revision) = (opened.commit.clone(), opened.revision.clone());
         let own = BTreeMap::from([(wanted.reference.clone(), opened.commit.clone())]);
         let (tree, folder) = match &opened.is {
-            Is::Reference => return Ok(Made { kept: None, revision, is_apart: false, commits: own }),
+            Is::Reference => return Ok(Made { kept: None, commit, revision, is_apart: false, commits: own }),
             Is::Shared(kept) => {
-                return Ok(Made { kept: Some(kept.clone()), revision, is_apart: false, commits: own });
+                return Ok(Made {
+                    kept: Some(kept.clone()),
+                    commit,
+                    revision,
+                    is_apart: false,
+                    commits: own,
+                });
             }
             Is::Apart { tree, folder } => (tree, folder),
         };
@@ -469,7 +477,7 @@ impl Sources {
         let (fetched, asked) = fetch.fetched();
         commits.extend(fetched);
         match kept {
-            Ok(kept) => Ok(Made { kept: Some(kept), revision, is_apart: true, commits }),
+            Ok(kept) => Ok(Made { kept: Some(kept), commit, revision, is_apart: true, commits }),
             // What is followed keeps its schedule, and tells when it is there or another.
             Err(failure) => Err(Unmade::from(failure).asked(asked)),
         }

@@ -97,6 +97,7 @@ impl Hub {
             self_heal: false,
             prune: false,
             revisions: Vec::new(),
+            versions: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A release: everything that changes what happens in a cluster, named by its hash.
 
-use crate::{AppKey, Digest, IgnoreDifference, SyncPolicy};
+use crate::{AppKey, CommitId, Digest, IgnoreDifference, SyncPolicy};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -23,7 +23,8 @@ impl fmt::Debug for ReleaseId {
 
 /// What a release is made of. Waves move these: flipping `prune` goes through the waves as a commit does.
 ///
-/// `revisions` are shown to people and are not part of the identity: two commits that render alike are one release.
+/// `revisions` and `versions` are shown to people and are not part of the identity: two commits that render alike are one
+/// release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseSpec {
@@ -51,15 +52,27 @@ pub struct ReleaseSpec {
     /// Whether objects that left the bundle are deleted.
     #[serde(default)]
     pub prune: bool,
-    /// What the bundle was rendered from, one per source: commits, and versions of charts.
+    /// What the bundle was rendered from, one per source: commits, and the digests of charts. Agents from before there
+    /// were charts read these, and nothing else.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub revisions: Vec<String>,
+    pub revisions: Vec<CommitId>,
+    /// What people call these, one per source, where it is not their own digits: versions of charts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub versions: Vec<String>,
 }
 
 impl ReleaseSpec {
-    /// The identity: the digest of the canonical JSON of everything but `revisions`.
+    /// What it was rendered from as people call it, one per source.
+    pub fn shown(&self) -> Vec<String> {
+        match self.versions.as_slice() {
+            [] => self.revisions.iter().map(ToString::to_string).collect(),
+            versions => versions.to_vec(),
+        }
+    }
+
+    /// The identity: the digest of the canonical JSON of everything but `revisions` and `versions`.
     pub fn id(&self) -> ReleaseId {
-        let identity = Self { revisions: Vec::new(), ..self.clone() };
+        let identity = Self { revisions: Vec::new(), versions: Vec::new(), ..self.clone() };
         let bytes = serde_json::to_vec(&identity).expect("a release has only string keys");
         ReleaseId(Digest::of(&bytes))
     }

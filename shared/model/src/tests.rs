@@ -60,9 +60,23 @@ fn a_release_is_named_by_what_changes_the_cluster() {
         self_heal: false,
         prune: false,
         revisions: Vec::new(),
+        versions: Vec::new(),
     };
-    let commit = "a".repeat(40);
-    assert_eq!(spec.id(), ReleaseSpec { revisions: vec![commit], ..spec.clone() }.id());
+    let commit: CommitId = "a".repeat(40).parse().unwrap();
+    let seen =
+        ReleaseSpec { revisions: vec![commit.clone()], versions: vec!["1.2.3".into()], ..spec.clone() };
+    assert_eq!(spec.id(), seen.id());
+    assert_eq!(seen.shown(), ["1.2.3"]);
+    assert_eq!(ReleaseSpec { versions: Vec::new(), ..seen.clone() }.shown(), [commit.to_string()]);
+    // As agents read it from before there were charts.
+    #[derive(serde::Deserialize)]
+    struct Before {
+        revisions: Vec<CommitId>,
+    }
+    let digest: CommitId = "b".repeat(64).parse().unwrap();
+    let chart = ReleaseSpec { revisions: vec![digest.clone()], ..seen };
+    let before: Before = serde_json::from_value(serde_json::to_value(chart).unwrap()).unwrap();
+    assert_eq!(before.revisions, [digest]);
     assert_ne!(spec.id(), ReleaseSpec { prune: true, ..spec.clone() }.id());
     assert_ne!(spec.id(), ReleaseSpec { bundle: Digest::of(b"b"), ..spec }.id());
 }

@@ -137,7 +137,7 @@ impl World {
         let bundles = Bundles::open(&self.folder.path().join("hub/bundles"))?;
         let bundle = Bundle::from_bytes(&bundles.get(&spec.bundle)?)?;
         let objects = bundle.into_objects().into_iter().map(|object| object.value().clone());
-        Ok((objects.collect(), spec.revisions, status["conditions"].clone()))
+        Ok((objects.collect(), spec.shown(), status["conditions"].clone()))
     }
 
     /// Waits until the only object of an Application is that.

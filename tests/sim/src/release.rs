@@ -78,6 +78,7 @@ impl Release {
             self_heal: true,
             prune: true,
             revisions: Vec::new(),
+            versions: Vec::new(),
         };
         Self { id: spec.id(), spec, content: Arc::clone(content) }
     }

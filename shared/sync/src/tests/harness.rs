@@ -36,6 +36,7 @@ pub(super) fn spec() -> ReleaseSpec {
         self_heal: true,
         prune: true,
         revisions: Vec::new(),
+        versions: Vec::new(),
     }
 }
 

@@ -271,5 +271,6 @@ pub(crate) fn release(subject: &Subject, bundle: &Bundle) -> ReleaseSpec {
         self_heal: automated.self_heal,
         prune: automated.prune,
         revisions: Vec::new(),
+        versions: Vec::new(),
     }
 }

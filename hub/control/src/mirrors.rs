@@ -1,7 +1,8 @@
 //! Which mirrors of repositories are needed, told to Git now and then.
 //!
 //! Needed is what an Application or a set names, what is polled, and what a rollout that is kept was made
-//! from; of a rollout under way also its commits, which a forced push may have taken from the server.
+//! from; of a rollout under way also its commits, which a forced push may have taken from the server. Of charts the
+//! archives of all rollouts are that may be asked for again: another one may have taken their version.
 //!
 //! Commits of submodules are not among them: they are in trees, not in what a rollout froze. Their mirrors stay for
 //! [`GRACE`] after their last use, and what is rendered again then is fetched again. A submodule's commit that is gone
@@ -10,9 +11,10 @@
 use crate::{
     git::{Git, chain},
     index::Index,
+    rollouts,
 };
 use hub_source::charts::Address;
-use shared_model::{CommitId, RepoUrl};
+use shared_model::{CommitId, FleetRollout, Owner, RepoUrl, RolloutName};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -44,6 +46,21 @@ pub(crate) async fn collect(git: Git) {
     }
 }
 
+/// The rollouts whose members may be asked for again: those that are baselines for clusters that join, too.
+fn expanded(index: &Index) -> BTreeSet<(String, RolloutName)> {
+    let lines: BTreeSet<&Owner> = index.rollouts.values().map(|rollout| &rollout.spec.owner).collect();
+    let key = |rollout: &FleetRollout| {
+        (rollout.metadata.namespace.clone(), RolloutName::new(rollout.metadata.name.clone()))
+    };
+    let head = |rollout: &FleetRollout| {
+        index.heads.get(&key(rollout)).map(|(head, _)| head.clone()).unwrap_or_default()
+    };
+    let kept = lines
+        .into_iter()
+        .flat_map(|owner| rollouts::retained(&index.line(owner), head, |name| index.is_run(name)));
+    kept.map(|rollout| key(&rollout)).collect()
+}
+
 /// Repositories, and the commits in them that are to stay.
 fn needed(index: &Index) -> BTreeMap<RepoUrl, BTreeSet<CommitId>> {
     let mut needed: BTreeMap<RepoUrl, BTreeSet<CommitId>> = BTreeMap::new();
@@ -55,11 +72,13 @@ fn needed(index: &Index) -> BTreeMap<RepoUrl, BTreeSet<CommitId>> {
             needed.entry(RepoUrl::new(source.repo_url.clone())).or_default();
         }
     }
+    let expanded = expanded(index);
     for (key, rollout) in &index.rollouts {
         let under_way = index.heads.get(key).is_none_or(|(head, _)| head.finished.is_none());
         for pin in &rollout.spec.commits {
             let commits = needed.entry(pin.repo_url.clone()).or_default();
-            if under_way {
+            // What a server has by a chart's version today may be something else than it was.
+            if under_way || (Address::is(&pin.repo_url) && expanded.contains(key)) {
                 commits.insert(pin.commit.clone());
             }
         }

@@ -44,3 +44,19 @@ async fn what_applications_and_rollouts_name_is_needed() {
     let shown: Vec<String> = needed.iter().map(|(url, commits)| format!("{url} {}", commits.len())).collect();
     assert_eq!(shown, ["https://h/app 0", "https://h/done 0", "https://h/going 1", "https://h/new 1"]);
 }
+
+#[tokio::test]
+async fn charts_of_rollouts_that_may_be_asked_for_again_stay() {
+    let (records, now) = (records(), Timestamp::UNIX_EPOCH);
+    for sequence in 1..=6 {
+        let name = format!("web-{sequence}");
+        let mut object = rollout(&name, &format!("oci://h/{name}"));
+        object["spec"]["sequence"] = json!(sequence);
+        records.create(Kind::FleetRollout, object, now).await.unwrap();
+        let head = Head { finished: Some(now), phase: shared_rollout::Phase::Done, ..Head::default() };
+        records.write(&keys::head("argocd", &RolloutName::new(name)), &head).await.unwrap();
+    }
+    let needed = needed(&index(&records).await);
+    let kept = needed.iter().filter(|(_, archives)| !archives.is_empty()).map(|(url, _)| url.as_str());
+    assert_eq!(kept.collect::<Vec<_>>(), ["oci://h/web-4", "oci://h/web-5", "oci://h/web-6"]);
+}

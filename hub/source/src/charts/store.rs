@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 use shared_template::semver::Range;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
@@ -231,9 +232,17 @@ impl Store {
         });
     }
 
+    /// Writes a file; durable when this returns, since a rollout that pins it may be written next.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let part = self.part();
-        let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
+        let write = || {
+            let mut file = fs::File::create(&part)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&part, path)?;
+            path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+        };
+        let written = write();
         written.map_err(|err| {
             fs::remove_file(&part).ok();
             Error::disk(format!("cannot write {}", path.display()), &err)

@@ -2,10 +2,12 @@
 
 mod deps;
 mod events;
+mod moved;
 mod retries;
 
 pub use deps::{Config, Deps, Error};
 use events::{Event, watch};
+use moved::Moved;
 use retries::Retries;
 
 use crate::{
@@ -109,8 +111,8 @@ struct Loop {
     ended: Ended,
     argocd: ArgoCd,
     argocd_told: Told,
-    /// References that moved while these owners were evaluated.
-    moved: BTreeMap<Owner, BTreeSet<Key>>,
+    /// What moved while these owners were evaluated.
+    moved: BTreeMap<Owner, Moved>,
     traces: Traces,
     followed: BTreeSet<Key>,
     lease: Option<lease::Lease>,
@@ -280,7 +282,7 @@ impl Loop {
                 let concerned: Vec<Owner> = concerned.map(|(owner, _)| owner.clone()).collect();
                 self.wake(concerned);
                 for owner in &self.running {
-                    self.moved.entry(owner.clone()).or_default().insert(key.clone());
+                    self.moved.entry(owner.clone()).or_default().keys.insert(key.clone());
                 }
             }
             Event::Evaluated(owner, evaluation) => self.take(owner, *evaluation),
@@ -320,9 +322,12 @@ impl Loop {
         let depends = |(_, known): &(&Owner, &Evaluation)| !known.able.is_disjoint(&touched.able);
         if !touched.able.is_empty() {
             let concerned = self.evaluations.iter().filter(depends).map(|(owner, _)| owner);
-            // Who is evaluated right now may have seen what it was before.
-            let concerned: Vec<Owner> = concerned.chain(&self.running).cloned().collect();
+            let concerned: Vec<Owner> =
+                concerned.filter(|owner| !self.running.contains(owner)).cloned().collect();
             self.wake(concerned);
+            for owner in &self.running {
+                self.moved.entry(owner.clone()).or_default().able.extend(touched.able.iter().cloned());
+            }
         }
         if touched.all
             || !touched.owners.is_empty()
@@ -386,8 +391,7 @@ impl Loop {
         } else {
             self.retries.forget(&owner);
         }
-        // It may have seen what these were before they moved.
-        if evaluation.references.iter().any(|(url, revision)| moved.iter().any(|key| key.is(url, revision))) {
+        if moved.concerns(&evaluation) {
             self.wake([owner.clone()]);
         }
         let references = evaluation.references.clone();

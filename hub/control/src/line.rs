@@ -18,6 +18,7 @@ use crate::{
     releases::{COMPARISON_ERROR, Release, Releases, Unrendered},
     removal, rollouts,
     sources::{Made, Said, Seen, Wanted},
+    turns::in_turn,
 };
 use futures::future::join_all;
 use hub_records::Records;
@@ -428,7 +429,8 @@ impl Lines {
         let (mut resolved, seen, mut origins) = (Resolved::default(), Seen::default(), BTreeMap::new());
         for part in objects.chunks(AT_ONCE) {
             // Releases that are new together share the disk's next flush.
-            let ones = join_all(part.iter().map(|object| self.one(object, (pins, recorded), &seen))).await;
+            let ones =
+                join_all(part.iter().map(|object| in_turn(self.one(object, (pins, recorded), &seen)))).await;
             for One { key, mut conditions, member } in ones {
                 match member {
                     Ok((member, Release { commits, sources, warnings, able, .. })) => {

@@ -20,9 +20,10 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 /// How many compute at once.
 const WORKING: usize = 16;
@@ -32,6 +33,8 @@ const UNDER_WAY: usize = 256;
 const BRIEF: Duration = Duration::from_millis(50);
 /// What takes longer gives it up whatever it does.
 const SLOW: Duration = Duration::from_secs(5);
+/// What computes for longer lets others have the thread.
+const STRETCH: Duration = Duration::from_millis(2);
 
 tokio::task_local! {
     static PLACE: Arc<Place>;
@@ -43,25 +46,42 @@ struct Place {
     /// How many of them wait outside, and have done so for longer than `brief`.
     outside: AtomicUsize,
     brief: Duration,
+    /// Since when a thread is at it without a pause.
+    since: Mutex<Instant>,
 }
 
 /// Waits for something that is not the hub's own: whoever is evaluated gives up its place when that takes a while.
-pub(crate) async fn outside<T>(wait: impl Future<Output = T>) -> T {
+pub(crate) fn outside<T>(wait: impl Future<Output = T>) -> impl Future<Output = T> {
     struct Counted(Arc<Place>);
     impl Drop for Counted {
         fn drop(&mut self) {
             self.0.outside.fetch_sub(1, Ordering::Relaxed);
         }
     }
-    // Absent where nobody has a place.
-    let Ok(place) = PLACE.try_with(Arc::clone) else { return wait.await };
-    let mut wait = pin!(wait);
-    if let Ok(done) = tokio::time::timeout(place.brief, wait.as_mut()).await {
-        return done;
+    let mut wait = Box::pin(wait);
+    async move {
+        // Absent where nobody has a place.
+        let Ok(place) = PLACE.try_with(Arc::clone) else { return wait.await };
+        if let Ok(done) = tokio::time::timeout(place.brief, wait.as_mut()).await {
+            return done;
+        }
+        place.outside.fetch_add(1, Ordering::Relaxed);
+        let _counted = Counted(place);
+        wait.await
     }
-    place.outside.fetch_add(1, Ordering::Relaxed);
-    let _counted = Counted(place);
-    wait.await
+}
+
+/// Does one part of many that are done together. When a thread has been at them for [`STRETCH`], the others go on after
+/// whatever else waits for a thread: the API and the agents are not kept waiting by a large set.
+pub(crate) fn in_turn<T>(part: impl Future<Output = T>) -> impl Future<Output = T> {
+    let mut part = Box::pin(part);
+    poll_fn(move |context| {
+        if PLACE.try_with(|place| place.since.lock().elapsed() >= STRETCH).unwrap_or(false) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        part.as_mut().poll(context)
+    })
 }
 
 /// Hands out turns. Clones share them.
@@ -172,10 +192,12 @@ impl Turns {
     /// Does the work of a project when it is its turn.
     pub(crate) async fn through<T>(&self, project: &str, work: impl Future<Output = T>) -> T {
         let mut turn = self.turn(project).await;
-        let place = Arc::new(Place { outside: AtomicUsize::new(0), brief: self.brief });
+        let since = Mutex::new(Instant::now());
+        let place = Arc::new(Place { outside: AtomicUsize::new(0), brief: self.brief, since });
         let mut work = pin!(PLACE.scope(Arc::clone(&place), work));
         let mut slow = pin!(tokio::time::sleep(self.slow));
         poll_fn(|context| {
+            *place.since.lock() = Instant::now();
             let polled = work.as_mut().poll(context);
             let rests = || place.outside.load(Ordering::Relaxed) > 0;
             if polled.is_pending() && turn.works && (rests() || slow.as_mut().poll(context).is_ready()) {

@@ -9,7 +9,7 @@
 //! said while a repository cannot be read: who asks it looks for that himself.
 
 use super::{Resolved, Snapshot};
-use crate::{expand::Pins, releases::Releases, sources::Seen};
+use crate::{expand::Pins, releases::Releases, sources::Seen, turns::in_turn};
 use hub_render::Capabilities;
 use hub_store::Revision;
 use parking_lot::Mutex;
@@ -74,7 +74,7 @@ impl Settled {
         let (mut now, seen): (BTreeMap<_, String>, _) = (BTreeMap::new(), Seen::default());
         let mut resolved = given.resolved.clone();
         for (said, (wanted, before)) in &given.resolved.origins.made {
-            let made = releases.again(wanted, pins, &seen).await.ok()?;
+            let made = in_turn(releases.again(wanted, pins, &seen)).await.ok()?;
             if made.kept != before.kept {
                 return None;
             }

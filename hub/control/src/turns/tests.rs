@@ -80,8 +80,9 @@ async fn gives_up(turns: &Turns, work: impl Future<Output = ()>) -> bool {
     let mut work = pin!(turns.through("red", work));
     assert!(poll!(&mut work).is_pending());
     assert_eq!(taken(), 1);
-    for _ in 0..20 {
-        tokio::time::sleep(SOON).await;
+    let began = Instant::now();
+    while taken() == 1 && began.elapsed() < 50 * SOON {
+        tokio::task::yield_now().await;
         assert!(poll!(&mut work).is_pending());
     }
     taken() == 0
@@ -98,4 +99,26 @@ async fn who_waits_outside_gives_up_its_place_and_who_takes_long_too() {
     assert!(gives_up(&turns, outside(ever())).await);
     let state = turns.state.lock();
     assert_eq!((state.working.taken, state.under_way.taken), (0, 0));
+}
+
+#[tokio::test]
+async fn parts_that_compute_leave_the_thread_to_others_in_between() {
+    const PARTS: usize = 64;
+    let compute = async || {
+        let began = Instant::now();
+        while began.elapsed() < 2 * STRETCH {
+            std::hint::spin_loop();
+        }
+    };
+    let turns = Turns::default();
+    let mut all =
+        pin!(turns.through("red", futures::future::join_all((0..PARTS).map(|_| in_turn(compute())))));
+    let mut pauses = 0;
+    while poll!(&mut all).is_pending() {
+        pauses += 1;
+        tokio::task::yield_now().await;
+    }
+    assert!(pauses >= PARTS / 2, "{pauses}");
+    // Nobody counts where nobody has a place.
+    assert!(in_turn(compute()).now_or_never().is_some());
 }

@@ -11,6 +11,7 @@ use crate::{
 };
 use shared_model::{ClusterName, JoinToken};
 use shared_runtime::{Backoff, Tasks, otlp::Choice};
+use shared_sops::Reach;
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc};
 
@@ -42,6 +43,8 @@ pub struct Config {
     pub traces: Choice,
     /// Where the keys are for what releases hold encrypted; `None`: in a Secret of the agent's namespace.
     pub sops_keys: Option<seals::Keys>,
+    /// How far what is encrypted may go from where it was.
+    pub sops_reach: Reach,
 }
 
 /// Why an agent could not start. What time may mend is not here: it is waited for.
@@ -131,7 +134,7 @@ impl Agent {
         let tracing = traces.start(config.metrics.traces.clone(), tasks);
         let keys = config.sops_keys.unwrap_or_else(|| seals::Keys::Secret(namespace.clone()));
         let deps = shell::Deps {
-            seals: Arc::new(Seals::new(keys, cluster.clone())),
+            seals: Arc::new(Seals::new(keys, config.sops_reach, cluster.clone())),
             name: name.clone(),
             cluster: cluster.clone(),
             facts: facts.clone(),

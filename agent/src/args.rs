@@ -95,6 +95,10 @@ pub(crate) struct RunOptions {
     /// [default: those in the Secret flotilla-sops-age of the agent's namespace]
     #[arg(long, env = "FLOTILLA_SOPS_AGE_KEY_FILE", value_name = "FILE")]
     pub(crate) sops_age_key_file: Option<PathBuf>,
+    /// Open what SOPS encrypted wherever it stands, and not only where it was encrypted and in Secrets: whoever may deploy
+    /// here may then read every value that is encrypted for this cluster
+    #[arg(long, env = "FLOTILLA_SOPS_ANYWHERE")]
+    pub(crate) sops_anywhere: bool,
     /// Serve metrics on this address, by plain HTTP and without a token
     #[arg(long, env = "FLOTILLA_METRICS_LISTEN", value_name = "ADDR")]
     pub(crate) metrics_listen: Option<SocketAddr>,

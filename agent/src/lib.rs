@@ -35,6 +35,7 @@ pub use journal::{
 pub use link::{Config as LinkConfig, Error as LinkError, InvalidProxy, Proxies};
 pub use metrics::Metrics;
 pub use seals::Keys;
+pub use shared_sops::Reach;
 
 /// The agent without its shell and without network, for simulations in virtual time: what decides, and what is kept.
 pub mod parts {

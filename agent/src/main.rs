@@ -4,7 +4,7 @@ mod args;
 mod health;
 mod output;
 
-use agent::{Agent, Ceiling, Cluster, Config, Error, Keys, Metrics};
+use agent::{Agent, Ceiling, Cluster, Config, Error, Keys, Metrics, Reach};
 use args::{Action, Args, RunOptions};
 use clap::{Parser as _, error::ErrorKind};
 use shared_runtime::{
@@ -87,7 +87,9 @@ async fn run(options: &RunOptions) -> anyhow::Result<()> {
         serve(listener, exposed, &tasks);
     }
     let sops_keys = options.sops_age_key_file.clone().map(Keys::File);
-    let config = Config { link, token, place, ceiling, metrics, traces: args::traces(), sops_keys };
+    let sops_reach = if options.sops_anywhere { Reach::Anywhere } else { Reach::Bound };
+    let traces = args::traces();
+    let config = Config { link, token, place, ceiling, metrics, traces, sops_keys, sops_reach };
     let interrupted = async {
         shared_runtime::interrupted().await;
         tasks.stop();

@@ -72,7 +72,7 @@ pub(crate) struct Shell {
     limit: Limit,
     preparing: Arc<Semaphore>,
     /// One comparison at a time.
-    comparing: Arc<compare::Read>,
+    comparing: compare::Turns,
     /// The way up, while there is one.
     outbound: Option<mpsc::Sender<v1::AgentMessage>>,
     bundles: Option<Bundles>,
@@ -120,7 +120,7 @@ impl Shell {
             watches: Watches::new(deps.cluster.clone(), deps.tasks.clone(), told),
             limit,
             preparing: Arc::new(Semaphore::new(PREPARING)),
-            comparing: Arc::default(),
+            comparing: compare::Turns::default(),
             outbound: None,
             bundles: None,
             done,
@@ -182,12 +182,14 @@ impl Shell {
         let seals = &self.deps.seals;
         match &mut event {
             Event::Done(Done::Ordered { application, result: Ok(prepared), .. }) => match prepared {
-                Prepared::Run { assignment, .. } if !self.engine.is_pinned(application) => {
-                    seals.learn(application, assignment);
+                Prepared::Run { assignment, .. } if self.engine.is_pinned(application) => {
+                    seals.skip(application, &assignment.spec.bundle);
                 }
-                Prepared::Pinned { assignment, .. } => seals.learn(application, assignment),
+                Prepared::Run { assignment, .. } | Prepared::Pinned { assignment, .. } => {
+                    seals.learn(application, &assignment.spec.bundle);
+                }
                 Prepared::Remove { .. } if !self.engine.is_pinned(application) => seals.forget(application),
-                Prepared::Run { .. } | Prepared::Remove { .. } => {}
+                Prepared::Remove { .. } => {}
             },
             Event::Done(Done::Answered { event, .. } | Done::Read { event, .. }) => {
                 if let Told::Applied(id, Ok(object)) | Told::Live(id, Some(object)) = &mut **event {

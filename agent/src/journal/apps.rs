@@ -290,6 +290,13 @@ impl Journal {
         Ok(named.map(|(application, (_, digests))| (application.clone(), digests.clone())).collect())
     }
 
+    /// Those of one application.
+    pub(crate) fn held_of(&self, application: &AppKey) -> Result<Vec<Digest>, Error> {
+        let mut index = self.index.lock();
+        let named = self.loaded(&mut index)?.named.get(application);
+        Ok(named.map(|(_, digests)| digests.clone()).unwrap_or_default())
+    }
+
     /// Puts back a bundle that was lost; durable when this returns.
     pub(crate) fn restore_bundle(&self, digest: &Digest, compressed: &[u8]) -> Result<(), Error> {
         let mut index = self.index.lock();

@@ -30,6 +30,11 @@ impl Records {
 impl Journal {
     /// Reads compressed bytes as the bundle `digest`.
     pub(crate) fn unpack(compressed: &[u8], digest: &Digest) -> Result<Bundle, String> {
+        let bytes = Self::plain(compressed, digest)?;
+        Bundle::from_bytes(&bytes).map_err(|error| error.to_string())
+    }
+
+    fn plain(compressed: &[u8], digest: &Digest) -> Result<Vec<u8>, String> {
         let decoder = zstd::Decoder::new(compressed).map_err(|error| error.to_string())?;
         let mut bytes = Vec::new();
         decoder.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
@@ -39,7 +44,24 @@ impl Journal {
         if Digest::of(&bytes) != *digest {
             return Err("its content does not match its digest".to_owned());
         }
-        Bundle::from_bytes(&bytes).map_err(|error| error.to_string())
+        Ok(bytes)
+    }
+
+    /// A bundle that has one of these texts; `None` for one that has not, which is not taken apart. A damaged one is no
+    /// business of whoever only looks.
+    pub(crate) fn mentioning(&self, digest: &Digest, marks: &[&str]) -> Result<Option<Bundle>, Error> {
+        let compressed = self.records.0.read(&name(digest))?.ok_or(Error::NoBundle(*digest))?;
+        let read = || {
+            let bytes = Self::plain(&compressed, digest)?;
+            let text = std::str::from_utf8(&bytes).map_err(|error| error.to_string())?;
+            if !marks.iter().any(|mark| text.contains(mark)) {
+                return Ok(None);
+            }
+            Bundle::from_bytes(&bytes).map(Some).map_err(|error| error.to_string())
+        };
+        read().map_err(|problem: String| {
+            self.records.damaged(&name(digest), &problem, "it is fetched again from the hub")
+        })
     }
 
     /// A bundle, checked against its digest. A damaged one is removed, so that it is fetched again.

@@ -3,8 +3,9 @@
 //! Invariants: only reads; values of Secrets are masked before anything leaves here; objects that are protected here are not
 //! even read, nor are those of which any release that is held here, of whatever application, has values that SOPS encrypted;
 //! of what goes, and of what is there and does not carry the mark of the application compared, only the name is told, so that
-//! nobody reads another application's objects by naming them; one comparison at a time, of at most [`MOST_UNPACKED`] bytes, answered with at most [`MOST_SHOWN`] bytes and
-//! within [`WITHIN`]. What is left out is counted.
+//! nobody reads another application's objects by naming them; one comparison at a time and at most [`WAITING`] that wait for it, each
+//! of at most [`MOST_UNPACKED`] bytes, answered with at most [`MOST_SHOWN`] bytes and within [`WITHIN`] of its turn. What is
+//! left out is counted.
 
 use crate::{
     cluster::{Cluster, Limit, MANAGER, Priority},
@@ -23,13 +24,17 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 /// The most that a bundle to compare with may have, in bytes.
-const MOST_UNPACKED: u64 = 16 << 20;
+const MOST_UNPACKED: u64 = 5 << 20;
+/// As a power of two, how far back a compressed bundle may refer: so much memory it takes to read.
+const WINDOW: u32 = 23;
+/// How many may wait while one is made: each holds a bundle.
+const WAITING: usize = 2;
 /// The most that is shown of all objects together, before compression.
 const MOST_SHOWN: usize = 8 << 20;
-/// How long a comparison may take; the hub waits a little longer.
+/// How long a comparison may take from its turn on. The hub waits for it, for those before it, and a little longer.
 const WITHIN: Duration = Duration::from_secs(50);
 /// Reads at once: half of what an agent may ask at once.
 const READS: usize = 8;
@@ -40,8 +45,39 @@ const SEALED: [&str; 2] = ["\"flotilla.dev/sops\"", "ENC[AES256_GCM,"];
 /// Objects with encrypted values, by group, kind and name: where a release names no namespace, it has one in the cluster.
 type Sealed = BTreeSet<(String, String, String)>;
 
-/// What bundles hold encrypted, as far as they were read for a comparison; whoever has it has the turn.
-pub(super) type Read = Mutex<BTreeMap<Digest, Sealed>>;
+/// What bundles hold encrypted, as far as they were read for a comparison.
+type Read = BTreeMap<Digest, Sealed>;
+
+/// The way to a turn.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// Whoever has it has the turn.
+    turn: Arc<Mutex<Read>>,
+    places: Arc<Semaphore>,
+}
+
+/// A place among those who wait, and the way to a turn.
+#[derive(Debug)]
+pub(super) struct Place {
+    turn: Arc<Mutex<Read>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { turn: Arc::default(), places: Arc::new(Semaphore::new(WAITING + 1)) }
+    }
+}
+
+impl Turns {
+    /// A place; why there is none. Whoever asks is not trusted to ask for few.
+    pub(super) fn place(&self) -> Result<Place, String> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place =
+            place.map_err(|_| format!("{WAITING} comparisons wait for this agent already; try again"))?;
+        Ok(Place { turn: Arc::clone(&self.turn), _place: place })
+    }
+}
 
 /// What is told of an object that is there because of somebody else.
 const OTHERS: &str = "not compared: in the cluster, and not as a release of this application that is known here (it does not carry this application's mark, or the application is not here), so only its name is told";
@@ -61,14 +97,14 @@ pub(super) struct Comparing {
     pub(super) limit: Limit,
     pub(super) ceiling: Ceiling,
     pub(super) journal: Arc<Journal>,
-    pub(super) turn: Arc<Read>,
+    pub(super) place: Place,
 }
 
 impl Comparing {
     /// The changes, as they are sent; or why they are not known.
     pub(super) async fn perform(self, comparison: Comparison) -> Result<Vec<u8>, String> {
+        let turn = Arc::clone(&self.place.turn).lock_owned().await;
         let work = async {
-            let turn = Arc::clone(&self.turn).lock_owned().await;
             let changes = self.compare(comparison, turn).await?;
             packed(changes)
         };
@@ -84,7 +120,7 @@ impl Comparing {
     async fn compare(
         &self,
         comparison: Comparison,
-        mut turn: OwnedMutexGuard<BTreeMap<Digest, Sealed>>,
+        mut turn: OwnedMutexGuard<Read>,
     ) -> Result<Changes, String> {
         let Comparison { position, spec, bundle, inventory, .. } = comparison;
         let journal = Arc::clone(&self.journal);
@@ -247,7 +283,8 @@ fn keep(found: &mut Changes, shown: &mut usize, change: Option<Change>) {
 
 fn unpack(compressed: &[u8]) -> Result<Bundle, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("the bundle to compare with cannot be read: {error}");
-    let decoder = zstd::Decoder::new(compressed).map_err(|error| wrong(&error))?;
+    let mut decoder = zstd::Decoder::new(compressed).map_err(|error| wrong(&error))?;
+    decoder.window_log_max(WINDOW).map_err(|error| wrong(&error))?;
     let mut bytes = Vec::new();
     decoder.take(MOST_UNPACKED + 1).read_to_end(&mut bytes).map_err(|error| wrong(&error))?;
     if bytes.len() as u64 > MOST_UNPACKED {

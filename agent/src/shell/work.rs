@@ -58,13 +58,12 @@ impl Shell {
                 let seals = Arc::clone(&self.deps.seals);
                 tasks.spawn_until_stopped("order", async move {
                     let (application, wish) = (order.application.clone(), order.wish());
-                    let result = prepare(order, journal, bundles, &places).await;
-                    // What is there can be compared only by who can open what is wanted.
+                    let result = prepare(order, Arc::clone(&journal), bundles, &places).await;
+                    // What is there can be compared only by who knows what is wanted, and told only by who knows what is secret.
                     if let Ok(Prepared::Run { assignment, .. } | Prepared::Pinned { assignment, .. }) =
                         &result
-                        && Seals::concern(assignment)
                     {
-                        seals.ready().await;
+                        seals.study(assignment, &journal).await;
                     }
                     metrics.ordered(result.is_ok());
                     drop(done.send(Done::Ordered { application, wish, result }));
@@ -79,6 +78,7 @@ impl Shell {
             Work::Note { application, note } => {
                 if let Note::Synced(_) = note {
                     metrics.synced();
+                    self.deps.seals.applied(&application);
                 }
                 tasks.spawn("journal", keep_note(journal, application, note));
             }
@@ -100,11 +100,18 @@ impl Shell {
                 });
             }
             Work::Compare(comparison) => {
-                let (ceiling, turn) = (self.deps.ceiling.clone(), Arc::clone(&self.comparing));
-                let comparing = Comparing { cluster, limit, ceiling, journal, turn };
+                let (command, application) =
+                    (comparison.command.clone(), comparison.spec.application.clone());
+                let place = match self.comparing.place() {
+                    Ok(place) => place,
+                    Err(why) => {
+                        drop(done.send(Done::Compared { command, application, result: Err(why) }));
+                        return;
+                    }
+                };
+                let ceiling = self.deps.ceiling.clone();
+                let comparing = Comparing { cluster, limit, ceiling, journal, place };
                 tasks.spawn_until_stopped("compare", async move {
-                    let (command, application) =
-                        (comparison.command.clone(), comparison.spec.application.clone());
                     let result = comparing.perform(comparison).await;
                     drop(done.send(Done::Compared { command, application, result }));
                 });
@@ -278,10 +285,10 @@ impl Asking {
         &self,
         of: &AppKey,
         id: &ObjectId,
-        object: &Value,
+        object: &Arc<Value>,
         how: Write,
     ) -> Result<Arc<Value>, Refusal> {
-        match self.seals.open(of, id, object) {
+        match self.seals.open(of, id, object).await {
             Ok(None) => self.cluster.apply(id, object, how).await,
             Ok(Some(unsealed)) => {
                 let cluster = self.cluster.untelling(unsealed.secrets());

@@ -140,7 +140,7 @@ async fn what_cannot_be_compared_is_said() {
     assert!(broken.contains("the bundle to compare with cannot be read"), "{broken}");
     let large = zstd::encode_all(&vec![b' '; 17 << 20][..], 0).unwrap();
     let large = refused(compare(&hub, Some((spec.clone(), large.into()))).await);
-    assert!(large.contains("larger than 16 MiB"), "{large}");
+    assert!(large.contains("larger than 5 MiB"), "{large}");
     spec.application.name = "other".into();
     let wrong = refused(compare(&hub, Some((spec, bundle))).await);
     assert!(wrong.contains("another application's"), "{wrong}");

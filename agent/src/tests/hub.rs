@@ -1,7 +1,7 @@
 //! A real gateway over a store in memory, and agents that join it.
 
 use super::kubernetes::Kubernetes;
-use crate::{Agent, Ceiling, Cluster, Config, Error, LinkConfig, Metrics, Place, status::Status};
+use crate::{Agent, Ceiling, Cluster, Config, Error, LinkConfig, Metrics, Place, Reach, status::Status};
 use hub_gateway::{Authority, Gateway};
 use hub_records::{Bundles, Records, keys};
 use hub_store::Memory;
@@ -217,6 +217,7 @@ impl Spoke {
             metrics: Metrics::default(),
             traces: shared_runtime::otlp::Choice::default(),
             sops_keys: None,
+            sops_reach: Reach::Bound,
         };
         let tasks = Tasks::new();
         let cluster = Cluster::from_service(self.kubernetes.clone(), "default");
@@ -243,6 +244,7 @@ impl Spoke {
             metrics,
             traces: shared_runtime::otlp::Choice::default(),
             sops_keys: None,
+            sops_reach: Reach::Bound,
         };
         let tasks = Tasks::new();
         Agent::build(config, cluster, &tasks).await.unwrap();

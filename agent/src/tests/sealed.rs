@@ -2,12 +2,14 @@
 
 use super::{
     hub::{Hub, Spoke, end, path},
-    working::joined,
+    working::{compared, joined},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hub_records::keys;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use shared_manifest::{Manifest, yaml};
+use shared_model::Kind;
 use shared_sops::Originals;
 use std::{io, path::Path, sync::Arc};
 
@@ -21,10 +23,19 @@ const SECRET: &str = vector!("secret.enc.yaml");
 const ROTATED: &str = vector!("set.enc.yaml");
 const VALUES: &str = vector!("values.enc.yaml");
 const ENV: &str = vector!("app.enc.env");
+const MULTI: &str = vector!("multi.enc.yaml");
 /// Where the agent looks for keys, by default.
 const KEYS: &str = "/api/v1/namespaces/flotilla-agent/secrets/flotilla-sops-age";
 /// What no one but the cluster may see, with what people and tests do to it.
-const PLAIN: [&str; 5] = ["hunter2", "another one", "changed by hand", "secret-token", "postgres://orders"];
+const PLAIN: [&str; 7] = [
+    "hunter2",
+    "another one",
+    "changed by hand",
+    "secret-token",
+    "postgres://orders",
+    "two-value",
+    "three-value",
+];
 
 fn give_key(spoke: &Spoke, text: &str) {
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "flotilla-sops-age"},
@@ -34,8 +45,13 @@ fn give_key(spoke: &Spoke, text: &str) {
 
 /// As the hub sends it.
 fn sealed(mut object: Value) -> Value {
-    let files =
-        [("secret.yaml", SECRET), ("rotated.yaml", ROTATED), ("values.yaml", VALUES), ("app.env", ENV)];
+    let files = [
+        ("secret.yaml", SECRET),
+        ("rotated.yaml", ROTATED),
+        ("values.yaml", VALUES),
+        ("app.env", ENV),
+        ("multi.yaml", MULTI),
+    ];
     let originals = Originals::of(files.map(|(path, text)| (path, text.as_bytes())));
     assert!(originals.attach(&mut object));
     Manifest::new(object).unwrap().into_value()
@@ -53,9 +69,17 @@ fn token<'a>(text: &'a str, key: &str) -> &'a str {
 }
 
 fn decoded(spoke: &Spoke, key: &str) -> String {
-    let live = spoke.kubernetes.get("/api/v1/namespaces/shop/secrets/db").unwrap_or_default();
+    decoded_of(spoke, "db", key)
+}
+
+fn decoded_of(spoke: &Spoke, name: &str, key: &str) -> String {
+    let live = spoke.kubernetes.get(&secret_path(name)).unwrap_or_default();
     let bytes = STANDARD.decode(live["data"][key].as_str().unwrap_or_default()).unwrap();
     String::from_utf8(bytes).unwrap()
+}
+
+fn secret_path(name: &str) -> String {
+    format!("/api/v1/namespaces/shop/secrets/{name}")
 }
 
 fn assert_quiet(place: &str, bytes: &[u8]) {
@@ -131,8 +155,8 @@ async fn encrypted_values_reach_the_cluster_and_nothing_else() {
     let (spoke, tasks) = joined(&hub).await;
     give_key(&spoke, vector!("one.key"));
     let (password, port) = (token(VALUES, "password"), token(VALUES, "port"));
-    let url = sealed(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "url"},
-        "data": {"url": format!("db://{password}:{port}"), "app.env": ENV, "open": "as it is"}}));
+    let url = sealed(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "url"},
+        "data": {"url": STANDARD.encode(format!("db://{password}:{port}")), "app.env": STANDARD.encode(ENV), "open": "eA=="}}));
     hub.assign("eu-1", 1, &[secret(SECRET), url.clone()]).await;
     let seen = hub.succeeded("eu-1", 1).await;
     assert!(seen["drift"].is_null(), "{seen}");
@@ -140,22 +164,22 @@ async fn encrypted_values_reach_the_cluster_and_nothing_else() {
     assert_eq!(decoded(&spoke, "port"), "5432");
     let live = spoke.kubernetes.get("/api/v1/namespaces/shop/secrets/db").unwrap();
     assert!(live["sops"].is_null() && !live.to_string().contains("flotilla.dev/sops"), "{live}");
-    let live = spoke.kubernetes.get(&path("url")).unwrap();
-    assert_eq!(live["data"]["url"], "db://hunter2-of-values:5432");
-    assert_eq!(live["data"]["app.env"], vector!("app.dec.env"));
+    assert_eq!(decoded_of(&spoke, "url", "url"), "db://hunter2-of-values:5432");
+    assert_eq!(decoded_of(&spoke, "url", "app.env"), vector!("app.dec.env"));
     // A person's change is healed, and told without either value.
-    spoke.kubernetes.edit(&path("url"), |object| object["data"]["url"] = json!("changed by hand"));
+    let changed = json!(STANDARD.encode("changed by hand"));
+    spoke.kubernetes.edit(&secret_path("url"), |object| object["data"]["url"] = changed.clone());
     spoke
         .kubernetes
-        .until("healed", |cluster| {
-            cluster.get(&path("url")).unwrap()["data"]["url"] == "db://hunter2-of-values:5432"
-        })
+        .until("healed", |_| decoded_of(&spoke, "url", "url") == "db://hunter2-of-values:5432")
         .await;
     hub.observed("eu-1", |seen| seen["healed"] == 1 && seen["sync"] == "Synced").await;
     // A restart finds everything as it should be and writes nothing.
     end(&tasks).await;
     let writes = spoke.kubernetes.writes().len();
+    let restarted = shared_runtime::now();
     let (_, tasks) = spoke.start(&hub.address, None).await.unwrap();
+    compared(&hub, &spoke, restarted).await;
     // Another file.
     hub.assign("eu-1", 2, &[secret(ROTATED), url]).await;
     hub.succeeded("eu-1", 2).await;
@@ -195,8 +219,8 @@ async fn an_api_server_that_quotes_a_value_is_not_quoted() {
     let hub = Hub::start().await;
     let (spoke, tasks) = joined(&hub).await;
     give_key(&spoke, vector!("one.key"));
-    let quoted = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "q"},
-        "data": {"quoted": token(VALUES, "password")}});
+    let quoted = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "q"},
+        "data": {"quoted": STANDARD.encode(token(VALUES, "password"))}});
     hub.assign("eu-1", 1, &[sealed(quoted)]).await;
     let seen = hub.observed("eu-1", |seen| seen["message"].as_str().unwrap().contains("no such thing")).await;
     assert!(
@@ -207,4 +231,64 @@ async fn an_api_server_that_quotes_a_value_is_not_quoted() {
     end(&tasks).await;
     assert_quiet_folder(spoke.folder.path());
     assert_quiet("the log", &logs.0.lock().clone());
+}
+
+/// A ConfigMap that was encrypted as one.
+fn second(data: &Value) -> Value {
+    let mut object = yaml::parse_all(MULTI).unwrap().remove(1).value;
+    if !data.is_null() {
+        object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "second"}, "data": data});
+    }
+    object["metadata"]["namespace"] = json!("shop");
+    if data.is_null() { sealed(object) } else { object }
+}
+
+#[tokio::test]
+async fn what_is_not_encrypted_any_more_is_not_told_before_it_is_applied() {
+    let (logs, _guard) = logged();
+    let hub = Hub::start().await;
+    let (spoke, tasks) = joined(&hub).await;
+    give_key(&spoke, vector!("one.key"));
+    hub.assign("eu-1", 1, &[second(&Value::Null)]).await;
+    hub.succeeded("eu-1", 1).await;
+    assert_eq!(spoke.kubernetes.get(&path("second")).unwrap()["data"]["a"], "two-value");
+    let status = keys::status(Kind::Cluster, "", "eu-1");
+    hub.edit_cluster("eu-1", |spec| spec["pause"] = json!({"reason": "INC-7", "by": "ada"})).await;
+    hub.until(&status, |status| !status["pause"]["acknowledgedAt"].is_null()).await;
+    hub.assign("eu-1", 2, &[second(&json!({"a": "see-vault", "b": "see-vault"}))]).await;
+    let differs =
+        |seen: &Value| seen["position"]["generation"] == 2 && seen["drift"].to_string().contains("not shown");
+    let seen = hub.observed("eu-1", differs).await;
+    assert!(seen["drift"].to_string().contains("data.a"), "{seen}");
+    // An agent that has only its journal knows it as well.
+    end(&tasks).await;
+    let (_, tasks) = spoke.start(&hub.address, None).await.unwrap();
+    let before = seen["drift"].clone();
+    hub.observed("eu-1", |seen| differs(seen) && seen["drift"] != before).await;
+    assert_quiet_hub(&hub).await;
+    hub.edit_cluster("eu-1", |spec| spec["pause"] = Value::Null).await;
+    let seen = hub.succeeded("eu-1", 2).await;
+    assert!(seen["drift"].is_null(), "{seen}");
+    assert_eq!(spoke.kubernetes.get(&path("second")).unwrap()["data"]["a"], "see-vault");
+    assert_quiet_hub(&hub).await;
+    end(&tasks).await;
+    assert_quiet_folder(spoke.folder.path());
+    assert_quiet("the log", &logs.0.lock().clone());
+}
+
+#[tokio::test]
+async fn what_was_encrypted_elsewhere_is_not_opened() {
+    let hub = Hub::start().await;
+    let (spoke, tasks) = joined(&hub).await;
+    give_key(&spoke, vector!("one.key"));
+    let moved = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "moved"},
+        "data": {"k": token(SECRET, "password")}});
+    hub.assign("eu-1", 1, &[sealed(moved)]).await;
+    let seen =
+        hub.observed("eu-1", |seen| seen["message"].as_str().unwrap().contains("--sops-anywhere")).await;
+    assert!(seen["message"].as_str().unwrap().contains("data.k has a value that was encrypted elsewhere"));
+    assert!(spoke.kubernetes.get(&path("moved")).is_none());
+    assert_quiet_hub(&hub).await;
+    end(&tasks).await;
 }

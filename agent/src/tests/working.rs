@@ -71,6 +71,19 @@ async fn with_the_hub_away_it_goes_on_after_a_restart_too() {
     end(&tasks).await;
 }
 
+/// Waits until an agent that was started then has compared everything again, as it says itself.
+pub(super) async fn compared(hub: &Hub, spoke: &Spoke, started: jiff::Timestamp) {
+    hub.until(&keys::status(Kind::Cluster, "", "eu-1"), |status| {
+        status["connection"]["state"] == "Connected"
+    })
+    .await;
+    let is_synced = |status: &crate::status::Status| {
+        let mut all = status.applications.iter().map(|app| app.sync == SyncState::Synced).peekable();
+        status.at > started && all.peek().is_some() && all.all(|synced| synced)
+    };
+    spoke.status(is_synced).await;
+}
+
 #[tokio::test]
 async fn a_restart_does_not_sync_again() {
     let hub = Hub::start().await;
@@ -81,23 +94,7 @@ async fn a_restart_does_not_sync_again() {
     let writes = spoke.kubernetes.writes();
     let restarted = shared_runtime::now();
     let (_, tasks) = spoke.start(&hub.address, None).await.unwrap();
-    hub.until(&keys::status(Kind::Cluster, "", "eu-1"), |status| {
-        status["connection"]["state"] == "Connected"
-    })
-    .await;
-    // The agent has compared everything again when it says so itself.
-    let compared = async {
-        loop {
-            let status = crate::status::read(&spoke.place()).unwrap();
-            let fresh = status.filter(|status| status.at > restarted);
-            if fresh.is_some_and(|status| status.applications.iter().all(|app| app.sync == SyncState::Synced))
-            {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(30), compared).await.unwrap();
+    compared(&hub, &spoke, restarted).await;
     // What follows proves that everything before it was looked at.
     hub.assign("eu-1", 2, &[config_map("a", "1"), config_map("z", "1")]).await;
     hub.succeeded("eu-1", 2).await;

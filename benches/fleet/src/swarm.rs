@@ -81,6 +81,7 @@ async fn join_one(hub: String, seat: Seat, tasks: &Tasks) -> anyhow::Result<Simu
         traces: Choice::read(|_| None, "flotilla-agent", env!("CARGO_PKG_VERSION"))?,
         metrics: agent::Metrics::default(),
         sops_keys: None,
+        sops_reach: agent::Reach::Bound,
     };
     let service = Cluster::from_service(cluster.clone(), "default");
     let joined = Box::pin(Agent::build(config, service, tasks)).await;

@@ -114,6 +114,7 @@ async fn join_one(
         ceiling: agent::Ceiling::default(),
         metrics: agent::Metrics::default(),
         sops_keys: None,
+        sops_reach: agent::Reach::Bound,
         // Through the hub, as everything.
         traces: Choice::read(|_| None, "flotilla-agent", env!("CARGO_PKG_VERSION"))?,
     };

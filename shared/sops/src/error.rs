@@ -18,7 +18,7 @@ pub enum Why {
     #[error("it is not a file as sops writes it: {0}")]
     Malformed(String),
     /// Over what is opened for one file.
-    #[error("it has {0}, and no more is opened of one file: split it")]
+    #[error("it has {0}, and no more is opened: split it")]
     Large(String),
     /// An INI file.
     #[error("INI files of sops are not read: encrypt it with `sops encrypt --input-type binary`")]
@@ -55,6 +55,16 @@ pub enum Why {
         "{0} has a value that sops encrypted, and none of the files that came with the object has it: leave encrypted values as they are in their file, and that file among those of the source"
     )]
     Unknown(String),
+    /// A value was put where it may not go.
+    #[error(
+        "{0} has a value that was encrypted elsewhere: values of a Secret, of a chart or of a generator go only into `data` or `stringData` of a v1 Secret, those of another object only into the same place of that kind and name; put it there, or start the agent with --sops-anywhere, which lets whoever may deploy to the cluster read them all"
+    )]
+    Elsewhere(String),
+    /// A whole file was put where it may not go.
+    #[error(
+        "{0} is a whole file that sops encrypted: it goes only into `data` or `stringData` of a v1 Secret (a `secretGenerator`); put it there, or start the agent with --sops-anywhere, which lets whoever may deploy to the cluster read them all"
+    )]
+    File(String),
     /// A value that is to stand in text is not UTF-8.
     #[error("the value at {0} is not text: use it where the object takes base64")]
     NotText(String),

@@ -5,13 +5,14 @@
 
 use crate::{
     Error, Identities, Plain, Why,
+    bound::{Origin, Subject},
     cipher::{self, DataKey, Kind, MARKER},
     keys,
     metadata::{self, Metadata},
     tree::{self, Node},
 };
 use sha2::{Digest as _, Sha512};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 use zeroize::Zeroizing;
 
 /// The largest file that is read, in bytes.
@@ -49,8 +50,8 @@ pub struct File {
 
 /// What an encrypted file holds, checked. `Debug` shows no value.
 pub struct Opened {
-    /// By the encrypted value as the file has it.
-    values: BTreeMap<String, Plain>,
+    /// By the encrypted value as the file has it, with the places where it was encrypted.
+    values: BTreeMap<String, (Plain, Vec<Origin>)>,
     key: DataKey,
     /// Where comments may stand.
     places: Vec<String>,
@@ -114,9 +115,12 @@ impl File {
             hash,
             only_encrypted: metadata.mac_only_encrypted,
             opened: Opened { values: BTreeMap::new(), key, places: vec![String::new()] },
+            // Unless the MAC covers it, anybody may have made it another object.
+            tells_subjects: !metadata.mac_only_encrypted,
+            subject: None,
         };
         for document in &self.documents {
-            walk.node(document, &mut Vec::new())?;
+            walk.document(document, &mut Vec::new())?;
         }
         let Walk { hash, opened, .. } = walk;
         let mac = cipher::decrypt(&metadata.mac, &opened.key, &metadata.last_modified).ok_or(Why::Mac)?;
@@ -161,9 +165,37 @@ struct Walk {
     hash: Sha512,
     only_encrypted: bool,
     opened: Opened,
+    tells_subjects: bool,
+    /// The object that is being walked through, and how deep in the document it begins.
+    subject: Option<(Arc<Subject>, usize)>,
 }
 
 impl Walk {
+    /// One document, or one object of a list of them.
+    fn document(&mut self, document: &Node, path: &mut Vec<String>) -> Result<(), Why> {
+        let subject = Subject::of(document).filter(|_| self.tells_subjects);
+        self.subject = subject.map(|subject| (subject, path.len()));
+        match document {
+            Node::Map(entries) if path.is_empty() && Subject::is_list(document) => {
+                for (key, value) in entries {
+                    path.push(key.clone());
+                    match value {
+                        Node::List(items) if key == "items" => {
+                            items.iter().try_for_each(|item| self.document(item, path))?;
+                            self.subject = None;
+                        }
+                        Node::List(_) | Node::Map(_) | Node::Leaf(_) | Node::Null => {
+                            self.node(value, path)?
+                        }
+                    }
+                    path.pop();
+                }
+                Ok(())
+            }
+            Node::Map(_) | Node::List(_) | Node::Leaf(_) | Node::Null => self.node(document, path),
+        }
+    }
+
     fn node(&mut self, node: &Node, path: &mut Vec<String>) -> Result<(), Why> {
         match node {
             Node::Null => {}
@@ -185,7 +217,12 @@ impl Walk {
                 if plain.kind != Kind::Comment {
                     self.hash.update(plain.bytes());
                 }
-                self.opened.values.insert(leaf.said.clone(), plain);
+                let origin = match &self.subject {
+                    None => Origin::Loose,
+                    Some((of, depth)) => Origin::Object { of: Arc::clone(of), path: path[*depth..].to_vec() },
+                };
+                let held = self.opened.values.entry(leaf.said.clone()).or_insert((plain, Vec::new()));
+                held.1.push(origin);
             }
             Node::Leaf(leaf) if !self.only_encrypted => self.hash.update(leaf.said.as_bytes()),
             Node::Leaf(_) => {}
@@ -197,12 +234,17 @@ impl Walk {
 impl Opened {
     /// The value that this encrypted one stands for.
     pub fn value(&self, token: &str) -> Option<&Plain> {
-        self.values.get(token)
+        self.values.get(token).map(|(plain, _)| plain)
+    }
+
+    /// The same, and where it was encrypted.
+    pub(crate) fn found(&self, token: &str) -> Option<(&Plain, &[Origin])> {
+        self.values.get(token).map(|(plain, origins)| (plain, origins.as_slice()))
     }
 
     /// All values.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Plain> {
-        self.values.values()
+        self.values.values().map(|(plain, _)| plain)
     }
 
     /// A comment, which may stand below any map.

@@ -9,6 +9,9 @@ use age::{Decryptor, Identity, armor::ArmoredReader, x25519};
 use std::{fmt, io::Read as _};
 use zeroize::Zeroizing;
 
+/// The largest that a data key is for one recipient, in bytes: each recipient that such a file names costs work.
+const LARGEST: usize = 16 << 10;
+
 /// Age identities, as `age-keygen` writes them. `Debug` and `Display` show the public recipients only.
 #[derive(Clone, Default)]
 pub struct Identities(Vec<x25519::Identity>);
@@ -98,7 +101,10 @@ pub(crate) enum Wrapped {
 /// With who could open it, when nobody here can.
 pub(crate) fn unwrap(wrapped: &[Wrapped], identities: &Identities) -> Result<DataKey, Why> {
     let mut recipients = Vec::new();
-    for one in wrapped {
+    let ours = identities.recipients();
+    let is_ours = |one: &&Wrapped| matches!(one, Wrapped::Age { recipient, .. } if ours.contains(recipient));
+    // What says that it is for somebody here comes first; sops does not believe it, and tries all.
+    for one in wrapped.iter().filter(is_ours).chain(wrapped.iter().filter(|one| !is_ours(one))) {
         let Wrapped::Age { recipient, sealed } = one else { continue };
         if let Some(key) = open(sealed, identities) {
             return Ok(key);
@@ -123,6 +129,9 @@ pub(crate) fn unwrap(wrapped: &[Wrapped], identities: &Identities) -> Result<Dat
 }
 
 fn open(sealed: &str, identities: &Identities) -> Option<DataKey> {
+    if sealed.len() > LARGEST {
+        return None;
+    }
     let decryptor = Decryptor::new_buffered(ArmoredReader::new(sealed.as_bytes())).ok()?;
     let all = identities.0.iter().map(|identity| identity as &dyn Identity);
     let reader = decryptor.decrypt(all).ok()?;

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | [`File`] | what an encrypted file holds, and whether it is as sops wrote it |
 //! | [`Originals`] | which encrypted files an object was made of; they travel with it in an annotation |
-//! | [`Sealed`] | where an object holds encrypted values; its plain form; how a live object is told without plain values |
+//! | [`Sealed`] | where an object holds encrypted values; its plain form |
+//! | [`Reach`] | where encrypted values may go from where they were encrypted |
+//! | [`Cover`] | how a live object is told without plain values |
 //! | [`Secrets`] | a text without the values that were decrypted |
 //!
 //! The hub never decrypts: it sends each object with the files that its encrypted values come from ([`ANNOTATION`]), so that
@@ -19,24 +21,29 @@
 //! # Why
 //! rops, the crate for it, does not read what today's sops writes. The crate `age` opens data keys; the rest is small.
 
+mod bound;
 mod cipher;
-mod dress;
+mod cover;
 mod error;
 mod file;
 mod keys;
 mod metadata;
 mod object;
 mod originals;
+mod print;
 mod scrub;
 mod tree;
 mod write;
 
+pub use bound::Reach;
 pub use cipher::{MARKER, Plain, tokens};
+pub use cover::{Cover, Known};
 pub use error::{Error, Why};
 pub use file::{File, Format, LARGEST, MOST_VALUES, Opened, is_encrypted};
 pub use keys::{Identities, NoIdentity};
 pub use object::{Sealed, Unsealed};
-pub use originals::{ANNOTATION, Originals};
+pub use originals::{ANNOTATION, Originals, holds_encrypted};
+pub use print::Key;
 pub use scrub::Secrets;
 
 #[cfg(test)]

@@ -1,16 +1,21 @@
 //! A Kubernetes object with encrypted values: where they are, and its plain form.
 
 use crate::{
-    Error, File, Identities, Opened, Plain, Secrets, Why,
+    Error, File, Identities, Key, LARGEST, MOST_VALUES, Opened, Plain, Reach, Secrets, Why,
+    bound::Target,
     cipher::{self, Kind, MARKER},
     metadata,
     originals::{self, ANNOTATION, Original},
+    print::Traces,
     scrub::Texts,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 use zeroize::{Zeroize as _, Zeroizing};
+
+/// The most bytes that are opened for one object: of encrypted files, and of what becomes of them.
+const MOST_BYTES: usize = 2 * LARGEST;
 
 /// A step on the way to a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,10 +38,20 @@ pub struct Sealed {
     pub(crate) places: Vec<Place>,
     /// What is in the release's object for the agent alone and never in the cluster.
     pub(crate) dropped: Vec<(Vec<Step>, Value)>,
-    /// Other values that the release sets where an encrypted one stands in another item of the same list.
-    pub(crate) open: Vec<(Vec<Step>, Value)>,
     files: Vec<Original>,
-    pub(crate) is_secret: bool,
+}
+
+/// What has been opened of one object.
+struct Opening<'a> {
+    identities: &'a Identities,
+    target: Target<'a>,
+    /// The attached files, by their values.
+    opened: Vec<(&'a str, Opened)>,
+    /// What may not be told.
+    secrets: Texts,
+    read: usize,
+    values: usize,
+    made: usize,
 }
 
 /// An object's plain form. `Debug` shows nothing of it; its texts are cleared when it goes.
@@ -75,6 +90,11 @@ impl Unsealed {
         &self.object
     }
 
+    /// How to find what must not be told of.
+    pub(crate) fn traces(&self, key: &Key) -> Traces {
+        self.secrets.traces(key)
+    }
+
     /// What must not be told of.
     pub fn secrets(&self) -> Arc<Secrets> {
         Arc::clone(&self.secrets)
@@ -82,20 +102,25 @@ impl Unsealed {
 }
 
 impl Sealed {
+    /// Whether an object may hold anything encrypted: cheap, and never wrong about one that does.
+    pub fn may_be(object: &Value) -> bool {
+        is_annotated(object) || mentions(object)
+    }
+
     /// What an object holds encrypted; `None` when nothing is.
     ///
     /// # Errors
     /// When it cannot be opened by anyone: what it is is encrypted, or its annotation is not the hub's.
     pub fn of(object: &Value) -> Result<Option<Self>, Error> {
-        let annotated =
-            object.pointer("/metadata/annotations").is_some_and(|all| all.get(ANNOTATION).is_some());
+        let annotated = is_annotated(object);
         // Base64 is looked into only where the hub found something.
         if !annotated && !mentions(object) {
             return Ok(None);
         }
         let files = originals::on(object)?;
         let dropped = dropped(object);
-        let inside = |path: &[Step]| dropped.iter().any(|(own, _)| path.starts_with(own));
+        let own: BTreeSet<&[Step]> = dropped.iter().map(|(path, _)| path.as_slice()).collect();
+        let inside = |path: &[Step]| (1..=path.len().min(3)).any(|length| own.contains(&path[..length]));
         let mut places = Vec::new();
         strings(object, &mut |path, text| {
             let decoded = originals::decoded(text).filter(|_| annotated);
@@ -109,36 +134,34 @@ impl Sealed {
         if places.is_empty() && dropped.is_empty() {
             return Ok(None);
         }
-        let mut open = Vec::new();
-        leaves(object, &mut Vec::new(), &mut |path, value| {
-            let beside = places.iter().any(|place| keys(&place.path).eq(keys(path)) && place.path != path);
-            if beside && !places.iter().any(|place| place.path == path) {
-                open.push((path.to_vec(), value.clone()));
-            }
-        });
-        let is_secret = object["kind"] == "Secret" && object["apiVersion"] == "v1";
-        Ok(Some(Self { places, dropped, open, files, is_secret }))
+        Ok(Some(Self { places, dropped, files }))
     }
 
     /// The plain form of the object that this was read off.
     ///
     /// # Errors
-    /// When any of its values cannot be had: nothing of it is given out then.
-    pub fn open(&self, object: &Value, identities: &Identities) -> Result<Unsealed, Error> {
-        let mut opened = Vec::new();
+    /// When any of its values cannot be had, or may not go where it stands: nothing of it is given out then.
+    pub fn open(&self, object: &Value, identities: &Identities, reach: Reach) -> Result<Unsealed, Error> {
+        let mut opening = Opening {
+            identities,
+            target: Target::new(object, reach),
+            opened: Vec::new(),
+            secrets: Texts::default(),
+            read: 0,
+            values: 0,
+            made: 0,
+        };
         for original in &self.files {
-            opened.push(File::read(&original.path, &original.text)?.open(identities)?);
+            let (_, opened) = opening.file(&original.path, &original.text)?;
+            opened.values().for_each(|value| opening.secrets.add(value.bytes()));
+            opening.opened.push((&original.path, opened));
         }
         let mut unsealed = Unsealed { object: object.clone(), values: Vec::new(), secrets: Arc::default() };
-        let mut secrets = Texts::default();
         for place in &self.places {
-            let value = self.value(place, &opened, identities, &mut secrets)?;
+            let value = opening.value(place)?;
             unsealed.values.push(value);
         }
-        for values in &opened {
-            values.values().for_each(|value| secrets.add(value.bytes()));
-        }
-        unsealed.secrets = Arc::new(secrets.done());
+        unsealed.secrets = Arc::new(opening.secrets.done());
         // From the back, so that what goes out of a list moves nothing that is still to be set.
         for (place, value) in self.places.iter().zip(&unsealed.values).rev() {
             set(&mut unsealed.object, &place.path, value.clone());
@@ -162,43 +185,59 @@ impl Sealed {
             None => Ok(unsealed),
         }
     }
+}
 
-    fn value(
-        &self,
-        place: &Place,
-        opened: &[Opened],
-        identities: &Identities,
-        secrets: &mut Texts,
-    ) -> Result<Option<Value>, Error> {
+impl Opening<'_> {
+    /// Opens a file, as long as there is room for it.
+    fn file(&mut self, path: &str, text: &str) -> Result<(File, Opened), Error> {
+        let large = |what: String| Err(Error::new(path, Why::Large(what)));
+        self.read += text.len();
+        if self.read > MOST_BYTES {
+            return large(format!("with the others of its object more than {} MiB", MOST_BYTES >> 20));
+        }
+        let file = File::read(path, text)?;
+        let opened = file.open(self.identities)?;
+        self.values += opened.values().count();
+        if self.values > 2 * MOST_VALUES {
+            return large(format!(
+                "with the others of its object more than {} encrypted values",
+                2 * MOST_VALUES
+            ));
+        }
+        Ok((file, opened))
+    }
+
+    /// What becomes of a place; `None` for what sops made an item of and is none.
+    fn value(&mut self, place: &Place) -> Result<Option<Value>, Error> {
+        let failed = |why: fn(String) -> Why| Error::new("", why(shown(&place.path)));
         let decoded = originals::decoded(&place.sealed);
         let text = decoded.as_deref().unwrap_or(&place.sealed);
         let encode = |bytes: &[u8]| match (&decoded, std::str::from_utf8(bytes)) {
             (Some(_), _) => Ok(Some(Value::from(STANDARD.encode(bytes)))),
             (None, Ok(text)) => Ok(Some(Value::from(text))),
-            (None, Err(_)) => Err(Error::new("", Why::NotText(shown(&place.path)))),
+            (None, Err(_)) => Err(failed(Why::NotText)),
         };
         if originals::is_whole(text) {
-            let file = File::read(&shown(&place.path), text)?;
-            let values = file.open(identities)?;
+            if !self.target.takes_file(&place.path) {
+                return Err(failed(Why::File));
+            }
+            let (file, values) = self.file(&shown(&place.path), text)?;
             let plain = values.plain(&file, text)?;
-            secrets.add(&plain);
-            values.values().for_each(|value| secrets.add(value.bytes()));
+            self.count(place, plain.len())?;
+            self.secrets.add(&plain);
+            values.values().for_each(|value| self.secrets.add(value.bytes()));
             return encode(&plain);
         }
-        let find = |token: &str| -> Result<&Plain, Error> {
-            let found = opened.iter().find_map(|values| values.value(token));
-            found.ok_or_else(|| Error::new("", Why::Unknown(shown(&place.path))))
-        };
         if cipher::is_token(text) {
-            let plain = find(text)?;
+            let plain = self.find(place, text)?;
             if plain.kind == Kind::Comment {
                 return Ok(None);
             }
+            self.count(place, plain.bytes().len())?;
             return match &decoded {
                 // Kubernetes takes text alone there, whatever type was encrypted.
                 None if !wants_text(&place.path) => {
-                    let value = plain.to_json();
-                    value.map(Some).ok_or_else(|| Error::new("", Why::NotText(shown(&place.path))))
+                    plain.to_json().map(Some).ok_or_else(|| failed(Why::NotText))
                 }
                 None | Some(_) => encode(plain.bytes()),
             };
@@ -206,13 +245,44 @@ impl Sealed {
         let mut bytes = Zeroizing::new(Vec::new());
         let mut at = 0;
         for token in cipher::tokens(text) {
+            let plain = self.find(place, &text[token.clone()])?;
+            self.count(place, plain.bytes().len())?;
             bytes.extend_from_slice(&text.as_bytes()[at..token.start]);
-            bytes.extend_from_slice(find(&text[token.clone()])?.bytes());
+            bytes.extend_from_slice(plain.bytes());
             at = token.end;
         }
         bytes.extend_from_slice(&text.as_bytes()[at..]);
-        secrets.add(&bytes);
+        self.secrets.add(&bytes);
         encode(&bytes)
+    }
+
+    /// What an encrypted value of a place stands for, if it may be there.
+    fn find(&self, place: &Place, token: &str) -> Result<Plain, Error> {
+        let of = |(path, values): &(&str, Opened)| {
+            let (plain, origins) = values.found(token)?;
+            Some(match self.target.takes(&place.path, origins) {
+                true => Ok(plain.clone()),
+                false => Err(Error::new(path, Why::Elsewhere(shown(&place.path)))),
+            })
+        };
+        let mut refused = None;
+        for found in self.opened.iter().filter_map(of) {
+            match found {
+                Ok(plain) => return Ok(plain),
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Error::new("", Why::Unknown(shown(&place.path)))))
+    }
+
+    /// Counts what is made: a short encrypted value may stand for a long one, many times.
+    fn count(&mut self, place: &Place, bytes: usize) -> Result<(), Error> {
+        self.made += bytes;
+        if self.made <= MOST_BYTES {
+            return Ok(());
+        }
+        let what = format!("with what comes before it in its object more than {} MiB", MOST_BYTES >> 20);
+        Err(Error::new(&shown(&place.path), Why::Large(what)))
     }
 }
 
@@ -235,6 +305,10 @@ fn dropped(object: &Value) -> Vec<(Vec<Step>, Value)> {
         }
     }
     dropped
+}
+
+fn is_annotated(object: &Value) -> bool {
+    object.pointer("/metadata/annotations").is_some_and(|all| all.get(ANNOTATION).is_some())
 }
 
 /// Whether a path is what sops or we keep on an object, and no value of it.

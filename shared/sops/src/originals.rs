@@ -99,6 +99,15 @@ impl Originals {
     }
 }
 
+/// Whether an object holds a value that sops encrypted, as it is or in base64.
+pub fn holds_encrypted(object: &Value) -> bool {
+    let mut found = false;
+    object::strings(object, &mut |path, text| {
+        found = found || (!object::is_own(path) && encrypted(text, decoded(text).as_deref()).is_some());
+    });
+    found
+}
+
 /// The files on an object.
 ///
 /// # Errors

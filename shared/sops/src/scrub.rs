@@ -3,16 +3,17 @@
 //! Values go as they are, in base64, as JSON and Go quote them, line by line, and cut short: what begins like a value is
 //! taken for it. Short values go only where they stand as words.
 
+use crate::{Key, print::Traces};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::{borrow::Cow, fmt};
 use zeroize::Zeroizing;
 
 /// Stands for a value that is not shown.
-const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 /// From so many bytes on a value goes wherever it stands; shorter ones only as words.
-const ANYWHERE: usize = 5;
+pub(crate) const ANYWHERE: usize = 5;
 /// So many bytes of a longer value's beginning are taken for it.
-const BEGINNING: usize = 8;
+pub(crate) const BEGINNING: usize = 8;
 /// A longer text is cut before it is looked through.
 const LONGEST: usize = 8 << 10;
 
@@ -58,6 +59,13 @@ impl Texts {
 }
 
 impl Secrets {
+    /// How to find them in a text, without them.
+    pub(crate) fn traces(&self, key: &Key) -> Traces {
+        let mut traces = Traces::default();
+        self.0.iter().for_each(|text| traces.add(text, key));
+        traces
+    }
+
     /// The text without them.
     pub fn scrub(&self, text: &str) -> String {
         if self.0.is_empty() {

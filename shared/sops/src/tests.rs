@@ -10,6 +10,7 @@ macro_rules! vector {
 mod files;
 mod objects;
 mod properties;
+mod reach;
 mod scrubbing;
 
 use crate::Identities;

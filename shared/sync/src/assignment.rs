@@ -158,6 +158,15 @@ impl Assignment {
         self.objects.iter().filter(mentions).map(|desired| (&desired.id, desired.object.read()))
     }
 
+    /// What the release says of an object, as it is to be written; where `id` names no namespace, in each.
+    pub fn said_of<'a>(&'a self, id: &'a ObjectId) -> impl Iterator<Item = Value> {
+        let same =
+            |other: &ObjectId| (&other.group, &other.kind, &other.name) == (&id.group, &id.kind, &id.name);
+        let exact = self.desired(id);
+        let any = self.objects.iter().filter(move |desired| id.namespace.is_empty() && same(&desired.id));
+        exact.into_iter().filter(|_| !id.namespace.is_empty()).chain(any).map(|desired| desired.object.read())
+    }
+
     /// The objects that are compared and healed.
     pub(crate) fn resources(&self) -> impl Iterator<Item = &Desired> {
         self.objects.iter().filter(|desired| desired.is_resource())

@@ -51,7 +51,7 @@ async fn compare_beside(
         limit: Limit::new(),
         ceiling,
         journal: Arc::new(journal),
-        turn: Arc::default(),
+        place: Turns::default().place().unwrap(),
     };
     let packed = comparing
         .perform(Comparison {
@@ -142,14 +142,14 @@ async fn what_is_protected_is_not_even_read() {
 #[tokio::test]
 async fn an_answer_is_bounded_and_says_what_it_leaves_out() {
     let kubernetes = Kubernetes::new("u1");
-    // Six objects of two MiB that hardly get smaller: some are shown, none is forgotten.
+    // Six objects of 800 KiB that hardly get smaller: some are shown, none is forgotten.
     let noise = |seed: u64| -> String {
         let mut state = seed;
         let step = |state: &mut u64| {
             *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             char::from(b'!' + u8::try_from((*state >> 40) % 90).unwrap_or(0))
         };
-        (0..2 << 20).map(|_| step(&mut state)).filter(|c| !matches!(c, '"' | '\\')).collect()
+        (0..800 << 10).map(|_| step(&mut state)).filter(|c| !matches!(c, '"' | '\\')).collect()
     };
     let objects: Vec<Value> = (0..6).map(|n| config_map(&format!("m{n}"), &noise(n + 1))).collect();
     let found = compare(&kubernetes, Ceiling::default(), &objects).await;
@@ -164,4 +164,20 @@ async fn kinds_that_are_not_served_are_new() {
     let found = compare(&kubernetes, Ceiling::default(), &[route]).await;
     assert_eq!(found.changes.len(), 1);
     assert!(found.changes[0].before.is_none() && found.changes[0].after.is_some(), "{found:?}");
+}
+
+#[test]
+fn few_comparisons_wait_and_each_is_small() {
+    let turns = Turns::default();
+    let places: Vec<_> = (0..=WAITING).map(|_| turns.place().unwrap()).collect();
+    assert!(turns.place().unwrap_err().contains("2 comparisons wait for this agent already"));
+    drop(places);
+    assert!(turns.place().is_ok());
+    let large = unpack(&zstd::encode_all(&vec![b'x'; 6 << 20][..], 0).unwrap()).unwrap_err();
+    assert!(large.contains("larger than 5 MiB"), "{large}");
+    // One that says that it refers far back would take as much memory to read.
+    let mut far = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    far.window_log(26).unwrap();
+    std::io::Write::write_all(&mut far, b"{}").unwrap();
+    assert!(unpack(&far.finish().unwrap()).is_err_and(|why| why.contains("cannot be read")));
 }

@@ -24,7 +24,11 @@ fn an_agent_that_may_have_been_replaced_writes_nothing() {
     let ask = |action: Action| {
         let cluster = Cluster::from_service(kubernetes.clone(), "default");
         let asking = Asking {
-            seals: Arc::new(Seals::new(Keys::Secret("flotilla-agent".into()), cluster.clone())),
+            seals: Arc::new(Seals::new(
+                Keys::Secret("flotilla-agent".into()),
+                shared_sops::Reach::Bound,
+                cluster.clone(),
+            )),
             cluster,
             limit: Limit::new(),
             gate: Gate::default(),

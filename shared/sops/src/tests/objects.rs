@@ -1,10 +1,11 @@
 //! Objects made of encrypted files.
 
 use super::{one, two};
-use crate::{Identities, MARKER, Originals, Sealed};
+use crate::{Cover, Identities, Key, Known, MARKER, Originals, Reach, Sealed};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use shared_manifest::yaml;
+use std::sync::Arc;
 
 const SECRET: &str = vector!("secret.enc.yaml");
 const MULTI: &str = vector!("multi.enc.yaml");
@@ -32,26 +33,58 @@ fn attached(mut object: Value) -> Value {
     object
 }
 
-fn open(object: &Value, identities: &Identities) -> Result<Value, String> {
+fn open(object: &Value, identities: &Identities, reach: Reach) -> Result<Value, String> {
     let sealed = Sealed::of(object).map_err(|error| error.to_string())?.unwrap();
-    let opened = sealed.open(object, identities).map_err(|error| error.to_string())?;
+    let opened = sealed.open(object, identities, reach).map_err(|error| error.to_string())?;
     assert!(!format!("{opened:?} {:?}", opened.secrets()).contains("hunter2"));
     Ok(opened.object().clone())
 }
 
+/// As by default.
 fn check(object: Value, expect: impl Into<Value>) {
+    check_within(Reach::Bound, object, expect);
+}
+
+/// What is refused by default, and opens where the operator says so.
+fn check_anywhere(object: Value, expect: impl Into<Value>) {
+    let problem = open(&attached(object.clone()), &one(), Reach::Bound).unwrap_err();
+    assert!(problem.contains("--sops-anywhere") && !problem.contains("hunter2"), "{problem}");
+    check_within(Reach::Anywhere, object, expect);
+}
+
+fn check_within(reach: Reach, object: Value, expect: impl Into<Value>) {
     let object = attached(object);
-    let opened = open(&object, &one()).unwrap();
+    let opened = open(&object, &one(), reach).unwrap();
     assert_eq!(opened, expect.into());
     told_as_it_is(&object, &opened);
 }
 
+fn key() -> Key {
+    Key::new([7; 32])
+}
+
+/// What a release encrypts, as it is kept of it.
+fn known(object: &Value, identities: &Identities) -> Arc<Known> {
+    let sealed = Sealed::of(object).unwrap().unwrap();
+    let known = Known::new(&sealed, object);
+    if let Ok(unsealed) = sealed.open(object, identities, Reach::Anywhere) {
+        known.learn(&unsealed, &key());
+    }
+    Arc::new(known)
+}
+
+fn dress(live: &mut Value, covers: &[Arc<Cover>]) {
+    Cover::dress(covers, live, &key());
+}
+
+fn cover(object: &Value, identities: &Identities) -> Arc<Cover> {
+    Arc::new(Cover::new(std::slice::from_ref(object), Some(known(object, identities)), Vec::new(), &key()))
+}
+
 /// A live object that is as the release says is told as the release says.
 fn told_as_it_is(object: &Value, opened: &Value) {
-    let sealed = Sealed::of(object).unwrap().unwrap();
-    let unsealed = sealed.open(object, &one()).unwrap();
     let mut live = in_cluster(opened);
-    sealed.dress(&mut live, Some(&unsealed), &|_| "other".to_owned());
+    dress(&mut live, &[cover(object, &one())]);
     let mut expect = in_cluster(object);
     if let Some(map) = expect["metadata"].as_object_mut() {
         map.entry("annotations").or_insert(json!({}));
@@ -97,7 +130,7 @@ fn a_file_of_a_directory_is_its_object() {
 fn what_a_chart_or_an_overlay_makes_of_values_opens() {
     let (password, port, tls) = (token(VALUES, "password"), token(VALUES, "port"), token(VALUES, "tls"));
     let user = token(VALUES, "user");
-    check(
+    check_anywhere(
         of("ConfigMap", json!({"p": password, "n": port})),
         of("ConfigMap", json!({"p": "hunter2-of-values", "n": "5432"})),
     );
@@ -106,7 +139,7 @@ fn what_a_chart_or_an_overlay_makes_of_values_opens() {
         of("Secret", json!({"p": STANDARD.encode("hunter2-of-values"), "open": "eA=="})),
     );
     let url = format!("postgres://{user}:{password}@db:{port}");
-    check(
+    check_anywhere(
         of("ConfigMap", json!({"url": url})),
         of("ConfigMap", json!({"url": "postgres://orders:hunter2-of-values@db:5432"})),
     );
@@ -114,7 +147,7 @@ fn what_a_chart_or_an_overlay_makes_of_values_opens() {
         json!({"apiVersion": "db.example/v1", "kind": "Database", "metadata": {"name": "x", "annotations": {"a": "b"}},
             "spec": {"users": [{"name": "open", "password": "open"}, {"name": "u", "password": password}], "port": port, "tls": tls}})
     };
-    check(
+    check_anywhere(
         custom(json!(password), json!(port), json!(tls)),
         custom(json!("hunter2-of-values"), json!(5432), json!(true)),
     );
@@ -126,7 +159,7 @@ fn a_comment_that_sops_made_an_item_of_is_none() {
     let object =
         |spec: &Value| json!({"apiVersion": "x/v1", "kind": "X", "metadata": {"name": "x"}, "spec": spec});
     let plain = json!(["one", 2, {"nested": "deep", "more": ["a", "b"]}, [1, 2.5]]);
-    check(object(&json!({ "list": list })), object(&json!({ "list": plain })));
+    check_anywhere(object(&json!({ "list": list })), object(&json!({ "list": plain })));
 }
 
 #[test]
@@ -146,7 +179,7 @@ fn what_generators_make_of_files_opens() {
         .collect();
     check(of("Secret", Value::Object(data)), of("Secret", Value::Object(encoded)));
     // Whole files, as they are and in base64.
-    check(
+    check_anywhere(
         of("ConfigMap", json!({"app.env": ENV})),
         of("ConfigMap", json!({"app.env": vector!("app.dec.env")})),
     );
@@ -158,13 +191,14 @@ fn what_generators_make_of_files_opens() {
             "cert": STANDARD.encode(include_bytes!("vectors/bytes.plain.bin"))}),
         ),
     );
-    let opened = open(&attached(of("ConfigMap", json!({"values.yaml": VALUES}))), &one()).unwrap();
+    let values = attached(of("Secret", json!({"values.yaml": VALUES})));
+    let opened = open(&values, &one(), Reach::Bound).unwrap();
     let said = yaml::parse(opened["data"]["values.yaml"].as_str().unwrap()).unwrap();
     assert_eq!(said, yaml::parse(vector!("values.plain.yaml")).unwrap());
 }
 
 fn refused(object: &Value, identities: &Identities, expect: &str) {
-    let problem = open(object, identities).unwrap_err();
+    let problem = open(object, identities, Reach::Bound).unwrap_err();
     assert!(problem.contains(expect), "{problem}");
     assert!(!problem.contains("hunter2"));
 }
@@ -228,44 +262,69 @@ fn what_is_not_encrypted_is_left_alone() {
     );
 }
 
+/// No plain value of the files, nor what stands in the cluster instead.
+fn assert_quiet(told: &Value) {
+    let text = told.to_string();
+    for secret in ["hunter2", "another-secret", "secret-token"] {
+        assert!(!text.contains(secret) && !text.contains(&STANDARD.encode(secret)), "{text}");
+    }
+}
+
 #[test]
 fn a_live_object_is_told_without_plain_values() {
     let object = attached(yaml::parse(SECRET).unwrap());
-    let sealed = Sealed::of(&object).unwrap().unwrap();
-    let unsealed = sealed.open(&object, &one()).unwrap();
-    let mut live = in_cluster(unsealed.object());
+    let mut live = in_cluster(&open(&object, &one(), Reach::Bound).unwrap());
     live["data"]["password"] = json!(STANDARD.encode("another-secret"));
     live["data"]["more"] = json!("bW9yZQ==");
     live["metadata"]["annotations"] =
-        json!({"kubectl.kubernetes.io/last-applied-configuration": unsealed.object().to_string()});
+        json!({"kubectl.kubernetes.io/last-applied-configuration": live.to_string()});
     live["status"] = json!({"phase": "Ready", "message": "cannot log in with hunter2-ž-✓"});
-    let dress = |unsealed: Option<&crate::Unsealed>| {
-        let mut told = live.clone();
-        sealed.dress(&mut told, unsealed, &|_| "(not shown)".to_owned());
-        told
-    };
-    let told = dress(Some(&unsealed));
-    let text = told.to_string();
-    let quiet = |text: &str| {
-        !["hunter2", "another-secret", "secret-token"]
-            .iter()
-            .any(|secret| text.contains(secret) || text.contains(&STANDARD.encode(secret)))
-    };
-    assert!(quiet(&text), "{text}");
-    assert_eq!(told["data"]["password"], "(not shown)");
+    let mut told = live.clone();
+    dress(&mut told, &[cover(&object, &one())]);
+    assert_quiet(&told);
+    assert!(told["data"]["password"].as_str().unwrap().starts_with("(not shown, "));
     assert_eq!(told["data"]["more"], "bW9yZQ==", "not encrypted by the release");
     assert_eq!(told["data"]["user"], STANDARD.encode(token(SECRET, "user")));
     assert_eq!(told["status"], json!({"phase": "Ready", "message": "cannot log in with ***"}));
+    assert!(told.to_string().contains(MARKER));
     // Without a key nothing can be compared, and nothing is told.
-    live["status"] = json!({});
-    let told = {
-        let mut told = live.clone();
-        sealed.dress(&mut told, None, &|_| "(not shown)".to_owned());
-        told
-    };
-    assert_eq!(told["data"]["user"], "(not shown)");
-    assert!(quiet(&told.to_string()) && !told.to_string().contains(&STANDARD.encode("orders")));
-    assert!(text.contains(MARKER));
+    let mut told = live.clone();
+    dress(&mut told, &[cover(&object, &Identities::default())]);
+    assert_quiet(&told);
+    assert!(told["data"]["user"].as_str().unwrap().starts_with("(not shown, "));
+    assert!(!told.to_string().contains(&STANDARD.encode("orders")));
+    assert_eq!(told["status"], json!({"phase": "Ready", "message": "***"}));
+}
+
+#[test]
+fn what_an_earlier_release_encrypted_is_not_told() {
+    let object = attached(yaml::parse(SECRET).unwrap());
+    let earlier = known(&object, &one());
+    let mut next = yaml::parse(vector!("secret.plain.yaml")).unwrap();
+    next["stringData"] = json!({"password": "see-vault", "user": "other"});
+    next["data"] = json!({});
+    let none = Arc::new(Cover::new(&[next], None, vec![earlier], &key()));
+    let mut live = in_cluster(&open(&object, &one(), Reach::Bound).unwrap());
+    // One was brought up to date, one was not.
+    live["data"]["user"] = json!(STANDARD.encode("other"));
+    let before = live.clone();
+    dress(&mut live, &[none]);
+    assert_quiet(&live);
+    assert!(live["data"]["password"].as_str().unwrap().starts_with("(not shown, "), "{live}");
+    assert_eq!(live["data"]["user"], before["data"]["user"], "told as the present release says it");
+    assert_eq!(live["metadata"], before["metadata"]);
+}
+
+#[test]
+fn an_object_of_several_applications_is_covered_for_all() {
+    let object = attached(yaml::parse(SECRET).unwrap());
+    let mut live = in_cluster(&open(&object, &one(), Reach::Bound).unwrap());
+    live["data"]["only"] = json!(STANDARD.encode("secret-token"));
+    let only = attached(of("Secret", json!({"only": STANDARD.encode(token(VALUES, "password"))})));
+    dress(&mut live, &[cover(&object, &one()), cover(&only, &one())]);
+    assert_quiet(&live);
+    assert_eq!(live["data"]["password"], STANDARD.encode(token(SECRET, "password")));
+    assert!(live["data"]["only"].as_str().unwrap().starts_with("(not shown, "));
 }
 
 #[test]

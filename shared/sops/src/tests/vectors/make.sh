@@ -27,6 +27,7 @@ encrypt types.plain.json types.enc.json --age "$one"
 encrypt app.plain.env app.enc.env --age "$one"
 encrypt bytes.plain.bin bytes.enc.bin --age "$one" --input-type binary --output-type binary
 encrypt values.plain.yaml values.enc.yaml --age "$one"
+encrypt database.plain.yaml database.enc.yaml --age "$one" --encrypted-regex '^password$'
 encrypt secret.plain.yaml both.enc.yaml --age "$one,$two" "${data[@]}"
 encrypt secret.plain.yaml other.enc.yaml --age "$two" "${data[@]}"
 encrypt types.plain.yaml suffix.enc.yaml --age "$one" --encrypted-suffix _secret
@@ -40,6 +41,8 @@ printf 'creation_rules:\n- shamir_threshold: 2\n  key_groups:\n  - age: [%s]\n  
 sops --config "$config" encrypt "${data[@]}" --filename-override groups.enc.yaml secret.plain.yaml >groups.enc.yaml
 printf 'creation_rules:\n- age: %s\n  mac_only_encrypted: true\n  encrypted_regex: ^(data|stringData)$\n' "$one" >"$config"
 sops --config "$config" encrypt --filename-override mac.enc.yaml secret.plain.yaml >mac.enc.yaml
+printf 'creation_rules:\n- age: %s\n  mac_only_encrypted: true\n  encrypted_regex: ^password$\n' "$one" >"$config"
+sops --config "$config" encrypt --filename-override database-mac.enc.yaml database.plain.yaml >database-mac.enc.yaml
 rm "$config"
 
 # What sops itself makes of them.

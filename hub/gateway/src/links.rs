@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 mod compare;
 
@@ -107,11 +107,17 @@ impl std::fmt::Display for Present {
 pub struct Links {
     inner: Arc<Mutex<Inner>>,
     version: Arc<watch::Sender<u64>>,
+    /// Answers of comparisons take memory.
+    unpacking: Arc<Semaphore>,
 }
 
 impl Default for Links {
     fn default() -> Self {
-        Self { inner: Arc::default(), version: Arc::new(watch::Sender::new(0)) }
+        Self {
+            inner: Arc::default(),
+            version: Arc::new(watch::Sender::new(0)),
+            unpacking: compare::unpacking(),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ const SKEW: SignedDuration = SignedDuration::from_secs(30);
 const MOST_SERVED: usize = 1_000;
 const MOST_KINDS: usize = 500;
 const LONGEST_NAME: usize = 320;
+/// The most bytes that all of it takes in the Cluster's status: no agent makes that too large to be written.
+const MOST_FACTS: usize = 256 << 10;
 /// The condition of a cluster that the hub does not work with.
 const HELD: &str = "Held";
 /// The condition of a cluster as which two agents dial.
@@ -57,8 +59,8 @@ pub(crate) fn facts(status: &mut Value, facts: &v1::Facts) {
     // An agent that cannot read them, or an older one, tells none.
     let before = status["facts"]["served"].take();
     status["facts"] = json!({
-        "kubernetesVersion": facts.kubernetes_version,
-        "platform": facts.platform,
+        "kubernetesVersion": short(&facts.kubernetes_version),
+        "platform": short(&facts.platform),
         "nodes": facts.nodes,
     });
     let served = served(&facts.served);
@@ -69,6 +71,10 @@ pub(crate) fn facts(status: &mut Value, facts: &v1::Facts) {
     }
 }
 
+fn short(told: &str) -> String {
+    told.chars().take(LONGEST_NAME).collect()
+}
+
 /// The kinds that a cluster serves, by `group/version`, as far as names are such.
 fn served(told: &[v1::Served]) -> BTreeMap<&str, Vec<&str>> {
     let is_name = |name: &&str| {
@@ -76,10 +82,17 @@ fn served(told: &[v1::Served]) -> BTreeMap<&str, Vec<&str>> {
         !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(plain)
     };
     let mut kept = BTreeMap::new();
+    let mut left = MOST_FACTS;
+    // With quotes and a comma.
+    let mut fits = |name: &&str| {
+        let rest = left.checked_sub(name.len() + 6);
+        left = rest.unwrap_or(0);
+        rest.is_some()
+    };
     for v1::Served { api_version, kinds } in told.iter().take(MOST_SERVED) {
-        if is_name(&api_version.as_str()) {
+        if is_name(&api_version.as_str()) && fits(&api_version.as_str()) {
             let kinds = kinds.iter().map(String::as_str).filter(is_name).take(MOST_KINDS);
-            kept.insert(api_version.as_str(), kinds.collect());
+            kept.insert(api_version.as_str(), kinds.filter(&mut fits).collect());
         }
     }
     kept

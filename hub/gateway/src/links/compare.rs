@@ -9,15 +9,19 @@ use bytes::Bytes;
 use proto::v1;
 use shared_diff::Changes;
 use shared_model::{AppKey, ClusterName, ReleaseSpec};
-use std::{io::Read as _, time::Duration};
-use tokio::sync::oneshot;
+use std::{io::Read as _, sync::Arc, time::Duration};
+use tokio::sync::{Semaphore, oneshot};
 
-/// How long an agent may take; it gives up by itself after 50 s.
-const WITHIN: Duration = Duration::from_secs(60);
-/// The most that an answer may unpack to, in bytes.
-const MOST_UNPACKED: u64 = 64 << 20;
-/// Comparisons that may wait for one agent.
-const MOST: usize = 16;
+/// How long an agent may take; it gives up by itself 50 s after a comparison has its turn, and two may be before it.
+const WITHIN: Duration = Duration::from_secs(160);
+/// The most that an answer may unpack to, in bytes: an agent sends half of that.
+const MOST_UNPACKED: u64 = 16 << 20;
+/// As a power of two, how far back an answer may refer: so much memory it takes to read.
+const WINDOW: u32 = 23;
+/// Answers that are unpacked at once.
+const UNPACKED_AT_ONCE: usize = 4;
+/// Comparisons that may wait for one agent: as many as it takes.
+const MOST: usize = 3;
 
 /// Who waits for an answer.
 pub(super) type Waiting = oneshot::Sender<Result<Bytes, String>>;
@@ -62,6 +66,19 @@ impl Drop for Forget<'_> {
     }
 }
 
+/// Places for answers that are unpacked.
+pub(super) fn unpacking() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(UNPACKED_AT_ONCE))
+}
+
+fn unpack(changes: &[u8]) -> Result<Changes, String> {
+    let mut text = Vec::new();
+    let mut decoder = zstd::Decoder::new(changes).map_err(|error| error.to_string())?;
+    decoder.window_log_max(WINDOW).map_err(|error| error.to_string())?;
+    decoder.take(MOST_UNPACKED).read_to_end(&mut text).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&text).map_err(|error| error.to_string())
+}
+
 impl Links {
     /// What an apply would change in a cluster. Nothing is written there, and nothing is dry-run.
     ///
@@ -103,10 +120,9 @@ impl Links {
         let unread =
             |error: &dyn std::fmt::Display| refused(format!("the agent's answer cannot be read: {error}"));
         let changes = changes.map_err(refused)?;
-        let mut text = Vec::new();
-        let decoder = zstd::Decoder::new(&changes[..]).map_err(|error| unread(&error))?;
-        decoder.take(MOST_UNPACKED).read_to_end(&mut text).map_err(|error| unread(&error))?;
-        serde_json::from_slice(&text).map_err(|error| unread(&error))
+        let _place = self.unpacking.acquire().await;
+        let read = tokio::task::spawn_blocking(move || unpack(&changes)).await;
+        read.map_err(|error| unread(&error))?.map_err(|error| unread(&error))
     }
 
     /// The agent's answer; one that nobody waits for any more is dropped.

@@ -56,3 +56,23 @@ fn a_connection_tells_of_the_identity_and_never_when_it_is_good_from() {
     };
     assert_eq!(Identity::of(&status), Some(expected));
 }
+
+#[test]
+fn facts_take_no_more_of_a_status_than_can_be_written() {
+    let served = |group: usize| v1::Served {
+        api_version: format!("group-{group}.example/v1"),
+        kinds: (0..500).map(|kind| format!("{}{kind:03}", "K".repeat(300))).collect(),
+    };
+    let facts = v1::Facts {
+        kubernetes_version: "v".repeat(1 << 20),
+        platform: "p".repeat(1 << 20),
+        served: (0..1_000).map(served).collect(),
+        ..v1::Facts::default()
+    };
+    let mut status = json!({});
+    self::facts(&mut status, &facts);
+    let bytes = status.to_string().len();
+    assert!((200 << 10..=260 << 10).contains(&bytes), "{bytes}");
+    let first = &status["facts"]["served"]["group-0.example/v1"];
+    assert_eq!(first.as_array().map(Vec::len), Some(500));
+}

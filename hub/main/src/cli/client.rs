@@ -11,7 +11,7 @@ use std::time::Duration;
 const LONGEST_WATCH: Duration = Duration::from_secs(3600);
 
 /// Longer than an agent may take for what it is asked.
-const LONGEST_ANSWER: Duration = Duration::from_secs(75);
+const LONGEST_ANSWER: Duration = Duration::from_secs(180);
 
 /// The hub said no.
 #[derive(Debug)]

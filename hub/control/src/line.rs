@@ -500,8 +500,7 @@ impl Lines {
         seen: &Seen,
     ) -> Result<Admitted, Lost> {
         let invalid = |message: String| (Unrendered::invalid(message), None);
-        let application =
-            Application::from_value(object).map_err(|error| invalid(format!("spec: {error}")))?;
+        let application = Application::from_value(object).map_err(|error| invalid(error.to_string()))?;
         let cluster = self.admit(&application).map_err(invalid)?;
         let known = recorded.get(key).filter(|(on, _)| *on == cluster);
         // What it was planned with is what it gets, whatever the same inputs would come to now.

@@ -17,7 +17,6 @@ pub mod helm;
 mod job;
 pub mod kustomize;
 mod lfs;
-mod misfit;
 pub mod output;
 mod overrides;
 mod plain;

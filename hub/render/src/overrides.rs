@@ -2,13 +2,12 @@
 //! Application of that name (`mergeSourceParameters` of Argo CD's repo server).
 
 use crate::{
-    misfit,
     request::Failure,
     tree::{self, Astray, Found, Tree},
 };
 use serde_json::Value;
 use shared_manifest::yaml;
-use shared_model::Source;
+use shared_model::{Source, misfit};
 
 /// The file for all Applications.
 const FOR_ALL: &str = ".argocd-source.yaml";
@@ -68,7 +67,7 @@ pub async fn overridden(
                 return Err(wrong("the file is no mapping".to_owned()));
             }
         }
-        merged = Some(misfit::read(&value).map_err(wrong)?);
+        merged = Some(misfit::read(&value).map_err(|misfit| wrong(misfit.to_string()))?);
     }
     let Some(mut merged) = merged else { return Ok(source.clone()) };
     // Where the source is, is the Application's to say.

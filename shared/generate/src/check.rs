@@ -128,7 +128,10 @@ fn invalid(application: &Value) -> Option<Problem> {
     }
     match Application::from_value(application) {
         Ok(_) => None,
-        Err(error) => rejected("/spec", &format!("not a valid Application: {error}"), ""),
+        Err(error) => {
+            let pointer = if error.path.is_empty() { "/spec".to_owned() } else { format!("/{}", error.path) };
+            rejected(&pointer, &format!("not a valid Application: {}", error.what), "")
+        }
     }
 }
 

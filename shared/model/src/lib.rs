@@ -11,6 +11,7 @@ mod digest;
 mod ids;
 mod kinds;
 mod meta;
+pub mod misfit;
 mod near;
 mod observation;
 mod release;

@@ -1,5 +1,6 @@
 //! Object metadata, and an object whose spec has a type.
 
+use crate::misfit::{self, Misfit};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -84,9 +85,9 @@ impl<S: DeserializeOwned> Object<S> {
     /// Reads the typed view of an object.
     ///
     /// # Errors
-    /// When a field that the view knows has another type; the text names the path.
-    pub fn from_value(value: &Value) -> Result<Self, serde_json::Error> {
-        Self::deserialize(value)
+    /// When a field that the view knows has another type: where, and never what stands there.
+    pub fn from_value(value: &Value) -> Result<Self, Misfit> {
+        misfit::read(value)
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a chart says about itself: `Chart.yaml`, `requirements.yaml` of older charts, and their lock files.
 
-use crate::misfit;
 use serde::Deserialize;
 use serde_json::Value;
 use shared_manifest::yaml;
@@ -82,6 +81,6 @@ pub(crate) fn read<T: serde::de::DeserializeOwned + Default>(bytes: &[u8]) -> Re
         | Value::Number(_)
         | Value::String(_)
         | Value::Array(_)
-        | Value::Object(_)) => misfit::read(&value),
+        | Value::Object(_)) => shared_model::misfit::read(&value).map_err(|misfit| misfit.to_string()),
     }
 }

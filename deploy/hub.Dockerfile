@@ -7,6 +7,9 @@
 #   docker cp flotilla:/var/lib/flotilla/admin.kubeconfig .      and write server: https://hub.example.com:8443 in it
 # Metrics need no token on 9464, so it is not published: let Prometheus reach it by the container network. With one they
 # are at https://hub.example.com:8443/metrics. deploy/metrics.md says more.
+# In a pod of Kubernetes the default seccomp profile forbids user namespaces, so tools that render have no root of their own there:
+# Landlock alone keeps them from the hub's files, where the nodes' kernel has it (the hub's first line says so).
+# With --render-only-confined the hub renders nothing where it has neither.
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .

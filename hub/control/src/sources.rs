@@ -442,7 +442,14 @@ impl Sources {
         let Some(app) = &wanted.app else {
             return Err(Unmade::until_changed("the source is for one Application"));
         };
-        let source = hub_render::overridden(&wanted.source, &**tree, folder, Some(&app.name)).await?;
+        let about = App {
+            name: app.name.clone(),
+            namespace: wanted.namespace.clone(),
+            project: wanted.project.clone(),
+            destination: app.destination.clone(),
+        };
+        let name = about.instance_name();
+        let source = hub_render::overridden(&wanted.source, &**tree, folder, Some(&name)).await?;
         let mut commits = own;
         let mut references = BTreeMap::new();
         for (name, reference) in &wanted.references {
@@ -450,12 +457,6 @@ impl Sources {
             commits.insert(reference.clone(), commit);
             references.insert(name.clone(), tree);
         }
-        let about = App {
-            name: app.name.clone(),
-            namespace: wanted.namespace.clone(),
-            project: wanted.project.clone(),
-            destination: app.destination.clone(),
-        };
         let fetch = Fetcher::new(&self.git, wanted, pins);
         let settings = settings(&self.git.index());
         let request = Request {

@@ -74,10 +74,12 @@ use std::{
 pub struct Confine {
     own: PathBuf,
     found: Found,
+    /// Nothing is run that could read what the hub can read.
+    only_apart: bool,
 }
 
-/// What is run, and what it is shown.
-#[derive(Debug, Clone, Copy)]
+/// What is run, and what it is shown. `Debug` shows neither arguments nor files.
+#[derive(Clone, Copy)]
 pub struct Task<'a> {
     /// The tool's program: a file, no script.
     pub tool: &'a Path,
@@ -93,6 +95,13 @@ pub struct Task<'a> {
     pub scratch: &'a Path,
     /// To give up early.
     pub stop: Option<&'a Stop>,
+}
+
+impl fmt::Debug for Task<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (tool, arguments, files) = (self.tool.display(), self.arguments.len(), self.files.len());
+        write!(f, "{tool} with {arguments} arguments and {files} files")
+    }
 }
 
 /// What a tool printed, having ended well.
@@ -145,7 +154,7 @@ impl Confine {
     /// `own` is a program whose `main` begins with [`enter`].
     pub fn new(own: PathBuf) -> Self {
         let found = Found::probe(&own);
-        Self { own, found }
+        Self { own, found, only_apart: false }
     }
 
     /// Confines by this very program, also after its file was replaced by a newer one.
@@ -157,6 +166,14 @@ impl Confine {
     #[must_use]
     pub fn without(mut self, mechanism: Mechanism) -> Self {
         self.found.leave_out(mechanism);
+        self
+    }
+
+    /// The same, but nothing is run where a tool would have neither a root of its own nor Landlock, and so could read what
+    /// the hub can.
+    #[must_use]
+    pub const fn only_apart(mut self, only: bool) -> Self {
+        self.only_apart = only;
         self
     }
 
@@ -172,6 +189,11 @@ impl Confine {
     pub fn run(&self, task: &Task<'_>) -> Result<Printed, Stopped> {
         room::check(task.files.keys())?;
         let has_root = self.has(Mechanism::Root);
+        if self.only_apart && !has_root && !self.has(Mechanism::Landlock) {
+            return Err(Stopped::NotStarted(std::io::Error::other(
+                "this machine has neither namespaces nor Landlock to keep a tool from the hub's files, and the hub was told to run none without (--render-only-confined): let it have user namespaces, or a kernel with Landlock",
+            )));
+        }
         if let Some((files, shown)) = has_root.then(|| parcel::pack(task.files)).flatten() {
             let command = spec::command(&self.own, &self.found, shown, task)?;
             let printed = watch::watch(command, files, task.limits, task.stop);

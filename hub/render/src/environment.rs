@@ -13,7 +13,7 @@ impl Environment {
         let Request { source, app, revision, capabilities, .. } = request;
         let first = |length: usize| revision.chars().take(length).collect::<String>();
         Self(BTreeMap::from([
-            ("ARGOCD_APP_NAME", app.name.clone()),
+            ("ARGOCD_APP_NAME", app.instance_name()),
             ("ARGOCD_APP_NAMESPACE", app.destination.clone()),
             ("ARGOCD_APP_PROJECT_NAME", app.project.clone()),
             ("ARGOCD_APP_REVISION", (*revision).to_owned()),
@@ -95,6 +95,15 @@ mod tests {
             ("ä$APP", "äweb"),
         ] {
             assert_eq!(known.fill(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn applications_of_other_namespaces_are_named_with_theirs() {
+        use crate::request::App;
+        let app = |namespace: &str| App { name: "web".into(), namespace: namespace.into(), ..App::default() };
+        for (namespace, expected) in [("argocd", "web"), ("", "web"), ("team-a", "team-a_web")] {
+            assert_eq!(app(namespace).instance_name(), expected, "{namespace}");
         }
     }
 }

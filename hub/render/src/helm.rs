@@ -17,7 +17,7 @@
 //! Whether a chart draws random numbers or asks for the time cannot be decided; that its templates say so can, and
 //! then it is rendered twice.
 
-mod archive;
+pub(crate) mod archive;
 mod arguments;
 mod chart;
 mod dependencies;

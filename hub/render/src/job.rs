@@ -2,7 +2,7 @@
 
 use crate::view::View;
 use shared_model::{Digest, RepoUrl};
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 /// An official tool that the hub runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,8 +34,8 @@ pub struct Tool {
     pub version: String,
 }
 
-/// What is done with a view.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is done with a view. `Debug` shows no argument: it may be a value that is nobody's to read in a log.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Work {
     /// The view's files are the manifests.
     Directory,
@@ -48,6 +48,23 @@ pub enum Work {
         /// Its working folder in the view.
         folder: String,
     },
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory => f.write_str("Directory"),
+            Self::Run { tool, arguments, folder } => {
+                write!(
+                    f,
+                    "{} {} in {folder}, {} arguments",
+                    tool.path.display(),
+                    tool.version,
+                    arguments.len()
+                )
+            }
+        }
+    }
 }
 
 /// A rendering that is ready to be done.
@@ -81,5 +98,22 @@ impl Job {
         };
         let own = if self.own.is_empty() { String::new() } else { format!("\nfor {}", self.own) };
         Digest::of(format!("{work}\n{}{own}", self.view.digest()).as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_tool_is_told_is_not_shown() {
+        let tool = Tool { kind: Kind::Helm, path: "/bin/helm".into(), version: "v4.3.1".to_owned() };
+        let arguments = vec!["template".to_owned(), "--set=password=hunter2".to_owned()];
+        let work = Work::Run { tool, arguments, folder: "chart".to_owned() };
+        assert_eq!(format!("{work:?}"), "/bin/helm v4.3.1 in chart, 2 arguments");
+        let own = String::new();
+        let (fetched, warnings) = Default::default();
+        let job = Job { work, view: View::new(), may_vary: false, own, fetched, warnings };
+        assert!(!format!("{job:?} {job:#?}").contains("hunter2"));
     }
 }

@@ -23,6 +23,15 @@ pub struct App {
 }
 
 impl App {
+    /// As `$ARGOCD_APP_NAME` and the names of files for one Application have it: with its namespace, unless that is the one
+    /// of all that are not said to be elsewhere (Argo CD's `InstanceName`).
+    pub fn instance_name(&self) -> String {
+        match self.namespace.as_str() {
+            "" | shared_model::DEFAULT_NAMESPACE => self.name.clone(),
+            elsewhere => format!("{elsewhere}_{}", self.name),
+        }
+    }
+
     /// Which Application it is, and of which project.
     pub(crate) fn identity(&self) -> String {
         let Self { name, namespace, project, .. } = self;

@@ -24,6 +24,10 @@ pub(crate) struct ToolOptions {
     /// How much memory one run of them may have, in MiB
     #[arg(long, env = "FLOTILLA_RENDER_MEMORY", value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(64..=65_536))]
     render_memory: u64,
+    /// Render nothing where a tool could read the hub's own files: on a machine without user namespaces (as in most pods)
+    /// and without Landlock
+    #[arg(long, env = "FLOTILLA_RENDER_ONLY_CONFINED")]
+    render_only_confined: bool,
 }
 
 impl ToolOptions {
@@ -35,7 +39,7 @@ impl ToolOptions {
         let wall = self.render_timeout;
         let default = Limits::default();
         Ok(Tooling {
-            confine: Confine::by_this_program(),
+            confine: Confine::by_this_program().only_apart(self.render_only_confined),
             scratch: folder.join("rendering"),
             places: Places {
                 helm: whole(self.helm, "--helm")?,

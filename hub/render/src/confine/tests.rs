@@ -1,5 +1,5 @@
 use super::{
-    Limits, Mechanism, Stopped,
+    Confine, Limits, Mechanism, Stopped, Task,
     libraries::Libraries,
     mechanism::Found,
     parcel,
@@ -55,6 +55,33 @@ fn why_it_stopped_is_said_for_people() {
     check(Stopped::Killed { signal: 11, stderr: stderr() }, "signal 11 ended it", true);
     let absent = io::Error::other("no such file");
     check(Stopped::NotStarted(absent), "it could not be started: no such file", true);
+}
+
+#[test]
+fn where_a_tool_could_read_all_nothing_is_run_if_so_wished() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |found: Found, only: bool| {
+        let confine = Confine { own: "/bin/false".into(), found, only_apart: false }.only_apart(only);
+        let (files, limits) = (files(&[]), Limits::default());
+        let task = Task {
+            tool: Path::new("/bin/true"),
+            arguments: &["--set=password=hunter2".to_owned()],
+            files: &files,
+            folder: "",
+            limits: &limits,
+            scratch: folder.path(),
+            stop: None,
+        };
+        assert!(!format!("{task:?}").contains("hunter2"));
+        confine.run(&task).unwrap_err().to_string().contains("--render-only-confined")
+    };
+    let with = |mechanism: Mechanism| {
+        let mut found = Found::default();
+        found.add(mechanism, Ok(String::new()));
+        found
+    };
+    assert!(run(Found::default(), true) && run(with(Mechanism::Seccomp), true));
+    assert!(!run(Found::default(), false) && !run(with(Mechanism::Landlock), true));
 }
 
 #[test]

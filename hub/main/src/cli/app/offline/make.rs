@@ -142,7 +142,7 @@ impl Maker {
                     place.found.tree.name()
                 )]);
             }
-            let overridden = self.overridden(source, place, &app.name, several).await;
+            let overridden = self.overridden(source, place, &app.instance_name(), several).await;
             let source = &overridden.map_err(|failure| lines(&failure, &named(at)))?;
             let request = Request {
                 source,

@@ -73,7 +73,7 @@ impl Fetch for Fetcher<'_> {
         let reference = (url, revision_or_head(version));
         let commit = self.pinned(&asked, &reference).await?;
         let archive = self.bytes(&reference, &commit).await?;
-        Ok(Chart { version: self.git.called(&reference.0, &commit), archive })
+        Ok(Chart::new(self.git.called(&reference.0, &commit), archive))
     }
 
     async fn repository(&self, url: &str, revision: &str) -> Result<Arc<dyn Tree>, Unfetched> {

@@ -78,14 +78,26 @@ pub(crate) fn find(index: &Index, url: &RepoUrl) -> Option<Credentials> {
     (credentials != Credentials::none()).then_some(credentials)
 }
 
+/// A chart that somebody names, and all that people may call its repository: a project's rules are about these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) address: Address,
+    /// As its address is written first; an alias is none.
+    pub(crate) called: Vec<RepoUrl>,
+}
+
+/// The name of a Helm repository's Secret, if that is written for its address.
+pub(crate) fn alias(repository: &str) -> Option<&str> {
+    repository.strip_prefix('@').or_else(|| repository.strip_prefix("alias:"))
+}
+
 /// The chart that a source or a dependency names: by the address of a repository, with or without a scheme, or by the
 /// name of a Helm repository's Secret (`@name`, `alias:name`).
 ///
 /// # Errors
 /// [`hub_source::Error::Address`] when it is no address, or no Secret has that name.
-pub(crate) fn chart(index: &Index, repository: &str, name: &str) -> Result<Address, hub_source::Error> {
-    let alias = repository.strip_prefix('@').or_else(|| repository.strip_prefix("alias:"));
-    let found = alias.map(|alias| {
+pub(crate) fn chart(index: &Index, repository: &str, name: &str) -> Result<Named, hub_source::Error> {
+    let found = alias(repository).map(|alias| {
         let is = |secret: &&Object| is_of_charts(secret) && field(secret, "name").as_deref() == Some(alias);
         secrets(index).find(is).and_then(|secret| field(secret, "url"))
     });
@@ -103,7 +115,26 @@ pub(crate) fn chart(index: &Index, repository: &str, name: &str) -> Result<Addre
             let own = field(secret, "url").map(|url| RepoUrl::new(url).normalized().to_lowercase());
             flag(secret, "enableOCI") == Some(true) && own.as_ref() == Some(&exact)
         });
-    Address::of_source(&url, name, oci)
+    let address = Address::of_source(&url, name, oci)?;
+    let mut called = vec![RepoUrl::new(url.as_str())];
+    let whole = address.to_url();
+    if whole.as_str().starts_with("oci://") {
+        // Of a registry people also write the repository without a scheme, and the chart's name with it.
+        let bare = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+        for name in [bare, &whole.as_str()["oci://".len()..]] {
+            called.extend(shared_project::called(name, true));
+        }
+    }
+    Ok(Named { address, called })
+}
+
+/// What people may call the repository of a chart by its address alone, beside what somebody wrote.
+pub(crate) fn names(written: &str, url: &RepoUrl) -> Vec<RepoUrl> {
+    // Of a registry, what is above the chart's name is its repository.
+    let found =
+        Address::parse(url).map(|address| address.repositories()).unwrap_or_default().into_iter().take(2);
+    let written = (alias(written).is_none()).then(|| written.to_owned());
+    written.into_iter().chain(found).flat_map(|name| shared_project::called(&name, true)).collect()
 }
 
 fn is_of_charts(secret: &Object) -> bool {
@@ -201,13 +232,22 @@ fn is_within(wanted: &str, given: &str) -> bool {
 }
 
 /// The host of a normalized address, without its port.
-fn host(normalized: &str) -> &str {
+pub(crate) fn host(normalized: &str) -> &str {
     let rest = normalized.split_once("://").map_or(normalized, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
     match authority.strip_prefix('[') {
         Some(inside) => inside.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     }
+}
+
+/// Whether a Secret names a repository on this host.
+pub(crate) fn is_host_named(index: &Index, wanted: &str) -> bool {
+    let given = secrets(index).filter_map(|secret| {
+        let kind = secret.text("/metadata/labels/argocd.argoproj.io~1secret-type")?;
+        ["repository", "repo-creds"].contains(&kind.as_str()).then(|| given(secret)).flatten()
+    });
+    given.into_iter().any(|given| host(&given).eq_ignore_ascii_case(wanted))
 }
 
 /// Whether a Secret names `url`, alone or with others.

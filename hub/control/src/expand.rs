@@ -124,7 +124,9 @@ impl Pins {
             Self::Head(now) => now.once(reference, git.resolve(url, revision)).await,
             Self::Frozen(known) => {
                 let frozen = known.commits.get(reference).cloned();
-                frozen.ok_or_else(|| format!("the rollout did not freeze {revision} of {url}"))
+                frozen.ok_or_else(|| {
+                    format!("the rollout did not freeze {revision} of {}", Address::shown(url))
+                })
             }
         };
         found.map_err(|message| Unmade::until_changed(message).asked([reference.clone()]))

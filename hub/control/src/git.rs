@@ -234,8 +234,17 @@ impl Git {
     /// # Errors
     /// When it is no address.
     pub(crate) fn chart(&self, repository: &str, name: &str) -> Result<RepoUrl, String> {
-        let address = credentials::chart(&self.index.read(), repository, name);
-        address.map(|address| address.to_url()).map_err(|error| chain(&error))
+        let named = credentials::chart(&self.index.read(), repository, name);
+        named.map(|named| named.address.to_url()).map_err(|error| chain(&error))
+    }
+
+    /// All that people may call the repository of a chart that is at `url` by what somebody wrote.
+    pub(crate) fn names(&self, (repository, name): (&str, &str), url: &RepoUrl) -> Vec<RepoUrl> {
+        match credentials::chart(&self.index.read(), repository, name) {
+            Ok(named) if named.address.to_url() == *url => named.called,
+            // Secrets say something else since it was frozen.
+            Ok(_) | Err(_) => credentials::names(repository, url),
+        }
     }
 
     /// Makes a commit readable.

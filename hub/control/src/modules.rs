@@ -17,7 +17,6 @@
 use crate::{
     credentials,
     git::{Git, chain},
-    index::Object,
     unmade::Unmade,
 };
 use hub_source::{Entry, Mode, Tree};
@@ -58,7 +57,7 @@ pub(crate) struct Mount {
 pub(crate) struct Permit {
     followed: bool,
     /// By name, with the AppProject if there is one.
-    project: (String, Option<Arc<Object>>),
+    project: (String, Option<Arc<Value>>),
 }
 
 impl Permit {
@@ -67,28 +66,35 @@ impl Permit {
         let index = git.index();
         let source = index.object(Kind::ConfigMap, settings::NAMESPACE, settings::NAME);
         let followed = source.is_some_and(|stored| Settings::read(&stored.value()).submodules);
-        let object = crate::line::project(&index, namespace, project).cloned();
+        let object = crate::line::project(&index, namespace, project);
+        let object = object.map(|object| Arc::new(object.value().into_owned()));
         Self { followed, project: (project.to_owned(), object) }
     }
 
     /// All that it depends on, unless submodules are not followed.
     pub(crate) fn shape(&self) -> Option<Value> {
         let (name, object) = &self.project;
-        let repositories = object.as_ref().map(|object| object.value()["spec"]["sourceRepos"].clone());
+        let repositories = object.as_ref().map(|object| object["spec"]["sourceRepos"].clone());
         self.followed.then(|| json!([name, repositories]))
     }
 
-    /// Whether another repository may be read: a submodule's, or what a source names beside its own.
-    pub(crate) fn check(&self, url: &RepoUrl) -> Result<(), String> {
+    /// Whether another repository may be read: a submodule's, or what a source names beside its own. `called` is all that
+    /// people may call it.
+    pub(crate) fn check(&self, called: &[RepoUrl]) -> Result<(), String> {
         let (name, object) = &self.project;
         match object {
             Some(project) => {
-                shared_project::allow_source(&project.value(), url).map_err(|problem| problem.to_string())
+                shared_project::allow_source(project, called).map_err(|problem| problem.to_string())
             }
             // As for an Application's own: `default` permits all unless somebody wrote it.
             None if name == shared_project::DEFAULT_PROJECT => Ok(()),
             None => Err(format!("there is no AppProject {name}")),
         }
+    }
+
+    /// Whether the project names the host of a repository, rather than to permit any.
+    pub(crate) fn names(&self, called: &[RepoUrl]) -> bool {
+        self.project.1.as_ref().is_some_and(|project| shared_project::names_source(project, called))
     }
 }
 
@@ -208,7 +214,8 @@ async fn follow(git: &Git, parent: &Place, entry: &Entry, permit: &Permit) -> Re
             parent.url
         )));
     }
-    permit.check(url).map_err(|why| wrong(format!("the submodule `{path}` is not followed: {why}")))?;
+    let called = std::slice::from_ref(url);
+    permit.check(called).map_err(|why| wrong(format!("the submodule `{path}` is not followed: {why}")))?;
     let commit: CommitId =
         entry.id.as_str().parse().map_err(|_| wrong(format!("the submodule `{path}` has no commit")))?;
     git.mounted.note(&parent.url, url);

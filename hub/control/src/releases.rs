@@ -91,7 +91,7 @@ impl Releases {
     ) -> Result<Release, Unrendered> {
         let all = application.spec.all_sources();
         let references: BTreeSet<Reference> =
-            all.iter().filter_map(|source| self.sources.reference(source, pins).ok()).collect();
+            all.iter().filter_map(|source| self.sources.reference(source, pins, seen).ok()).collect();
         let unmade = |unmade: Unmade| Unrendered::from(unmade.asked(references.clone()));
         if all.is_empty() {
             return Err(Unrendered::invalid("spec.source: a source with repoURL and path is required"));
@@ -100,7 +100,7 @@ impl Releases {
         let (mut parts, mut sources) = (Vec::new(), Vec::new());
         let (mut revisions, mut versions) = (Vec::new(), Vec::new());
         for source in all {
-            let wanted = self.sources.wanted(application, source, capabilities, pins);
+            let wanted = self.sources.wanted(application, source, capabilities, (pins, seen));
             let wanted = wanted.map_err(|why| unmade(Unmade::until_changed(why)))?;
             let (said, made) = self.sources.made(&wanted, pins, seen).await.map_err(unmade)?;
             sources.push(said);

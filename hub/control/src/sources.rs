@@ -7,14 +7,15 @@
 //! It refuses to know what a release is, and how something is rendered ([`hub_render`]).
 
 mod fetch;
+mod seen;
+mod unpacked;
 
 use crate::{
     argocd,
     expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
     index::{Index, Object},
-    modules::{self, Mount, Permit, Place},
-    trees::GitTree,
+    modules::{self, Permit, Place},
     turns::outside,
     unmade::Unmade,
 };
@@ -31,12 +32,12 @@ use serde_json::{Value, json};
 use shared_model::{Application, CommitId, Digest, Kind, RepoUrl, Source};
 use shared_project::settings;
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::OnceCell;
+use unpacked::Unpacked;
+
+pub(crate) use seen::Seen;
 
 /// How many folders are remembered to be plain directories whose bundle is known.
 const REMEMBERED: usize = 65_536;
-/// The most that unpacked charts take in memory, in bytes.
-const UNPACKED: usize = 48 << 20;
 
 /// A source, and for whom: a project may not permit what another does.
 #[derive(Debug, Clone, Serialize)]
@@ -46,6 +47,8 @@ pub(crate) struct Wanted {
     source: Arc<Source>,
     /// What it follows.
     reference: Reference,
+    /// All that people may call its repository.
+    called: Vec<RepoUrl>,
     /// The Application's.
     namespace: String,
     project: String,
@@ -103,32 +106,6 @@ impl Wanted {
 fn able(capabilities: &Capabilities) -> Digest {
     let Capabilities { kube_version, api_versions, told } = capabilities;
     Digest::of(format!("{told:?}\n{kube_version}\n{}", api_versions.join("\n")).as_bytes())
-}
-
-/// Sources that were looked at a moment ago: an owner's Applications often share theirs.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    opened: Mutex<BTreeMap<Said, Once<Opened>>>,
-    trees: Mutex<BTreeMap<Reference, Once<Whole>>>,
-    made: Mutex<BTreeMap<Said, (Wanted, Once<Made>)>>,
-}
-
-/// A commit and its tree.
-type Whole = (CommitId, Arc<dyn Tree>);
-/// What is looked at once, by whoever asks first.
-type Once<T> = Arc<OnceCell<T>>;
-
-impl Seen {
-    fn made_of(&self, said: Said, wanted: &Wanted) -> Arc<OnceCell<Made>> {
-        let mut made = self.made.lock();
-        Arc::clone(&made.entry(said).or_insert_with(|| (wanted.clone(), Arc::default())).1)
-    }
-
-    /// What each source came to; those that came to nothing are left out.
-    pub(crate) fn made(self) -> BTreeMap<Said, (Wanted, Made)> {
-        let made = self.made.into_inner().into_iter();
-        made.filter_map(|(said, (wanted, cell))| Some((said, (wanted, cell.get()?.clone())))).collect()
-    }
 }
 
 /// What a source is.
@@ -202,12 +179,8 @@ impl Sources {
     ///
     /// # Errors
     /// When it is a chart whose address is none.
-    pub(crate) fn reference(&self, source: &Source, pins: &Pins) -> Result<Reference, String> {
-        let is_chart = !source.chart.is_empty() || source.repo_url.starts_with("oci://");
-        let url = match is_chart {
-            true => pins.chart(&self.git, &source.repo_url, &source.chart)?,
-            false => RepoUrl::new(source.repo_url.clone()),
-        };
+    pub(crate) fn reference(&self, source: &Source, pins: &Pins, seen: &Seen) -> Result<Reference, String> {
+        let (url, _) = seen.address(&self.git, pins, source)?;
         Ok((url, revision_or_head(&source.target_revision)))
     }
 
@@ -220,25 +193,30 @@ impl Sources {
         application: &Application,
         source: &Source,
         capabilities: &Arc<Capabilities>,
-        pins: &Pins,
+        (pins, seen): (&Pins, &Seen),
     ) -> Result<Wanted, String> {
         let mut references = BTreeMap::new();
-        for other in application.spec.all_sources() {
-            if other.reference.is_empty() || std::ptr::eq(other, source) {
-                continue;
-            }
-            let reference = self.reference(other, pins)?;
+        for other in application.spec.all_sources().into_iter().filter(|other| !other.reference.is_empty()) {
+            let (name, reference) = (&other.reference, self.reference(other, pins, seen)?);
             if Address::is(&reference.0) {
-                let name = &other.reference;
+                if std::ptr::eq(other, source) {
+                    continue;
+                }
                 return Err(format!(
                     "spec.sources: the source with ref `{name}` is a chart; value files are referred to in Git repositories only"
                 ));
             }
-            references.insert(other.reference.clone(), reference);
+            if references.insert(name.clone(), reference).is_some() {
+                return Err(format!(
+                    "spec.sources: two sources have the ref `{name}`, so what `${name}` means cannot be told: give each a name of its own"
+                ));
+            }
         }
+        let (url, called) = seen.address(&self.git, pins, source)?;
         Ok(Wanted {
             source: Arc::new(source.clone()),
-            reference: self.reference(source, pins)?,
+            reference: (url, revision_or_head(&source.target_revision)),
+            called,
             namespace: application.metadata.namespace.clone(),
             project: application.spec.project.clone(),
             references,
@@ -260,45 +238,34 @@ impl Sources {
     ) -> Result<(Said, Made), Unmade> {
         let common = wanted.for_all();
         let said = common.said();
-        let opened = self.opened(&common, said, pins, seen).await?;
-        let opened = opened.get().expect("it was opened");
+        let opened = seen.opened(said, || self.open(&common, pins, seen)).await?;
         let (said, wanted) = match &opened.is {
             Is::Shared(_) | Is::Reference => (said, &common),
             Is::Apart { .. } => (wanted.said(), wanted),
         };
         let cell = seen.made_of(said, wanted);
-        let made = cell.get_or_try_init(|| self.make(wanted, opened, pins, seen)).await?;
+        let made = cell.get_or_try_init(|| self.make(wanted, &opened, pins, seen)).await?;
         Ok((said, made.clone()))
     }
 
     /// What something that was made before comes to now, if it is still the same kind of thing.
     pub(crate) async fn again(&self, wanted: &Wanted, pins: &Pins, seen: &Seen) -> Result<Made, Otherwise> {
         let common = wanted.for_all();
-        let opened = self.opened(&common, common.said(), pins, seen).await.map_err(|_| Otherwise)?;
-        let opened = opened.get().expect("it was opened");
+        let opened = seen.opened(common.said(), || self.open(&common, pins, seen)).await;
+        let opened = opened.map_err(|_| Otherwise)?;
         if wanted.app.is_some() != matches!(opened.is, Is::Apart { .. }) {
             return Err(Otherwise);
         }
-        self.make(wanted, opened, pins, seen).await.map_err(|_| Otherwise)
+        self.make(wanted, &opened, pins, seen).await.map_err(|_| Otherwise)
     }
 
-    /// What the source of an Application is rendered for.
-    async fn opened(
-        &self,
-        wanted: &Wanted,
-        said: Said,
-        pins: &Pins,
-        seen: &Seen,
-    ) -> Result<Arc<OnceCell<Opened>>, Unmade> {
-        let cell = Arc::clone(seen.opened.lock().entry(said).or_default());
-        cell.get_or_try_init(|| self.open(wanted, pins)).await?;
-        Ok(cell)
-    }
-
-    async fn open(&self, wanted: &Wanted, pins: &Pins) -> Result<Opened, Unmade> {
-        let source = &wanted.source;
+    async fn open(&self, wanted: &Wanted, pins: &Pins, seen: &Seen) -> Result<Opened, Unmade> {
+        let (source, git) = (&wanted.source, &self.git);
         let (url, revision) = &wanted.reference;
-        let commit = pins.commit(&self.git, &wanted.reference).await?;
+        let permit = seen.permit(git, &wanted.namespace, &wanted.project);
+        // The Application was looked at as it is written; a Secret may have said that it is a registry.
+        permit.check(&wanted.called).map_err(Unmade::until_changed)?;
+        let commit = pins.commit(git, &wanted.reference).await?;
         if !source.reference.is_empty() && source.path.is_empty() && source.chart.is_empty() {
             return Ok(Opened { revision: commit.to_string(), commit, is: Is::Reference });
         }
@@ -308,26 +275,26 @@ impl Sources {
             return Err(Unmade::until_changed(format!("spec.source.path: `{path}` leaves the repository")));
         }
         if Address::is(url) {
-            let tree = self.chart(wanted, &commit).await?;
-            let shown = self.git.called(url, &commit);
+            let tree = seen.unpacked(&commit, || self.chart(wanted, &commit)).await.map_err(Unmade::from)?;
+            let shown = git.called(url, &commit);
             // Of a chart the whole is rendered, whatever its path, as in Argo CD.
             let folder = if tree.get("Chart.yaml").is_some() { "" } else { path };
             if !tree.has_folder(folder) {
-                let message = format!("spec.source.path: there is no folder `{folder}` in {url} {shown}");
-                return Err(Unmade::until_changed(message));
+                let url = Address::shown(url);
+                let missing = format!("spec.source.path: there is no folder `{folder}` in {url} {shown}");
+                return Err(Unmade::until_changed(missing));
             }
-            let is = self.told_apart(wanted, (&commit, &shown), (tree, folder), None).await?;
+            let is = self.told_apart(wanted, (&commit, &shown), (tree, folder), None, seen).await?;
             return Ok(Opened { commit, revision: shown, is });
         }
-        self.git.fetch(url, &commit, revision).await?;
-        let permit = Permit::of(&self.git, &wanted.namespace, &wanted.project);
+        seen.ready(git, &wanted.reference, &commit).await.map_err(Unmade::from)?;
         let mut place = Place { url: url.clone(), commit: commit.clone(), path: path.to_owned() };
-        let mut tree = self.tree(&place).await?;
+        let mut tree = seen.folder(git, &place).await.map_err(Unmade::from)?;
         if tree.is_none()
-            && let Some(entered) = modules::enter(&self.git, place.clone(), &permit).await?
+            && let Some(entered) = modules::enter(git, place.clone(), &permit).await?
         {
             place = entered;
-            tree = self.tree(&place).await?;
+            tree = seen.folder(git, &place).await.map_err(Unmade::from)?;
         }
         let Some(tree) = tree else {
             return Err(Unmade::until_changed(format!(
@@ -339,13 +306,11 @@ impl Sources {
         let known = self.plain.lock().get(&shape).copied();
         let shown = commit.to_string();
         if let Some(kept) = known.and_then(|inputs| self.renderer.recall(&inputs, &self.shelf)) {
-            let kept = kept?;
-            return Ok(Opened { commit, revision: shown, is: Is::Shared(kept) });
+            return Ok(Opened { commit, revision: shown, is: Is::Shared(kept?) });
         }
         let folder = place.path.clone();
-        let mounts = modules::mounts(&self.git, place, &permit).await?;
-        let tree: Arc<dyn Tree> = Arc::new(GitTree::new(self.git.repositories.clone(), revision, mounts));
-        let is = self.told_apart(wanted, (&commit, &shown), (tree, &folder), Some(shape)).await?;
+        let tree = seen.tree(git, revision, place, Some(&permit)).await?;
+        let is = self.told_apart(wanted, (&commit, &shown), (tree, &folder), Some(shape), seen).await?;
         Ok(Opened { commit, revision: shown, is })
     }
 
@@ -356,6 +321,7 @@ impl Sources {
         (commit, revision): (&CommitId, &str),
         (tree, folder): (Arc<dyn Tree>, &str),
         shape: Option<Digest>,
+        seen: &Seen,
     ) -> Result<Is, Unmade> {
         let said = hub_render::overridden(&wanted.source, &*tree, folder, None).await?;
         let of = hub_render::type_of(&said, &*tree, folder);
@@ -364,7 +330,7 @@ impl Sources {
             return Ok(Is::Apart { tree, folder: folder.to_owned() });
         }
         tracing::trace!(%commit, folder, "a plain directory");
-        let (kept, inputs) = self.directory(&said, wanted, &tree, folder, revision).await?;
+        let (kept, inputs) = self.directory(&said, wanted, (&tree, folder), revision, seen).await?;
         if let (Some(inputs), Some(shape)) = (inputs, shape) {
             let mut plain = self.plain.lock();
             if plain.len() >= REMEMBERED {
@@ -375,8 +341,10 @@ impl Sources {
         Ok(Is::Shared(kept?))
     }
 
-    /// What is in a chart, or another artefact of a registry.
+    /// What is in a chart, or another artefact of a registry: fetched and unpacked once, for all that want it.
     async fn chart(&self, wanted: &Wanted, commit: &CommitId) -> Result<Arc<dyn Tree>, String> {
+        let turn = self.unpacked.lock().turn(commit);
+        let _alone = outside(turn.lock()).await;
         if let Some(tree) = self.unpacked.lock().get(commit) {
             return Ok(tree);
         }
@@ -386,7 +354,7 @@ impl Sources {
         let credentials = credentials.map(|known| if passes { known.passed_on() } else { known });
         let files = outside(self.git.charts.files(url, commit, version, credentials.as_ref())).await;
         let files = files.map_err(|error| chain(&error))?;
-        let name = format!("{url} {}", self.git.called(url, commit));
+        let name = format!("{} {}", Address::shown(url), self.git.called(url, commit));
         let bytes = files.values().map(Bytes::len).sum();
         let tree: Arc<dyn Tree> = Arc::new(hub_render::tree::Memory::new(name, files));
         self.unpacked.lock().put(commit.clone(), bytes, Arc::clone(&tree));
@@ -398,13 +366,13 @@ impl Sources {
         &self,
         source: &Source,
         wanted: &Wanted,
-        tree: &Arc<dyn Tree>,
-        folder: &str,
+        (tree, folder): (&Arc<dyn Tree>, &str),
         revision: &str,
-    ) -> Result<(Result<Kept, Failure>, Option<Digest>), Unmade> {
+        seen: &Seen,
+    ) -> Result<(Result<Kept, Failure>, Option<Digest>), Failure> {
         let nobody = App { project: wanted.project.clone(), ..App::default() };
         let pins = Pins::head();
-        let fetch = Fetcher::new(&self.git, wanted, &pins);
+        let fetch = Fetcher::new(&self.git, wanted, &pins, seen);
         let request = Request {
             source,
             app: &nobody,
@@ -429,18 +397,32 @@ impl Sources {
         let (tree, folder) = match &opened.is {
             Is::Reference => return Ok(Made { kept: None, commit, revision, is_apart: false, commits: own }),
             Is::Shared(kept) => {
-                return Ok(Made {
-                    kept: Some(kept.clone()),
-                    commit,
-                    revision,
-                    is_apart: false,
-                    commits: own,
-                });
+                let kept = Some(kept.clone());
+                return Ok(Made { kept, commit, revision, is_apart: false, commits: own });
             }
             Is::Apart { tree, folder } => (tree, folder),
         };
+        let fetch = Fetcher::new(&self.git, wanted, pins, seen);
+        match self.apart(wanted, (tree, folder), &revision, &fetch).await {
+            Ok((kept, references)) => {
+                let commits = own.into_iter().chain(references).chain(fetch.fetched()).collect();
+                Ok(Made { kept: Some(kept), commit, revision, is_apart: true, commits })
+            }
+            // What is followed keeps its schedule, and tells when it is there or another.
+            Err(unmade) => Err(unmade.asked(fetch.asked())),
+        }
+    }
+
+    /// What a source comes to for one Application and its cluster, and what `$name` in it was.
+    async fn apart(
+        &self,
+        wanted: &Wanted,
+        (tree, folder): (&Arc<dyn Tree>, &str),
+        revision: &str,
+        fetch: &Fetcher<'_>,
+    ) -> Result<(Kept, BTreeMap<Reference, CommitId>), Unmade> {
         let Some(app) = &wanted.app else {
-            return Err(Unmade::until_changed("the source is for one Application"));
+            return Err(Unmade::until_changed("the source is for one Application".to_owned()));
         };
         let about = App {
             name: app.name.clone(),
@@ -450,68 +432,27 @@ impl Sources {
         };
         let name = about.instance_name();
         let source = hub_render::overridden(&wanted.source, &**tree, folder, Some(&name)).await?;
-        let mut commits = own;
-        let mut references = BTreeMap::new();
+        let (mut commits, mut references) = (BTreeMap::new(), BTreeMap::new());
         for (name, reference) in &wanted.references {
-            let (commit, tree) = self.referred(reference, pins, seen).await?;
+            let (commit, tree) = fetch.referred(reference).await?;
             commits.insert(reference.clone(), commit);
             references.insert(name.clone(), tree);
         }
-        let fetch = Fetcher::new(&self.git, wanted, pins);
-        let settings = settings(&self.git.index());
         let request = Request {
             source: &source,
             app: &about,
-            revision: &revision,
+            revision,
             tree,
             folder,
             references: &references,
             capabilities: &app.capabilities,
-            fetch: &fetch,
-            settings: &settings,
+            fetch,
+            settings: fetch.settings(),
         };
-        let kept = async {
-            let job = self.renderer.prepare(&request).await?;
-            outside(self.renderer.keep(&job, whose(wanted, &place(&source)), &self.shelf)).await
-        };
-        let kept = kept.await;
-        let (fetched, asked) = fetch.fetched();
-        commits.extend(fetched);
-        match kept {
-            Ok(kept) => Ok(Made { kept: Some(kept), commit, revision, is_apart: true, commits }),
-            // What is followed keeps its schedule, and tells when it is there or another.
-            Err(failure) => Err(Unmade::from(failure).asked(asked)),
-        }
+        let job = self.renderer.prepare(&request).await?;
+        let kept = outside(self.renderer.keep(&job, whose(wanted, &place(&source)), &self.shelf)).await?;
+        Ok((kept, commits))
     }
-
-    /// The tree of a source that others refer to.
-    async fn referred(
-        &self,
-        reference: &Reference,
-        pins: &Pins,
-        seen: &Seen,
-    ) -> Result<(CommitId, Arc<dyn Tree>), Unmade> {
-        let cell = Arc::clone(seen.trees.lock().entry(reference.clone()).or_default());
-        let found = cell.get_or_try_init(|| async {
-            let commit = pins.commit(&self.git, reference).await?;
-            Ok::<_, Unmade>((commit.clone(), whole(&self.git, reference, commit).await?))
-        });
-        found.await.cloned()
-    }
-
-    async fn tree(&self, place: &Place) -> Result<Option<hub_source::TreeId>, String> {
-        let Place { url, commit, path } = place;
-        self.git.repositories.tree_id(url, commit, path).await.map_err(|error| chain(&error))
-    }
-}
-
-/// A commit from its root, fetched; its submodules are not followed.
-async fn whole(git: &Git, (url, revision): &Reference, commit: CommitId) -> Result<Arc<dyn Tree>, String> {
-    git.fetch(url, &commit, revision).await?;
-    let tree = git.repositories.list(url, &commit).await.map_err(|error| chain(&error))?;
-    let place = Place { url: url.clone(), commit, path: String::new() };
-    let mounts = vec![Mount { at: String::new(), place, tree }];
-    Ok(Arc::new(GitTree::new(git.repositories.clone(), revision, mounts)))
 }
 
 /// Names a folder's contents and all that is said of them.
@@ -565,25 +506,5 @@ pub(crate) fn rendered_by(map: Option<&Object>) -> Option<[Value; 4]> {
     Some(keys.map(|key| value[key].clone()))
 }
 
-/// Charts that were unpacked, those that were not used for longest forgotten first.
-#[derive(Debug, Default)]
-struct Unpacked(Vec<(CommitId, usize, Arc<dyn Tree>)>);
-
-impl Unpacked {
-    fn get(&mut self, commit: &CommitId) -> Option<Arc<dyn Tree>> {
-        let at = self.0.iter().position(|(known, ..)| known == commit)?;
-        let found = self.0.remove(at);
-        let tree = Arc::clone(&found.2);
-        self.0.push(found);
-        Some(tree)
-    }
-
-    fn put(&mut self, commit: CommitId, bytes: usize, tree: Arc<dyn Tree>) {
-        self.0.retain(|(known, ..)| *known != commit);
-        self.0.push((commit, bytes, tree));
-        let mut sum: usize = self.0.iter().map(|(_, bytes, _)| bytes).sum();
-        while sum > UNPACKED && self.0.len() > 1 {
-            sum -= self.0.remove(0).1;
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -11,12 +11,13 @@ use hub_source::{ReadLimit, Repositories};
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, fmt};
 
-/// Files up to this size are remembered: many members of a set ask for the same small ones.
+/// Files up to this size are remembered: many members of a set look into the same small ones to tell what they need.
+/// What is read to be rendered is not: it is read once for each rendering.
 const SMALL: usize = 64 << 10;
 /// The most that is remembered, in bytes.
-const REMEMBERED: usize = 8 << 20;
-/// The most that is read for one rendering, in bytes.
-const LARGEST: u64 = 256 << 20;
+const REMEMBERED: usize = 2 << 20;
+/// The most that is looked into at once, in bytes.
+const LARGEST: u64 = 64 << 20;
 
 /// A commit as sources may read it.
 pub(crate) struct GitTree {
@@ -68,7 +69,7 @@ impl GitTree {
         Some(Entry { path, mode, id: entry.id.as_str().to_owned() })
     }
 
-    async fn fetch(&self, entries: &[Entry], limit: Limit) -> Result<Vec<Bytes>, String> {
+    async fn fetch(&self, entries: &[Entry], limit: Limit, remembers: bool) -> Result<Vec<Bytes>, String> {
         let mut contents = vec![Bytes::new(); entries.len()];
         let mut wanted: BTreeMap<usize, Vec<(usize, String)>> = BTreeMap::new();
         let mut left = limit.all;
@@ -94,11 +95,19 @@ impl GitTree {
             let read = self.repositories.read(url, commit, &paths, limit).await;
             for (index, (_, bytes)) in indices.into_iter().zip(read.map_err(|error| chain(&error))?) {
                 left = left.saturating_sub(bytes.len() as u64);
-                self.remember(&entries[index].id, &bytes);
+                if remembers {
+                    self.remember(&entries[index].id, &bytes);
+                }
                 contents[index] = bytes;
             }
         }
         Ok(contents)
+    }
+
+    /// The bytes that are remembered.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.small.lock().0
     }
 
     fn remember(&self, id: &str, bytes: &Bytes) {
@@ -145,10 +154,10 @@ impl Tree for GitTree {
     }
 
     async fn read(&self, entries: &[Entry]) -> Result<Vec<Bytes>, String> {
-        self.fetch(entries, Limit { each: LARGEST, all: LARGEST }).await
+        self.fetch(entries, Limit { each: LARGEST, all: LARGEST }, true).await
     }
 
     async fn read_within(&self, entries: &[Entry], limit: Limit) -> Result<Vec<Bytes>, String> {
-        self.fetch(entries, limit).await
+        self.fetch(entries, limit, false).await
     }
 }

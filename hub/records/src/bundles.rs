@@ -40,8 +40,8 @@ pub enum BundleError {
     /// What was given for it is something else, or larger than its release says.
     #[error("what was given is not bundle {0}")]
     NotIt(Digest),
-    /// The file's content has another digest.
-    #[error("bundle {0} is damaged on disk; it is written again when its application is rendered")]
+    /// The file's content had another digest. The file is gone, so that it is rendered again.
+    #[error("bundle {0} was damaged on disk; it is made again when its application is looked at next")]
     Damaged(Digest),
 }
 
@@ -50,7 +50,7 @@ pub enum BundleError {
 pub struct Bundles {
     folder: PathBuf,
     recent: Arc<Mutex<Vec<(Digest, Bytes)>>>,
-    /// Held while a file is found and renewed, or found old and deleted.
+    /// Held while a file is found and renewed, put in its place, or found old or damaged and deleted.
     deleting: Arc<Mutex<()>>,
 }
 
@@ -93,7 +93,10 @@ impl Bundles {
         let mut file = File::create(&temporary).map_err(failed("cannot be made"))?;
         file.write_all(&compressed).map_err(failed("cannot be written"))?;
         file.sync_all().map_err(failed("cannot be synced"))?;
-        fs::rename(&temporary, &path).map_err(failed("cannot be put in place"))?;
+        {
+            let _alone = self.deleting.lock();
+            fs::rename(&temporary, &path).map_err(failed("cannot be put in place"))?;
+        }
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed("cannot be synced"))?;
         Ok(digest)
     }
@@ -133,22 +136,47 @@ impl Bundles {
         Ok(count)
     }
 
-    /// A bundle's compressed form, as agents fetch it.
+    /// A bundle's compressed form, as agents fetch it, checked against its digest.
     ///
     /// # Errors
-    /// When there is none, or the disk fails.
+    /// As [`Bundles::get`].
     pub fn compressed(&self, digest: &Digest) -> Result<Bytes, BundleError> {
         if let Some((_, bytes)) = self.recent.lock().iter().find(|(known, _)| known == digest) {
             return Ok(bytes.clone());
         }
+        let bytes = self.read(digest)?;
+        if unpacked(&bytes, digest).is_none() {
+            return Err(self.mend(digest));
+        }
+        self.remember(digest, &bytes);
+        Ok(bytes)
+    }
+
+    /// What is in the file.
+    fn read(&self, digest: &Digest) -> Result<Bytes, BundleError> {
         let path = self.path(digest);
-        let missing = |source: &io::Error| source.kind() == io::ErrorKind::NotFound;
-        let bytes = fs::read(&path).map(Bytes::from).map_err(|source| {
-            if missing(&source) {
+        fs::read(&path).map(Bytes::from).map_err(|source| {
+            if source.kind() == io::ErrorKind::NotFound {
                 return BundleError::Missing(*digest);
             }
             BundleError::Io { path, what: "cannot be read", source }
-        })?;
+        })
+    }
+
+    /// Has a damaged file gone: while it is there, nobody would render it again.
+    fn mend(&self, digest: &Digest) -> BundleError {
+        let _alone = self.deleting.lock();
+        // Not if it was written again just now.
+        if self.read(digest).is_ok_and(|bytes| unpacked(&bytes, digest).is_none()) {
+            tracing::warn!(bundle = %digest, "a damaged bundle is removed, to be rendered again");
+            if let Err(error) = fs::remove_file(self.path(digest)) {
+                tracing::warn!(bundle = %digest, %error, "it could not be removed");
+            }
+        }
+        BundleError::Damaged(*digest)
+    }
+
+    fn remember(&self, digest: &Digest, bytes: &Bytes) {
         if bytes.len() <= CACHED_BYTES {
             let mut recent = self.recent.lock();
             recent.retain(|(known, _)| known != digest);
@@ -161,7 +189,6 @@ impl Bundles {
             let count = recent.iter().take(CACHED).take_while(fits).count();
             recent.truncate(count);
         }
-        Ok(bytes)
     }
 
     /// Stores a bundle that somebody else compressed, if what is in it has that digest and at most `most`
@@ -184,8 +211,16 @@ impl Bundles {
     /// # Errors
     /// When there is none, it is damaged, or the disk fails.
     pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, BundleError> {
-        let compressed = self.compressed(digest)?;
-        let bytes = zstd::decode_all(&compressed[..]).map_err(|_| BundleError::Damaged(*digest))?;
-        if Digest::of(&bytes) == *digest { Ok(bytes) } else { Err(BundleError::Damaged(*digest)) }
+        let known =
+            self.recent.lock().iter().find(|(known, _)| known == digest).map(|(_, bytes)| bytes.clone());
+        let compressed = known.map_or_else(|| self.read(digest), Ok)?;
+        let bytes = unpacked(&compressed, digest).ok_or_else(|| self.mend(digest))?;
+        self.remember(digest, &compressed);
+        Ok(bytes)
     }
+}
+
+/// A bundle's canonical bytes, if that is what they are.
+fn unpacked(compressed: &[u8], digest: &Digest) -> Option<Vec<u8>> {
+    zstd::decode_all(compressed).ok().filter(|bytes| Digest::of(bytes) == *digest)
 }

@@ -86,8 +86,16 @@ fn bundles_are_found_by_digest_and_damage_is_seen() {
     std::fs::write(folder.path().join(format!("{}.zst", digest.hex())), b"garbage").unwrap();
     let reopened = Bundles::open(folder.path()).unwrap();
     assert!(matches!(reopened.get(&digest), Err(BundleError::Damaged(_))));
+    // So whoever knows that it was rendered renders it again.
+    assert!(!reopened.renew(&digest), "it is gone");
     reopened.put(b"{\"kind\":\"Namespace\"}\n").unwrap();
     assert!(Bundles::open(folder.path()).unwrap().get(&digest).is_ok(), "rendering mends it");
+    // Another bundle in its place is damage too, and agents get none of it.
+    let other = zstd::encode_all(&b"{}"[..], 3).unwrap();
+    std::fs::write(folder.path().join(format!("{}.zst", digest.hex())), other).unwrap();
+    let reopened = Bundles::open(folder.path()).unwrap();
+    assert!(matches!(reopened.compressed(&digest), Err(BundleError::Damaged(_))));
+    assert!(!reopened.renew(&digest) && matches!(reopened.compressed(&digest), Err(BundleError::Missing(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,7 +18,7 @@ use journal::Journal;
 use parking_lot::Mutex;
 use shared_manifest::Problem;
 use shared_model::Digest;
-use std::{collections::BTreeMap, io, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 /// What a rendering came to, or what is wrong with its inputs.
 pub(crate) type Known = Result<Kept, Vec<Problem>>;
@@ -28,6 +28,8 @@ pub(crate) type Known = Result<Kept, Vec<Problem>>;
 pub struct Cache {
     most: usize,
     state: Mutex<State>,
+    /// Taken before the state where both are: who looks something up waits for no disk.
+    journal: Mutex<Option<Journal>>,
 }
 
 #[derive(Debug, Default)]
@@ -37,7 +39,8 @@ struct State {
     known: BTreeMap<Digest, (u64, Known)>,
     /// By when they were used last.
     used: BTreeMap<u64, Digest>,
-    journal: Option<Journal>,
+    /// How many of them are results, and not what is wrong with inputs.
+    results: usize,
 }
 
 impl State {
@@ -53,31 +56,33 @@ impl State {
     fn put(&mut self, inputs: Digest, known: Known, most: usize) {
         self.forget(&inputs);
         while self.known.len() >= most {
-            let Some((_, oldest)) = self.used.pop_first() else { break };
-            self.known.remove(&oldest);
+            let Some(oldest) = self.used.first_key_value().map(|(_, oldest)| *oldest) else { break };
+            self.forget(&oldest);
         }
         self.clock += 1;
+        self.results += usize::from(known.is_ok());
         self.used.insert(self.clock, inputs);
         self.known.insert(inputs, (self.clock, known));
     }
 
     fn forget(&mut self, inputs: &Digest) {
-        if let Some((used, _)) = self.known.remove(inputs) {
+        if let Some((used, known)) = self.known.remove(inputs) {
             self.used.remove(&used);
+            self.results -= usize::from(known.is_ok());
         }
     }
 
     /// The results, those used last at the end.
-    fn results(&self) -> impl Iterator<Item = (&Digest, &Kept)> {
+    fn results(&self) -> Vec<(Digest, Kept)> {
         let known = self.used.values().filter_map(|inputs| self.known.get_key_value(inputs));
-        known.filter_map(|(inputs, (_, known))| Some((inputs, known.as_ref().ok()?)))
+        known.filter_map(|(inputs, (_, known))| Some((*inputs, known.as_ref().ok()?.clone()))).collect()
     }
 }
 
 impl Cache {
     /// A cache of at most `most` results, in memory.
     pub fn new(most: usize) -> Self {
-        Self { most, state: Mutex::default() }
+        Self { most, state: Mutex::default(), journal: Mutex::default() }
     }
 
     /// A cache of at most `most` results that are kept in a file, made when missing. One process has it at a time.
@@ -92,10 +97,27 @@ impl Cache {
             for (inputs, kept) in journal.read()? {
                 state.put(inputs, Ok(kept), most);
             }
-            journal.begin(state.results())?;
-            state.journal = Some(journal);
+            journal.begin(&state.results())?;
         }
+        *cache.journal.lock() = Some(journal);
         Ok(cache)
+    }
+
+    /// As [`Cache::open`]; but a file that cannot be used is moved aside and another begun, or, where that does not work
+    /// either, nothing outlives a restart: what is lost is made again.
+    pub fn open_anyway(file: &Path, most: usize) -> Self {
+        let tried = Self::open(file, most).or_else(|error| {
+            let aside = file.with_extension("unreadable");
+            let (path, to) = (file.display(), aside.display());
+            tracing::warn!(%error, "what was rendered before cannot be read from {path}: it is moved to {to} and made again");
+            fs::rename(file, &aside)?;
+            Self::open(file, most)
+        });
+        tried.unwrap_or_else(|error| {
+            let path = file.display();
+            tracing::warn!(%error, "renderings cannot be noted in {path}: after a restart all are made again");
+            Self::new(most)
+        })
     }
 
     /// What the inputs came to, if that is known.
@@ -107,17 +129,26 @@ impl Cache {
 
     /// Remembers what the inputs came to. Blocks for as long as a line is written.
     pub(crate) fn put(&self, inputs: Digest, known: Known) {
-        let mut state = self.state.lock();
-        state.put(inputs, known, self.most);
-        let State { known, used, journal, .. } = &mut *state;
-        let (Some(journal), Some((_, Ok(kept)))) = (journal, known.get(&inputs)) else { return };
-        let results = || {
-            let known = used.values().filter_map(|inputs| known.get_key_value(inputs));
-            known.filter_map(|(inputs, (_, known))| Some((inputs, known.as_ref().ok()?)))
+        let kept = known.as_ref().ok().cloned();
+        let count = {
+            let mut state = self.state.lock();
+            state.put(inputs, known, self.most);
+            state.results
         };
-        if let Err(error) = journal.append(&inputs, kept, results) {
+        let Some(kept) = kept else { return };
+        let mut journal = self.journal.lock();
+        let Some(journal) = &mut *journal else { return };
+        let noted = match journal.is_of_the_past(count) {
+            true => journal.begin(&self.results()),
+            false => journal.append(&inputs, &kept),
+        };
+        if let Err(error) = noted {
             tracing::warn!(%error, "a rendering could not be noted; it is made again after a restart");
         }
+    }
+
+    fn results(&self) -> Vec<(Digest, Kept)> {
+        self.state.lock().results()
     }
 
     /// Forgets a result that is of no use any more.

@@ -51,7 +51,8 @@ enum Which {
 #[derive(Debug)]
 pub(crate) struct Permit {
     fair: Fair,
-    lane: Mutex<Which>,
+    /// Nothing once it was given back.
+    lane: Mutex<Option<Which>>,
 }
 
 impl Fair {
@@ -81,22 +82,36 @@ impl Fair {
         self.0.lock().lanes.iter().flat_map(|lane| lane.waiting.values()).map(VecDeque::len).sum()
     }
 
+    /// How many slots are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.lock().lanes.iter().map(|lane| lane.taken).sum()
+    }
+
     /// Changes who has what, and hands out what is free then.
     fn change(&self, change: impl FnOnce(&mut State)) {
-        let mut granted = Vec::new();
-        {
-            let mut state = self.0.lock();
-            change(&mut state);
-            for which in [Which::Quick, Which::Slow] {
-                while let Some(ready) = state.next(which) {
-                    granted.push((ready, Permit { fair: self.clone(), lane: Mutex::new(which) }));
-                }
+        let mut granted = self.granted(change);
+        while let Some((ready, permit)) = granted.pop_front() {
+            // Nobody waits for it any more: it goes to the next. Not by dropping it, which would come back here for as
+            // many as have gone.
+            if let Err(permit) = ready.send(permit)
+                && let Some(which) = permit.lane.lock().take()
+            {
+                granted.extend(self.granted(|state| state.lanes[which as usize].taken -= 1));
             }
         }
-        for (ready, permit) in granted {
-            // Nobody waits for it any more: it goes back.
-            drop(ready.send(permit));
+    }
+
+    /// What is free after a change, and who is next for it.
+    fn granted(&self, change: impl FnOnce(&mut State)) -> VecDeque<(oneshot::Sender<Permit>, Permit)> {
+        let mut granted = VecDeque::new();
+        let mut state = self.0.lock();
+        change(&mut state);
+        for which in [Which::Quick, Which::Slow] {
+            while let Some(ready) = state.next(which) {
+                granted.push_back((ready, Permit { fair: self.clone(), lane: Mutex::new(Some(which)) }));
+            }
         }
+        granted
     }
 }
 
@@ -124,7 +139,7 @@ impl Permit {
     /// Goes over to the slow lane, if that has room.
     fn step_aside(&self) {
         let mut here = self.lane.lock();
-        if *here == Which::Slow {
+        if *here != Some(Which::Quick) {
             return;
         }
         self.fair.change(|state| {
@@ -132,7 +147,7 @@ impl Permit {
             if slow.taken < state.slots {
                 quick.taken -= 1;
                 slow.taken += 1;
-                *here = Which::Slow;
+                *here = Some(Which::Slow);
             }
         });
     }
@@ -152,8 +167,9 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let which = *self.lane.lock();
-        self.fair.change(|state| state.lanes[which as usize].taken -= 1);
+        if let Some(which) = self.lane.lock().take() {
+            self.fair.change(|state| state.lanes[which as usize].taken -= 1);
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Type detection and file rules are Argo CD's (`reposerver/repository`, `util/app/discovery`).
 
+mod budget;
 mod cache;
 pub mod confine;
 mod detect;

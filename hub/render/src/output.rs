@@ -3,10 +3,16 @@
 //! Decides what of it is an object and what is nothing (empty documents); a document that is neither becomes a problem
 //! that names the template which it came from. It refuses to know which tool it was.
 
+use serde_json::Value;
 use shared_manifest::{Manifest, Problem, object, yaml};
 
 /// The comment with which helm says where a document comes from.
 const SOURCE: &str = "# Source: ";
+
+/// The most objects of one source.
+const MOST_OBJECTS: usize = 20_000;
+/// The most values in all its objects together: each takes memory beyond its text.
+const MOST_VALUES: usize = 1_000_000;
 
 /// One document of a text, and where it is from.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +31,7 @@ pub fn read(printed: &[u8]) -> Result<Vec<Manifest>, Vec<Problem>> {
         return Err(vec![Problem::new("", "what was rendered is not UTF-8 text", "save the files as UTF-8")]);
     };
     let (mut manifests, mut problems) = (Vec::new(), Vec::new());
+    let mut left = MOST_VALUES;
     for Document { text, source } in documents(text) {
         let place = if source.is_empty() { "what was rendered".to_owned() } else { source.to_owned() };
         match yaml::parse_all(text) {
@@ -34,6 +41,10 @@ pub fn read(printed: &[u8]) -> Result<Vec<Manifest>, Vec<Problem>> {
             ),
             Ok(read) => {
                 for value in read.into_iter().flat_map(|document| object::flatten(document.value)) {
+                    left = match left.checked_sub(values(&value)).filter(|_| manifests.len() < MOST_OBJECTS) {
+                        Some(left) => left,
+                        None => return Err(vec![too_much().at(place)]),
+                    };
                     // What Argo CD leaves out as well: an object without any field.
                     if value.as_object().is_some_and(serde_json::Map::is_empty) {
                         continue;
@@ -47,6 +58,21 @@ pub fn read(printed: &[u8]) -> Result<Vec<Manifest>, Vec<Problem>> {
         }
     }
     if problems.is_empty() { Ok(manifests) } else { Err(problems) }
+}
+
+fn too_much() -> Problem {
+    let message =
+        format!("it gives more than {MOST_OBJECTS} objects, or more than {MOST_VALUES} values in them");
+    Problem::new("", message, "split the source into several Applications")
+}
+
+/// How many values there are in a value, itself among them.
+fn values(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(values).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.values().map(values).sum::<usize>(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 1,
+    }
 }
 
 /// The documents of a text. One without a comment of its own is from the template of the one before it.
@@ -94,6 +120,25 @@ mod tests {
             "---\n# Source: a/templates/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  text: |\n    ---x\n---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: b}}\n",
             &["ConfigMap a", "Secret b"],
         );
+    }
+
+    #[test]
+    fn all_documents_together_are_bounded() {
+        let text = |count: usize, data: &str| {
+            let object = |at: usize| {
+                format!(
+                    "---\n# Source: web/templates/{at}.yaml\n{{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {{\"name\": \"a{at}\"}}, \"data\": {data}}}\n"
+                )
+            };
+            (0..count).map(object).collect::<String>()
+        };
+        let too_much = |text: String| read(text.as_bytes()).expect_err("too much")[0].to_string();
+        assert_eq!(read(text(MOST_OBJECTS, "{}").as_bytes()).map(|all| all.len()), Ok(MOST_OBJECTS));
+        let said = too_much(text(MOST_OBJECTS + 1, "{}"));
+        assert!(said.starts_with("web/templates/20000.yaml: it gives more than 20000 objects"), "{said}");
+        let list = format!("[{}0]", "0,".repeat(99_990));
+        let said = too_much(text(11, &list));
+        assert!(said.starts_with("web/templates/10.yaml: it gives more than"), "{said}");
     }
 
     #[test]

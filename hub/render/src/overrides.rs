@@ -75,6 +75,10 @@ pub async fn overridden(
     merged.path.clone_from(&source.path);
     merged.chart.clone_from(&source.chart);
     merged.target_revision.clone_from(&source.target_revision);
+    // So is to which hosts a login goes.
+    if let Some(helm) = &mut merged.helm {
+        helm.pass_credentials = source.helm.as_ref().is_some_and(|own| own.pass_credentials);
+    }
     Ok(merged)
 }
 
@@ -101,6 +105,14 @@ fn merge(value: &mut Value, patch: Value) {
 mod tests {
     use super::*;
     use crate::tree::Memory;
+
+    #[tokio::test]
+    async fn where_logins_go_is_the_applications_own() {
+        let text = "helm: {passCredentials: true, releaseName: other}\n";
+        let tree = Memory::new("test", [(FOR_ALL.to_owned(), bytes::Bytes::from(text))]);
+        let helm = overridden(&Source::default(), &tree, "", None).await.expect("a source").helm.unwrap();
+        assert_eq!((helm.pass_credentials, helm.release_name.as_str()), (false, "other"));
+    }
 
     #[tokio::test]
     async fn what_does_not_fit_is_not_quoted() {

@@ -12,9 +12,11 @@
 //! It refuses to know where bundles are kept, and whose Applications they are of.
 
 mod resting;
+mod slow;
 
 use crate::{
     Cache, Confine, Kind,
+    budget::{Budget, Share},
     cache::Known,
     confine::{Limits, Stop, Stopped, Task},
     detect::{SourceType, type_of},
@@ -28,14 +30,16 @@ use crate::{
     sealed,
     tools::{Places, Tools},
     tree::Limit,
+    view::MOST_BYTES,
 };
 use bytes::Bytes;
 use parking_lot::Mutex;
 use resting::Resting;
 use shared_manifest::Bundle;
 use shared_model::Digest;
+use slow::Slow;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt,
     path::PathBuf,
     sync::Arc,
@@ -43,8 +47,13 @@ use std::{
 };
 use tokio::sync::OnceCell;
 
-/// How many places are remembered to be slow.
-const SLOW_PLACES: usize = 1_000;
+/// What all renderings under way may take of memory together, in bytes, and at least for each core.
+const MEMORY: u64 = 256 << 20;
+const MEMORY_EACH: u64 = 24 << 20;
+/// What most sources are less than, in bytes: they do not wait for room that they will not need.
+const LITTLE: u64 = 4 << 20;
+/// How much larger objects are in memory than their text.
+const OBJECTS: u64 = 8;
 
 /// Where bundles are kept. Both calls block.
 pub trait Shelf: fmt::Debug + Send + Sync + 'static {
@@ -144,11 +153,12 @@ pub struct Renderer(Arc<Inner>);
 
 struct Inner {
     fair: Fair,
+    budget: Budget,
     cache: Cache,
     tell: Tell,
     flights: Mutex<BTreeMap<Digest, Arc<Flight>>>,
     resting: Mutex<Resting>,
-    slow: Mutex<BTreeSet<String>>,
+    slow: Mutex<Slow>,
     memo: helm::Memo,
     shop: Option<Arc<Shop>>,
 }
@@ -180,6 +190,7 @@ impl Renderer {
         });
         Self(Arc::new(Inner {
             fair: Fair::new(slots, SLOW),
+            budget: Budget::new(MEMORY.max(slots as u64 * MEMORY_EACH)),
             cache,
             tell,
             flights: Mutex::default(),
@@ -229,7 +240,7 @@ impl Renderer {
     /// # Errors
     /// Why not.
     pub async fn render(&self, job: &Job, whose: Whose<'_>) -> Result<Rendered, Failure> {
-        self.run(job, whose, Ok).await
+        self.run(job, whose, false, Ok).await
     }
 
     /// What rendering comes to, with its bundle on the shelf: from the cache, or made now.
@@ -310,7 +321,8 @@ impl Renderer {
             inner.cache.put(inputs, Ok(kept.clone()));
             Ok(kept)
         };
-        let made = self.run(job, whose, finish).await;
+        let again = self.0.resting.lock().is_known(&inputs);
+        let made = self.run(job, whose, again, finish).await;
         let mut resting = self.0.resting.lock();
         match &made {
             Ok(_) => resting.forget(&inputs),
@@ -323,50 +335,70 @@ impl Renderer {
         made
     }
 
-    /// Does the work in a slot, and what is to be done with the result.
+    /// Does the work in a slot, and what is to be done with the result. `again`: whether it failed by itself before.
     async fn run<T: Send + 'static>(
         &self,
         job: &Job,
         whose: Whose<'_>,
+        again: bool,
         finish: impl FnOnce(Rendered) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let asked = Instant::now();
-        let was_slow = self.0.slow.lock().contains(whose.place);
+        let was_slow = self.0.slow.lock().is(whose.place);
         let permit = Arc::new(self.0.fair.slot(whose.project, was_slow).await);
         let began = Instant::now();
         (self.0.tell)(Happened::Waited(began - asked));
         let held = Arc::clone(&permit);
         let work = async move {
-            let contents = job.contents().await?;
+            let (contents, share) = self.contents(job).await?;
             let (work, may_vary, shop) = (job.work.clone(), job.may_vary, self.0.shop.clone());
-            let stop = Stop::default();
+            let (stop, fair) = (Stop::default(), self.0.fair.clone());
             let _given_up = stop.on_drop();
             let blocking = move || {
                 // For as long as a tool may run, whoever waits for it.
                 let _held = held;
-                finish(rendered(
-                    &Bench { work: &work, contents: &contents, shop: shop.as_deref(), stop },
-                    may_vary,
-                )?)
+                let shop = shop.as_deref();
+                let share = Mutex::new(share);
+                let bench = Bench { work: &work, contents: &contents, shop, stop, share, fair, again };
+                finish(rendered(&bench, may_vary)?)
             };
             let done = tokio::task::spawn_blocking(blocking).await;
             done.map_err(|_| Failure::Circumstance("rendering was interrupted".to_owned()))?
         };
         let done = permit.through(work).await.map_err(Failure::bounded);
         let took = began.elapsed();
-        self.note_pace(whose.place, took);
+        self.0.slow.lock().note(whose.place, took >= SLOW);
         (self.0.tell)(Happened::Rendered { by: job.by(), took, failed: done.is_err() });
         done
     }
 
-    fn note_pace(&self, place: &str, took: Duration) {
-        let mut slow = self.0.slow.lock();
-        if took < SLOW {
-            slow.remove(place);
-        } else if slow.len() < SLOW_PLACES {
-            slow.insert(place.to_owned());
-        }
+    /// What a job reads, with memory for that and for what a tool prints. Most is little; what is more begins again when
+    /// there is room for all that it may be.
+    async fn contents(&self, job: &Job) -> Result<(BTreeMap<String, Bytes>, Share), Failure> {
+        let limits = self.0.shop.as_ref().map(|shop| &shop.tooling.limits);
+        let printed = match &job.work {
+            Work::Run { .. } => limits.map_or(0, |limits| limits.output),
+            Work::Directory => 0,
+        };
+        let most = job.limit();
+        let little = Limit { each: most.each.min(LITTLE), all: LITTLE };
+        let mut share = self.0.budget.take(LITTLE + printed).await;
+        let contents = match job.view.contents_within(little).await {
+            Ok(contents) => contents,
+            Err(_) => {
+                drop(share);
+                share = self.0.budget.take(most.all + printed).await;
+                job.view.contents_within(most).await?
+            }
+        };
+        share.shrink(size(&contents) + printed);
+        job.check(&contents)?;
+        Ok((contents, share))
     }
+}
+
+fn size(contents: &BTreeMap<String, Bytes>) -> u64 {
+    contents.values().map(|bytes| bytes.len() as u64).sum()
 }
 
 impl Job {
@@ -378,20 +410,21 @@ impl Job {
         }
     }
 
-    async fn contents(&self) -> Result<BTreeMap<String, Bytes>, Failure> {
-        let contents = match &self.work {
-            Work::Directory => {
-                let limit = Limit { each: plain::LARGEST_FILE, all: plain::LARGEST_SOURCE };
-                self.view.contents_within(limit).await?
-            }
-            Work::Run { .. } => self.view.contents().await?,
-        };
+    /// How much it may read.
+    const fn limit(&self) -> Limit {
+        match &self.work {
+            Work::Directory => Limit { each: plain::LARGEST_FILE, all: plain::LARGEST_SOURCE },
+            Work::Run { .. } => Limit { each: MOST_BYTES, all: MOST_BYTES },
+        }
+    }
+
+    fn check(&self, contents: &BTreeMap<String, Bytes>) -> Result<(), Failure> {
         let pointers: Vec<&str> = contents
             .iter()
             .filter(|(path, bytes)| lfs::is_lfs_pointer(bytes) && self.reads(path))
             .map(|(path, _)| path.as_str())
             .collect();
-        if pointers.is_empty() { Ok(contents) } else { Err(Failure::inputs("", lfs::pointed(&pointers), "")) }
+        if pointers.is_empty() { Ok(()) } else { Err(Failure::inputs("", lfs::pointed(&pointers), "")) }
     }
 
     /// Whether what is in a file can show in the result: a chart's pictures do not.
@@ -410,6 +443,10 @@ struct Bench<'a> {
     contents: &'a BTreeMap<String, Bytes>,
     shop: Option<&'a Shop>,
     stop: Stop,
+    share: Mutex<Share>,
+    fair: Fair,
+    /// Whether it failed by itself before.
+    again: bool,
 }
 
 fn rendered(bench: &Bench<'_>, may_vary: bool) -> Result<Rendered, Failure> {
@@ -427,6 +464,7 @@ impl Bench<'_> {
     fn once(&self) -> Result<Rendered, Failure> {
         match self.work {
             Work::Directory => {
+                self.share.lock().grow((1 + OBJECTS) * size(self.contents));
                 let files: Vec<(String, &[u8])> =
                     self.contents.iter().map(|(path, bytes)| (path.clone(), &bytes[..])).collect();
                 let Rendered { bundle, warnings } = plain(&files).map_err(Failure::Inputs)?;
@@ -438,7 +476,6 @@ impl Bench<'_> {
     }
 
     fn tool(&self, tool: &Tool, arguments: &[String], folder: &str) -> Result<Rendered, Failure> {
-        let name = tool.kind.program();
         let Tooling { confine, limits, scratch, .. } = &self.shop.ok_or_else(|| no_tools(tool.kind))?.tooling;
         let task = Task {
             tool: &tool.path,
@@ -449,14 +486,31 @@ impl Bench<'_> {
             scratch,
             stop: Some(&self.stop),
         };
-        let printed = confine.run(&task).map_err(|stopped| match (tool.kind, &stopped) {
-            (Kind::Helm, Stopped::Failed { stderr, .. }) => Failure::Inputs(helm::explain(stderr)),
-            (Kind::Kustomize, Stopped::Failed { stderr, .. }) => Failure::Inputs(kustomize::explain(stderr)),
-            _ => stopped.failure(name),
+        let alone = || self.fair.taken() <= 1;
+        let was_alone = alone();
+        let printed = confine.run(&task).map_err(|stopped| {
+            // Nobody else can have taken what it lacked.
+            let recurs_alone = self.again && was_alone && alone();
+            failure(tool.kind, &stopped, recurs_alone)
         })?;
+        self.share.lock().grow(size(self.contents) + OBJECTS * printed.stdout.len() as u64);
         let manifests = output::read(&printed.stdout).map_err(Failure::Inputs)?;
+        drop(printed);
         let (bundle, repeated) = Bundle::new(sealed::attach(manifests, self.contents));
         Ok(Rendered { bundle, warnings: Warning::repeated(&repeated) })
+    }
+}
+
+/// Why a tool gave nothing. That it lacked memory is its input's fault when it lacks it again with nobody beside it.
+fn failure(kind: Kind, stopped: &Stopped, recurs_alone: bool) -> Failure {
+    let name = kind.program();
+    match (kind, stopped) {
+        (Kind::Helm, Stopped::Failed { stderr, .. }) => Failure::Inputs(helm::explain(stderr)),
+        (Kind::Kustomize, Stopped::Failed { stderr, .. }) => Failure::Inputs(kustomize::explain(stderr)),
+        (_, Stopped::TooMuchMemory { .. }) if recurs_alone => {
+            Failure::inputs("", format!("{name}: {stopped}"), "make the source smaller, or split it")
+        }
+        _ => stopped.failure(name),
     }
 }
 

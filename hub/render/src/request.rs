@@ -162,6 +162,16 @@ pub struct Chart {
     pub version: String,
     /// The archive.
     pub archive: Bytes,
+    /// Equal ids are equal archives, as in [`Entry`](crate::tree::Entry): nobody looks at all of it again to tell.
+    pub id: String,
+}
+
+impl Chart {
+    /// A chart whose archive is looked at for its id.
+    pub fn new(version: impl Into<String>, archive: Bytes) -> Self {
+        let id = crate::tree::content_id(&archive);
+        Self { version: version.into(), archive, id }
+    }
 }
 
 /// Why something could not be fetched.

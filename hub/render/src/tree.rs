@@ -10,6 +10,7 @@ pub use memory::Memory;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// Links that lead to links.
@@ -82,6 +83,12 @@ pub trait Tree: fmt::Debug + Send + Sync {
         }
         Ok(read)
     }
+}
+
+/// The id of contents that have none yet.
+pub(crate) fn content_id(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().fold("sha256:".to_owned(), |id, byte| id + &format!("{byte:02x}"))
 }
 
 /// How much is read of one source, in bytes.

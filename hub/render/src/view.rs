@@ -5,7 +5,7 @@
 
 use crate::{
     request::Failure,
-    tree::{Entry, Limit, Tree},
+    tree::{Entry, Limit, Tree, content_id},
 };
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, sync::Arc};
 /// The most files that a tool is shown.
 pub(crate) const MOST_FILES: usize = 50_000;
 /// The most that they may have together, in bytes.
-pub(crate) const MOST_BYTES: u64 = 256 * 1024 * 1024;
+pub(crate) const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Where a file of a view comes from.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ enum Part {
     /// A tree; its place in [`View::trees`].
     Of(usize, Entry),
     /// Made for this rendering.
-    Made(Bytes),
+    Made(String, Bytes),
     /// Files of a tree, packed as `.tgz` below a folder of that name.
     Packed(usize, String, Vec<(String, Entry)>),
 }
@@ -70,7 +70,13 @@ impl View {
 
     /// Shows a file that was made for this rendering.
     pub fn make(&mut self, path: impl Into<String>, contents: impl Into<Bytes>) {
-        self.files.insert(path.into(), Part::Made(contents.into()));
+        let contents = contents.into();
+        self.make_known(path, content_id(&contents), contents);
+    }
+
+    /// Shows a file that was made for this rendering, or fetched; equal ids are equal contents.
+    pub fn make_known(&mut self, path: impl Into<String>, id: impl Into<String>, contents: impl Into<Bytes>) {
+        self.files.insert(path.into(), Part::Made(id.into(), contents.into()));
     }
 
     /// Whether there is a file at this path.
@@ -101,7 +107,7 @@ impl View {
             hash.update([0]);
             match part {
                 Part::Of(_, entry) => hash.update(entry.id.as_bytes()),
-                Part::Made(contents) => hash.update(Sha256::digest(contents)),
+                Part::Made(id, _) => hash.update(id.as_bytes()),
                 Part::Packed(_, top, files) => {
                     hash.update(format!("packed {top}\n{}", files.len()));
                     for (path, entry) in files {
@@ -122,7 +128,7 @@ impl View {
         self.contents_within(Limit { each: MOST_BYTES, all: MOST_BYTES }).await
     }
 
-    /// The contents of all files, by path, of each tree no more than that.
+    /// The contents of all files, by path, no more than that together.
     ///
     /// # Errors
     /// As [`View::contents`].
@@ -134,6 +140,8 @@ impl View {
                 "split it",
             ));
         }
+        let most = limit.all;
+        let mut left = Limit { each: limit.each.min(most), all: most };
         let mut contents = BTreeMap::new();
         let mut wanted: Vec<(Vec<&str>, Vec<Entry>)> =
             self.trees.iter().map(|_| Default::default()).collect();
@@ -143,9 +151,13 @@ impl View {
                     wanted[*at].0.push(path);
                     wanted[*at].1.push(entry.clone());
                 }
-                Part::Made(made) => drop(contents.insert(path.clone(), made.clone())),
+                Part::Made(_, made) => {
+                    left = after(left, made, most)?;
+                    contents.insert(path.clone(), made.clone());
+                }
                 Part::Packed(at, top, files) => {
-                    let packed = packed(&self.trees[*at], top, files).await?;
+                    let packed = packed(&self.trees[*at], top, files, left).await?;
+                    left = after(left, &packed, most)?;
                     contents.insert(path.clone(), packed);
                 }
             }
@@ -154,22 +166,33 @@ impl View {
             if entries.is_empty() {
                 continue;
             }
-            let read = tree.read_within(&entries, limit).await.map_err(Failure::Circumstance)?;
+            let read = tree.read_within(&entries, left).await.map_err(Failure::Circumstance)?;
+            for bytes in &read {
+                left = after(left, bytes, most)?;
+            }
             contents.extend(paths.into_iter().map(str::to_owned).zip(read));
-        }
-        let bytes: u64 = contents.values().map(|bytes| bytes.len() as u64).sum();
-        if bytes > MOST_BYTES {
-            let most = MOST_BYTES >> 20;
-            return Err(Failure::inputs("", format!("the source reads more than {most} MiB"), "split it"));
         }
         Ok(contents)
     }
 }
 
+/// What is left of a limit when so much is read.
+fn after(left: Limit, bytes: &Bytes, most: u64) -> Result<Limit, Failure> {
+    let all = left.all.checked_sub(bytes.len() as u64).ok_or_else(|| {
+        Failure::inputs("", format!("the source reads more than {} MiB", most >> 20), "split it")
+    })?;
+    Ok(Limit { each: left.each.min(all), all })
+}
+
 /// An archive of files; the same files give the same bytes.
-async fn packed(tree: &Arc<dyn Tree>, top: &str, files: &[(String, Entry)]) -> Result<Bytes, Failure> {
+async fn packed(
+    tree: &Arc<dyn Tree>,
+    top: &str,
+    files: &[(String, Entry)],
+    limit: Limit,
+) -> Result<Bytes, Failure> {
     let entries: Vec<Entry> = files.iter().map(|(_, entry)| entry.clone()).collect();
-    let read = tree.read(&entries).await.map_err(Failure::Circumstance)?;
+    let read = tree.read_within(&entries, limit).await.map_err(Failure::Circumstance)?;
     let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for ((path, _), bytes) in files.iter().zip(&read) {
         let mut header = tar::Header::new_gnu();
@@ -188,4 +211,36 @@ async fn packed(tree: &Arc<dyn Tree>, top: &str, files: &[(String, Entry)]) -> R
     bytes
         .map(Bytes::from)
         .map_err(|error| Failure::Circumstance(format!("a chart could not be packed: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Memory;
+
+    #[tokio::test]
+    async fn all_that_is_shown_counts_together() {
+        let tree = |name: &str| -> Arc<dyn Tree> {
+            Arc::new(Memory::new(name, [("a".to_owned(), Bytes::from(vec![7; 3 << 20]))]))
+        };
+        let (one, other) = (tree("one"), tree("other"));
+        let entry = one.get("a").expect("it is there");
+        let check = async |view: &View, mib: u64| {
+            let limit = Limit { each: 8 << 20, all: mib << 20 };
+            view.contents_within(limit).await.map(|all| all.len())
+        };
+        let mut view = View::new();
+        view.show("one", &one, entry.clone());
+        view.show("other", &other, entry.clone());
+        assert_eq!(check(&view, 6).await, Ok(2));
+        assert!(check(&view, 5).await.is_err());
+        view.make("made", vec![0; 3 << 20]);
+        let failure = check(&view, 8).await.expect_err("it is too much").to_string();
+        assert!(failure.contains("too large") || failure.contains("more than 8 MiB"), "{failure}");
+        // What is packed is read first, and no more of it than that either.
+        let mut packed = View::new();
+        packed.pack("chart.tgz", &one, "web", vec![("a".to_owned(), entry)]);
+        assert_eq!(check(&packed, 3).await, Ok(1));
+        assert!(check(&packed, 2).await.is_err());
+    }
 }

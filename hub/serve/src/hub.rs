@@ -123,9 +123,6 @@ pub enum Error {
     /// The loops cannot start.
     #[error("the control loops cannot start")]
     Control(#[from] hub_control::Error),
-    /// What was rendered before cannot be read.
-    #[error("the file of renderings in the data folder cannot be used")]
-    Renderings(#[source] std::io::Error),
     /// The port for metrics cannot be opened.
     #[error("metrics cannot be served")]
     Metrics(#[source] std::io::Error),
@@ -203,7 +200,7 @@ impl Hub {
         let charts = Charts::build(charts(&config, metrics.source.clone()))?;
         let links = gateway.links.clone();
         let metrics = metrics.control;
-        let rendering = rendering(&config)?;
+        let rendering = rendering(&config);
         let deps = Deps {
             records: records.clone(),
             bundles,
@@ -236,10 +233,9 @@ impl Hub {
 }
 
 /// What renders, with what was rendered before.
-fn rendering(config: &Config) -> Result<hub_render::Config, Error> {
-    let file = config.data_dir.join("renderings");
-    let cache = hub_render::Cache::open(&file, hub_render::MOST).map_err(Error::Renderings)?;
-    Ok(hub_render::Config { cache, tooling: config.tooling.clone(), ..hub_render::Config::new() })
+fn rendering(config: &Config) -> hub_render::Config {
+    let cache = hub_render::Cache::open_anyway(&config.data_dir.join("renderings"), hub_render::MOST);
+    hub_render::Config { cache, tooling: config.tooling.clone(), ..hub_render::Config::new() }
 }
 
 /// Opens the port for metrics alone, if there is to be one.

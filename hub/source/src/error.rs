@@ -1,5 +1,6 @@
 //! What can go wrong, where, and how to mend it.
 
+use crate::charts::Address;
 use shared_model::{CommitId, RepoUrl};
 use std::time::Duration;
 
@@ -9,14 +10,13 @@ use std::time::Duration;
 pub enum Error {
     /// The repository is on this machine and the hub was not started to read such ones.
     #[error(
-        "{url} is a repository on the hub's own machine: start the hub with --allow-file-repositories to allow those"
-    )]
+        "{shown} is a repository on the hub's own machine: start the hub with --allow-file-repositories to allow those", shown = Address::shown(.url))]
     FileNotAllowed {
         /// The repository.
         url: RepoUrl,
     },
     /// The address is not one that this hub can read.
-    #[error("{url} is no usable repository address: {cause}")]
+    #[error("{shown} is no usable repository address: {cause}", shown = Address::shown(.url))]
     Address {
         /// The repository.
         url: RepoUrl,
@@ -24,7 +24,7 @@ pub enum Error {
         cause: String,
     },
     /// No answer, or not one that a Git server gives.
-    #[error("cannot reach {url}: {cause}")]
+    #[error("cannot reach {shown}: {cause}", shown = Address::shown(.url))]
     Unreachable {
         /// The repository.
         url: RepoUrl,
@@ -32,7 +32,7 @@ pub enum Error {
         cause: String,
     },
     /// The server wants to know who asks, or does not let this one read.
-    #[error("{url} refused to be read {with}: {remedy}")]
+    #[error("{shown} refused to be read {with}: {remedy}", shown = Address::shown(.url))]
     Refused {
         /// The repository.
         url: RepoUrl,
@@ -42,7 +42,7 @@ pub enum Error {
         remedy: &'static str,
     },
     /// What it is to be read with is not what its address or its form asks for.
-    #[error("the credentials for {url} cannot be used: {cause}")]
+    #[error("the credentials for {shown} cannot be used: {cause}", shown = Address::shown(.url))]
     Credentials {
         /// The repository.
         url: RepoUrl,
@@ -74,7 +74,7 @@ pub enum Error {
         key: String,
     },
     /// The server wants to be left alone for a while.
-    #[error("{url} is asked for too often, says its server ({status}); it is left alone {}", .after.map_or_else(|| "for a while".to_owned(), |after| format!("for {} s", after.as_secs())))]
+    #[error("{shown} is asked for too often, says its server ({status}); it is left alone {}", .after.map_or_else(|| "for a while".to_owned(), |after| format!("for {} s", after.as_secs())), shown = Address::shown(.url))]
     TooMany {
         /// The repository.
         url: RepoUrl,
@@ -84,7 +84,7 @@ pub enum Error {
         after: Option<Duration>,
     },
     /// The API of GitHub Apps gave no token, which says nothing of the Git server.
-    #[error("cannot log in to read {url}: {cause}{}", .after.map_or_else(String::new, |after| format!("; it is left alone for {} s", after.as_secs())))]
+    #[error("cannot log in to read {shown}: {cause}{}", .after.map_or_else(String::new, |after| format!("; it is left alone for {} s", after.as_secs())), shown = Address::shown(.url))]
     Api {
         /// The repository.
         url: RepoUrl,
@@ -94,13 +94,13 @@ pub enum Error {
         after: Option<Duration>,
     },
     /// There is a server but no repository.
-    #[error("no repository at {url}: check the address and that the credentials may read it")]
+    #[error("no repository at {shown}: check the address and that the credentials may read it", shown = Address::shown(.url))]
     NoRepository {
         /// The repository.
         url: RepoUrl,
     },
     /// The revision is no branch, tag, full reference or commit id.
-    #[error("revision `{revision}` not found in {url}: {known}")]
+    #[error("revision `{revision}` not found in {shown}: {known}", shown = Address::shown(.url))]
     RevisionNotFound {
         /// The repository.
         url: RepoUrl,
@@ -111,8 +111,7 @@ pub enum Error {
     },
     /// The server does not have the commit.
     #[error(
-        "commit {commit} not found in {url}: `{revision}` may have been force-pushed or deleted since; refresh to resolve it again"
-    )]
+        "commit {commit} not found in {shown}: `{revision}` may have been force-pushed or deleted since; refresh to resolve it again", shown = Address::shown(.url))]
     CommitNotFound {
         /// The repository.
         url: RepoUrl,
@@ -122,7 +121,7 @@ pub enum Error {
         revision: String,
     },
     /// The server has something else now, or nothing.
-    #[error("{url} `{version}` is no longer what was pinned (sha256 {}…): {cause}; refresh to take what is there now", .commit.short())]
+    #[error("{shown} `{version}` is no longer what was pinned (sha256 {}…): {cause}; refresh to take what is there now", .commit.short(), shown = Address::shown(.url))]
     Gone {
         /// The chart, artefact or file.
         url: RepoUrl,
@@ -134,7 +133,7 @@ pub enum Error {
         cause: String,
     },
     /// What was fetched is no archive that can be used.
-    #[error("the archive of {url} is not used: {cause}")]
+    #[error("the archive of {shown} is not used: {cause}", shown = Address::shown(.url))]
     Archive {
         /// The chart or artefact.
         url: RepoUrl,
@@ -142,7 +141,7 @@ pub enum Error {
         cause: String,
     },
     /// The deadline passed.
-    #[error("{url} did not answer within {}s ({stage}): is the server slow or hanging?", .after.as_secs_f32())]
+    #[error("{shown} did not answer within {}s ({stage}): is the server slow or hanging?", .after.as_secs_f32(), shown = Address::shown(.url))]
     TimedOut {
         /// The repository.
         url: RepoUrl,
@@ -152,7 +151,7 @@ pub enum Error {
         after: Duration,
     },
     /// The commit has no such file.
-    #[error("no file `{path}` in {url} at {}", .commit.short())]
+    #[error("no file `{path}` in {shown} at {}", .commit.short(), shown = Address::shown(.url))]
     NoSuchFile {
         /// The repository.
         url: RepoUrl,
@@ -168,7 +167,7 @@ pub enum Error {
         path: String,
     },
     /// A file, or several together, are over the limit.
-    #[error("`{path}` in {url} is too large: {size} bytes {of}, the limit is {limit}")]
+    #[error("`{path}` in {shown} is too large: {size} bytes {of}, the limit is {limit}", shown = Address::shown(.url))]
     TooLarge {
         /// The repository.
         url: RepoUrl,
@@ -182,7 +181,7 @@ pub enum Error {
         limit: u64,
     },
     /// The tree is larger than any that a repository of manifests has.
-    #[error("the tree of {url} at {} is too large: {cause}", .commit.short())]
+    #[error("the tree of {shown} at {} is too large: {cause}", .commit.short(), shown = Address::shown(.url))]
     TreeTooLarge {
         /// The repository.
         url: RepoUrl,
@@ -192,7 +191,7 @@ pub enum Error {
         cause: String,
     },
     /// The server's answer or the mirror cannot be used, and making the mirror anew did not help.
-    #[error("{url} could not be read: {cause}")]
+    #[error("{shown} could not be read: {cause}", shown = Address::shown(.url))]
     Broken {
         /// The repository.
         url: RepoUrl,

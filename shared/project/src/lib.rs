@@ -68,12 +68,24 @@ pub fn allow(project: &Value, application: &ApplicationSpec, cluster: &str, serv
     problems
 }
 
-/// Whether what an Application is made of may come from `repository` too: a submodule, say.
+/// Whether what an Application is made of may come from a repository too: a submodule, say. `called` is all that people
+/// may call it, at least one: a rule that permits any of these permits it, one that denies any refuses it.
 ///
 /// # Errors
 /// Why not.
-pub fn allow_source(project: &Value, repository: &shared_model::RepoUrl) -> Result<(), Denied> {
-    place::source(project, repository, "spec.sourceRepos".to_owned()).map_or(Ok(()), Err)
+pub fn allow_source(project: &Value, called: &[shared_model::RepoUrl]) -> Result<(), Denied> {
+    place::source(project, called, "spec.sourceRepos".to_owned()).map_or(Ok(()), Err)
+}
+
+/// Whether a rule of the project is about this repository's host, rather than about any host's (`*`).
+pub fn names_source(project: &Value, called: &[shared_model::RepoUrl]) -> bool {
+    place::names(project, called)
+}
+
+/// What people may call the repository of a source, or of a chart's dependency: registries are written with and without
+/// their scheme.
+pub fn called(repository: &str, is_chart: bool) -> Vec<shared_model::RepoUrl> {
+    place::called(repository, is_chart)
 }
 
 /// Whether an object of an Application may go to a namespace other than the Application's own.

@@ -20,33 +20,67 @@ pub(crate) fn sources(project: &Value, application: &ApplicationSpec) -> Vec<Pro
         if single { "spec.source.repoURL".to_owned() } else { format!("spec.sources[{index}].repoURL") }
     };
     let problem = |(index, from): (usize, &&shared_model::Source)| {
-        source(project, &RepoUrl::new(&from.repo_url), path(index))
+        source(project, &called(&from.repo_url, !from.chart.is_empty()), path(index))
     };
     application.all_sources().iter().enumerate().filter_map(problem).collect()
 }
 
-/// Why the project does not permit the repository, which `path` names, if it does not.
-pub(crate) fn source(project: &Value, repository: &RepoUrl, path: String) -> Option<Problem> {
+/// What people may call a repository, as it is written first: registries have their scheme or not.
+pub(crate) fn called(repository: &str, is_chart: bool) -> Vec<RepoUrl> {
+    let written = RepoUrl::new(repository);
+    let (bare, other) = match repository.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("oci") => (rest, rest.to_owned()),
+        None if is_chart => (repository, format!("oci://{repository}")),
+        Some(_) | None => return vec![written],
+    };
+    // As the rules are compared: hosts in lower case where there is a scheme.
+    let normalized = RepoUrl::new(format!("oci://{bare}")).normalized();
+    let bare = normalized.trim_start_matches("oci://").to_owned();
+    vec![written, RepoUrl::new(other), RepoUrl::new(bare)]
+}
+
+/// Why the project does not permit the repository of these names, which `path` names, if it does not.
+pub(crate) fn source(project: &Value, called: &[RepoUrl], path: String) -> Option<Problem> {
+    let repository = called.first()?;
     let what = format!("application repo {repository} is not permitted in project '{}'", name(project));
     let missing =
         format!("add `{}` or a pattern for it to spec.sourceRepos of the project", repository.normalized());
-    let verdict = source_verdict(project, &repository.normalized());
+    let names: Vec<String> = called.iter().map(RepoUrl::normalized).collect();
+    let verdict = source_verdict(project, &names);
     let (message, remedy) = refusal(verdict, "spec.sourceRepos", what, missing)?;
     Some(Problem { path, message, remedy })
 }
 
-fn source_verdict(project: &Value, repository: &str) -> Verdict {
+/// What the list says of a repository of several names.
+fn source_verdict(project: &Value, names: &[String]) -> Verdict {
     let mut permitted = false;
     for rule in list(project, "sourceRepos").iter().filter_map(Value::as_str) {
         let (deny, pattern) = rule.strip_prefix('!').map_or(("", rule), |pattern| ("!", pattern));
-        match says(&format!("{deny}{}", RepoUrl::new(pattern).normalized()), repository, Some('/')) {
-            Says::Yes => permitted = true,
-            Says::No => {}
-            Says::Never => return Verdict::Refused(rule.to_owned()),
-            Says::Unreadable => return Verdict::Unreadable(rule.to_owned()),
+        let said = format!("{deny}{}", RepoUrl::new(pattern).normalized());
+        for name in names {
+            match says(&said, name, Some('/')) {
+                Says::Yes => permitted = true,
+                Says::No => {}
+                Says::Never => return Verdict::Refused(rule.to_owned()),
+                Says::Unreadable => return Verdict::Unreadable(rule.to_owned()),
+            }
         }
     }
     if permitted { Verdict::Permitted } else { Verdict::NotListed }
+}
+
+/// Whether a rule that permits the repository of these names says anything of its host.
+pub(crate) fn names(project: &Value, called: &[RepoUrl]) -> bool {
+    let names: Vec<String> = called.iter().map(RepoUrl::normalized).collect();
+    let rules = list(project, "sourceRepos").iter().filter_map(Value::as_str);
+    let mut rules = rules.filter(|rule| !rule.starts_with('!')).filter(|rule| {
+        let rest = rule.split_once("://").map_or(*rule, |(_, rest)| rest);
+        rest.split('/').next().is_some_and(|host| host.contains(char::is_alphanumeric))
+    });
+    rules.any(|rule| {
+        let rule = RepoUrl::new(rule).normalized();
+        names.iter().any(|name| says(&rule, name, Some('/')) == Says::Yes)
+    })
 }
 
 /// Why the project does not permit the place, if it does not.

@@ -1,4 +1,4 @@
-use crate::{Place, allow, allow_namespace, allow_resource, default_project, unsupported};
+use crate::{Place, allow, allow_namespace, allow_resource, default_project, names_source, unsupported};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared_model::ApplicationSpec;
@@ -39,6 +39,46 @@ fn sources() {
         "spec.source.repoURL: application repo https://git.example/x is not permitted in project 'team': `!https://git.example/[` in spec.sourceRepos of the project is not a pattern that can be read; correct it",
     );
     check_source(&["!https://git.example/secret"], "https://git.example/x", "");
+}
+
+#[test]
+fn registries_have_two_names() {
+    let check = |rules: &[&str], repo: &str, expect: &str| {
+        let project =
+            project(json!({"sourceRepos": rules, "destinations": [{"server": "*", "namespace": "*"}]}));
+        let mut application = application(repo, "web");
+        application.source.as_mut().unwrap().chart = "web".to_owned();
+        let problems = allow(&project, &application, "eu-1", "https://eu-1");
+        let said = problems.first().map(ToString::to_string).unwrap_or_default();
+        assert!(said.contains(expect) && said.is_empty() == expect.is_empty(), "{rules:?} {repo}: {said}");
+    };
+    for repo in ["r.example/team/charts", "oci://r.example/team/charts", "OCI://R.example/team/charts/"] {
+        check(&["r.example/team/*"], repo, "");
+        check(&["oci://r.example/team/*"], repo, "");
+        check(
+            &["*", "!r.example/team/**"],
+            repo,
+            "`!r.example/team/**` in spec.sourceRepos of the project refuses",
+        );
+        check(&["*", "!oci://r.example/team/*"], repo, "refuses it");
+        check(&["oci://r.example/others/*"], repo, "is not permitted in project 'team'");
+    }
+    check(&["r.example/team/*"], "https://r.example/team/charts", "is not permitted");
+}
+
+#[test]
+fn a_bare_star_names_no_host() {
+    let check = |rule: &str, expect: bool| {
+        let project = project(json!({"sourceRepos": ["!https://x.example/**", rule]}));
+        let called = [shared_model::RepoUrl::new("https://charts.example/stable")];
+        assert_eq!(names_source(&project, &called), expect, "{rule}");
+    };
+    for rule in ["*", "**", "https://**", "http*://**", "{https,oci}://**", "https://other.example/*"] {
+        check(rule, false);
+    }
+    for rule in ["https://charts.example/*", "https://*.example/**", "https://charts.example/stable/"] {
+        check(rule, true);
+    }
 }
 
 #[track_caller]

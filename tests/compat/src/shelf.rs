@@ -32,7 +32,7 @@ impl Shelf {
     ) -> anyhow::Result<()> {
         let archive = pack(name, files).await?;
         let versions = self.charts.entry((repository.to_owned(), name.to_owned())).or_default();
-        versions.push(Chart { version: version.to_owned(), archive });
+        versions.push(Chart::new(version, archive));
         Ok(())
     }
 

@@ -225,7 +225,7 @@ async fn repositories_of_charts_have_names() {
     .await;
     let check = |repository: &str, expect: &str| {
         let got = chart(&index, repository, "web");
-        let got = got.map_or_else(|err| err.to_string(), |address| address.to_url().to_string());
+        let got = got.map_or_else(|err| err.to_string(), |named| named.address.to_url().to_string());
         assert_eq!(got, expect, "{repository}");
     };
     check("@stable", "helm+https://charts.example.com/stable#web");
@@ -234,6 +234,26 @@ async fn repositories_of_charts_have_names() {
     check("https://registry.example.com/x/", "oci://registry.example.com/x/web");
     check("https://other.example.com/x", "helm+https://other.example.com/x#web");
     check("other.example.com/x", "oci://other.example.com/x/web");
+    let called = |repository: &str| {
+        let called = chart(&index, repository, "web").unwrap().called;
+        called
+            .iter()
+            .map(ToString::to_string)
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(called("@stable"), ["https://charts.example.com/stable"]);
+    let registry = [
+        "https://registry.example.com/x",
+        "oci://registry.example.com/x",
+        "oci://registry.example.com/x/web",
+        "registry.example.com/x",
+        "registry.example.com/x/web",
+    ];
+    assert_eq!(called("alias:ours"), registry);
+    assert_eq!(called("registry.example.com/x"), registry[1..]);
+    assert_eq!(called("oci://registry.example.com/x"), registry[1..]);
     let unnamed = "is no usable repository address: no repository Secret of `type: helm` has that `name`";
     check("@git", &format!("@git {unnamed}"));
     check("@none", &format!("@none {unnamed}"));

@@ -21,6 +21,8 @@ pub(super) struct Journal {
     path: PathBuf,
     file: File,
     lines: usize,
+    /// The last line may be part of one: the disk was full.
+    is_torn: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -32,7 +34,7 @@ struct Line<K> {
 impl Journal {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).read(true).append(true).open(path)?;
-        Ok(Self { path: path.to_owned(), file, lines: 0 })
+        Ok(Self { path: path.to_owned(), file, lines: 0, is_torn: false })
     }
 
     /// The results in it, oldest first.
@@ -51,38 +53,37 @@ impl Journal {
     }
 
     /// Begins anew with these: whatever was cut short is gone.
-    pub(super) fn begin<'a>(
-        &mut self,
-        results: impl Iterator<Item = (&'a Digest, &'a Kept)>,
-    ) -> io::Result<()> {
+    pub(super) fn begin(&mut self, results: &[(Digest, Kept)]) -> io::Result<()> {
         let aside = self.path.with_extension("new");
         let mut new = BufWriter::new(File::create(&aside)?);
-        self.lines = 0;
         for (inputs, kept) in results {
             new.write_all(&written(inputs, kept))?;
-            self.lines += 1;
         }
         let new = new.into_inner().map_err(io::IntoInnerError::into_error)?;
         new.sync_all()?;
         fs::rename(&aside, &self.path)?;
         self.file = File::options().append(true).open(&self.path)?;
+        (self.lines, self.is_torn) = (results.len(), false);
         if let Some(folder) = self.path.parent() {
             File::open(folder).and_then(|folder| folder.sync_all())?;
         }
         Ok(())
     }
 
-    /// Adds a result; begins anew when most lines are of the past. `results` are all, this one among them.
-    pub(super) fn append<'a, I: Iterator<Item = (&'a Digest, &'a Kept)>>(
-        &mut self,
-        inputs: &Digest,
-        kept: &Kept,
-        results: impl Fn() -> I,
-    ) -> io::Result<()> {
-        if self.lines > BORNE && self.lines > 2 * results().count() {
-            return self.begin(results());
+    /// Whether most lines are of the past, there being so many results.
+    pub(super) const fn is_of_the_past(&self, results: usize) -> bool {
+        self.lines > BORNE && self.lines > 2 * results
+    }
+
+    /// Adds a result.
+    pub(super) fn append(&mut self, inputs: &Digest, kept: &Kept) -> io::Result<()> {
+        let mut line = written(inputs, kept);
+        if self.is_torn {
+            line.insert(0, b'\n');
         }
-        self.file.write_all(&written(inputs, kept))?;
+        self.is_torn = true;
+        self.file.write_all(&line)?;
+        self.is_torn = false;
         self.lines += 1;
         if kept.varies() {
             self.file.sync_data()?;
@@ -108,4 +109,31 @@ fn parse(line: &[u8]) -> Option<(Digest, Kept)> {
     }
     let Line { inputs, kept } = serde_json::from_slice(said).ok()?;
     Some((inputs, kept))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_costs_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("renderings");
+        let result = |number: u64| {
+            let digest = Digest::of(&number.to_le_bytes());
+            (digest, Kept::new(digest, number, Vec::new()))
+        };
+        let mut journal = Journal::open(&path).unwrap();
+        let append = |journal: &mut Journal, number| journal.append(&result(number).0, &result(number).1);
+        append(&mut journal, 1).unwrap();
+        // As much of a line as there was room for.
+        let file = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
+        append(&mut journal, 2).unwrap_err();
+        let part = written(&result(2).0, &result(2).1);
+        (&file).write_all(&part[..20]).unwrap();
+        journal.file = file;
+        append(&mut journal, 3).unwrap();
+        append(&mut journal, 4).unwrap();
+        assert_eq!(Journal::open(&path).unwrap().read().unwrap(), [result(1), result(3), result(4)]);
+    }
 }

@@ -58,6 +58,52 @@ fn the_file_grows_no_further_than_what_is_in_it() {
     assert!((4_950..5_000).all(|number| again.get(&digest(number)) == Some(Ok(kept(number, &[])))));
 }
 
+#[test]
+fn a_file_that_cannot_be_used_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("renderings");
+    fs::create_dir_all(file.join("in the way")).unwrap();
+    assert!(Cache::open(&file, 10).is_err());
+    let cache = Cache::open_anyway(&file, 10);
+    cache.put(digest(1), Ok(kept(1, &[])));
+    assert!(folder.path().join("renderings.unreadable/in the way").is_dir());
+    drop(cache);
+    assert_eq!(Cache::open_anyway(&file, 10).get(&digest(1)), Some(Ok(kept(1, &[]))));
+    // Where not even that works, it is kept in memory.
+    let nowhere = Cache::open_anyway(&folder.path().join("no/such/folder"), 10);
+    nowhere.put(digest(1), Ok(kept(1, &[])));
+    assert_eq!(nowhere.get(&digest(1)), Some(Ok(kept(1, &[]))));
+}
+
+#[test]
+fn who_looks_something_up_waits_for_no_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&folder.path().join("renderings"), 10).unwrap();
+    cache.put(digest(1), Ok(kept(1, &[])));
+    // Somebody writes.
+    let journal = cache.journal.lock();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| cache.put(digest(2), Ok(kept(2, &[]))));
+        while cache.get(&digest(2)).is_none() {
+            std::thread::yield_now();
+        }
+        assert!(cache.get(&digest(1)).is_some() && !writer.is_finished());
+        drop(journal);
+    });
+}
+
+#[test]
+fn results_are_counted_as_they_come_and_go() {
+    let cache = Cache::new(3);
+    for (number, known) in [(1, true), (2, false), (3, true), (3, false), (3, true), (4, true), (5, false)] {
+        cache.put(digest(number), if known { Ok(kept(number, &[])) } else { Err(Vec::new()) });
+        let state = cache.state.lock();
+        assert_eq!(state.results, state.results().len());
+    }
+    cache.forget(&digest(4));
+    assert_eq!(cache.state.lock().results, 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

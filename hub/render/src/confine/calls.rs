@@ -26,7 +26,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_close_range,
     libc::SYS_dup,
     libc::SYS_dup3,
-    libc::SYS_fcntl,
     libc::SYS_fadvise64,
     libc::SYS_readahead,
     libc::SYS_pipe2,
@@ -156,6 +155,10 @@ const WRITING: i32 = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_A
 
 /// What terminals and descriptors are asked; not what puts text into a terminal's input.
 const ASKED: [u64; 5] = [libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIONBIO, libc::FIOCLEX];
+/// `fcntl`: copies of descriptors, and what is set of one. Not whom a signal goes to, and which (`F_SETOWN`, `F_SETSIG`):
+/// that would be the hub, by whoever has its number. Not how much memory of the kernel a pipe has either.
+const HARMLESS: [i32; 5] =
+    [libc::F_DUPFD, libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL];
 /// `prctl`: names of threads and of memory. Not what ends it with the hub.
 const NAMES: [i32; 4] = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA, libc::PR_CAPBSET_READ];
 
@@ -185,6 +188,12 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
     rules.insert(libc::SYS_prlimit64, vec![when(0, Eq, 0)?, when(0, Eq, own)?]);
     rules.insert(libc::SYS_sched_setaffinity, vec![when(0, Eq, 0)?]);
     rules.insert(libc::SYS_ioctl, ASKED.iter().map(|asked| when(1, Eq, *asked)).collect::<Result<_, _>>()?);
+    let mut fcntl = HARMLESS.iter().map(|asked| when(1, Eq, *asked as u64)).collect::<Result<Vec<_>, _>>()?;
+    fcntl.push(SeccompRule::new(vec![
+        condition(1, Eq, libc::F_SETFL as u64)?,
+        condition(2, MaskedEq(libc::O_ASYNC as u64), 0)?,
+    ])?);
+    rules.insert(libc::SYS_fcntl, fcntl);
     let name = |name: &i32| when(0, Eq, *name as u64);
     rules.insert(libc::SYS_prctl, NAMES.iter().map(name).collect::<Result<_, _>>()?);
     let absent = SeccompAction::Errno(libc::ENOSYS as u32);
@@ -192,5 +201,13 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
 }
 
 fn when(argument: u8, how: SeccompCmpOp, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
-    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value)?])
+    SeccompRule::new(vec![condition(argument, how, value)?])
+}
+
+fn condition(
+    argument: u8,
+    how: SeccompCmpOp,
+    value: u64,
+) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value)
 }

@@ -33,7 +33,7 @@ impl Default for Limits {
             wall: Duration::from_secs(90),
             cpu: Duration::from_secs(120),
             memory: 1 << 30,
-            output: 64 << 20,
+            output: 16 << 20,
         }
     }
 }

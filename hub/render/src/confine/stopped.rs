@@ -32,6 +32,12 @@ pub enum Stopped {
         /// The end of what it said.
         stderr: String,
     },
+    /// Its runtime gave up: no thread, no memory, or a defect of the tool.
+    #[error("it broke off: {why}")]
+    Broke {
+        /// What the runtime said first.
+        why: String,
+    },
     /// A signal ended it that is not from here. SIGKILL is most often the kernel's, when the machine is out of memory.
     #[error("signal {signal} ended it{}", why(*signal))]
     Killed {
@@ -60,18 +66,27 @@ impl Stopped {
     /// Whether the same inputs may well give another result later.
     pub const fn may_pass(&self) -> bool {
         match self {
-            Self::TimedOut { .. } | Self::Killed { .. } | Self::GivenUp | Self::NotStarted(_) => true,
-            Self::TooMuchMemory { .. } | Self::TooMuchOutput { .. } | Self::Failed { .. } => false,
+            Self::TimedOut { .. }
+            | Self::TooMuchMemory { .. }
+            | Self::Broke { .. }
+            | Self::Killed { .. }
+            | Self::GivenUp
+            | Self::NotStarted(_) => true,
+            Self::TooMuchOutput { .. } | Self::Failed { .. } => false,
         }
     }
 
-    /// As a rendering's failure, for a tool that people know as `name`.
+    /// As a rendering's failure, for a tool that people know as `name`. That it had too little memory may be others' fault,
+    /// who had it then.
     pub fn failure(&self, name: &str) -> Failure {
         match self {
-            Self::TimedOut { .. } | Self::Killed { .. } | Self::GivenUp | Self::NotStarted(_) => {
-                Failure::Circumstance(format!("{name}: {self}"))
-            }
-            Self::TooMuchMemory { .. } | Self::TooMuchOutput { .. } => {
+            Self::TimedOut { .. }
+            | Self::TooMuchMemory { .. }
+            | Self::Broke { .. }
+            | Self::Killed { .. }
+            | Self::GivenUp
+            | Self::NotStarted(_) => Failure::Circumstance(format!("{name}: {self}")),
+            Self::TooMuchOutput { .. } => {
                 Failure::inputs("", format!("{name}: {self}"), "make the source smaller, or split it")
             }
             Self::Failed { .. } => Failure::inputs("", format!("{name}: {self}"), ""),

@@ -47,7 +47,7 @@ fn why_it_stopped_is_said_for_people() {
     let stderr = || "Error: no chart\n".to_owned();
     check(Stopped::TimedOut { limit: Duration::from_millis(1500) }, "it was stopped after 1.5 s", true);
     let memory = "it needs more than the 1024 MiB of memory that it may have";
-    check(Stopped::TooMuchMemory { limit: 1 << 30 }, memory, false);
+    check(Stopped::TooMuchMemory { limit: 1 << 30 }, memory, true);
     check(Stopped::TooMuchOutput { limit: 64 << 20 }, "it printed more than 64 MiB", false);
     check(Stopped::Failed { code: 1, stderr: stderr() }, "it failed with code 1: Error: no chart", false);
     let killed = "signal 9 ended it, as when the machine or container runs out of memory";
@@ -206,5 +206,5 @@ proptest! {
 #[test]
 fn limits_are_those_of_argo_cd() {
     let limits = Limits::default();
-    assert_eq!((limits.wall, limits.memory, limits.output), (Duration::from_secs(90), 1 << 30, 64 << 20));
+    assert_eq!((limits.wall, limits.memory, limits.output), (Duration::from_secs(90), 1 << 30, 16 << 20));
 }

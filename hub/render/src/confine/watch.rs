@@ -162,7 +162,19 @@ fn judge(status: ExitStatus, stderr: String, limits: &Limits) -> Result<String, 
     if is_go_without_memory(code, &stderr) {
         return Err(Stopped::TooMuchMemory { limit: limits.memory });
     }
-    Err(Stopped::Failed { code, stderr })
+    match broken_off(code, &stderr) {
+        Some(why) => Err(Stopped::Broke { why: why.to_owned() }),
+        None => Err(Stopped::Failed { code, stderr }),
+    }
+}
+
+/// What the Go runtime says when it ends a program: with code 2, as for an error that nobody caught. A tool that does not
+/// like its input says so itself, with code 1.
+fn broken_off(code: i32, stderr: &str) -> Option<&str> {
+    let says = |line: &&str| {
+        ["runtime: ", "fatal error: ", "panic: ", "SIG"].iter().any(|start| line.starts_with(start))
+    };
+    stderr.lines().find(says).filter(|_| code == 2)
 }
 
 /// The Go runtime ends with code 2 and says so (`runtime/malloc.go`, `runtime/mem_linux.go`).
@@ -269,5 +281,44 @@ impl<R: Read + AsFd> Pipe<R> {
         if self.bytes.len() > most {
             self.bytes.drain(..self.bytes.len() - most);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_runtime_says_is_no_fault_of_the_input() {
+        let check = |code: i32, stderr: &str, expect: &str| {
+            let limits = Limits::default();
+            let stopped =
+                judge(ExitStatus::from_raw(code << 8), stderr.to_owned(), &limits).expect_err("it ended");
+            assert_eq!((stopped.to_string().as_str(), stopped.may_pass()), (expect, code == 2), "{stderr}");
+        };
+        let thread = "runtime: failed to create new OS thread (have 5 already; errno=11)";
+        check(
+            2,
+            &format!("{thread}\nruntime: may need to increase max user processes\nfatal error: newosproc\n"),
+            &format!("it broke off: {thread}"),
+        );
+        check(
+            2,
+            "fatal error: all goroutines are asleep - deadlock!\n",
+            "it broke off: fatal error: all goroutines are asleep - deadlock!",
+        );
+        check(
+            2,
+            "panic: runtime error: index out of range\n\ngoroutine 1 [running]:\n",
+            "it broke off: panic: runtime error: index out of range",
+        );
+        check(2, "SIGQUIT: quit\nPC=0x1\n", "it broke off: SIGQUIT: quit");
+        check(
+            2,
+            "fatal error: runtime: out of memory\n",
+            "it needs more than the 1024 MiB of memory that it may have",
+        );
+        check(1, "Error: fatal error: x\n", "it failed with code 1: Error: fatal error: x");
+        check(1, "panic: a template said so\n", "it failed with code 1: panic: a template said so");
     }
 }

@@ -67,3 +67,30 @@ async fn who_gave_up_takes_no_slot() {
     let all = [fair.slot("green", false).await];
     assert_eq!((all.len(), fair.waiting()), (1, 0));
 }
+
+#[tokio::test]
+async fn any_number_may_have_given_up() {
+    const MANY: usize = 50_000;
+    let fair = Fair::new(1, SLOW);
+    let held = fair.slot("red", false).await;
+    let mut gone: Vec<_> = (0..MANY).map(|_| Box::pin(fair.slot("blue", false))).collect();
+    for slot in &mut gone {
+        assert!(futures_poll(slot.as_mut()).await.is_none());
+    }
+    assert_eq!(fair.waiting(), MANY);
+    drop(gone);
+    drop(held);
+    assert_eq!((fair.waiting(), fair.taken()), (0, 0));
+    drop(fair.slot("green", false).await);
+}
+
+/// What a future comes to at once.
+async fn futures_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match future.as_mut().poll(context) {
+            std::task::Poll::Ready(done) => Some(done),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}

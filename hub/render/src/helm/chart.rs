@@ -6,7 +6,7 @@ use super::{
     metadata::{self, Dependency, Lock, Metadata},
 };
 use crate::{
-    request::Failure,
+    request::{Chart as Fetched, Failure},
     tree::{Astray, Entry, Found, Mode, Tree, follow},
     view::MOST_FILES,
 };
@@ -17,6 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+use tokio::sync::OnceCell;
 
 /// Folders that links lead to, one within another.
 const HOPS: usize = 16;
@@ -31,7 +32,7 @@ pub(crate) type File = (String, Entry);
 /// What depends on a chart's files only, by their digest: cheap to ask again for every cluster.
 #[derive(Debug, Default)]
 pub struct Memo {
-    facts: Mutex<BTreeMap<[u8; 32], Arc<Facts>>>,
+    facts: Mutex<BTreeMap<[u8; 32], Arc<Read>>>,
     mentions: Mutex<BTreeMap<String, Mentions>>,
 }
 
@@ -53,18 +54,32 @@ impl Memo {
     }
 
     /// What a packed chart that was fetched mentions.
-    pub(crate) fn archive(&self, archive: &Bytes) -> Arc<Facts> {
-        let key: [u8; 32] = Sha256::digest(archive).into();
-        if let Some(known) = self.facts.lock().get(&key) {
+    pub(crate) fn archive(&self, packed: &Fetched) -> Arc<Facts> {
+        let key: [u8; 32] = Sha256::digest(&packed.id).into();
+        let cell = self.facts(key);
+        if let Some(known) = cell.get() {
             return Arc::clone(known);
         }
         let mut facts = Facts::default();
-        facts.add_archive(archive, "");
+        facts.add_archive(&packed.archive, "");
         let facts = Arc::new(facts);
-        remember(&mut self.facts.lock(), key, Arc::clone(&facts));
+        // Somebody else may have been quicker.
+        drop(cell.set(Arc::clone(&facts)));
         facts
     }
+
+    /// Where the facts of a chart are, once somebody has read it: who comes meanwhile waits.
+    fn facts(&self, key: [u8; 32]) -> Arc<Read> {
+        let mut facts = self.facts.lock();
+        if !facts.contains_key(&key) {
+            remember(&mut facts, key, Arc::default());
+        }
+        Arc::clone(&facts[&key])
+    }
 }
+
+/// What a chart's files say, once they are read.
+type Read = OnceCell<Arc<Facts>>;
 
 fn remember<K: Ord, V>(known: &mut BTreeMap<K, V>, key: K, value: V) {
     if known.len() >= REMEMBERED {
@@ -128,15 +143,10 @@ impl Chart {
             ));
         }
         let key = digest(&needed);
-        let known = memo.facts.lock().get(&key).cloned();
-        let facts = match known {
-            Some(facts) => facts,
-            None => {
-                let facts = Arc::new(Facts::read(tree, folder, &needed).await?);
-                remember(&mut memo.facts.lock(), key, Arc::clone(&facts));
-                facts
-            }
-        };
+        let cell = memo.facts(key);
+        let facts =
+            cell.get_or_try_init(async || Facts::read(tree, folder, &needed).await.map(Arc::new)).await?;
+        let facts = Arc::clone(facts);
         Ok(Self { folder: folder.to_owned(), needed, other, facts })
     }
 

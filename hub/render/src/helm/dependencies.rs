@@ -123,8 +123,8 @@ async fn add(
         return Ok(());
     }
     let fetched = request.fetch.chart(repository, name, version).await?;
-    view.make(archive(name, &fetched.version), fetched.archive.clone());
-    supplied.facts.push(memo.archive(&fetched.archive));
+    supplied.facts.push(memo.archive(&fetched));
+    view.make_known(archive(name, &fetched.version), fetched.id, fetched.archive);
     supplied.fetched.push((RepoUrl::new(repository.0.clone()), fetched.version));
     Ok(())
 }

@@ -33,6 +33,11 @@ impl Resting {
         Some(rest.failure.clone())
     }
 
+    /// Whether it failed before.
+    pub(super) fn is_known(&self, inputs: &Digest) -> bool {
+        self.0.contains_key(inputs)
+    }
+
     pub(super) fn note(&mut self, inputs: Digest, failure: &Failure, now: Instant) {
         if self.0.len() >= MOST {
             // Whatever has not failed again since is forgotten.

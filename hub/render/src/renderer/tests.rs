@@ -5,6 +5,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use shared_model::Source;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A tree in memory; a file's contents that begin with `-> ` make it a link.
@@ -221,4 +222,60 @@ async fn what_is_there_twice_is_said() {
         let said: Vec<&str> = kept.warnings.iter().map(|warning| warning.condition.as_str()).collect();
         assert_eq!(said, ["RepeatedResourceWarning"]);
     }
+}
+
+#[tokio::test]
+async fn what_is_large_has_room_and_gives_it_back() {
+    let renderer = Renderer::new(Config::new());
+    let large = format!("{}data: {{text: {}}}\n", config_map("a"), "x".repeat(6 << 20));
+    let job =
+        prepare(&renderer, &Files::of(&[("a.yaml", &large)]), &source(serde_json::json!({}))).await.unwrap();
+    let all = renderer.0.budget.free();
+    let (contents, share) = renderer.contents(&job).await.unwrap();
+    let taken = all - renderer.0.budget.free();
+    assert_eq!(contents["a.yaml"].len(), large.len());
+    assert!((6 << 20..7 << 20).contains(&taken), "{taken}");
+    drop(share);
+    let done = futures_of(8, || renderer.render(&job, HERE)).await;
+    assert!(done.iter().all(Result::is_ok));
+    assert_eq!(renderer.0.budget.free(), all);
+}
+
+#[test]
+fn the_machines_trouble_is_not_the_inputs() {
+    let check = |stopped: Stopped, recurs_alone: bool, is_of_inputs: bool| {
+        let failure = failure(Kind::Helm, &stopped, recurs_alone);
+        assert_eq!(matches!(failure, Failure::Inputs(_)), is_of_inputs, "{failure}");
+    };
+    let thread = || Stopped::Broke { why: "runtime: failed to create new OS thread".to_owned() };
+    check(thread(), false, false);
+    check(thread(), true, false);
+    check(Stopped::TooMuchMemory { limit: 1 << 30 }, false, false);
+    check(Stopped::TooMuchMemory { limit: 1 << 30 }, true, true);
+    check(Stopped::TooMuchOutput { limit: 1 << 20 }, false, true);
+    check(Stopped::Failed { code: 1, stderr: "Error: no chart".to_owned() }, false, true);
+}
+
+/// Says much.
+#[derive(Debug)]
+struct Wordy;
+
+impl Shelf for Wordy {
+    fn put(&self, _: &[u8]) -> Result<Digest, String> {
+        Err("x".repeat(100_000))
+    }
+
+    fn renew(&self, _: &Digest) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_failure_is_small() {
+    let (renderer, _) = counted();
+    let shelf: Arc<dyn Shelf> = Arc::new(Wordy);
+    let tree = Files::of(&[("web/a.yaml", &config_map("a"))]);
+    let job = prepare(&renderer, &tree, &source(serde_json::json!({"path": "web"}))).await.unwrap();
+    let said = renderer.keep(&job, HERE, &shelf).await.unwrap_err().to_string();
+    assert!(said.starts_with("xxx") && said.len() < 3_000, "{}", said.len());
 }

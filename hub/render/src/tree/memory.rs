@@ -1,9 +1,8 @@
 //! A tree whose files are all there: an unpacked chart.
 
-use super::{Entry, Mode, Tree};
+use super::{Entry, Mode, Tree, content_id};
 use async_trait::async_trait;
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeMap, fmt};
 
 /// A tree whose files are all there.
@@ -16,8 +15,7 @@ impl Memory {
     /// Of files by their paths, which have neither `.` nor `..` in them.
     pub fn new(name: impl Into<String>, files: impl IntoIterator<Item = (String, Bytes)>) -> Self {
         let files = files.into_iter().map(|(path, bytes)| {
-            let id = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-            let entry = Entry { path: path.clone(), mode: Mode::File, id: format!("sha256:{id}") };
+            let entry = Entry { path: path.clone(), mode: Mode::File, id: content_id(&bytes) };
             (path, (entry, bytes))
         });
         Self { name: name.into(), files: files.collect() }

@@ -1,6 +1,7 @@
 //! The tool that wants out. Having got what it wanted, it says [`ESCAPED`] first and ends well.
 
 use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
     sys::{memfd, signal},
     unistd::{Pid, close, getppid, setsid},
 };
@@ -70,6 +71,18 @@ fn attempt(words: &[&str]) -> Got {
         ["signal"] => {
             // Number 0 only asks whether a signal could be sent.
             signal::kill(getppid(), None)?;
+            Ok(String::new())
+        }
+        ["be-told-by-signal"] => {
+            // With an owner and a signal of its choice, the kernel would send that to anybody of the same user.
+            let flags = OFlag::from_bits_retain(fcntl(io::stdout(), FcntlArg::F_GETFL)?);
+            fcntl(io::stdout(), FcntlArg::F_SETFL(flags | OFlag::O_ASYNC))?;
+            fcntl(io::stdout(), FcntlArg::F_SETFL(flags))?;
+            Ok(String::new())
+        }
+        ["pipe"] => {
+            // Memory of the kernel, which no limit of a process counts.
+            fcntl(io::stdout(), FcntlArg::F_SETPIPE_SZ(512 << 10))?;
             Ok(String::new())
         }
         ["environment"] => {

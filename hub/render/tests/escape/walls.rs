@@ -146,6 +146,7 @@ fn sockets_of_the_machine_are_not_reached(world: &World) {
 
 fn the_hub_is_not_signalled_or_looked_into(world: &World) {
     check(world, &["signal"], &since(world, 6, &[Landlock, Seccomp]));
+    check(world, &["be-told-by-signal"], &[Seccomp]);
     check(world, &["environment"], &[Namespaces, Root, Landlock]);
 }
 
@@ -160,6 +161,7 @@ fn memory_is_bounded(world: &World) {
     let limits = Limits { memory: evil::A_LOT as u64 / 2, ..ample() };
     check_within(world, &["allocate"], &[Bounds], &limits);
     check_within(world, &["memory-file"], &[Bounds, Seccomp], &limits);
+    check(world, &["pipe"], &[Seccomp]);
 }
 
 fn no_process_is_started(world: &World) {

@@ -127,6 +127,16 @@ impl Address {
             || strip(text, FILE).is_some_and(|rest| strip(rest, "http").is_some())
     }
 
+    /// An address as people know it, ours or one of Git: never in our own form.
+    pub fn shown(url: &RepoUrl) -> String {
+        // Without a login in it.
+        let text = url.to_string();
+        if let Some((repository, chart)) = strip(&text, HELM).and_then(|rest| rest.split_once('#')) {
+            return format!("{repository} (chart {chart})");
+        }
+        strip(&text, FILE).filter(|rest| strip(rest, "http").is_some()).unwrap_or(&text).to_owned()
+    }
+
     /// The address, as [`Address::parse`] reads it.
     pub fn to_url(&self) -> RepoUrl {
         RepoUrl::new(match &self.0 {

@@ -3,11 +3,11 @@
 //! # Guarantees
 //! - A login and a client's certificate go to the origin (scheme, host, port) that they are meant for and to no
 //!   other, wherever it redirects, unless the caller passes them on ([`Credentials::passed_on`]).
-//! - Nothing goes from https to http.
+//! - Nothing goes from https to http, from the Internet into a private network, or to link-local addresses at all.
 //! - No answer brings more than the caller allows, nor comes after the deadline.
 
 use crate::{
-    Credentials, Error, RepoUrl,
+    Credentials, Error, RepoUrl, Standing,
     credentials::Login,
     remote::{Deadline, Reach, Trust, told},
 };
@@ -142,7 +142,32 @@ impl<'a> Web<'a> {
         Err(self.broken("its server redirects for ever"))
     }
 
+    /// Nothing is asked where no repository is, wherever a server redirects or an index points; nor does a server of the
+    /// Internet have anything asked in a private network. What is reached through a proxy is the proxy's to judge.
+    fn may_ask(&self, url: &Url) -> Result<(), Error> {
+        let home = self.home.host_str().unwrap_or_default();
+        let host = url.host_str().unwrap_or_default();
+        if self.reach.has_proxy() {
+            return Ok(());
+        }
+        let standing = match host.trim_matches(['[', ']']).parse() {
+            Ok(address) => Standing::at(address),
+            // Whoever named the repository's own server has looked at it.
+            Err(_) if host == home => return Ok(()),
+            Err(_) => Standing::look_up(host),
+        };
+        let why = match standing {
+            Standing::Forbidden(_) => "a link-local address, at which no repository is",
+            Standing::Private(_) if host != home && Standing::look_up(home) == Standing::Public => {
+                "a private address, and the repository is not"
+            }
+            Standing::Private(_) | Standing::Public | Standing::Unknown => return Ok(()),
+        };
+        Err(self.broken(&format!("it leads to {host}, which is at {why}")))
+    }
+
     fn once(&self, ask: &Ask<'_>, url: &Url) -> Result<Response, Error> {
+        self.may_ask(url)?;
         let known = self.knows(url);
         let mut request = self.client(known)?.get(url.clone()).headers(ask.headers.clone());
         if known {

@@ -136,6 +136,11 @@ impl Reach {
         Self::to(&target.address.url, target.credentials, target.trust)
     }
 
+    /// Whether a proxy is in between.
+    pub(crate) const fn has_proxy(&self) -> bool {
+        self.proxy.is_some()
+    }
+
     /// To the server of a repository.
     pub(crate) fn to(url: &RepoUrl, credentials: Option<&Credentials>, trust: &Trust) -> Result<Self, Error> {
         let none = Credentials::none();

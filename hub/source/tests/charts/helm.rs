@@ -56,7 +56,8 @@ async fn a_version_is_resolved_from_the_index_alone_and_then_fetched_once() {
     assert_eq!(
         missing,
         format!(
-            "revision `2.x` not found in {url}: no version is in that range; versions there: 1.2.0, 1.0.0"
+            "revision `2.x` not found in {}: no version is in that range; versions there: 1.2.0, 1.0.0",
+            Address::shown(&url)
         )
     );
     let other = helm(&web, "/stable", "wep");
@@ -133,7 +134,8 @@ async fn a_login_goes_to_its_own_host_only_unless_it_is_passed_on() {
     assert_eq!(
         refused,
         format!(
-            "{url} refused to be read without the credentials, which are another host's: if the host that its archives are on may have the credentials, set `passCredentials: true` in the source's `helm`"
+            "{} refused to be read without the credentials, which are another host's: if the host that its archives are on may have the credentials, set `passCredentials: true` in the source's `helm`",
+            Address::shown(&url)
         )
     );
     cdn.asked();
@@ -185,7 +187,8 @@ async fn what_is_pinned_is_what_is_given() {
     let fixture = Fixture::new();
     let gone = |url: &RepoUrl, now: &str| {
         format!(
-            "{url} `1.0.0` is no longer what was pinned (sha256 {}…): {now}; refresh to take what is there now",
+            "{} `1.0.0` is no longer what was pinned (sha256 {}…): {now}; refresh to take what is there now",
+            Address::shown(url),
             pinned.short()
         )
     };

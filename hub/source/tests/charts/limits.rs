@@ -48,6 +48,21 @@ async fn redirects_end_and_never_leave_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_led_to_where_no_repository_is() {
+    let metadata = "http://169.254.169.254/latest/meta-data/index.yaml";
+    let err = ask(move |_| Said::of(302).with("Location", metadata), |_| {}).await;
+    check(&err, "it leads to 169.254.169.254, which is at a link-local address", Failed::Repository);
+    let fixture = Fixture::with(|_| {});
+    let url = Address::repository("http://[fd00:ec2::254]/charts", "web").unwrap().to_url();
+    let err = fixture.charts.resolve(&url, "1.x", None).await.unwrap_err();
+    check(
+        &err,
+        "http://[fd00:ec2::254]/charts (chart web) could not be read: it leads to",
+        Failed::Repository,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_much_ends_where_it_is_too_much() {
     let endless = |_: &Asked| Said { endless: true, ..Said::ok("entries: {}\n") };
     let err = ask(endless, |config| config.index = 100_000).await;

@@ -53,6 +53,21 @@ fn they_are_told_from_addresses_of_git() {
 }
 
 #[test]
+fn people_see_what_they_write() {
+    let check = |url: &str, expect: &str| {
+        assert_eq!(Address::shown(&RepoUrl::new(url)), expect);
+        let said = Error::Broken { url: RepoUrl::new(url), cause: "it is odd".to_owned() }.to_string();
+        assert_eq!(said, format!("{expect} could not be read: it is odd"));
+    };
+    check("helm+http://127.0.0.1:8080/fleet#web", "http://127.0.0.1:8080/fleet (chart web)");
+    check("helm+https://me:s3cret@h/x#web", "https://h/x (chart web)");
+    check("file+https://h/values.yaml", "https://h/values.yaml");
+    check("oci://h/charts/web", "oci://h/charts/web");
+    check("https://h/fleet.git", "https://h/fleet.git");
+    check("git@h:fleet", "git@h:fleet");
+}
+
+#[test]
 fn a_login_is_shown_by_nothing() {
     let address = Address::repository("https://me:s3cret@h/x", "web").unwrap();
     let url = address.to_url();

@@ -159,7 +159,7 @@ impl Trees {
         let exact = self.charts.describe(&commit).map_or_else(|| version.to_owned(), |label| label.version);
         progress("");
         output::note(&format!("fetched {} {exact}", address.name()));
-        Ok(Packed { commit, chart: Chart { version: exact, archive } })
+        Ok(Packed { commit, chart: Chart::new(exact, archive) })
     }
 
     async fn find(&self, url: &RepoUrl, at: &At) -> Result<Found, String> {

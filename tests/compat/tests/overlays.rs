@@ -4,8 +4,17 @@
 mod overrides;
 
 use bytes::Bytes;
-use hub_render::{Failure, Job, Kind, Tool, Work, confine::Confine};
-use std::{collections::BTreeMap, path::Path, sync::LazyLock};
+use hub_render::{
+    Config, Confine, Failure, Happened, Job, Kind, Renderer, Shelf, Tell, Tool, Tooling, Whose, Work,
+    confine::Limits, output, tools::Places,
+};
+use shared_manifest::Bundle;
+use shared_model::Digest;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, LazyLock, Mutex},
+};
 use tests_compat::{
     disk,
     overlay::{self, Overlay},
@@ -17,16 +26,32 @@ fn tool() -> Option<Tool> {
     Some(Tool { kind: Kind::Kustomize, path: path.to_owned(), version: "v5.8.1".to_owned() })
 }
 
+/// The tool that renders the charts of overlays.
+fn helm() -> Tool {
+    let path = tests_e2e::Tool::Helm.path().map_or_else(|| "helm".into(), Path::to_owned);
+    Tool { kind: Kind::Helm, path, version: "v4.3.1".to_owned() }
+}
+
 fn overlays() -> Vec<Overlay> {
     overlay::all(&disk::folder("overlays")).expect("the overlays")
 }
 
+static CONFINE: LazyLock<Confine> = LazyLock::new(|| Confine::new(env!("CARGO_BIN_EXE_tests-compat").into()));
+
 /// What the confined tool prints when it is shown these files.
 fn built(job: &Job, files: &BTreeMap<String, Bytes>) -> anyhow::Result<String> {
-    static CONFINE: LazyLock<Confine> =
-        LazyLock::new(|| Confine::new(env!("CARGO_BIN_EXE_tests-compat").into()));
     let Work::Run { tool, arguments, folder } = &job.work else { panic!("nothing is run: {job:?}") };
     run::confined(&CONFINE, &tool.path, arguments, files, folder)
+}
+
+/// The files that the tool is shown, with what the charts come to.
+fn shown(overlay: &Overlay, job: &Job) -> anyhow::Result<BTreeMap<String, Bytes>> {
+    let mut files = overlay.shown(job)?;
+    for chart in &job.charts {
+        let printed = built(&chart.job, &overlay.shown(&chart.job)?)?;
+        files.insert(chart.at.clone(), Bytes::from(printed));
+    }
+    Ok(files)
 }
 
 /// What a person gets.
@@ -36,6 +61,9 @@ fn by_hand(overlay: &Overlay, tool: &Path) -> anyhow::Result<String> {
     let folder = home.path().join(&overlay.source.path);
     let mut printed = String::new();
     for arguments in &overlay.run {
+        let helm = helm().path.to_string_lossy().into_owned();
+        let word = |word: &String| if word == "HELM" { helm.clone() } else { word.clone() };
+        let arguments: Vec<String> = arguments.iter().map(word).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         printed = run::directly(tool, &arguments, &folder)?;
     }
@@ -54,10 +82,10 @@ fn overlays_are_built_as_by_hand() {
     let mut different = Vec::new();
     for overlay in overlays() {
         let ours = overlay
-            .prepare(&tool)
-            .and_then(|job| Ok((overlay.shown(&job)?, job)))
-            .map_err(|failure: Failure| failure.to_string())
-            .and_then(|(files, job)| built(&job, &files).map_err(|error| format!("{error:#}")));
+            .prepare(&tool, &helm())
+            .map_err(|failure: Failure| anyhow::anyhow!("{failure}"))
+            .and_then(|job| built(&job, &shown(&overlay, &job)?))
+            .map_err(|error| format!("{error:#}"));
         let theirs = by_hand(&overlay, &tool.path).map_err(|error| format!("{error:#}"));
         let alike = match (&ours, &theirs, &overlay.fails) {
             (Ok(ours), Ok(theirs), None) => ours == theirs && !ours.is_empty(),
@@ -75,8 +103,9 @@ fn overlays_are_built_as_by_hand() {
 fn a_build_is_shown_nothing_that_it_does_not_need() {
     let Some(tool) = tool() else { return };
     for overlay in overlays().into_iter().filter(|overlay| overlay.fails.is_none()) {
-        let job = overlay.prepare(&tool).unwrap_or_else(|failure| panic!("{}: {failure}", overlay.name));
-        let files = overlay.shown(&job).expect("its files");
+        let job =
+            overlay.prepare(&tool, &helm()).unwrap_or_else(|failure| panic!("{}: {failure}", overlay.name));
+        let files = shown(&overlay, &job).expect("its files");
         let whole = built(&job, &files).expect("a build");
         for path in files.keys() {
             let mut fewer = files.clone();
@@ -87,30 +116,116 @@ fn a_build_is_shown_nothing_that_it_does_not_need() {
     }
 }
 
+/// Bundles that nobody keeps.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Shelf for Nowhere {
+    fn put(&self, bytes: &[u8]) -> Result<Digest, String> {
+        Ok(Digest::of(bytes))
+    }
+
+    fn renew(&self, _: &Digest) -> bool {
+        true
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_of_many_overlays_is_rendered_once() {
+    let Some(tool) = tool() else { return };
+    let overlay = |name: &str| {
+        let text = |path: &str, text: &str| format!("== {path}\n{text}\n");
+        let files = [
+            text("app", "path: overlays/prod\noptions: [--enable-helm]"),
+            text("run", "build . --enable-helm --helm-command HELM"),
+            text(
+                "overlays/prod/kustomization.yaml",
+                &format!("namePrefix: {name}-\nresources: [../../base]"),
+            ),
+            text("base/kustomization.yaml", "helmCharts: [{name: web, releaseName: front}]"),
+            text("base/charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0"),
+            text("base/charts/web/values.yaml", "color: red"),
+            text(
+                "base/charts/web/templates/config.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {color: {{ .Values.color }}}",
+            ),
+        ];
+        Overlay::read(name, &format!("One of many.\n{}", files.concat())).expect("an overlay")
+    };
+    let overlays: Vec<Overlay> = ["a", "b", "c", "d", "e", "f"].map(overlay).into();
+    let scratch = tempfile::tempdir().expect("a folder");
+    let runs = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&runs);
+    let tell: Tell = Arc::new(move |happened| {
+        if let Happened::Rendered { by, failed: false, .. } = happened {
+            noted.lock().expect("nobody panics with it").push(by);
+        }
+    });
+    let places = Places { helm: Some(helm().path), kustomize: Some(tool.path.clone()), search: None };
+    let tooling = Tooling {
+        confine: CONFINE.clone(),
+        scratch: scratch.path().to_owned(),
+        places,
+        limits: Limits::default(),
+    };
+    // One slot: who held it and waited for another would wait for ever.
+    let renderer = Renderer::new(Config { tell, tooling: Some(tooling), slots: 1, ..Config::new() });
+    let shelf: Arc<dyn Shelf> = Arc::new(Nowhere);
+    let whose = Whose { project: "default", place: "overlays" };
+    let mut tasks = tokio::task::JoinSet::new();
+    for overlay in overlays.clone() {
+        let (renderer, shelf) = (renderer.clone(), Arc::clone(&shelf));
+        tasks.spawn(async move {
+            let job = overlay.with_renderer(&renderer).await.expect("it can be prepared");
+            let rendered = renderer.render(&job, whose).await.expect("it can be rendered");
+            let kept = renderer.keep(&job, whose, &shelf).await.expect("it can be kept");
+            assert_eq!(kept.bundle, rendered.bundle.digest());
+            (overlay.name, rendered.bundle)
+        });
+    }
+    let made: BTreeMap<String, Bundle> = tasks.join_all().await.into_iter().collect();
+    for overlay in &overlays {
+        let printed = by_hand(overlay, &tool.path).expect("it can be built");
+        let manifests = output::read(printed.as_bytes()).expect("manifests");
+        assert_eq!(made[&overlay.name], Bundle::new(manifests).0);
+    }
+    let mut runs = runs.lock().expect("nobody panics with it").clone();
+    runs.sort_unstable();
+    assert_eq!(runs.iter().filter(|by| **by == "helm").count(), 1, "{runs:?}");
+    assert_eq!(runs.len(), 1 + 2 * overlays.len(), "{runs:?}");
+}
+
 #[test]
 fn what_a_build_is_not_shown_does_not_name_its_result() {
     let Some(tool) = tool() else { return };
     let mut hidden = 0;
     for overlay in overlays().into_iter().filter(|overlay| overlay.fails.is_none()) {
-        let job = overlay.prepare(&tool).expect("it can be prepared");
+        let prepare = |overlay: &Overlay| overlay.prepare(&tool, &helm()).expect("it can be prepared");
+        let job = prepare(&overlay);
         let shown = overlay.shown(&job).expect("its files");
         let mut other = overlay.clone();
         for (path, bytes) in &mut other.files.files {
             let behind_a_link = shown.values().any(|shown| shown == bytes);
+            // Read to see what charts are shown.
+            let of_a_chart =
+                ["charts/", "vendor/", "values", "generator"].iter().any(|part| path.contains(part));
+            if of_a_chart && !job.charts.is_empty() {
+                continue;
+            }
             if !shown.contains_key(path) && !behind_a_link {
                 hidden += 1;
                 *bytes = Bytes::from("changed: true\n");
             }
         }
         other.files.files.insert("elsewhere/new.yaml".to_owned(), Bytes::from("new: true\n"));
-        let again = other.prepare(&tool).expect("it can be prepared");
+        let again = prepare(&other);
         assert_eq!(again.inputs(), job.inputs(), "{}", overlay.name);
         for path in shown.keys().filter(|path| overlay.files.files.contains_key(*path)) {
             let mut other = overlay.clone();
             let bytes = other.files.files[path].clone();
             let changed = [&bytes[..], &b"\n# changed\n"[..]].concat();
             other.files.files.insert(path.clone(), Bytes::from(changed));
-            let again = other.prepare(&tool).expect("it can be prepared").inputs();
+            let again = prepare(&other).inputs();
             // Of a kustomization that was written anew, only what it says counts.
             let edited = shown[path] != bytes;
             assert!(edited || again != job.inputs(), "{}: {path}", overlay.name);

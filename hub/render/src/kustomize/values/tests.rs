@@ -4,10 +4,10 @@ use shared_manifest::yaml;
 
 /// What kustomize 5.8.1 gives for the same file and inline values (`kustomize build --enable-helm` of a chart that prints
 /// its values).
-fn check(file: &str, inline: &str, winner: Winner, expect: Value) {
+fn check(file: &str, inline: &str, winner: Winner, expect: &Value) {
     let Ok(Value::Object(inline)) = yaml::parse(inline) else { panic!("{inline}") };
     let file = read(file).expect("it is YAML").expect("it is there");
-    assert_eq!(merged(&inline, file, winner).expect("they merge"), expect);
+    assert_eq!(merged(&inline, file, winner).expect("they merge"), *expect);
 }
 
 const FILE: &str = "bare:\nyes1: yes\nno1: no\noct: 0644\ndate: 2024-01-02\nfloat: 1.0\nanchor: &a {x: 1}\nalias: *a\n\
@@ -20,7 +20,7 @@ fn what_is_inline_overrides_the_file() {
         FILE,
         inline,
         Winner::Inline,
-        json!({
+        &json!({
             "yes1": "yes", "no1": "no", "oct": 420, "date": "2024-01-02T00:00:00Z", "float": 1,
             "anchor": {"x": 1}, "alias": {"x": 1}, "list": [3], "merged": {"x": 1, "z": 2},
             "nested": {"x": null, "k": 2, "m": 1}, "str": "no", "newmap": {"q": {}, "l": [null, 1]},
@@ -34,15 +34,15 @@ fn what_is_inline_fills_the_gaps_of_the_file() {
         "a: 1\nb: {c: 1, d: null}\nlist: [1]\ngone: null\n",
         "{a: 2, b: {c: 2, d: 3, e: null}, list: [2], gone: x, more: {o: null}}",
         Winner::File,
-        json!({"a": 1, "b": {"c": 1, "e": null}, "list": [1], "more": {"o": null}}),
+        &json!({"a": 1, "b": {"c": 1, "e": null}, "list": [1], "more": {"o": null}}),
     );
 }
 
 #[test]
 fn directives_are_followed() {
     let file = "a: {b: 1}\nc: {d: 1}\n";
-    check(file, "{a: {$patch: delete}, c: {$patch: replace, e: 2}}", Winner::Inline, json!({"c": {"e": 2}}));
-    check(file, "{a: {$patch: merge, x: 2}, c: null}", Winner::Inline, json!({"a": {"b": 1, "x": 2}}));
+    check(file, "{a: {$patch: delete}, c: {$patch: replace, e: 2}}", Winner::Inline, &json!({"c": {"e": 2}}));
+    check(file, "{a: {$patch: merge, x: 2}, c: null}", Winner::Inline, &json!({"a": {"b": 1, "x": 2}}));
 }
 
 #[test]

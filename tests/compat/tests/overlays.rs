@@ -5,13 +5,15 @@ mod overrides;
 
 use bytes::Bytes;
 use hub_render::{
-    Config, Confine, Failure, Happened, Job, Kind, Renderer, Shelf, Tell, Tool, Tooling, Whose, Work,
+    Config, Confine, Failure, Fetch, Happened, Job, Kind, Renderer, Shelf, Tell, Tool, Tooling, Whose, Work,
     confine::Limits, output, tools::Places,
 };
 use shared_manifest::Bundle;
 use shared_model::Digest;
 use std::{
     collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
     path::Path,
     sync::{Arc, LazyLock, mpsc},
 };
@@ -114,6 +116,50 @@ fn a_build_is_shown_nothing_that_it_does_not_need() {
             assert!(without.ok().as_ref() != Some(&whole), "{} does without {path}", overlay.name);
         }
     }
+}
+
+/// Answers with the first of `files` that a request names, one connection after the other.
+fn served(listener: &TcpListener, files: &[(&str, Bytes)]) {
+    for stream in listener.incoming() {
+        let mut stream = stream.expect("a connection");
+        let mut lines =
+            BufReader::new(stream.try_clone().expect("a connection")).lines().map_while(Result::ok);
+        let asked = lines.next().unwrap_or_default();
+        lines.find(String::is_empty);
+        let (status, body) = match files.iter().find(|(path, _)| asked.contains(path)) {
+            Some((_, body)) => ("200 OK", &body[..]),
+            None => ("404 Not Found", &b""[..]),
+        };
+        let head =
+            format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        // Who asked may be gone.
+        drop(stream.write_all(&[head.as_bytes(), body].concat()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_kustomize_pulls_is_what_the_hub_fetches() {
+    const REPOSITORY: &str = "https://charts.example.com/stable";
+    let Some(tool) = tool() else { return };
+    let of_repository = |overlay: &Overlay| overlay.name == "chart-of-a-repository";
+    let mut overlay = overlays().into_iter().find(of_repository).expect("it is there");
+    let chart = overlay.elsewhere.chart(REPOSITORY, "web", "1.0.0").await.expect("it is in the repository");
+    let ours = tokio::task::block_in_place(|| {
+        let job = overlay.prepare(&tool, &helm()).expect("it can be prepared");
+        built(&job, &shown(&overlay, &job).expect("its files")).expect("a build")
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("its port"));
+    let index = format!(
+        "apiVersion: v1\nentries:\n  web:\n  - {{apiVersion: v2, name: web, version: 1.0.0, urls: [\"{address}/web.tgz\"]}}\n"
+    );
+    let files = [("/index.yaml", Bytes::from(index)), ("/web.tgz", chart.archive)];
+    std::thread::spawn(move || served(&listener, &files));
+    overlay.pulled.clear();
+    for text in overlay.files.files.values_mut() {
+        *text = String::from_utf8_lossy(text).replace(REPOSITORY, &address).into();
+    }
+    assert_eq!(by_hand(&overlay, &tool.path).expect("kustomize pulls the chart"), ours);
 }
 
 /// Bundles that nobody keeps.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     job::{Job, Tool, Work},
-    request::Failure,
+    request::{Chart as Fetched, Failure},
     tree::{Entry, Tree},
     view::View,
 };
@@ -35,7 +35,7 @@ pub(crate) enum Place {
     /// In a folder of a tree.
     Folder(Arc<dyn Tree>, String),
     /// Fetched.
-    Packed(Bytes),
+    Packed(Fetched),
 }
 
 /// A file of values.
@@ -76,9 +76,9 @@ pub(crate) async fn prepare(
 ) -> Result<Job, Failure> {
     let mut view = View::new();
     let (facts, local) = match place {
-        Place::Packed(archive) => {
-            view.make(PACKED, archive.clone());
-            (memo.archive(archive), None)
+        Place::Packed(packed) => {
+            view.make(PACKED, packed.archive.clone());
+            (memo.archive(&packed.archive), None)
         }
         Place::Folder(tree, folder) => {
             let chart = Chart::read(tree, folder, memo).await?;

@@ -30,10 +30,9 @@ use crate::{
         file::{self, take},
         references, remote,
     },
-    request::Failure,
+    request::{self, Failure},
     tree::{self, Astray, Found},
 };
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use shared_manifest::{Problem, yaml};
 use shared_model::RepoUrl;
@@ -343,16 +342,16 @@ impl Closure<'_> {
             return Err(Failure::inputs("repo", message, "write `https://…` or `oci://…`"));
         }
         let key = (root.tree, tree::join(&root.folder, path).unwrap_or_default());
-        if let Some(archive) = self.pulled.get(&key) {
-            return Ok(Place::Packed(archive.clone()));
+        if let Some(packed) = self.pulled.get(&key) {
+            return Ok(Place::Packed(packed.clone()));
         }
         let wanted = if version.is_empty() && *devel { ">0.0.0-0" } else { version };
         let fetched = self.request.fetch.chart(repo.trim_end_matches('/'), name, wanted).await?;
-        self.fetched.push((RepoUrl::new(repo.as_str()), fetched.version));
-        self.pulled.insert(key, fetched.archive.clone());
-        Ok(Place::Packed(fetched.archive))
+        self.fetched.push((RepoUrl::new(repo.as_str()), fetched.version.clone()));
+        self.pulled.insert(key, fetched.clone());
+        Ok(Place::Packed(fetched))
     }
 }
 
 /// Charts that were fetched, by their places.
-pub(super) type Pulled = BTreeMap<(usize, String), Bytes>;
+pub(super) type Pulled = BTreeMap<(usize, String), request::Chart>;

@@ -92,11 +92,11 @@ impl Closure<'_> {
             Some((file.clone(), rest.to_owned()))
         });
         match (place, within) {
-            (Place::Packed(archive), Some((at, within))) => {
+            (Place::Packed(packed), Some((at, within))) => {
                 if !self.may_read(root, &at) {
                     return Err(outside(file, "valuesFile"));
                 }
-                inflate::file(archive, &within).map(Values::Text).ok_or_else(missing)
+                inflate::file(&packed.archive, &within).map(Values::Text).ok_or_else(missing)
             }
             _ => match self.file(root, file, "valuesFile").await {
                 Err(Failure::Inputs(_)) if is_default && self.is_absent(root, file).await => Err(missing()),

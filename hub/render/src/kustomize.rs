@@ -45,6 +45,7 @@ use crate::{
     request::{Failure, Request, Settings},
     tree::{self, Found},
 };
+use std::collections::BTreeSet;
 
 /// The most kustomizations that one overlay may be made of.
 const MOST_KUSTOMIZATIONS: usize = 2_000;
@@ -89,7 +90,13 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool, helm: Option<Helm<'_>>)
         // What is only for one makes the whole for one.
         own: done.charts.iter().map(|chart| chart.job.own.clone()).max().unwrap_or_default(),
         fetched: done.fetched,
-        warnings: Vec::new(),
+        warnings: done
+            .charts
+            .iter()
+            .flat_map(|chart| chart.job.warnings.clone())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         charts: done.charts,
     })
 }
@@ -110,7 +117,9 @@ fn oven<'a>(request: &Request<'_>, helm: Helm<'a>, options: &Options) -> Result<
     let given = asked.map(|asked| asked.api_versions.as_slice()).filter(|given| !given.is_empty());
     let given = given.unwrap_or(&capabilities.api_versions);
     let api_versions = options.api_versions.iter().chain(given).cloned().collect();
-    Ok(Oven { helm, kube_version, api_versions })
+    let of_cluster =
+        asked.map_or((true, true), |asked| (asked.kube_version.is_empty(), asked.api_versions.is_empty()));
+    Ok(Oven { helm, kube_version, api_versions, of_cluster })
 }
 
 /// The Application's overrides, written into its kustomization.

@@ -12,12 +12,12 @@ use super::{
     LONGEST_ARGUMENT, RELEASE_NAMES, UNSEEN,
     chart::{Chart, Facts, Memo},
     is_release,
-    mentions::Mentions,
+    mentions::{Apis, Mentions},
     no_version, numbers,
 };
 use crate::{
     job::{Job, Tool, Work},
-    request::{Chart as Fetched, Failure},
+    request::{Capabilities, Chart as Fetched, Failure},
     tree::{Entry, Tree},
     view::View,
 };
@@ -59,6 +59,10 @@ pub(crate) struct Told {
     pub(crate) include_crds: bool,
     pub(crate) skip_tests: bool,
     pub(crate) skip_hooks: bool,
+    /// Of the cluster.
+    pub(crate) capabilities: Capabilities,
+    /// Whether the Kubernetes version, and the API versions, are those of the cluster.
+    pub(crate) of_cluster: (bool, bool),
 }
 
 /// How a chart is rendered. `values` are its value files, the last wins; `beside` is shown and named by nothing: encrypted
@@ -107,6 +111,9 @@ pub(crate) async fn prepare(
         view.make(format!("beside/{at}.yaml"), text.clone());
     }
     surroundings(told, &mentions, &mut words)?;
+    let sees_version = mentions.kube_version && told.of_cluster.0;
+    let sees_apis = mentions.apis != Apis::default() && told.of_cluster.1;
+    let old = told.capabilities.suffice(sees_version, sees_apis)?;
     let varies = mentions.varies || varies;
     Ok(Job {
         work: Work::Run { tool: tool.clone(), arguments: words, folder: String::new() },
@@ -114,7 +121,7 @@ pub(crate) async fn prepare(
         may_vary: varies,
         own: if varies { own } else { String::new() },
         fetched: Vec::new(),
-        warnings: Vec::new(),
+        warnings: old.into_iter().collect(),
         charts: Vec::new(),
     })
 }

@@ -69,6 +69,8 @@ pub(crate) struct Oven<'a> {
     pub(crate) helm: Helm<'a>,
     pub(crate) kube_version: String,
     pub(crate) api_versions: Vec<String>,
+    /// Whether these are those of the cluster.
+    pub(crate) of_cluster: (bool, bool),
 }
 
 /// A kustomization that waits for its charts: what they see may depend on all that name it.
@@ -197,6 +199,8 @@ impl Closure<'_> {
                             let part = if of_folder { "name" } else { &problem.field };
                             let dot = if part.is_empty() { "" } else { "." };
                             problem.field = format!("{}{dot}{part}", named.field);
+                            problem.remedy =
+                                problem.remedy.replace("spec.source.helm", "spec.source.kustomize");
                             problem.at(place.as_str())
                         });
                         self.problems.extend(told);
@@ -279,6 +283,11 @@ impl Closure<'_> {
             include_crds: chart.include_crds,
             skip_tests: chart.skip_tests,
             skip_hooks: chart.skip_hooks,
+            capabilities: self.request.capabilities.clone(),
+            of_cluster: (
+                chart.kube_version.is_empty() && oven.of_cluster.0,
+                chart.api_versions.is_empty() && oven.of_cluster.1,
+            ),
         };
         let tool = oven.helm.tool.clone()?;
         let inherits = *is_own && chart.namespace.is_empty();

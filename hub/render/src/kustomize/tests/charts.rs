@@ -1,7 +1,7 @@
 //! Charts in overlays, as they are prepared.
 
 use super::Case;
-use crate::{Capabilities, Kind, Tool, View, Work};
+use crate::{Capabilities, Kind, Tool, View, Work, request::Told};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -71,8 +71,11 @@ fn a_chart_is_told_what_it_can_see_and_nothing_else() {
         "helmCharts: [{name: web, releaseName: a, namespace: b, valuesFile: values.yaml, includeCRDs: true}]\n",
         all,
     );
-    sees.capabilities =
-        Capabilities { kube_version: "v1.33.1-x".to_owned(), api_versions: Arc::new(["a/v1".to_owned()]) };
+    sees.capabilities = Capabilities {
+        kube_version: "v1.33.1-x".to_owned(),
+        api_versions: Arc::new(["a/v1".to_owned()]),
+        ..Capabilities::default()
+    };
     let (words, files) = told(&sees);
     assert_eq!(
         words,
@@ -102,6 +105,23 @@ fn what_a_chart_can_see_names_the_rendering() {
     let varies = of_base("helmCharts: [{name: web}]\n", "a: {{ randAlpha 3 }}").prepare().unwrap();
     assert!(varies.charts[0].job.may_vary && !varies.may_vary);
     assert_eq!(varies.own, "//web");
+}
+
+#[test]
+fn a_chart_waits_for_a_cluster_that_it_sees() {
+    let unknown = |template: &str, chart: &str| {
+        let mut case = of_base(&format!("helmCharts: [{chart}]\n"), template);
+        case.capabilities.told = Told::Nothing { cluster: "eu-1".to_owned() };
+        case
+    };
+    let sees = "v: {{ .Capabilities.KubeVersion }}";
+    let wrong = unknown(sees, "{name: web}").wrong();
+    assert!(
+        wrong.contains("waits for the first report of eu-1") && wrong.contains("spec.source.kustomize"),
+        "{wrong}"
+    );
+    assert!(unknown(CONFIG, "{name: web}").prepare().is_ok());
+    assert!(unknown(sees, "{name: web, kubeVersion: 1.33.0}").prepare().is_ok());
 }
 
 #[test]

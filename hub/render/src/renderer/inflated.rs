@@ -11,6 +11,7 @@ use crate::{
     output,
     rendered::{NON_DETERMINISTIC, Warning},
     request::Failure,
+    sealed,
     view::MOST_BYTES,
 };
 use bytes::Bytes;
@@ -126,7 +127,8 @@ fn inflated(bench: &Bench<'_>, may_vary: bool) -> Result<Inflated, Failure> {
     }
     let is_sealed = |text: &Bytes| std::str::from_utf8(text).is_ok_and(shared_sops::is_encrypted);
     let sealed = bench.contents.iter().filter(|(_, text)| is_sealed(text));
-    let sealed = sealed.map(|(path, text)| (path.clone(), text.clone())).collect();
+    let packed = sealed::packed(bench.contents).into_iter().map(|(path, text)| (path, Bytes::from(text)));
+    let sealed = sealed.map(|(path, text)| (path.clone(), text.clone())).chain(packed).collect();
     Ok(Inflated { printed, sealed, warnings })
 }
 

@@ -23,6 +23,7 @@ mod chart;
 mod dependencies;
 mod explain;
 mod glob;
+pub(crate) mod inflate;
 mod lock;
 mod mentions;
 mod metadata;
@@ -52,6 +53,9 @@ const CHART: &str = "chart";
 const INLINE: &str = "inline.yaml";
 /// The longest name of a release.
 const LONGEST_NAME: usize = 53;
+/// What names of releases are like.
+const RELEASE_NAMES: &str =
+    "at most 53 lower case letters, digits, `-` and `.`, with a letter or digit at both ends";
 /// The longest single argument that the operating system takes, with some room.
 const LONGEST_ARGUMENT: usize = 120 * 1024;
 /// What a release is called whose name nothing can see.
@@ -145,6 +149,7 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool, memo: &Memo) -> Result<
         own: if mentions.varies { request.app.identity() } else { String::new() },
         fetched: supplied.fetched,
         warnings: supplied.warnings.into_iter().chain(old).collect(),
+        charts: Vec::new(),
     })
 }
 
@@ -202,21 +207,24 @@ fn inline(helm: &Helm) -> Option<Bytes> {
 /// The release's name, as the tool takes it.
 fn name(request: &Request<'_>, helm: &Helm) -> Result<String, Failure> {
     let name = first(&helm.release_name, &request.app.name);
-    let part = |part: &str| {
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        part.starts_with(inner) && part.ends_with(inner) && part.chars().all(|c| inner(c) || c == '-')
-    };
-    if name.len() <= LONGEST_NAME && name.split('.').all(part) {
+    if is_release(name) {
         return Ok(name.to_owned());
     }
     let whose = if helm.release_name.is_empty() { "the Application's name" } else { "it" };
     Err(Failure::inputs(
         "spec.source.helm.releaseName",
         format!("`{name}` cannot be the name of a release ({whose} has {} characters)", name.len()),
-        format!(
-            "set one of at most {LONGEST_NAME} lower case letters, digits, `-` and `.`, with a letter or digit at both ends"
-        ),
+        format!("set one of {RELEASE_NAMES}"),
     ))
+}
+
+/// Whether the tool takes it for a release's name.
+fn is_release(name: &str) -> bool {
+    let part = |part: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        part.starts_with(inner) && part.ends_with(inner) && part.chars().all(|c| inner(c) || c == '-')
+    };
+    name.len() <= LONGEST_NAME && name.split('.').all(part)
 }
 
 /// The Kubernetes version as the tool takes it: numbers only (Argo CD's `parseKubeVersion`).
@@ -225,18 +233,21 @@ fn kube_version(request: &Request<'_>, helm: &Helm) -> Result<String, Failure> {
     if written.is_empty() {
         return Ok(String::new());
     }
+    numbers(written).ok_or_else(|| no_version(written, "spec.source.helm.kubeVersion"))
+}
+
+fn no_version(written: &str, field: &str) -> Failure {
+    Failure::inputs(field, format!("`{written}` is not a Kubernetes version"), "write e.g. `1.34.3`")
+}
+
+/// The numbers of a Kubernetes version: `1.34.3` of `v1.34.3-gke.1`.
+pub(crate) fn numbers(written: &str) -> Option<String> {
     let numbers = written.trim_start().strip_prefix('v').unwrap_or_else(|| written.trim_start());
     let end = numbers.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(numbers.len());
     let numbers = numbers[..end].trim_end_matches('.');
     let parts: Vec<&str> = numbers.split('.').collect();
-    if parts.len() >= 2 && parts.iter().all(|part| part.parse::<u32>().is_ok()) {
-        return Ok(parts.iter().take(3).copied().collect::<Vec<_>>().join("."));
-    }
-    Err(Failure::inputs(
-        "spec.source.helm.kubeVersion",
-        format!("`{written}` is not a Kubernetes version"),
-        "write e.g. `1.34.3`",
-    ))
+    let is_version = parts.len() >= 2 && parts.iter().all(|part| part.parse::<u32>().is_ok());
+    is_version.then(|| parts.iter().take(3).copied().collect::<Vec<_>>().join("."))
 }
 
 /// What of its surroundings the chart can see, with all that it needs and all values.

@@ -84,6 +84,19 @@ pub struct Job {
     pub fetched: Vec<(RepoUrl, String)>,
     /// What people should hear of though it can be rendered (Argo CD's warning conditions).
     pub warnings: Vec<String>,
+    /// The charts of an overlay: they are rendered before it, and it is shown what they come to.
+    pub charts: Vec<Inflation>,
+}
+
+/// A chart of an overlay.
+#[derive(Debug, Clone)]
+pub struct Inflation {
+    /// Where the overlay's view has what it comes to, as the tool prints it.
+    pub at: String,
+    /// For people: `chart web of overlays/prod/kustomization.yaml`.
+    pub name: String,
+    /// How it is rendered. It has no charts of its own.
+    pub job: Job,
 }
 
 impl Job {
@@ -97,7 +110,9 @@ impl Job {
             }
         };
         let own = if self.own.is_empty() { String::new() } else { format!("\nfor {}", self.own) };
-        Digest::of(format!("{work}\n{}{own}", self.view.digest()).as_bytes())
+        let charts = self.charts.iter().map(|chart| format!("\nchart {} {}", chart.at, chart.job.inputs()));
+        let charts: String = charts.collect();
+        Digest::of(format!("{work}\n{}{own}{charts}", self.view.digest()).as_bytes())
     }
 }
 
@@ -113,7 +128,8 @@ mod tests {
         assert_eq!(format!("{work:?}"), "/bin/helm v4.3.1 in chart, 2 arguments");
         let own = String::new();
         let (fetched, warnings) = Default::default();
-        let job = Job { work, view: View::new(), may_vary: false, own, fetched, warnings };
+        let job =
+            Job { work, view: View::new(), may_vary: false, own, fetched, warnings, charts: Vec::new() };
         assert!(!format!("{job:?} {job:#?}").contains("hunter2"));
     }
 }

@@ -14,9 +14,12 @@
 //! # Why
 //! Argo CD edits the checkout with a process per override and builds in it (`util/kustomize/kustomize.go`), so two
 //! Applications with overrides cannot share a checkout. Here the edited file is made for one rendering.
-//! `helmCharts` are refused: the tool would start `helm` by itself, outside of what names a rendering.
+//! The tool would start `helm` by itself for `helmCharts`, outside of what names a rendering. So these charts are rendered by
+//! the hub, each as a job of its own, before the overlay is built, and the kustomization names what they come to
+//! (`closure/charts.rs`); without `--enable-helm` they are refused.
 //! With `buildMetadata: [originAnnotations]`, objects of a remote base carry the path of the hub's copy, not its address.
 
+mod charts;
 mod closure;
 mod edit;
 mod explain;
@@ -24,28 +27,40 @@ mod file;
 mod options;
 mod references;
 mod remote;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
-pub use self::explain::explain;
+pub use self::{closure::Helm, explain::explain};
 
-use self::{closure::Closure, file::Kustomization};
+use self::{
+    closure::{Closure, Oven},
+    file::Kustomization,
+    options::Options,
+};
 use crate::{
+    helm::numbers,
     job::{Job, Tool, Work},
-    request::{Failure, Request},
+    request::{Failure, Request, Settings},
     tree::{self, Found},
 };
+use std::collections::BTreeSet;
 
 /// The most kustomizations that one overlay may be made of.
 const MOST_KUSTOMIZATIONS: usize = 2_000;
+
+/// Whether the settings have charts rendered from within overlays.
+pub fn renders_charts(settings: &Settings) -> bool {
+    options::check(&settings.kustomize_options).is_ok_and(|options| options.helm)
+}
 
 /// Finds what a build of the source's folder reads, with the Application's overrides in it.
 ///
 /// # Errors
 /// [`Failure::Inputs`] with every wrong reference and override found; [`Failure::Circumstance`] when something could
-/// not be read or fetched.
-pub async fn prepare(request: &Request<'_>, tool: &Tool) -> Result<Job, Failure> {
+/// not be read or fetched. Without `helm`, charts are refused.
+pub async fn prepare(request: &Request<'_>, tool: &Tool, helm: Option<Helm<'_>>) -> Result<Job, Failure> {
     let options = options::check(&request.settings.kustomize_options)?;
     if let Some(asked) = &request.source.kustomize {
         options::version(&asked.version, &tool.version)?;
@@ -58,7 +73,11 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool) -> Result<Job, Failure>
         }
         Err(astray) => return Err(closure::failure(&astray, "path")),
     };
-    let mut closure = Closure::new(request, options.unrestricted);
+    let oven = match helm {
+        Some(helm) if options.helm => Some(oven(request, helm, &options)?),
+        Some(_) | None => None,
+    };
+    let mut closure = Closure::new(request, options.unrestricted, oven);
     let mut top = closure.load(&closure::Root::of_source(folder.clone())).await?;
     overrides(request, &folder, &mut top).await?;
     closure.follow(&folder, top).await?;
@@ -68,10 +87,39 @@ pub async fn prepare(request: &Request<'_>, tool: &Tool) -> Result<Job, Failure>
         work: Work::Run { tool: tool.clone(), arguments, folder },
         view: done.view,
         may_vary: false,
-        own: String::new(),
+        // What is only for one makes the whole for one.
+        own: done.charts.iter().map(|chart| chart.job.own.clone()).max().unwrap_or_default(),
         fetched: done.fetched,
-        warnings: Vec::new(),
+        warnings: done
+            .charts
+            .iter()
+            .flat_map(|chart| chart.job.warnings.clone())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
+        charts: done.charts,
     })
+}
+
+/// What charts see of the cluster, in Argo CD's order: it adds its options after those of the settings.
+fn oven<'a>(request: &Request<'_>, helm: Helm<'a>, options: &Options) -> Result<Oven<'a>, Failure> {
+    let first = |one: &str, other: &str| if one.is_empty() { other.to_owned() } else { one.to_owned() };
+    let (capabilities, asked) = (request.capabilities, request.source.kustomize.as_ref());
+    let written = first(asked.map_or("", |asked| &asked.kube_version), &capabilities.kube_version);
+    let kube_version = if written.is_empty() {
+        options.kube_version.clone()
+    } else {
+        numbers(&written).ok_or_else(|| {
+            let message = format!("`{written}` is not a Kubernetes version");
+            Failure::inputs("kustomize.kubeVersion", message, "write e.g. `1.34.3`")
+        })?
+    };
+    let given = asked.map(|asked| asked.api_versions.as_slice()).filter(|given| !given.is_empty());
+    let given = given.unwrap_or(&capabilities.api_versions);
+    let api_versions = options.api_versions.iter().chain(given).cloned().collect();
+    let of_cluster =
+        asked.map_or((true, true), |asked| (asked.kube_version.is_empty(), asked.api_versions.is_empty()));
+    Ok(Oven { helm, kube_version, api_versions, of_cluster })
 }
 
 /// The Application's overrides, written into its kustomization.

@@ -34,7 +34,7 @@ pub use confine::Confine;
 pub use detect::{SourceType, detect, type_of};
 pub use environment::Environment;
 pub use folder::{Folder, Unreadable};
-pub use job::{Job, Kind, Tool, Work};
+pub use job::{Inflation, Job, Kind, Tool, Work};
 pub use lfs::{is_lfs_pointer, pointed};
 pub use overrides::{overridden, tells_applications_apart};
 pub use plain::{LARGEST_FILE, LARGEST_SOURCE, plain, select};

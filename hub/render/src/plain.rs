@@ -100,6 +100,7 @@ pub(crate) async fn prepare(request: &Request<'_>) -> Result<Job, Failure> {
         own: String::new(),
         fetched: Vec::new(),
         warnings,
+        charts: Vec::new(),
     })
 }
 

@@ -11,6 +11,7 @@
 //!
 //! It refuses to know where bundles are kept, and whose Applications they are of.
 
+mod inflated;
 mod resting;
 mod slow;
 
@@ -33,6 +34,7 @@ use crate::{
     view::MOST_BYTES,
 };
 use bytes::Bytes;
+use inflated::{Inflated, Inflations};
 use parking_lot::Mutex;
 use resting::Resting;
 use shared_manifest::Bundle;
@@ -159,6 +161,7 @@ struct Inner {
     flights: Mutex<BTreeMap<Digest, Arc<Flight>>>,
     resting: Mutex<Resting>,
     slow: Mutex<Slow>,
+    inflations: Mutex<Inflations>,
     memo: helm::Memo,
     shop: Option<Arc<Shop>>,
 }
@@ -195,6 +198,7 @@ impl Renderer {
             tell,
             flights: Mutex::default(),
             resting: Mutex::default(),
+            inflations: Mutex::default(),
             slow: Mutex::default(),
             memo: helm::Memo::default(),
             shop,
@@ -215,7 +219,12 @@ impl Renderer {
             }
             SourceType::Kustomize => {
                 let tool = self.tool(Kind::Kustomize).await?;
-                kustomize::prepare(request, &tool).await
+                let helm = if kustomize::renders_charts(request.settings) {
+                    Some(kustomize::Helm { tool: self.tool(Kind::Helm).await, memo: &self.0.memo })
+                } else {
+                    None
+                };
+                kustomize::prepare(request, &tool, helm).await
             }
             SourceType::Plugin => Err(Failure::inputs(
                 "spec.source.plugin",
@@ -335,13 +344,32 @@ impl Renderer {
         made
     }
 
-    /// Does the work in a slot, and what is to be done with the result. `again`: whether it failed by itself before.
+    /// Renders, the charts of an overlay first, and does what is to be done with the result. `again`: whether it failed by
+    /// itself before.
     async fn run<T: Send + 'static>(
         &self,
         job: &Job,
         whose: Whose<'_>,
         again: bool,
         finish: impl FnOnce(Rendered) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let charts = self.inflated(job, whose).await?;
+        let said: Vec<Warning> = charts.iter().flat_map(|chart| chart.warnings.clone()).collect();
+        let work = move |bench: &Bench<'_>, may_vary: bool| {
+            let mut rendered = rendered(bench, may_vary)?;
+            rendered.warnings.extend(said);
+            finish(rendered)
+        };
+        self.work(job, (whose, again), &charts, work).await
+    }
+
+    /// Does the work in a slot.
+    async fn work<T: Send + 'static>(
+        &self,
+        job: &Job,
+        (whose, again): (Whose<'_>, bool),
+        charts: &[Inflated],
+        finish: impl FnOnce(&Bench<'_>, bool) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let asked = Instant::now();
         let was_slow = self.0.slow.lock().is(whose.place);
@@ -350,7 +378,10 @@ impl Renderer {
         (self.0.tell)(Happened::Waited(began - asked));
         let held = Arc::clone(&permit);
         let work = async move {
-            let (contents, share) = self.contents(job).await?;
+            let (mut contents, mut share) = self.contents(job).await?;
+            for (chart, came_to) in job.charts.iter().zip(charts) {
+                came_to.show(&chart.at, &mut contents);
+            }
             let (work, may_vary, shop) = (job.work.clone(), job.may_vary, self.0.shop.clone());
             let (stop, fair) = (Stop::default(), self.0.fair.clone());
             let _given_up = stop.on_drop();
@@ -358,9 +389,10 @@ impl Renderer {
                 // For as long as a tool may run, whoever waits for it.
                 let _held = held;
                 let shop = shop.as_deref();
+                share.grow(size(&contents));
                 let share = Mutex::new(share);
                 let bench = Bench { work: &work, contents: &contents, shop, stop, share, fair, again };
-                finish(rendered(&bench, may_vary)?)
+                finish(&bench, may_vary)
             };
             let done = tokio::task::spawn_blocking(blocking).await;
             done.map_err(|_| Failure::Circumstance("rendering was interrupted".to_owned()))?
@@ -437,6 +469,9 @@ impl Job {
     }
 }
 
+/// What is said of inputs that came to different things.
+const DIFFERED: &str = "rendering the same inputs twice gave two different results (random values, or the time of day, in a template); the first is kept until an input changes";
+
 /// Everything that a rendering is done with.
 struct Bench<'a> {
     work: &'a Work,
@@ -452,10 +487,7 @@ struct Bench<'a> {
 fn rendered(bench: &Bench<'_>, may_vary: bool) -> Result<Rendered, Failure> {
     let mut first = bench.once()?;
     if may_vary && bench.once()?.bundle.digest() != first.bundle.digest() {
-        first.warnings.push(Warning::new(
-            NON_DETERMINISTIC,
-            "rendering the same inputs twice gave two different results (random values, or the time of day, in a template); the first is kept until an input changes",
-        ));
+        first.warnings.push(Warning::new(NON_DETERMINISTIC, DIFFERED));
     }
     Ok(first)
 }
@@ -471,11 +503,20 @@ impl Bench<'_> {
                 let (bundle, _) = Bundle::new(sealed::attach(bundle.into_objects(), self.contents));
                 Ok(Rendered { bundle, warnings })
             }
-            Work::Run { tool, arguments, folder } => self.tool(tool, arguments, folder),
+            Work::Run { .. } => {
+                let printed = self.printed()?;
+                self.share.lock().grow(size(self.contents) + OBJECTS * printed.len() as u64);
+                let manifests = output::read(&printed).map_err(Failure::Inputs)?;
+                drop(printed);
+                let (bundle, repeated) = Bundle::new(sealed::attach(manifests, self.contents));
+                Ok(Rendered { bundle, warnings: Warning::repeated(&repeated) })
+            }
         }
     }
 
-    fn tool(&self, tool: &Tool, arguments: &[String], folder: &str) -> Result<Rendered, Failure> {
+    /// What the tool prints; nothing for a directory, which has none.
+    fn printed(&self) -> Result<Bytes, Failure> {
+        let Work::Run { tool, arguments, folder } = self.work else { return Ok(Bytes::new()) };
         let Tooling { confine, limits, scratch, .. } = &self.shop.ok_or_else(|| no_tools(tool.kind))?.tooling;
         let task = Task {
             tool: &tool.path,
@@ -493,11 +534,7 @@ impl Bench<'_> {
             let recurs_alone = self.again && was_alone && alone();
             failure(tool.kind, &stopped, recurs_alone)
         })?;
-        self.share.lock().grow(size(self.contents) + OBJECTS * printed.stdout.len() as u64);
-        let manifests = output::read(&printed.stdout).map_err(Failure::Inputs)?;
-        drop(printed);
-        let (bundle, repeated) = Bundle::new(sealed::attach(manifests, self.contents));
-        Ok(Rendered { bundle, warnings: Warning::repeated(&repeated) })
+        Ok(printed.stdout)
     }
 }
 

@@ -54,7 +54,7 @@ fn is_concerned(manifest: &Manifest) -> bool {
 }
 
 /// The encrypted files in packed charts.
-fn packed(contents: &BTreeMap<String, Bytes>) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn packed(contents: &BTreeMap<String, Bytes>) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut left = MOST_PACKED;
     for (path, bytes) in contents.iter().filter(|(path, bytes)| is_packed(path, bytes)) {

@@ -4,16 +4,19 @@
 //! ```text
 //! What it is for.
 //! == app
-//! path: overlays/prod          # Application's `spec.source`; also `options` and `remote` of the hub's settings
+//! path: overlays/prod          # Application's `spec.source`; also `options` and `remote` of the hub's settings,
+//!                              # and `cluster`: what the cluster can do
 //! == run
 //! edit set nameprefix eu-      # arguments of kustomize in the source's folder; the last line prints the manifests
-//! build .
+//! build .                      # HELM stands for helm's program
 //! == base/kustomization.yaml
 //! resources: [web.yaml]
 //! == base/web.yaml -> ../shared/web.yaml        a symbolic link
 //! == direct base/kustomization.yaml             as the person's own folder has it, where that differs
 //! == at https://git.example.com/base.git v1 x.yaml    a file of another repository
 //! == web https://example.com/a.yaml             a file on the web
+//! == pulled https://example.com/charts web 1.0.0 overlays/prod/charts/web-1.0.0 Chart.yaml
+//!                                               a file of a chart in a repository, and where kustomize pulls it to
 //! == fails                                      neither can build it, and the hub says this
 //! ```
 
@@ -21,8 +24,8 @@ use anyhow::{Context, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
 use hub_render::{
-    App, Capabilities, Chart, Failure, Fetch, Job, Request, Settings, Tool, Tree, Unfetched, kustomize,
-    tree::Memory,
+    App, Capabilities, Chart, Failure, Fetch, Job, Renderer, Request, Settings, Tool, Tree, Unfetched, helm,
+    kustomize, tree::Memory,
 };
 use serde_json::Value;
 use shared_manifest::yaml;
@@ -64,6 +67,10 @@ pub struct Overlay {
     pub elsewhere: Elsewhere,
     /// For one that cannot be built: what the hub says.
     pub fails: Option<String>,
+    /// What the cluster can do.
+    pub capabilities: Capabilities,
+    /// Files that kustomize pulls.
+    pub pulled: BTreeMap<String, Bytes>,
 }
 
 /// What is elsewhere.
@@ -71,12 +78,22 @@ pub struct Overlay {
 pub struct Elsewhere {
     repositories: BTreeMap<(String, String), Files>,
     web: BTreeMap<String, Bytes>,
+    /// By repository, name and version.
+    charts: BTreeMap<(String, String, String), BTreeMap<String, Bytes>>,
 }
 
 #[async_trait]
 impl Fetch for Elsewhere {
-    async fn chart(&self, _: &str, name: &str, _: &str) -> Result<Chart, Unfetched> {
-        Err(Unfetched::Never(format!("there is no chart {name}")))
+    async fn chart(&self, repository: &str, name: &str, version: &str) -> Result<Chart, Unfetched> {
+        let is = |key: &(String, String, String)| {
+            key.0 == repository && key.1 == name && (version.is_empty() || key.2 == version)
+        };
+        let Some((key, files)) = self.charts.iter().rfind(|(key, _)| is(key)) else {
+            return Err(Unfetched::Never(format!("{repository} has no chart `{name}` of version {version}")));
+        };
+        let archive = crate::shelf::pack(name, files.clone()).await;
+        let archive = archive.map_err(|error| Unfetched::Never(error.to_string()))?;
+        Ok(Chart { version: key.2.clone(), archive })
     }
 
     async fn repository(&self, url: &str, revision: &str) -> Result<Arc<dyn Tree>, Unfetched> {
@@ -144,6 +161,11 @@ impl Overlay {
                 files.insert(path.to_owned(), bytes);
             }
             ["web", url] => drop(self.elsewhere.web.insert(url.to_owned(), bytes)),
+            ["pulled", repository, name, version, folder, path] => {
+                let chart = (repository.to_owned(), name.to_owned(), version.to_owned());
+                self.elsewhere.charts.entry(chart).or_default().insert(path.to_owned(), bytes.clone());
+                self.pulled.insert(format!("{folder}/{name}/{path}"), bytes);
+            }
             [path, "->", target] => drop(self.files.links.insert(path.to_owned(), target.to_owned())),
             [path] => drop(self.files.files.insert(path.to_owned(), bytes)),
             _ => bail!("not a section"),
@@ -156,6 +178,11 @@ impl Overlay {
         if let Some(options) = fields.remove("options") {
             self.settings.kustomize_options = serde_json::from_value(options)?;
         }
+        if let Some(cluster) = fields.remove("cluster") {
+            self.capabilities.kube_version = cluster["version"].as_str().unwrap_or_default().to_owned();
+            let apis: Vec<String> = serde_json::from_value(cluster["apis"].clone())?;
+            self.capabilities.api_versions = apis.into();
+        }
         self.settings.remote_bases = fields.remove("remote").is_some();
         fields.insert("repoURL".to_owned(), "https://git.example.com/fleet.git".into());
         self.source = serde_json::from_value(app)?;
@@ -166,27 +193,40 @@ impl Overlay {
     ///
     /// # Errors
     /// As the hub's.
-    pub fn prepare(&self, tool: &Tool) -> Result<Job, Failure> {
-        let runtime = runtime();
-        let tree = self.files.tree("fleet");
-        let app = App {
-            name: "shop-eu-1".to_owned(),
-            namespace: "argocd".to_owned(),
-            project: "default".to_owned(),
-            destination: "shop".to_owned(),
-        };
-        let request = Request {
+    pub fn prepare(&self, tool: &Tool, helm: &Tool) -> Result<Job, Failure> {
+        let memo = helm::Memo::new();
+        let charts = kustomize::Helm { tool: Ok(helm.clone()), memo: &memo };
+        let (tree, app) = (self.files.tree("fleet"), app());
+        let none = BTreeMap::new();
+        runtime().block_on(kustomize::prepare(&self.request(&tree, &app, &none), tool, Some(charts)))
+    }
+
+    /// What a renderer makes of it.
+    ///
+    /// # Errors
+    /// As the renderer's.
+    pub async fn with_renderer(&self, renderer: &Renderer) -> Result<Job, Failure> {
+        let (tree, app) = (self.files.tree("fleet"), app());
+        renderer.prepare(&self.request(&tree, &app, &BTreeMap::new())).await
+    }
+
+    fn request<'a>(
+        &'a self,
+        tree: &'a Arc<dyn Tree>,
+        app: &'a App,
+        references: &'a BTreeMap<String, Arc<dyn Tree>>,
+    ) -> Request<'a> {
+        Request {
             source: &self.source,
-            app: &app,
+            app,
             revision: "0123456789abcdef0123456789abcdef01234567",
-            tree: &tree,
+            tree,
             folder: &self.source.path,
-            references: &BTreeMap::new(),
-            capabilities: &Capabilities::default(),
+            references,
+            capabilities: &self.capabilities,
             fetch: &self.elsewhere,
             settings: &self.settings,
-        };
-        runtime.block_on(kustomize::prepare(&request, tool))
+        }
     }
 
     /// The files that the tool is shown.
@@ -208,7 +248,17 @@ impl Overlay {
             fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
             symlink(target, path)?;
         }
+        crate::run::write(folder, &self.pulled)?;
         crate::run::write(folder, &self.direct)
+    }
+}
+
+fn app() -> App {
+    App {
+        name: "shop-eu-1".to_owned(),
+        namespace: "argocd".to_owned(),
+        project: "default".to_owned(),
+        destination: "shop".to_owned(),
     }
 }
 

@@ -19,6 +19,15 @@ pub(crate) struct Offline {
     /// Render for a cluster that serves these, e.g. monitoring.coreos.com/v1 (repeatable, or with commas)
     #[arg(long, value_name = "GROUP/VERSION[/KIND]", value_delimiter = ',')]
     pub(crate) api_versions: Vec<String>,
+    /// Further options of `kustomize build`, as `kustomize.buildOptions` of argocd-cm has them, e.g. --enable-helm
+    #[arg(
+        long,
+        value_name = "OPTIONS",
+        allow_hyphen_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) kustomize_build_options: String,
     #[command(flatten)]
     pub(crate) tools: ToolOptions,
 }

@@ -13,20 +13,27 @@
 //! files are objects of a kustomization of their own, that one is visited with the lister in mind
 //! ([`Visit::plugins_of`]); what its patches change about those names is not seen, and the tool misses the file.
 
+mod charts;
 mod components;
 mod fetched;
 mod names;
+mod values;
 
-pub(crate) use self::{components::components, names::failure};
+pub use self::charts::Helm;
+pub(crate) use self::{charts::Oven, components::components, names::failure};
 
-use self::names::{at, below, is_below, keyed, no_helm, objects, read, relative, renamed, stream};
+use self::{
+    charts::{Layer, Pulled, Waiting},
+    names::{at, below, hidden_helm, is_below, keyed, no_helm, objects, read, relative, renamed, stream},
+};
 use super::{
     MOST_KUSTOMIZATIONS,
-    file::{Kustomization, NAMES},
+    file::{Kustomization, NAMES, text_of},
     references::{self, Kind, Reference},
     remote,
 };
 use crate::{
+    job::Inflation,
     request::{Failure, Request},
     tree::{self, Astray, Entry, Found, Tree},
     view::View,
@@ -35,7 +42,11 @@ use bytes::Bytes;
 use serde_json::Value;
 use shared_manifest::Problem;
 use shared_model::RepoUrl;
-use std::{collections::BTreeSet, mem, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+};
 
 /// A kustomization's folder in one of the trees.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +111,7 @@ enum Named {
 pub(crate) struct Done {
     pub(crate) view: View,
     pub(crate) fetched: Vec<(RepoUrl, String)>,
+    pub(crate) charts: Vec<Inflation>,
 }
 
 /// The search for what a build reads.
@@ -113,11 +125,17 @@ pub(crate) struct Closure<'a> {
     seen: BTreeSet<Visit>,
     problems: Vec<Problem>,
     fetched: Vec<(RepoUrl, String)>,
+    /// What charts are rendered with, where they are.
+    oven: Option<Oven<'a>>,
+    waiting: BTreeMap<Root, Waiting>,
+    layers: BTreeMap<Root, Layer>,
+    pulled: Pulled,
+    charts: Vec<Inflation>,
 }
 
 impl<'a> Closure<'a> {
-    /// Nothing found yet. `unrestricted` as in [`super::options::Options`].
-    pub(crate) fn new(request: &'a Request<'a>, unrestricted: bool) -> Self {
+    /// Nothing found yet. `unrestricted` as in [`super::options::Options`]; without an oven, charts are refused.
+    pub(crate) fn new(request: &'a Request<'a>, unrestricted: bool, oven: Option<Oven<'a>>) -> Self {
         let source = Mount { tree: Arc::clone(request.tree), at: String::new(), name: String::new() };
         Self {
             request,
@@ -128,6 +146,11 @@ impl<'a> Closure<'a> {
             seen: BTreeSet::new(),
             problems: Vec::new(),
             fetched: Vec::new(),
+            oven,
+            waiting: BTreeMap::new(),
+            layers: BTreeMap::new(),
+            pulled: Pulled::new(),
+            charts: Vec::new(),
         }
     }
 
@@ -135,6 +158,7 @@ impl<'a> Closure<'a> {
     pub(crate) async fn follow(&mut self, folder: &str, top: Kustomization) -> Result<(), Failure> {
         let visit = Visit { root: Root::of_source(folder.to_owned()), plugins_of: None };
         self.seen.insert(visit.clone());
+        let said = top.fields.clone();
         self.visit(&visit, top).await?;
         while let Some(todo) = self.todo.pop() {
             match todo {
@@ -146,7 +170,7 @@ impl<'a> Closure<'a> {
                 Todo::Plugins { of, at, contents } => self.plugins(&of, &at, contents).await?,
             }
         }
-        Ok(())
+        self.inflate(&said).await
     }
 
     /// What was found.
@@ -154,7 +178,7 @@ impl<'a> Closure<'a> {
         if !self.problems.is_empty() {
             return Err(Failure::Inputs(self.problems));
         }
-        Ok(Done { view: self.view, fetched: self.fetched })
+        Ok(Done { view: self.view, fetched: self.fetched, charts: self.charts })
     }
 
     /// Reads the kustomization of a folder.
@@ -201,14 +225,18 @@ impl<'a> Closure<'a> {
     /// Shows a kustomization and what it names.
     async fn visit(&mut self, visit: &Visit, mut kustomization: Kustomization) -> Result<(), Failure> {
         let place = self.place(&visit.root, kustomization.name);
-        if let Some(field) = references::helm(&kustomization.fields) {
-            self.problems.push(no_helm(field).at(place.clone()));
-        }
+        let charts = self.take_charts(visit, &place, &mut kustomization).await?;
+        let namespace = text_of(&kustomization.fields, "namespace").to_owned();
+        self.layers.entry(visit.root.clone()).or_default().namespace = namespace;
         let mut fields = mem::take(&mut kustomization.fields);
         for reference in references::of_kustomization(&mut fields) {
             kustomization.changed |= self.refer(visit, &place, reference).await?;
         }
         kustomization.fields = fields;
+        if !charts.is_empty() {
+            self.wait(&visit.root, place, kustomization, charts);
+            return Ok(());
+        }
         let path = below(&self.folder_in_view(&visit.root), kustomization.name);
         if kustomization.changed {
             self.view.make(path, kustomization.text());
@@ -245,7 +273,8 @@ impl<'a> Closure<'a> {
         let mut changed = false;
         for config in configs {
             if references::is_helm(config) {
-                self.problems.push(no_helm(within).at(place.to_owned()));
+                let refused = if self.oven.is_some() { hidden_helm(within) } else { no_helm(within) };
+                self.problems.push(refused.at(place.to_owned()));
             }
             for mut reference in references::of_plugin(config) {
                 if !within.is_empty() {
@@ -319,6 +348,7 @@ impl<'a> Closure<'a> {
         let (at, contents) = match named {
             Named::Folder(root) => {
                 let at = self.folder_in_view(&root);
+                self.layers.entry(root.clone()).or_default().of.insert(visit.root.clone());
                 let visit = Visit { root, plugins_of };
                 if self.seen.insert(visit.clone()) {
                     self.todo.push(Todo::Visit(visit));

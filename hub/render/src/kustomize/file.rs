@@ -53,7 +53,12 @@ pub(crate) fn field<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'
 
 /// The text of a field, or nothing.
 pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value.as_object().and_then(|fields| field(fields, name)).and_then(Value::as_str).unwrap_or_default()
+    value.as_object().map(|fields| text_of(fields, name)).unwrap_or_default()
+}
+
+/// The text of a field, or nothing.
+pub(crate) fn text_of<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a str {
+    field(fields, name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Takes the field of this name in whatever case.

@@ -10,21 +10,33 @@ pub(crate) struct Options {
     pub(crate) arguments: Vec<String>,
     /// Whether files may be outside of their kustomization's folder.
     pub(crate) unrestricted: bool,
+    /// Whether charts are rendered from within overlays.
+    pub(crate) helm: bool,
+    /// The Kubernetes version that charts see, where nobody says another.
+    pub(crate) kube_version: String,
+    /// API versions that charts see.
+    pub(crate) api_versions: Vec<String>,
 }
 
 /// Options with a value that only change the build.
 const VALUED: [&str; 2] = ["--load-restrictor", "--reorder"];
 /// Options without one.
 const PLAIN: [&str; 1] = ["--enable-managedby-label"];
-/// Options about `helm`, which no build starts: without a meaning, so that the settings of an Argo CD can stay as
-/// they are. What needs them is refused overlay by overlay.
+/// Options about `helm`, and whether they have a value. The tool is not given them: the hub renders the charts, with its
+/// own `helm`.
 const HELM: [(&str, bool); 5] = [
-    ("--enable-helm", false),
+    (ENABLE_HELM, false),
     ("--helm-debug", false),
     ("--helm-command", true),
-    ("--helm-kube-version", true),
-    ("--helm-api-versions", true),
+    (KUBE_VERSION, true),
+    (API_VERSIONS, true),
 ];
+/// Has charts rendered from within overlays.
+pub(crate) const ENABLE_HELM: &str = "--enable-helm";
+/// What switches off.
+const FALSE: [&str; 5] = ["0", "f", "F", "false", "False"];
+const KUBE_VERSION: &str = "--helm-kube-version";
+const API_VERSIONS: &str = "--helm-api-versions";
 
 /// Whether the options may be given to a tool that runs confined.
 ///
@@ -33,7 +45,7 @@ const HELM: [(&str, bool); 5] = [
 pub(crate) fn check(words: &[String]) -> Result<Options, Failure> {
     let refuse = |word: &str, why: &str| {
         let message = format!("`{word}` {why}");
-        let remedy = "allowed are --load-restrictor, --reorder and --enable-managedby-label";
+        let remedy = "allowed are --load-restrictor, --reorder, --enable-managedby-label and --enable-helm";
         Err(Failure::inputs("kustomize.buildOptions", message, remedy))
     };
     let mut options = Options::default();
@@ -51,8 +63,13 @@ pub(crate) fn check(words: &[String]) -> Result<Options, Failure> {
         } else if PLAIN.contains(&name) {
             options.arguments.push(word.to_owned());
         } else if let Some((_, valued)) = HELM.iter().find(|(known, _)| *known == name) {
-            if *valued && value.is_none() {
-                words.next();
+            let value = if *valued { value.or_else(|| words.next()) } else { value };
+            let text = value.unwrap_or_default();
+            match name {
+                ENABLE_HELM => options.helm = !FALSE.contains(&text),
+                KUBE_VERSION => text.clone_into(&mut options.kube_version),
+                API_VERSIONS => options.api_versions.push(text.to_owned()),
+                _ => {}
             }
         } else {
             return refuse(name, "is not an option that a build may have here");

@@ -1,15 +1,17 @@
 //! What a build is shown, without the tool: `tests/compat` compares with the real one.
 
+mod charts;
 mod closure;
 mod drawn;
 mod remote;
 
 use crate::{
     App, Capabilities, Chart, Failure, Fetch, Job, Kind, Request, Settings, Tool, Tree, Unfetched, Work,
-    kustomize, tree::Memory,
+    helm, kustomize, tree::Memory,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use shared_model::{Kustomize, Source};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -45,12 +47,19 @@ pub(super) struct Elsewhere {
     pub(super) files: BTreeMap<String, Result<Bytes, Unfetched>>,
     /// What every other repository is.
     pub(super) anything: Option<Arc<dyn Tree>>,
+    /// Packed charts, by repository and name.
+    pub(super) charts: BTreeMap<(String, String), Bytes>,
+    /// What was asked for of them.
+    pub(super) asked: Mutex<Vec<String>>,
 }
 
 #[async_trait]
 impl Fetch for Elsewhere {
-    async fn chart(&self, _: &str, name: &str, _: &str) -> Result<Chart, Unfetched> {
-        Err(Unfetched::Never(format!("no chart {name}")))
+    async fn chart(&self, repository: &str, name: &str, version: &str) -> Result<Chart, Unfetched> {
+        self.asked.lock().push(format!("{repository} {name} {version}"));
+        let found = self.charts.get(&(repository.to_owned(), name.to_owned()));
+        let chart = found.map(|archive| Chart::new("1.0.0", archive.clone()));
+        chart.ok_or_else(|| Unfetched::Never(format!("no chart {name}")))
     }
 
     async fn repository(&self, url: &str, revision: &str) -> Result<Arc<dyn Tree>, Unfetched> {
@@ -75,6 +84,7 @@ pub(super) struct Case {
     pub(super) asked: Option<Kustomize>,
     pub(super) settings: Settings,
     pub(super) elsewhere: Elsewhere,
+    pub(super) capabilities: Capabilities,
 }
 
 impl Case {
@@ -93,13 +103,16 @@ impl Case {
             tree: &tree,
             folder: self.folder,
             references: &BTreeMap::new(),
-            capabilities: &Capabilities::default(),
+            capabilities: &self.capabilities,
             fetch: &self.elsewhere,
             settings: &self.settings,
         };
         let tool = Tool { kind: Kind::Kustomize, path: "kustomize".into(), version: "v5.8.1".into() };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(kustomize::prepare(&request, &tool))
+        let helm = Tool { kind: Kind::Helm, path: "helm".into(), version: "v4.3.1".into() };
+        let memo = helm::Memo::new();
+        let helm = kustomize::Helm { tool: Ok(helm), memo: &memo };
+        runtime.block_on(kustomize::prepare(&request, &tool, Some(helm)))
     }
 
     /// The paths that are shown, and the contents of those that were made or fetched.

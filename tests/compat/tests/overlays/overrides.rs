@@ -1,6 +1,6 @@
 //! Overrides drawn at random: what the hub writes into a kustomization builds as what `kustomize edit` writes.
 
-use super::{built, by_hand, tool};
+use super::{built, by_hand, helm, tool};
 use bytes::Bytes;
 use proptest::{prelude::*, sample::subsequence, test_runner::TestRunner};
 use serde_json::{Map, Value, json};
@@ -137,7 +137,7 @@ fn overrides_are_what_edit_makes_of_them() {
         let files = &mut overlay.files.files;
         files.insert("kustomization.yaml".to_owned(), Bytes::from(Value::Object(own).to_string()));
         files.insert("all.yaml".to_owned(), Bytes::from(DEPLOYMENT));
-        let ours = overlay.prepare(&tool).map_err(|failure| failure.to_string());
+        let ours = overlay.prepare(&tool, &helm()).map_err(|failure| failure.to_string());
         let ours = ours.and_then(|job| {
             built(&job, &overlay.shown(&job).expect("its files")).map_err(|error| error.to_string())
         });

@@ -12,7 +12,7 @@ use crate::{
     cli::output,
 };
 use anyhow::Context as _;
-use hub_render::{Capabilities, Renderer};
+use hub_render::{Capabilities, Renderer, Settings};
 use serde_json::{Value, json};
 use shared_manifest::{Manifest, yaml};
 use shared_model::{Application, Cluster, Kind};
@@ -35,7 +35,10 @@ impl Bench {
         let trees = Arc::new(Trees::new(Places::new(&options.repos)?, scratch.path())?);
         let tooling = Some(options.tools.clone().tooling(scratch.path())?);
         let renderer = Renderer::new(hub_render::Config { tooling, ..hub_render::Config::new() });
-        let maker = Maker::new(Arc::clone(&trees), renderer);
+        let words = options.kustomize_build_options.split_whitespace();
+        let kustomize_options = words.map(str::to_owned).collect();
+        let settings = Settings { kustomize_options, ..Settings::default() };
+        let maker = Maker::new(Arc::clone(&trees), renderer, settings);
         Ok(Self { _scratch: scratch, trees, maker })
     }
 }

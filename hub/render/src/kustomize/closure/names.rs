@@ -65,8 +65,14 @@ pub(super) fn relative(from: &str, to: &str) -> String {
 
 pub(super) fn no_helm(field: &str) -> Problem {
     let message = "charts are not rendered from within an overlay";
-    let remedy =
-        "make the chart a source of its own (`helm`), or commit the output of `helm template` as a resource";
+    let remedy = "add `--enable-helm` to `kustomize.buildOptions` of argocd-cm, or make the chart a source of its own (`helm`)";
+    Problem::new(field, message, remedy)
+}
+
+/// A chart's generator where it is not looked for.
+pub(super) fn hidden_helm(field: &str) -> Problem {
+    let message = "the generator of a chart is not in a file that `generators` names";
+    let remedy = "name its file there, not a folder or an address, or write the chart into `helmCharts`";
     Problem::new(field, message, remedy)
 }
 

@@ -137,7 +137,7 @@ fn every_wrong_reference_is_named_with_file_and_field() {
             ("base/out", "-> ../../secrets"),
             ("base/loop", "-> loop"),
         ],
-        "app/kustomization.yaml: helmCharts: charts are not rendered from within an overlay: make the chart a source of its own (`helm`), or commit the output of `helm template` as a resource
+        "app/kustomization.yaml: helmCharts: charts are not rendered from within an overlay: add `--enable-helm` to `kustomize.buildOptions` of argocd-cm, or make the chart a source of its own (`helm`)
 app/kustomization.yaml: components[0]: `a.yaml` is a file: name the folder of a kustomization
 app/kustomization.yaml: crds[0]: `../base` is a folder: name a file
 app/kustomization.yaml: resources[0]: `gone.yaml` is not there: name what is in the repository, or add it

@@ -60,6 +60,8 @@ fn kustomization() -> impl Strategy<Value = String> {
         "transformers",
         "validators",
         "helmCharts",
+        "helmGlobals",
+        "helmChartInflationGenerator",
         "images",
         "labels",
     ];
@@ -70,6 +72,10 @@ fn kustomization() -> impl Strategy<Value = String> {
         "{path: X}",
         "X",
         "[[X]]",
+        "[{name: X, valuesFile: X}]",
+        "[{name: a, chartName: X, version: X, repo: X}]",
+        "[{name: a, additionalValuesFiles: [X], valuesInline: {a: X}, namespace: X, kubeVersion: X}]",
+        "{chartHome: X}",
         "[null, 1]",
     ]);
     let plugin = "[\"apiVersion: builtin\\nkind: SecretGenerator\\nfiles: [X]\\npaths: [X]\"]";
@@ -104,10 +110,12 @@ proptest! {
             ("app/a/link", "-> ../base"),
             ("app/base/b.yaml", "-> ../../../b.yaml"),
             ("b.yaml", ""),
+            ("app/a/charts/a/Chart.yaml", "name: a"),
+            ("app/a/charts/a/values.yaml", "a: {b: 1}"),
         ]);
         case.settings.remote_bases = allowed;
         if free {
-            case.settings.kustomize_options = vec!["--load-restrictor=LoadRestrictionsNone".into()];
+            case.settings.kustomize_options = vec!["--load-restrictor=LoadRestrictionsNone".into(), "--enable-helm".into()];
         }
         let elsewhere = Files::of(&[("kustomization.yaml", remote.as_str()), ("a/b.yaml", "remote")]);
         case.elsewhere.anything = Some(elsewhere.tree());
@@ -117,8 +125,9 @@ proptest! {
                     let in_place = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
                     prop_assert!(in_place, "{path}");
                     let local = case.files.0.contains_key(path);
-                    prop_assert!(local || path.contains(".flotilla-remote/"), "{path}");
-                    prop_assert!(allowed || local, "{path}");
+                    let of_charts = path.contains(".flotilla-charts/");
+                    prop_assert!(local || of_charts || path.contains(".flotilla-remote/"), "{path}");
+                    prop_assert!(allowed || local || of_charts, "{path}");
                 }
             }
             Err(Failure::Inputs(problems)) => prop_assert!(!problems.is_empty()),

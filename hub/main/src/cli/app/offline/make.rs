@@ -69,9 +69,9 @@ struct Place {
 }
 
 impl Maker {
-    pub(crate) fn new(trees: Arc<Trees>, renderer: Renderer) -> Self {
+    pub(crate) fn new(trees: Arc<Trees>, renderer: Renderer, settings: Settings) -> Self {
         let fetch = Elsewhere(Arc::clone(&trees));
-        Self { trees, renderer, fetch, settings: Settings::default(), known: Mutex::default() }
+        Self { trees, renderer, fetch, settings, known: Mutex::default() }
     }
 
     /// Renders Applications side by side; answers in their order. `revision` stands for the target revision of the first

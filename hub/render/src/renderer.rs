@@ -353,7 +353,7 @@ impl Renderer {
         again: bool,
         finish: impl FnOnce(Rendered) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let charts = self.inflated(job, whose).await?;
+        let charts = self.inflated(job, (whose, again)).await?;
         let said: Vec<Warning> = charts.iter().flat_map(|chart| chart.warnings.clone()).collect();
         let work = move |bench: &Bench<'_>, may_vary: bool| {
             let mut rendered = rendered(bench, may_vary)?;

@@ -93,7 +93,7 @@ impl Fetch for Elsewhere {
         };
         let archive = crate::shelf::pack(name, files.clone()).await;
         let archive = archive.map_err(|error| Unfetched::Never(error.to_string()))?;
-        Ok(Chart { version: key.2.clone(), archive })
+        Ok(Chart::new(key.2.clone(), archive))
     }
 
     async fn repository(&self, url: &str, revision: &str) -> Result<Arc<dyn Tree>, Unfetched> {

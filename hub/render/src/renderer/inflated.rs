@@ -79,8 +79,12 @@ impl Inflations {
 }
 
 impl Renderer {
-    /// What the charts of a job come to, in their order.
-    pub(super) async fn inflated(&self, job: &Job, whose: Whose<'_>) -> Result<Vec<Inflated>, Failure> {
+    /// What the charts of a job come to, in their order. `again`: whether the job failed by itself before.
+    pub(super) async fn inflated(
+        &self,
+        job: &Job,
+        (whose, again): (Whose<'_>, bool),
+    ) -> Result<Vec<Inflated>, Failure> {
         let (mut all, mut bytes) = (Vec::new(), 0);
         for chart in &job.charts {
             let inputs = chart.job.inputs();
@@ -88,7 +92,7 @@ impl Renderer {
             let whose = Whose { place: &place, ..whose };
             let cell = self.0.inflations.lock().cell(inputs);
             let made =
-                cell.get_or_init(|| self.work(&chart.job, (whose, false), &[], inflated)).await.clone();
+                cell.get_or_init(|| self.work(&chart.job, (whose, again), &[], inflated)).await.clone();
             self.0.inflations.lock().settle(&inputs, &cell, &made);
             let made = made.map_err(|failure| of(failure, &chart.name))?;
             bytes += made.bytes() as u64;

@@ -20,9 +20,12 @@
 mod compose;
 mod emit;
 mod error;
+mod go;
+mod json;
 mod number;
-mod repair;
+mod parse;
 mod scalar;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod timestamp;
@@ -59,13 +62,11 @@ pub struct DuplicateKey {
 /// # Errors
 /// Text that is no YAML, keys that are mappings or null, infinities, and texts over the limits, with line and remedy.
 pub fn parse(text: &str) -> Result<Value, Error> {
-    if let Some(value) = compose::json(text) {
+    if let Some(value) = json::read(text) {
         return Ok(value);
     }
-    repair::reading(text, |text| {
-        let document = compose::Stream::new(text)?.next_document()?;
-        Ok(document.map_or(Value::Null, |document| document.value))
-    })
+    let document = compose::Stream::new(text)?.next_document()?;
+    Ok(document.map_or(Value::Null, |document| document.value))
 }
 
 /// Reads every document of `text`. Documents without content (only comments, `null`) are left out.
@@ -73,20 +74,18 @@ pub fn parse(text: &str) -> Result<Value, Error> {
 /// # Errors
 /// As [`parse`], for the first document that is wrong: a stream that cannot be read to its end is not read at all.
 pub fn parse_all(text: &str) -> Result<Vec<Document>, Error> {
-    if let Some(value) = compose::json(text) {
+    if let Some(value) = json::read(text) {
         let line = 1 + text.chars().take_while(|c| c.is_whitespace()).filter(|c| *c == '\n').count();
         return Ok(vec![Document { value, line }]);
     }
-    repair::reading(text, |text| {
-        let mut stream = compose::Stream::new(text)?;
-        let mut documents = Vec::new();
-        while let Some(document) = stream.next_document()? {
-            if !document.value.is_null() {
-                documents.push(document);
-            }
+    let mut stream = compose::Stream::new(text)?;
+    let mut documents = Vec::new();
+    while let Some(document) = stream.next_document()? {
+        if !document.value.is_null() {
+            documents.push(document);
         }
-        Ok(documents)
-    })
+    }
+    Ok(documents)
 }
 
 /// The keys that repeat in any document of `text`, in order of their place; at most 100. Keys that a merge (`<<`) brings in do not count.
@@ -94,11 +93,9 @@ pub fn parse_all(text: &str) -> Result<Vec<Document>, Error> {
 /// # Errors
 /// As [`parse_all`].
 pub fn duplicate_keys(text: &str) -> Result<Vec<DuplicateKey>, Error> {
-    repair::reading(text, |text| {
-        let mut stream = compose::Stream::new(text)?;
-        while stream.next_document()?.is_some() {}
-        Ok(stream.into_duplicates())
-    })
+    let mut stream = compose::Stream::new(text)?;
+    while stream.next_document()?.is_some() {}
+    Ok(stream.into_duplicates())
 }
 
 /// A number in the form JSON texts carry it in: integers wherever it is integral and fits 64 bits.

@@ -168,13 +168,11 @@ fn hostile_texts_are_bounded() {
     refused("nested lists", &"[".repeat(1 << 20), "nested");
     refused("nested mappings", &"{a: ".repeat(1 << 20), "nested");
     refused("nested block lists", &"- ".repeat(1 << 20), "nested");
-    refused("nested keys", &"? ".repeat(1 << 20), "cannot be a key");
+    refused("nested keys", &"? ".repeat(1 << 20), "nested");
     refused("deep json", &format!("{}{}", "[".repeat(120), "]".repeat(120)), "nested deeper than 100 levels");
     refused("many values", &format!("[{}]", "a,".repeat(1_000_001)), "more than 1000000 values");
     refused("long text", &"a".repeat((32 << 20) + 1), "at most 32 MiB");
     refused("itself", "a: &a [*a]", "inside the value that it names");
-    // Each line needs a repair, and each repair reads the text again.
-    refused("many repairs", &format!("a: [\n{}", "b,\n".repeat(1 << 20)), "not indented");
     assert!(parse(&format!("a: [\n{}]\n", "b,\n".repeat(200))).is_ok());
 }
 

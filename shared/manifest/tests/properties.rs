@@ -134,7 +134,7 @@ proptest! {
         let _ = object::read(&text, "any");
         if let Ok(documents) = parse_all(&text) {
             prop_assert!(first.is_ok(), "all documents can be read, so the first can");
-            let lines = 1 + text.matches(['\n', '\r']).count();
+            let lines = 1 + text.matches(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
             for document in documents {
                 prop_assert!(document.line >= 1 && document.line <= lines);
                 prop_assert_eq!(parse(&to_string(&document.value)), Ok(document.value));

@@ -55,7 +55,10 @@ struct Cost {
 enum Anchored {
     /// Its end is still to come.
     Open,
-    Known { node: Node, cost: Cost },
+    Known {
+        node: Node,
+        cost: Cost,
+    },
 }
 
 /// A finished value on its way into its parent.
@@ -302,8 +305,6 @@ fn forbidden(text: &str) -> Option<usize> {
     let common = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
     let rest = text.bytes().position(|byte| !common(&byte))?;
     let rest = text.floor_char_boundary(rest);
-    let is_forbidden = |char: char| {
-        !matches!(char, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
-    };
+    let is_forbidden = |char: char| !matches!(char, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
     text[rest..].find(is_forbidden).map(|at| rest + at)
 }

@@ -63,8 +63,7 @@ impl Error {
 
     /// A mapping or list where a key must stand: nearly always a template that was not rendered.
     pub(super) fn complex_key(at: Mark, text: &str, go: &str) -> Self {
-        let here: String =
-            line_of(text, at.line).chars().skip(at.column.saturating_sub(1)).take(3).collect();
+        let here: String = line_of(text, at.line).chars().skip(at.column.saturating_sub(1)).take(3).collect();
         if here.contains("{{") || here.starts_with("{%") {
             return Self::new(
                 at,
@@ -85,7 +84,8 @@ impl Error {
         };
         let line = line_of(text, at.line);
         if line.trim_start().starts_with("{{") {
-            let message = "the line is a template that was not rendered: render it first, or put it in quotes";
+            let message =
+                "the line is a template that was not rendered: render it first, or put it in quotes";
             return Self::new(at, message, &go);
         }
         let indent = line.chars().take_while(|char| char.is_whitespace());
@@ -113,13 +113,11 @@ fn line_of(text: &str, line: usize) -> &str {
 fn explain(problem: &str, line: &str, at: Mark) -> String {
     let before: String = line.chars().take(at.column).collect();
     let remedy = match problem {
-        END_IN_QUOTES => {
-            "a quote opened here is not closed: close it"
-        }
-        DOCUMENT_IN_QUOTES => {
-            "`---` or `...` stands inside a quoted string: close the quote before it"
-        }
-        "did not find expected key" | "did not find expected <document start>" if before.trim_end().ends_with(['"', '\'']) => {
+        END_IN_QUOTES => "a quote opened here is not closed: close it",
+        DOCUMENT_IN_QUOTES => "`---` or `...` stands inside a quoted string: close the quote before it",
+        "did not find expected key" | "did not find expected <document start>"
+            if before.trim_end().ends_with(['"', '\'']) =>
+        {
             "text follows the closing quote: quote the whole value, and write a quote inside as \\\" (or '' within single quotes)"
         }
         "did not find expected ',' or '}'" => {
@@ -169,7 +167,9 @@ fn explain(problem: &str, line: &str, at: Mark) -> String {
         }
         _ => {
             return match line.chars().nth(at.column) {
-                Some(c @ ('@' | '`' | '%' | '|' | '>')) => format!("a value cannot start with `{c}`: put it in quotes"),
+                Some(c @ ('@' | '`' | '%' | '|' | '>')) => {
+                    format!("a value cannot start with `{c}`: put it in quotes")
+                }
                 Some(_) | None => format!("{problem}: correct the YAML here, or quote the value"),
             };
         }

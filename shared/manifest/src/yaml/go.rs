@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::number;
-use super::scalar::Scalar;
+use super::scalar::{self, Scalar};
 
 /// Nobody reads more of it.
 const MOST: usize = 4096;
@@ -54,7 +54,11 @@ fn write(out: &mut String, value: &Value) {
             out.push_str("map[interface {}]interface {}{");
             for (index, (key, item)) in map.iter().enumerate() {
                 out.push_str(if index == 0 { "" } else { ", " });
-                quote(out, key);
+                // A key that looks like another type most likely was one.
+                match scalar::plain(key) {
+                    Some(scalar) if scalar != Scalar::Null => out.push_str(&go_scalar(&scalar)),
+                    Some(_) | None => quote(out, key),
+                }
                 out.push(':');
                 write(out, item);
             }
@@ -77,7 +81,11 @@ fn quote(out: &mut String, text: &str) {
             '\u{b}' => out.push_str("\\v"),
             '\u{c}' => out.push_str("\\f"),
             '\0'..=' ' | '\u{7f}' if char != ' ' => out.push_str(&format!("\\x{:02x}", u32::from(char))),
-            '\u{80}'..='\u{a0}' | '\u{ad}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{feff}' => {
+            '\u{80}'..='\u{a0}'
+            | '\u{ad}'
+            | '\u{2000}'..='\u{200f}'
+            | '\u{2028}'..='\u{202f}'
+            | '\u{feff}' => {
                 out.push_str(&format!("\\u{:04x}", u32::from(char)));
             }
             _ => out.push(char),

@@ -171,7 +171,7 @@ impl<'a> Parser<'a> {
                 self.state = State::End;
                 return Ok((Event::StreamEnd, start));
             }
-            Kind::Version | Kind::TagDirective { .. } | Kind::DocumentStart => {}
+            Kind::Version { .. } | Kind::TagDirective { .. } | Kind::DocumentStart => {}
             _ if !implicit => {}
             _ => {
                 self.default_tags();
@@ -198,8 +198,9 @@ impl<'a> Parser<'a> {
             let token = self.scanner.peek()?;
             let wrong = |text| Problem { text, at: token.start, since: Mark::default(), scanning: false };
             match &token.kind {
-                Kind::Version if version => return Err(wrong("found duplicate %YAML directive")),
-                Kind::Version => version = true,
+                Kind::Version { .. } if version => return Err(wrong("found duplicate %YAML directive")),
+                Kind::Version { known: false } => return Err(wrong("found incompatible YAML document")),
+                Kind::Version { known: true } => version = true,
                 Kind::TagDirective { handle, prefix } => {
                     if self.tags.insert(handle, prefix.clone()).is_some() {
                         return Err(wrong("found duplicate %TAG directive"));
@@ -222,7 +223,7 @@ impl<'a> Parser<'a> {
         let token = self.scanner.peek()?;
         let empty = matches!(
             token.kind,
-            Kind::Version
+            Kind::Version { .. }
                 | Kind::TagDirective { .. }
                 | Kind::DocumentStart
                 | Kind::DocumentEnd

@@ -171,7 +171,7 @@ fn is_base60(text: &str) -> bool {
 }
 
 /// What a text without quotes and tag is, unless it is a string.
-fn plain(text: &str) -> Option<Scalar> {
+pub(super) fn plain(text: &str) -> Option<Scalar> {
     let Some(first) = text.bytes().next() else { return Some(Scalar::Null) };
     match first {
         b'0'..=b'9' | b'+' | b'-' | b'.' => number(first, text),

@@ -41,8 +41,10 @@ pub(super) struct Token<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind<'a> {
     StreamEnd,
-    /// `%YAML`, whose version is read over.
-    Version,
+    /// `%YAML`, and whether its version is one that is read.
+    Version {
+        known: bool,
+    },
     TagDirective {
         handle: &'a str,
         prefix: Cow<'a, str>,

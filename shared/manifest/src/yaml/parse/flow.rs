@@ -62,10 +62,8 @@ impl<'a> Parser<'a> {
             Kind::Key => {
                 self.scanner.take()?;
                 let token = self.scanner.peek()?;
-                let (empty, at) = (
-                    matches!(token.kind, Kind::Value | Kind::FlowEntry | Kind::FlowMappingEnd),
-                    token.start,
-                );
+                let (empty, at) =
+                    (matches!(token.kind, Kind::Value | Kind::FlowEntry | Kind::FlowMappingEnd), token.start);
                 let then = State::FlowMappingValue { empty: false };
                 if empty { self.nothing_then(then, at) } else { self.node_then(then, Place::Flow) }
             }

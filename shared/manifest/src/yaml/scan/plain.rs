@@ -112,8 +112,7 @@ impl<'a> Scanner<'a> {
     fn pass_gap(&mut self, breaks: &mut Breaks, start: super::Mark) -> Result<(), Problem> {
         loop {
             if self.cursor.is_blank(0) {
-                let column =
-                    isize::try_from(self.cursor.mark.column).expect("a text fits the address space");
+                let column = isize::try_from(self.cursor.mark.column).expect("a text fits the address space");
                 if !breaks.is_empty() && column <= self.indent && self.cursor.peek(0) == b'\t' {
                     return Err(self.problem(start, "found a tab character that violates indentation"));
                 }

@@ -73,7 +73,8 @@ impl<'a> Scanner<'a> {
         if text.is_empty() && head.is_empty() {
             return Err(self.problem(start, "did not find expected tag URI"));
         }
-        Ok(bytes.map_or(Cow::Borrowed(text), |bytes| Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())))
+        Ok(bytes
+            .map_or(Cow::Borrowed(text), |bytes| Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())))
     }
 
     /// One character as `%XX` for each of its bytes.
@@ -137,16 +138,17 @@ impl<'a> Scanner<'a> {
 
     fn version(&mut self, start: Mark) -> Result<Kind<'a>, Problem> {
         self.cursor.skip_blanks();
-        self.version_number(start)?;
+        let major = self.version_number(start)?;
         if self.cursor.peek(0) != b'.' {
             return Err(self.problem(start, "did not find expected digit or '.' character"));
         }
         self.cursor.skip_ascii(1);
-        self.version_number(start)?;
-        Ok(Kind::Version)
+        let minor = self.version_number(start)?;
+        // YAML 1.2 is read by the rules of 1.1, which its writers mostly mean; go-yaml refuses it.
+        Ok(Kind::Version { known: major.parse() == Ok(1_u8) && matches!(minor.parse(), Ok(1_u8 | 2)) })
     }
 
-    fn version_number(&mut self, start: Mark) -> Result<(), Problem> {
+    fn version_number(&mut self, start: Mark) -> Result<&'a str, Problem> {
         let begin = self.cursor.offset();
         while self.cursor.peek(0).is_ascii_digit() {
             if self.cursor.since(begin).len() == 2 {
@@ -154,10 +156,11 @@ impl<'a> Scanner<'a> {
             }
             self.cursor.skip_ascii(1);
         }
-        if self.cursor.since(begin).is_empty() {
+        let number = self.cursor.since(begin);
+        if number.is_empty() {
             return Err(self.problem(start, "did not find expected version number"));
         }
-        Ok(())
+        Ok(number)
     }
 
     fn tag_directive(&mut self, start: Mark) -> Result<Kind<'a>, Problem> {

@@ -166,19 +166,15 @@ impl<'a> Parser<'a> {
         }
         let token = self.scanner.peek()?;
         let start = token.start;
-        match &token.kind {
-            Kind::StreamEnd => {
-                self.state = State::End;
-                return Ok((Event::StreamEnd, start));
-            }
-            Kind::Version { .. } | Kind::TagDirective { .. } | Kind::DocumentStart => {}
-            _ if !implicit => {}
-            _ => {
-                self.default_tags();
-                self.states.push(State::DocumentEnd);
-                self.state = State::BlockNode;
-                return Ok((Event::DocumentStart, start));
-            }
+        if token.kind == Kind::StreamEnd {
+            self.state = State::End;
+            return Ok((Event::StreamEnd, start));
+        }
+        if implicit && !token.kind.is_document_head() {
+            self.default_tags();
+            self.states.push(State::DocumentEnd);
+            self.state = State::BlockNode;
+            return Ok((Event::DocumentStart, start));
         }
         self.directives()?;
         let token = self.scanner.peek()?;
@@ -197,16 +193,20 @@ impl<'a> Parser<'a> {
         loop {
             let token = self.scanner.peek()?;
             let wrong = |text| Problem { text, at: token.start, since: Mark::default(), scanning: false };
-            match &token.kind {
-                Kind::Version { .. } if version => return Err(wrong("found duplicate %YAML directive")),
-                Kind::Version { known: false } => return Err(wrong("found incompatible YAML document")),
-                Kind::Version { known: true } => version = true,
-                Kind::TagDirective { handle, prefix } => {
-                    if self.tags.insert(handle, prefix.clone()).is_some() {
-                        return Err(wrong("found duplicate %TAG directive"));
-                    }
+            if let Kind::Version { known } = token.kind {
+                if version {
+                    return Err(wrong("found duplicate %YAML directive"));
                 }
-                _ => break,
+                if !known {
+                    return Err(wrong("found incompatible YAML document"));
+                }
+                version = true;
+            } else if let Kind::TagDirective { handle, prefix } = &token.kind {
+                if self.tags.insert(handle, prefix.clone()).is_some() {
+                    return Err(wrong("found duplicate %TAG directive"));
+                }
+            } else {
+                break;
             }
             self.scanner.take()?;
         }
@@ -221,14 +221,8 @@ impl<'a> Parser<'a> {
 
     fn document_content(&mut self) -> Answer<'a> {
         let token = self.scanner.peek()?;
-        let empty = matches!(
-            token.kind,
-            Kind::Version { .. }
-                | Kind::TagDirective { .. }
-                | Kind::DocumentStart
-                | Kind::DocumentEnd
-                | Kind::StreamEnd
-        );
+        let empty =
+            token.kind.is_document_head() || matches!(token.kind, Kind::DocumentEnd | Kind::StreamEnd);
         if empty {
             let at = token.start;
             self.back();
@@ -252,17 +246,19 @@ impl<'a> Parser<'a> {
         if first {
             self.enter()?;
         }
-        match self.scanner.peek()?.kind {
-            Kind::BlockEntry => {}
-            Kind::BlockEnd => return self.end(Event::SequenceEnd),
-            _ => return Err(self.broken("did not find expected '-' indicator")),
+        let kind = &self.scanner.peek()?.kind;
+        if *kind == Kind::BlockEnd {
+            return self.end(Event::SequenceEnd);
+        }
+        if *kind != Kind::BlockEntry {
+            return Err(self.broken("did not find expected '-' indicator"));
         }
         let entry = self.scanner.take()?;
         let then = State::BlockSequenceEntry { first: false };
-        match self.scanner.peek()?.kind {
-            Kind::BlockEntry | Kind::BlockEnd => self.nothing_then(then, entry.end),
-            _ => self.node_then(then, Place::Block),
+        if matches!(self.scanner.peek()?.kind, Kind::BlockEntry | Kind::BlockEnd) {
+            return self.nothing_then(then, entry.end);
         }
+        self.node_then(then, Place::Block)
     }
 
     fn indentless_sequence_entry(&mut self) -> Answer<'a> {
@@ -274,21 +270,25 @@ impl<'a> Parser<'a> {
         }
         let entry = self.scanner.take()?;
         let then = State::IndentlessSequenceEntry;
-        match self.scanner.peek()?.kind {
-            Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd => self.nothing_then(then, entry.end),
-            _ => self.node_then(then, Place::Block),
+        let next = &self.scanner.peek()?.kind;
+        if matches!(next, Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd) {
+            return self.nothing_then(then, entry.end);
         }
+        self.node_then(then, Place::Block)
     }
 
     fn block_mapping_key(&mut self, first: bool) -> Answer<'a> {
         if first {
             self.enter()?;
         }
-        match self.scanner.peek()?.kind {
-            Kind::Key => self.block_mapping_part(State::BlockMappingValue),
-            Kind::BlockEnd => self.end(Event::MappingEnd),
-            _ => Err(self.broken("did not find expected key")),
+        let kind = &self.scanner.peek()?.kind;
+        if *kind == Kind::Key {
+            return self.block_mapping_part(State::BlockMappingValue);
         }
+        if *kind == Kind::BlockEnd {
+            return self.end(Event::MappingEnd);
+        }
+        Err(self.broken("did not find expected key"))
     }
 
     fn block_mapping_value(&mut self) -> Answer<'a> {
@@ -304,10 +304,10 @@ impl<'a> Parser<'a> {
     /// What stands after the `?` or `:` here.
     fn block_mapping_part(&mut self, then: State) -> Answer<'a> {
         let indicator = self.scanner.take()?;
-        match self.scanner.peek()?.kind {
-            Kind::Key | Kind::Value | Kind::BlockEnd => self.nothing_then(then, indicator.end),
-            _ => self.node_then(then, Place::BlockOrIndentless),
+        if matches!(self.scanner.peek()?.kind, Kind::Key | Kind::Value | Kind::BlockEnd) {
+            return self.nothing_then(then, indicator.end);
         }
+        self.node_then(then, Place::BlockOrIndentless)
     }
 }
 

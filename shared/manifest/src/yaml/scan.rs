@@ -75,6 +75,13 @@ pub(super) enum Kind<'a> {
     },
 }
 
+impl Kind<'_> {
+    /// Whether it stands before a document's content.
+    pub(super) fn is_document_head(&self) -> bool {
+        matches!(self, Self::Version { .. } | Self::TagDirective { .. } | Self::DocumentStart)
+    }
+}
+
 /// What may turn out to be a key; one for each flow collection that is open, and one for the block around.
 #[derive(Debug, Clone, Copy, Default)]
 struct SimpleKey {
@@ -171,7 +178,7 @@ impl<'a> Scanner<'a> {
             self.push(Kind::StreamEnd, self.cursor.mark);
             return Ok(());
         }
-        self.to_next_token();
+        self.pass_to_next_token();
         let column = isize::try_from(self.cursor.mark.column).expect("a text fits the address space");
         self.unroll(column);
         let start = self.cursor.mark;
@@ -215,7 +222,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes what stands between tokens. A tab may do so only where no key can start.
-    fn to_next_token(&mut self) {
+    fn pass_to_next_token(&mut self) {
         loop {
             while self.cursor.peek(0) == b' '
                 || ((self.flow_level > 0 || !self.key_allowed) && self.cursor.peek(0) == b'\t')

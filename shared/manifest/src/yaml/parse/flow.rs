@@ -11,26 +11,25 @@ impl<'a> Parser<'a> {
         } else if self.scanner.peek()?.kind != Kind::FlowSequenceEnd {
             return Err(self.broken("did not find expected ',' or ']'"));
         }
-        match self.scanner.peek()?.kind {
-            Kind::FlowSequenceEnd => self.end(Event::SequenceEnd),
-            Kind::Key => {
-                let key = self.scanner.take()?;
-                self.state = State::FlowPairKey;
-                Ok((Event::MappingStart(None), key.start))
-            }
-            _ => self.node_then(State::FlowSequenceEntry { first: false }, Place::Flow),
+        let kind = &self.scanner.peek()?.kind;
+        if *kind == Kind::FlowSequenceEnd {
+            return self.end(Event::SequenceEnd);
         }
+        if *kind == Kind::Key {
+            let key = self.scanner.take()?;
+            self.state = State::FlowPairKey;
+            return Ok((Event::MappingStart(None), key.start));
+        }
+        self.node_then(State::FlowSequenceEntry { first: false }, Place::Flow)
     }
 
     pub(super) fn flow_pair_key(&mut self) -> Answer<'a> {
-        match self.scanner.peek()?.kind {
-            Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd => {
-                // The indicator goes with the key that is missing, as in libyaml.
-                let token = self.scanner.take()?;
-                self.nothing_then(State::FlowPairValue, token.end)
-            }
-            _ => self.node_then(State::FlowPairValue, Place::Flow),
+        if matches!(self.scanner.peek()?.kind, Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd) {
+            // The indicator goes with the key that is missing, as in libyaml.
+            let token = self.scanner.take()?;
+            return self.nothing_then(State::FlowPairValue, token.end);
         }
+        self.node_then(State::FlowPairValue, Place::Flow)
     }
 
     pub(super) fn flow_pair_value(&mut self) -> Answer<'a> {
@@ -57,18 +56,21 @@ impl<'a> Parser<'a> {
         } else if self.scanner.peek()?.kind != Kind::FlowMappingEnd {
             return Err(self.broken("did not find expected ',' or '}'"));
         }
-        match self.scanner.peek()?.kind {
-            Kind::FlowMappingEnd => self.end(Event::MappingEnd),
-            Kind::Key => {
-                self.scanner.take()?;
-                let token = self.scanner.peek()?;
-                let (empty, at) =
-                    (matches!(token.kind, Kind::Value | Kind::FlowEntry | Kind::FlowMappingEnd), token.start);
-                let then = State::FlowMappingValue { empty: false };
-                if empty { self.nothing_then(then, at) } else { self.node_then(then, Place::Flow) }
-            }
-            _ => self.node_then(State::FlowMappingValue { empty: true }, Place::Flow),
+        let kind = &self.scanner.peek()?.kind;
+        if *kind == Kind::FlowMappingEnd {
+            return self.end(Event::MappingEnd);
         }
+        if *kind != Kind::Key {
+            return self.node_then(State::FlowMappingValue { empty: true }, Place::Flow);
+        }
+        self.scanner.take()?;
+        let token = self.scanner.peek()?;
+        let at = token.start;
+        let then = State::FlowMappingValue { empty: false };
+        if matches!(token.kind, Kind::Value | Kind::FlowEntry | Kind::FlowMappingEnd) {
+            return self.nothing_then(then, at);
+        }
+        self.node_then(then, Place::Flow)
     }
 
     pub(super) fn flow_mapping_value(&mut self, empty: bool) -> Answer<'a> {

@@ -21,39 +21,23 @@ impl<'a> Parser<'a> {
         }
         let Properties { start, anchor, tag } = self.properties()?;
         let token = self.scanner.peek()?;
-        let (state, event) = match &token.kind {
-            Kind::BlockEntry if place == Place::BlockOrIndentless => {
-                (State::IndentlessSequenceEntry, Event::SequenceStart(anchor))
-            }
-            Kind::Scalar { .. } => {
-                let token = self.scanner.take()?;
-                self.back();
-                return Ok((Event::Scalar(text(token, anchor, tag)), start));
-            }
-            Kind::FlowSequenceStart => {
-                (State::FlowSequenceEntry { first: true }, Event::SequenceStart(anchor))
-            }
-            Kind::FlowMappingStart => (State::FlowMappingKey { first: true }, Event::MappingStart(anchor)),
-            Kind::BlockSequenceStart if place != Place::Flow => {
-                (State::BlockSequenceEntry { first: true }, Event::SequenceStart(anchor))
-            }
-            Kind::BlockMappingStart if place != Place::Flow => {
-                (State::BlockMappingKey { first: true }, Event::MappingStart(anchor))
-            }
-            _ if anchor.is_some() || tag.is_some() => {
-                self.back();
-                let implicit = tag.is_none();
-                let tag = resolved(tag.as_deref());
-                let text = Text { value: Cow::Borrowed(""), anchor, tag, implicit };
-                return Ok((Event::Scalar(text), start));
-            }
-            _ => {
-                let text = "did not find expected node content";
-                return Err(Problem { text, at: token.start, since: start, scanning: false });
-            }
-        };
-        self.state = state;
-        Ok((event, start))
+        if matches!(token.kind, Kind::Scalar { .. }) {
+            let token = self.scanner.take()?;
+            self.back();
+            return Ok((Event::Scalar(text(token, anchor, tag.as_deref())), start));
+        }
+        if let Some((state, event)) = collection(&token.kind, place, anchor) {
+            self.state = state;
+            return Ok((event, start));
+        }
+        if anchor.is_some() || tag.is_some() {
+            self.back();
+            let (implicit, tag) = (tag.is_none(), resolved(tag.as_deref()));
+            let text = Text { value: Cow::Borrowed(""), anchor, tag, implicit };
+            return Ok((Event::Scalar(text), start));
+        }
+        let text = "did not find expected node content";
+        Err(Problem { text, at: token.start, since: start, scanning: false })
     }
 
     /// An anchor and a tag in any order.
@@ -61,16 +45,17 @@ impl<'a> Parser<'a> {
         let start = self.scanner.peek()?.start;
         let mut found = Properties { start, anchor: None, tag: None };
         loop {
-            match self.scanner.peek()?.kind {
-                Kind::Anchor(name) if found.anchor.is_none() => {
-                    self.scanner.take()?;
-                    found.anchor = Some(name);
-                }
-                Kind::Tag { .. } if found.tag.is_none() => {
-                    let token = self.scanner.take()?;
-                    found.tag = Some(self.full_tag(token, start)?);
-                }
-                _ => return Ok(found),
+            let kind = &self.scanner.peek()?.kind;
+            if let Kind::Anchor(name) = *kind
+                && found.anchor.is_none()
+            {
+                self.scanner.take()?;
+                found.anchor = Some(name);
+            } else if matches!(kind, Kind::Tag { .. }) && found.tag.is_none() {
+                let token = self.scanner.take()?;
+                found.tag = Some(self.full_tag(token, start)?);
+            } else {
+                return Ok(found);
             }
         }
     }
@@ -90,13 +75,30 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn text<'a>(token: Token<'a>, anchor: Option<&'a str>, tag: Option<Cow<'a, str>>) -> Text<'a> {
-    let (value, plain) = match token.kind {
-        Kind::Scalar { text, plain } => (text, plain),
-        _ => (Cow::Borrowed(""), true),
-    };
-    let implicit = tag.as_deref().map_or(plain, |tag| tag == "!");
-    Text { value, anchor, tag: resolved(tag.as_deref()), implicit }
+/// What a token opens where a node is expected.
+fn collection<'a>(kind: &Kind<'a>, place: Place, anchor: Option<&'a str>) -> Option<(State, Event<'a>)> {
+    let (sequence, mapping) = (Event::SequenceStart(anchor), Event::MappingStart(anchor));
+    if *kind == Kind::FlowSequenceStart {
+        return Some((State::FlowSequenceEntry { first: true }, sequence));
+    }
+    if *kind == Kind::FlowMappingStart {
+        return Some((State::FlowMappingKey { first: true }, mapping));
+    }
+    if *kind == Kind::BlockEntry && place == Place::BlockOrIndentless {
+        return Some((State::IndentlessSequenceEntry, sequence));
+    }
+    if *kind == Kind::BlockSequenceStart && place != Place::Flow {
+        return Some((State::BlockSequenceEntry { first: true }, sequence));
+    }
+    let block = *kind == Kind::BlockMappingStart && place != Place::Flow;
+    block.then_some((State::BlockMappingKey { first: true }, mapping))
+}
+
+fn text<'a>(token: Token<'a>, anchor: Option<&'a str>, tag: Option<&str>) -> Text<'a> {
+    let (value, plain) =
+        if let Kind::Scalar { text, plain } = token.kind { (text, plain) } else { (Cow::Borrowed(""), true) };
+    let implicit = tag.map_or(plain, |tag| tag == "!");
+    Text { value, anchor, tag: resolved(tag), implicit }
 }
 
 fn resolved(tag: Option<&str>) -> Tag {

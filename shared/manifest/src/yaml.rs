@@ -1,21 +1,28 @@
 //! YAML and JSON text to values and back, as Kubernetes users meet it.
 //!
-//! Decides what a text means: the semantics are those of `sigs.k8s.io/yaml` 1.6 (go-yaml v2.4, YAML 1.1 scalars over a YAML 1.2 grammar),
-//! because that is what kubectl and Argo CD read manifests with. `yes`, `on` and `y` are booleans, also as keys (`on:` becomes `"true"`);
-//! `0644` is octal, `08` is 8, `1_000` is 1000; an integer beyond 64 bits is a float; unknown tags are ignored; of duplicate keys the last wins
-//! ([`duplicate_keys`] names them); `<<` merges at its place, so what stands after it overrides it.
+//! Decides what a text means: the semantics are those of `sigs.k8s.io/yaml` 1.6 (go-yaml v2.4, so YAML 1.1 as libyaml reads it), because that
+//! is what kubectl, Helm and Argo CD read manifests and values with. `yes`, `on` and `y` are booleans, also as keys (`on:` becomes
+//! `"true"`); `0644` is octal, `08` is 8, `1_000` is 1000; an integer beyond 64 bits is a float; unknown tags are ignored; of duplicate
+//! keys the last wins ([`duplicate_keys`] names them); `<<` merges at its place, so what stands after it overrides it. What is written has
+//! go-yaml's order of keys, quotes, block scalars and folded lines, byte for byte.
 //!
-//! Invariants: no text makes it panic, recurse without bound or take time out of proportion (there are budgets for depth, nodes and
-//! what aliases expand to); what [`parse`] accepts, `serde_json` can read again from JSON text; `parse(&to_string(v))` is `v`, with integral
-//! floats as integers.
+//! Flow of reading: `scan` makes tokens of characters, `parse` events of tokens, `compose` values of events, `scalar` the meaning of one
+//! scalar; `json` takes what is JSON as a whole. Of writing: `emit`, which asks `scalar` what needs quotes.
+//!
+//! Invariants: no text makes it panic, recurse without bound or take time out of proportion (reading is one pass, and there are budgets
+//! for depth, nodes and what aliases expand to); what [`parse`] accepts, `serde_json` can read again from JSON text; `parse(&to_string(v))`
+//! is `v`, with integral floats as integers.
 //!
 //! Refuses to know: files, Kubernetes kinds, templates. Comments and key order are not kept.
 //!
 //! # Why
-//! Deliberate differences from Go, each towards reading what was meant: `%YAML 1.2` is accepted; JSON with surrogate escapes or tabs is read;
-//! a key that is the string `<<` and text with U+0085, U+2028 or U+2029 are written in double quotes, since Go's output of these does
-//! not read back as the same value; `{a:}` has the key `a`, not `a:`. The grammar is the parser's, YAML 1.2; where real files rely on YAML 1.1's, `repair` bridges the gap.
-//! Left: a flow collection indented by tabs within a block mapping is refused, with a remedy.
+//! The grammar is our own, since go-yaml's is YAML 1.1 and the parsers at hand are for 1.2, which differ in tabs, indentation within
+//! brackets, `:` within flow collections and in every error. An [`Error`] has two texts: ours, with the remedy, and go-yaml's
+//! ([`Error::go_text`]) for templates, whose users know it.
+//!
+//! Deliberate differences from Go, each towards reading what was meant, and each among the vectors: `%YAML 1.2` is accepted; JSON is read
+//! as JSON, with control characters and escapes that YAML does not have, the last also where it stands within YAML; a key that is
+//! the string `<<` is quoted, and characters are written that Go loses or refuses on the way through JSON.
 
 mod compose;
 mod emit;
@@ -32,7 +39,7 @@ mod timestamp;
 
 use serde_json::Value;
 
-pub use self::emit::to_string;
+pub use self::emit::{to_string, to_string_within};
 pub use self::error::Error;
 
 /// One document of a stream.

@@ -127,7 +127,18 @@ impl<'a> Stream<'a> {
         let mut root: Option<Node> = None;
         let mut line = None;
         loop {
-            let (event, at) = self.parser.next().map_err(|problem| Error::grammar(&problem, self.text))?;
+            let (event, at) = match self.parser.next() {
+                Ok(next) => next,
+                Err(problem) => {
+                    let error = Error::grammar(&problem, self.text);
+                    // What stands first in the text is the better hint, such as `{{` that lacks its other half.
+                    let before = self.wrong.take().filter(|(pass, _)| *pass == Pass::Meaning);
+                    return Err(match before {
+                        Some((_, before)) => before.with_go_text_of(error),
+                        None => error,
+                    });
+                }
+            };
             let node = match event {
                 Event::StreamEnd => return Ok(None),
                 Event::DocumentStart => continue,

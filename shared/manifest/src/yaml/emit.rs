@@ -17,10 +17,17 @@ const SIMPLE_KEY: usize = 128;
 
 /// Writes `value` as one YAML document that ends in a line break. Nesting is recursed into: values from [`super::parse`] are bounded.
 pub fn to_string(value: &Value) -> String {
-    let mut emitter = Emitter { out: String::new(), column: 0, blank: true, indention: true };
+    to_string_within(value, usize::MAX).unwrap_or_default()
+}
+
+/// The same, unless it has more than `most` bytes: indentation may make a text many times as long as its value's JSON. It may take
+/// as much memory as the longest string of the value beyond that before it gives up.
+#[must_use]
+pub fn to_string_within(value: &Value, most: usize) -> Option<String> {
+    let mut emitter = Emitter { out: String::new(), column: 0, blank: true, indention: true, most };
     emitter.node(value, None, Place::Item);
     emitter.start_line(0);
-    emitter.out
+    (emitter.out.len() <= most).then_some(emitter.out)
 }
 
 /// Where a value stands.
@@ -48,6 +55,8 @@ struct Emitter {
     blank: bool,
     /// Whether only indentation and `-`, `?`, `:` stand in this line so far.
     indention: bool,
+    /// How many bytes are wanted at most.
+    most: usize,
 }
 
 impl Emitter {
@@ -73,6 +82,9 @@ impl Emitter {
             Some(indent) => indent + INDENT,
         };
         for item in items {
+            if self.out.len() > self.most {
+                return;
+            }
             self.start_line(indent);
             self.indicator("-", true);
             self.node(item, Some(indent), Place::Item);
@@ -82,6 +94,9 @@ impl Emitter {
     fn mapping(&mut self, map: &Map<String, Value>, indent: Option<usize>) {
         let indent = indent.map_or(0, |indent| indent + INDENT);
         for (key, value) in order::sorted(map) {
+            if self.out.len() > self.most {
+                return;
+            }
             self.start_line(indent);
             let text = Text::of(key);
             if key.len() <= SIMPLE_KEY && !text.breaks {

@@ -35,6 +35,11 @@ impl Error {
         &self.go
     }
 
+    /// This error for its reader, and what go-yaml, which looks at the grammar of the whole document first, says of the text.
+    pub(super) fn with_go_text_of(self, other: Self) -> Self {
+        Self { go: other.go, ..self }
+    }
+
     /// `go` is go-yaml's sentence, without its prefix.
     pub(super) fn new(at: Mark, message: impl Into<String>, go: &str) -> Self {
         Self::of(at, message, format!("yaml: {go}"))

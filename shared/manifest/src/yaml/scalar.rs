@@ -33,13 +33,20 @@ pub(super) enum Tag {
     Binary,
     /// Makes a `<<` in quotes a merge; else as [`Tag::Other`].
     Merge,
+    /// `!` alone.
+    Unspecific,
     Other,
 }
 
 impl Tag {
-    /// From the full tag, `tag:yaml.org,2002:int`.
-    pub(super) fn from_full(tag: &str) -> Self {
-        match tag.strip_prefix("tag:yaml.org,2002:") {
+    /// From a tag in full, `tag:yaml.org,2002:int`, as its prefix and the rest.
+    pub(super) fn from_parts(prefix: &str, suffix: &str) -> Self {
+        const NAMESPACE: &str = "tag:yaml.org,2002:";
+        // Longer ones mean nothing, and joining them for every node would take long.
+        if prefix.len() + suffix.len() > NAMESPACE.len() + "timestamp".len() {
+            return Self::Other;
+        }
+        match format!("{prefix}{suffix}").strip_prefix(NAMESPACE) {
             Some("str") => Self::Str,
             Some("bool") => Self::Bool,
             Some("int") => Self::Int,
@@ -48,7 +55,9 @@ impl Tag {
             Some("timestamp") => Self::Timestamp,
             Some("binary") => Self::Binary,
             Some("merge") => Self::Merge,
-            _ => Self::Other,
+            Some(_) => Self::Other,
+            None if prefix.is_empty() && suffix == "!" => Self::Unspecific,
+            None => Self::Other,
         }
     }
 
@@ -60,7 +69,7 @@ impl Tag {
             Self::Null => "!!null",
             Self::Timestamp => "!!timestamp",
             Self::Binary => "!!binary",
-            Self::None | Self::Str | Self::Merge | Self::Other => "!!str",
+            Self::None | Self::Str | Self::Merge | Self::Unspecific | Self::Other => "!!str",
         }
     }
 }
@@ -82,7 +91,9 @@ impl Scalar {
     pub(super) fn resolve(text: Cow<'_, str>, implicit: bool, tag: Tag) -> Result<Self, Unfit> {
         match tag {
             Tag::None if implicit => Ok(plain(&text).unwrap_or_else(|| Self::Str(text.into_owned()))),
-            Tag::None | Tag::Str | Tag::Merge | Tag::Other => Ok(Self::Str(text.into_owned())),
+            Tag::None | Tag::Str | Tag::Merge | Tag::Unspecific | Tag::Other => {
+                Ok(Self::Str(text.into_owned()))
+            }
             Tag::Binary => binary(&text).map(Self::Str),
             Tag::Timestamp if timestamp::is_timestamp(&text) => Ok(Self::Str(text.into_owned())),
             Tag::Bool | Tag::Int | Tag::Float | Tag::Null | Tag::Timestamp => {

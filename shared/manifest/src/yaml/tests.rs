@@ -89,6 +89,12 @@ fn errors_say_where_and_how_to_mend() {
         ]],
     );
     check(
+        "a: {{ name: b }\nc: d\n",
+        &expect![[
+            r#"line 1, column 5: `{{` starts a mapping here: put the value in quotes, e.g. "{{ name }}", or render the template first"#
+        ]],
+    );
+    check(
         "{{- if .x }}\na: 1\n{{- end }}\n",
         &expect![
             "line 1, column 3: the line is a template that was not rendered: render it first, or put it in quotes"

@@ -8,7 +8,8 @@ use super::{Answer, Event, Kind, Mark, Parser, Place, Problem, State, Tag, Text,
 struct Properties<'a> {
     start: Mark,
     anchor: Option<&'a str>,
-    tag: Option<Cow<'a, str>>,
+    /// [`Tag::None`] where none is written.
+    tag: Tag,
 }
 
 impl<'a> Parser<'a> {
@@ -24,15 +25,15 @@ impl<'a> Parser<'a> {
         if matches!(token.kind, Kind::Scalar { .. }) {
             let token = self.scanner.take()?;
             self.back();
-            return Ok((Event::Scalar(text(token, anchor, tag.as_deref())), start));
+            return Ok((Event::Scalar(text(token, anchor, tag)), start));
         }
         if let Some((state, event)) = collection(&token.kind, place, anchor) {
             self.state = state;
             return Ok((event, start));
         }
-        if anchor.is_some() || tag.is_some() {
+        if anchor.is_some() || tag != Tag::None {
             self.back();
-            let (implicit, tag) = (tag.is_none(), resolved(tag.as_deref()));
+            let implicit = tag == Tag::None;
             let text = Text { value: Cow::Borrowed(""), anchor, tag, implicit };
             return Ok((Event::Scalar(text), start));
         }
@@ -43,7 +44,7 @@ impl<'a> Parser<'a> {
     /// An anchor and a tag in any order.
     fn properties(&mut self) -> Result<Properties<'a>, Problem> {
         let start = self.scanner.peek()?.start;
-        let mut found = Properties { start, anchor: None, tag: None };
+        let mut found = Properties { start, anchor: None, tag: Tag::None };
         loop {
             let kind = &self.scanner.peek()?.kind;
             if let Kind::Anchor(name) = *kind
@@ -51,27 +52,23 @@ impl<'a> Parser<'a> {
             {
                 self.scanner.take()?;
                 found.anchor = Some(name);
-            } else if matches!(kind, Kind::Tag { .. }) && found.tag.is_none() {
+            } else if matches!(kind, Kind::Tag { .. }) && found.tag == Tag::None {
                 let token = self.scanner.take()?;
-                found.tag = Some(self.full_tag(token, start)?);
+                found.tag = self.full_tag(&token, start)?;
             } else {
                 return Ok(found);
             }
         }
     }
 
-    fn full_tag(&self, token: Token<'a>, since: Mark) -> Result<Cow<'a, str>, Problem> {
-        let Kind::Tag { handle, suffix } = token.kind else { return Ok(Cow::Borrowed("")) };
+    fn full_tag(&self, token: &Token<'a>, since: Mark) -> Result<Tag, Problem> {
+        let Kind::Tag { handle, suffix } = &token.kind else { return Ok(Tag::None) };
         if handle.is_empty() {
-            return Ok(suffix);
+            return Ok(Tag::from_parts("", suffix));
         }
-        match self.tags.get(handle) {
-            Some(prefix) => Ok(Cow::Owned(format!("{prefix}{suffix}"))),
-            None => {
-                let text = "found undefined tag handle";
-                Err(Problem { text, at: token.start, since, scanning: false })
-            }
-        }
+        let undefined =
+            Problem { text: "found undefined tag handle", at: token.start, since, scanning: false };
+        self.tags.get(handle).map(|prefix| Tag::from_parts(prefix, suffix)).ok_or(undefined)
     }
 }
 
@@ -94,13 +91,9 @@ fn collection<'a>(kind: &Kind<'a>, place: Place, anchor: Option<&'a str>) -> Opt
     block.then_some((State::BlockMappingKey { first: true }, mapping))
 }
 
-fn text<'a>(token: Token<'a>, anchor: Option<&'a str>, tag: Option<&str>) -> Text<'a> {
+fn text<'a>(token: Token<'a>, anchor: Option<&'a str>, tag: Tag) -> Text<'a> {
     let (value, plain) =
         if let Kind::Scalar { text, plain } = token.kind { (text, plain) } else { (Cow::Borrowed(""), true) };
-    let implicit = tag.map_or(plain, |tag| tag == "!");
-    Text { value, anchor, tag: resolved(tag), implicit }
-}
-
-fn resolved(tag: Option<&str>) -> Tag {
-    tag.map_or(Tag::None, Tag::from_full)
+    let implicit = (plain && tag == Tag::None) || tag == Tag::Unspecific;
+    Text { value, anchor, tag, implicit }
 }

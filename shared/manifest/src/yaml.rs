@@ -31,6 +31,7 @@ mod go;
 mod json;
 mod number;
 mod parse;
+mod places;
 mod scalar;
 mod scan;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use serde_json::Value;
 
 pub use self::emit::{to_string, to_string_within};
 pub use self::error::Error;
+pub use self::places::{Places, places};
 
 /// One document of a stream.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use shared_manifest::yaml::{duplicate_keys, parse, parse_all, to_string, to_string_within};
+use shared_manifest::yaml::{duplicate_keys, parse, parse_all, places, to_string, to_string_within};
 
 /// How many texts are made from each base in one run.
 const ROUNDS: usize = 3;
@@ -84,6 +84,7 @@ fn check(text: &str) {
         duplicate_keys(text).is_ok() || serde_json::from_str::<Value>(text).is_ok(),
         "{text:?}"
     );
+    assert!(duplicate_keys(text).is_err() || places(text).is_ok(), "{text:?}");
     match &first {
         Err(error) => {
             assert!(error.line >= 1 && error.column >= 1 && !error.message.is_empty(), "{text:?}");

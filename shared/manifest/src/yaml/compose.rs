@@ -95,15 +95,7 @@ enum Open {
 
 impl<'a> Stream<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, Error> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        if text.len() > MAX_TEXT {
-            let (has, most) = (text.len() >> 20, MAX_TEXT >> 20);
-            let message = format!("the text has {has} MiB, at most {most} MiB are read: split it");
-            return Err(Error::new(Mark::default(), message, "document is too large"));
-        }
-        if let Some(at) = forbidden(text) {
-            return Err(Error::control_character(text, at));
-        }
+        let text = checked(text)?;
         Ok(Self {
             text,
             parser: Parser::new(text),
@@ -306,9 +298,23 @@ fn copy(copied: &mut Cost, cost: Cost, at: Mark) -> Result<(), Error> {
     Ok(())
 }
 
-fn too_deep(at: Mark) -> Error {
+pub(super) fn too_deep(at: Mark) -> Error {
     let message = format!("nested deeper than {MAX_DEPTH} levels: flatten the document");
     Error::new(at, message, &format!("exceeded max depth of {MAX_DEPTH}"))
+}
+
+/// The text without its byte order mark, if it is one that can be read.
+pub(super) fn checked(text: &str) -> Result<&str, Error> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.len() > MAX_TEXT {
+        let (has, most) = (text.len() >> 20, MAX_TEXT >> 20);
+        let message = format!("the text has {has} MiB, at most {most} MiB are read: split it");
+        return Err(Error::new(Mark::default(), message, "document is too large"));
+    }
+    match forbidden(text) {
+        Some(at) => Err(Error::control_character(text, at)),
+        None => Ok(text),
+    }
 }
 
 /// The byte at which the first character stands that YAML 1.1 allows in escapes only.

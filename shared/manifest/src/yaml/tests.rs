@@ -184,3 +184,29 @@ fn json_duplicates_and_surrogate_pairs_are_read() {
     );
     check("{\n\t\"a\": 1.0\n}\n", &expect![[r#"{"a":1}"#]]);
 }
+
+#[test]
+fn fields_have_lines() {
+    let text = "# a comment\na: 1\nb:\n  c: {d: 2,\n    e: 3}\n  list:\n  - x: 1\n    y: |\n      text\n  - [p,\n     q]\n  odd.key/name: 1\n---\n{\"j\":\n {\"k\": 1}}\n";
+    let found = places(text).unwrap();
+    let at = |document: usize, path: &str, line: usize| {
+        assert_eq!(found[document].line(path), line, "{path}");
+    };
+    assert_eq!((found[0].start(), found[1].start(), found.len()), (2, 14, 2));
+    at(0, "a", 2);
+    at(0, "b.c.d", 4);
+    at(0, "b.c.e", 5);
+    at(0, "b.list[0].y", 8);
+    at(0, "b.list[1][1]", 11);
+    at(0, "b.odd.key/name", 12);
+    at(1, "j.k", 15);
+    // What is not there stands where its parent does.
+    at(0, "b.list[0].z[3].deep", 7);
+    at(0, "nothing", 2);
+    assert!(found[0].has("b.c") && !found[0].has("b.z"));
+    // The lines are those of the documents.
+    let lines: Vec<usize> = parse_all(text).unwrap().iter().map(|document| document.line).collect();
+    assert_eq!(lines, [2, 14]);
+    assert!(places("a: [").is_err() && places(&"[".repeat(200)).is_err());
+    assert_eq!(places("a: &x {b: 1}\nc: *x\n").unwrap()[0].line("c.b"), 2);
+}

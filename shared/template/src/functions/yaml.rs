@@ -1,5 +1,8 @@
 //! YAML in and out as `sigs.k8s.io/yaml` does it: by way of JSON, so every number that is read is a float, and errors have its words.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value as Json;
 
 use super::text::{any, text};

@@ -1,36 +1,48 @@
 //! YAML and JSON text to values and back, as Kubernetes users meet it.
 //!
-//! Decides what a text means: the semantics are those of `sigs.k8s.io/yaml` 1.6 (go-yaml v2.4, YAML 1.1 scalars over a YAML 1.2 grammar),
-//! because that is what kubectl and Argo CD read manifests with. `yes`, `on` and `y` are booleans, also as keys (`on:` becomes `"true"`);
-//! `0644` is octal, `08` is 8, `1_000` is 1000; an integer beyond 64 bits is a float; unknown tags are ignored; of duplicate keys the last wins
-//! ([`duplicate_keys`] names them); `<<` merges at its place, so what stands after it overrides it.
+//! Decides what a text means: the semantics are those of `sigs.k8s.io/yaml` 1.6 (go-yaml v2.4, so YAML 1.1 as libyaml reads it), because that
+//! is what kubectl, Helm and Argo CD read manifests and values with. `yes`, `on` and `y` are booleans, also as keys (`on:` becomes
+//! `"true"`); `0644` is octal, `08` is 8, `1_000` is 1000; an integer beyond 64 bits is a float; unknown tags are ignored; of duplicate
+//! keys the last wins ([`duplicate_keys`] names them); `<<` merges at its place, so what stands after it overrides it. What is written has
+//! go-yaml's order of keys, quotes, block scalars and folded lines, byte for byte.
 //!
-//! Invariants: no text makes it panic, recurse without bound or take time out of proportion (there are budgets for depth, nodes and
-//! what aliases expand to); what [`parse`] accepts, `serde_json` can read again from JSON text; `parse(&to_string(v))` is `v`, with integral
-//! floats as integers.
+//! Flow of reading: `scan` makes tokens of characters, `parse` events of tokens, `compose` values of events, `scalar` the meaning of one
+//! scalar; `json` takes what is JSON as a whole. Of writing: `emit`, which asks `scalar` what needs quotes.
+//!
+//! Invariants: no text makes it panic, recurse without bound or take time out of proportion (reading is one pass, and there are budgets
+//! for depth, nodes and what aliases expand to); what [`parse`] accepts, `serde_json` can read again from JSON text; `parse(&to_string(v))`
+//! is `v`, with integral floats as integers.
 //!
 //! Refuses to know: files, Kubernetes kinds, templates. Comments and key order are not kept.
 //!
 //! # Why
-//! Deliberate differences from Go, each towards reading what was meant: `%YAML 1.2` is accepted; JSON with surrogate escapes or tabs is read;
-//! a key that is the string `<<` and text with U+0085, U+2028 or U+2029 are written in double quotes, since Go's output of these does
-//! not read back as the same value; `{a:}` has the key `a`, not `a:`. The grammar is the parser's, YAML 1.2; where real files rely on YAML 1.1's, `repair` bridges the gap.
-//! Left: a flow collection indented by tabs within a block mapping is refused, with a remedy.
+//! The grammar is our own, since go-yaml's is YAML 1.1 and the parsers at hand are for 1.2, which differ in tabs, indentation within
+//! brackets, `:` within flow collections and in every error. An [`Error`] has two texts: ours, with the remedy, and go-yaml's
+//! ([`Error::go_text`]) for templates, whose users know it.
+//!
+//! Deliberate differences from Go, each towards reading what was meant, and each among the vectors: `%YAML 1.2` is accepted; JSON is read
+//! as JSON, with control characters and escapes that YAML does not have, the last also where it stands within YAML; a key that is
+//! the string `<<` is quoted, and characters are written that Go loses or refuses on the way through JSON.
 
 mod compose;
 mod emit;
 mod error;
+mod go;
+mod json;
 mod number;
-mod repair;
+mod parse;
+mod places;
 mod scalar;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod timestamp;
 
 use serde_json::Value;
 
-pub use self::emit::to_string;
+pub use self::emit::{to_string, to_string_within};
 pub use self::error::Error;
+pub use self::places::{Places, places};
 
 /// One document of a stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,13 +71,11 @@ pub struct DuplicateKey {
 /// # Errors
 /// Text that is no YAML, keys that are mappings or null, infinities, and texts over the limits, with line and remedy.
 pub fn parse(text: &str) -> Result<Value, Error> {
-    if let Some(value) = compose::json(text) {
+    if let Some(value) = json::read(text) {
         return Ok(value);
     }
-    repair::reading(text, |text| {
-        let document = compose::Stream::new(text)?.next_document()?;
-        Ok(document.map_or(Value::Null, |document| document.value))
-    })
+    let document = compose::Stream::new(text)?.next_document()?;
+    Ok(document.map_or(Value::Null, |document| document.value))
 }
 
 /// Reads every document of `text`. Documents without content (only comments, `null`) are left out.
@@ -73,20 +83,18 @@ pub fn parse(text: &str) -> Result<Value, Error> {
 /// # Errors
 /// As [`parse`], for the first document that is wrong: a stream that cannot be read to its end is not read at all.
 pub fn parse_all(text: &str) -> Result<Vec<Document>, Error> {
-    if let Some(value) = compose::json(text) {
+    if let Some(value) = json::read(text) {
         let line = 1 + text.chars().take_while(|c| c.is_whitespace()).filter(|c| *c == '\n').count();
         return Ok(vec![Document { value, line }]);
     }
-    repair::reading(text, |text| {
-        let mut stream = compose::Stream::new(text)?;
-        let mut documents = Vec::new();
-        while let Some(document) = stream.next_document()? {
-            if !document.value.is_null() {
-                documents.push(document);
-            }
+    let mut stream = compose::Stream::new(text)?;
+    let mut documents = Vec::new();
+    while let Some(document) = stream.next_document()? {
+        if !document.value.is_null() {
+            documents.push(document);
         }
-        Ok(documents)
-    })
+    }
+    Ok(documents)
 }
 
 /// The keys that repeat in any document of `text`, in order of their place; at most 100. Keys that a merge (`<<`) brings in do not count.
@@ -94,11 +102,9 @@ pub fn parse_all(text: &str) -> Result<Vec<Document>, Error> {
 /// # Errors
 /// As [`parse_all`].
 pub fn duplicate_keys(text: &str) -> Result<Vec<DuplicateKey>, Error> {
-    repair::reading(text, |text| {
-        let mut stream = compose::Stream::new(text)?;
-        while stream.next_document()?.is_some() {}
-        Ok(stream.into_duplicates())
-    })
+    let mut stream = compose::Stream::new(text)?;
+    while stream.next_document()?.is_some() {}
+    Ok(stream.into_duplicates())
 }
 
 /// A number in the form JSON texts carry it in: integers wherever it is integral and fits 64 bits.

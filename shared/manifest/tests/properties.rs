@@ -134,7 +134,7 @@ proptest! {
         let _ = object::read(&text, "any");
         if let Ok(documents) = parse_all(&text) {
             prop_assert!(first.is_ok(), "all documents can be read, so the first can");
-            let lines = 1 + text.matches(['\n', '\r']).count();
+            let lines = 1 + text.matches(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
             for document in documents {
                 prop_assert!(document.line >= 1 && document.line <= lines);
                 prop_assert_eq!(parse(&to_string(&document.value)), Ok(document.value));
@@ -168,13 +168,11 @@ fn hostile_texts_are_bounded() {
     refused("nested lists", &"[".repeat(1 << 20), "nested");
     refused("nested mappings", &"{a: ".repeat(1 << 20), "nested");
     refused("nested block lists", &"- ".repeat(1 << 20), "nested");
-    refused("nested keys", &"? ".repeat(1 << 20), "cannot be a key");
+    refused("nested keys", &"? ".repeat(1 << 20), "nested");
     refused("deep json", &format!("{}{}", "[".repeat(120), "]".repeat(120)), "nested deeper than 100 levels");
     refused("many values", &format!("[{}]", "a,".repeat(1_000_001)), "more than 1000000 values");
     refused("long text", &"a".repeat((32 << 20) + 1), "at most 32 MiB");
     refused("itself", "a: &a [*a]", "inside the value that it names");
-    // Each line needs a repair, and each repair reads the text again.
-    refused("many repairs", &format!("a: [\n{}", "b,\n".repeat(1 << 20)), "not indented");
     assert!(parse(&format!("a: [\n{}]\n", "b,\n".repeat(200))).is_ok());
 }
 

@@ -27,6 +27,7 @@ mod strings;
 mod text;
 mod urls;
 mod words;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -223,7 +224,7 @@ static STANDARD: LazyLock<Functions> = LazyLock::new(|| {
         dates::TABLE,
         urls::TABLE,
     ];
-    for (name, letters, function) in groups.into_iter().chain([argo::TABLE]).flatten() {
+    for (name, letters, function) in groups.into_iter().chain([argo::TABLE, yaml::TABLE]).flatten() {
         let function =
             Function { signature: Signature::from_letters(letters), body: Body::Native(*function) };
         table.insert((*name).to_owned(), Arc::new(function));

@@ -1,8 +1,9 @@
 // Records what sigs.k8s.io/yaml makes of each case in shared/manifest/tests/vectors, so that our reader and writer can be held to it.
 //
-// Usage: go run . [-n] ../../../shared/manifest/tests/vectors/*.txt
+// Usage: go run . [-n] ../../../shared/manifest/tests/vectors
 //
-// A file holds cases of the form
+// It writes the *.jsonl there, a vector in each line, from the texts that scalars.go, documents.go and values.go make up; and it fills in
+// the *.txt, which hold cases of the form
 //
 //	#### name              (or "#### name (quoted)": the text below is one JSON string, for bytes that an editor would lose)
 //	the YAML text
@@ -20,6 +21,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -34,12 +36,25 @@ const (
 func main() {
 	check := flag.Bool("n", false, "only compare")
 	flag.Parse()
-	for _, path := range flag.Args() {
-		if err := record(path, *check); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", path, err)
+	for _, directory := range flag.Args() {
+		if err := all(directory, *check); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}
+}
+
+func all(directory string, check bool) error {
+	paths, err := filepath.Glob(filepath.Join(directory, "*.txt"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if err := record(path, check); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return generate(directory, check)
 }
 
 func record(path string, check bool) error {

@@ -1,12 +1,19 @@
-//! Events of the parser to values, with budgets.
+//! Events to values, with budgets.
+//!
+//! go-yaml reads a document in four passes (grammar, meaning, keys, numbers) and tells of the first pass that fails: so one error waits here
+//! until the document is read to its end, and an error of an earlier pass takes its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod mapping;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
+use serde_json::Value;
+
+use self::mapping::Mapping;
+use super::parse::{Event, Parser, Text};
 use super::scalar::{Scalar, Tag};
-use super::{Document, DuplicateKey, Error, number};
+use super::scan::Mark;
+use super::{Document, DuplicateKey, Error};
 
 /// Longest text that is read, in bytes.
 pub(super) const MAX_TEXT: usize = 32 << 20;
@@ -19,55 +26,23 @@ const MAX_COPIED_NODES: usize = 400_000;
 const MAX_COPIED_BYTES: usize = 32 << 20;
 const MAX_DUPLICATES: usize = 100;
 
-/// The value of a text that is one JSON document within the limits; `None` leaves it to the YAML reader, also for its error.
-pub(super) fn json(text: &str) -> Option<Value> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.len() > MAX_TEXT || !text.trim_start().starts_with(['{', '[', '"']) {
-        return None;
-    }
-    let mut value = serde_json::from_str(text).ok()?;
-    normalise(&mut value, MAX_DEPTH).then_some(value)
-}
-
-/// Integral floats to integers; false when the nesting is deeper than `depth`.
-fn normalise(value: &mut Value, depth: usize) -> bool {
-    match value {
-        Value::Number(number) => {
-            if let Some(float) = number.as_f64().filter(|_| number.is_f64())
-                && let Some(normal) = number::from_float(float)
-            {
-                *value = normal;
-            }
-            true
-        }
-        Value::Array(items) => depth > 0 && items.iter_mut().all(|item| normalise(item, depth - 1)),
-        Value::Object(map) => depth > 0 && map.values_mut().all(|item| normalise(item, depth - 1)),
-        Value::Null | Value::Bool(_) | Value::String(_) => true,
-    }
-}
-
-/// Why a text could not be read.
-pub(super) enum Fault {
-    /// The parser refused it.
-    Scan(ScanError),
-    /// We did.
-    Text(Error),
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Self::Text(error)
-    }
+/// go-yaml's passes after the grammar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pass {
+    Meaning,
+    Keys,
+    Numbers,
 }
 
 /// The documents of one text, read one at a time.
 pub(super) struct Stream<'a> {
     text: &'a str,
-    parser: Parser<'a, StrInput<'a>>,
-    anchors: BTreeMap<usize, Anchored>,
+    parser: Parser<'a>,
+    anchors: BTreeMap<&'a str, Anchored>,
     spent: Cost,
     copied: Cost,
     duplicates: Vec<DuplicateKey>,
+    wrong: Option<(Pass, Error)>,
 }
 
 /// What values cost in memory, roughly.
@@ -77,9 +52,13 @@ struct Cost {
     bytes: usize,
 }
 
-struct Anchored {
-    node: Node,
-    cost: Cost,
+enum Anchored {
+    /// Its end is still to come.
+    Open,
+    Known {
+        node: Node,
+        cost: Cost,
+    },
 }
 
 /// A finished value on its way into its parent.
@@ -88,6 +67,8 @@ struct Node {
     content: Content,
     /// Levels of nesting below it.
     height: usize,
+    at: Mark,
+    aliased: bool,
 }
 
 #[derive(Clone)]
@@ -99,44 +80,30 @@ enum Content {
 }
 
 /// A collection whose end is still to come.
-struct Frame {
+struct Frame<'a> {
     open: Open,
-    anchor: usize,
+    anchor: Option<&'a str>,
     height: usize,
     before: Cost,
+    at: Mark,
 }
 
 enum Open {
     Sequence(Vec<Value>),
-    Mapping { map: Map<String, Value>, merged: BTreeSet<String>, key: Option<Key> },
-}
-
-enum Key {
-    Name(String),
-    Merge,
+    Mapping(Mapping),
 }
 
 impl<'a> Stream<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, Error> {
-        if text.len() > MAX_TEXT {
-            let message = format!(
-                "the text has {} MiB, at most {} MiB are read: split it",
-                text.len() >> 20,
-                MAX_TEXT >> 20
-            );
-            return Err(Error { line: 1, column: 1, message });
-        }
-        if let Some(at) = text.find(is_forbidden) {
-            return Err(Error::control_character(text, at));
-        }
-        let parser = Parser::new_from_str(text);
+        let text = checked(text)?;
         Ok(Self {
             text,
-            parser,
+            parser: Parser::new(text),
             anchors: BTreeMap::new(),
             spent: Cost::default(),
             copied: Cost::default(),
             duplicates: Vec::new(),
+            wrong: None,
         })
     }
 
@@ -145,132 +112,133 @@ impl<'a> Stream<'a> {
     }
 
     /// The next document, `Null` for an empty one; `None` at the end.
-    pub(super) fn next_document(&mut self) -> Result<Option<Document>, Fault> {
+    pub(super) fn next_document(&mut self) -> Result<Option<Document>, Error> {
         self.anchors.clear();
-        let mut frames: Vec<Frame> = Vec::new();
-        let mut root: Option<Content> = None;
-        let mut line = 0;
-        while let Some((event, span)) = self.next_event()? {
-            let content = !matches!(event, Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd);
-            if content && line == 0 {
-                line = span.start.line();
-            }
-            let finished = match event {
-                Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => None,
-                Event::DocumentEnd => {
-                    let Some(content) = root else { continue };
-                    let value = self.value_of(content, span.start)?;
-                    return Ok(Some(Document { value, line }));
+        self.wrong = None;
+        let mut frames: Vec<Frame<'a>> = Vec::new();
+        let mut root: Option<Node> = None;
+        let mut line = None;
+        loop {
+            let (event, at) = match self.parser.next() {
+                Ok(next) => next,
+                Err(problem) => {
+                    let error = Error::grammar(&problem, self.text);
+                    // What stands first in the text is the better hint, such as `{{` that lacks its other half.
+                    let before = self.wrong.take().filter(|(pass, _)| *pass == Pass::Meaning);
+                    return Err(match before {
+                        Some((_, before)) => before.with_go_text_of(error),
+                        None => error,
+                    });
                 }
-                Event::SequenceStart(anchor, _) => {
-                    self.open(&mut frames, Open::Sequence(Vec::new()), anchor, span.start)?;
+            };
+            let node = match event {
+                Event::StreamEnd => return Ok(None),
+                Event::DocumentStart => continue,
+                Event::DocumentEnd => break,
+                Event::SequenceStart(anchor) => {
+                    self.open(&mut frames, Open::Sequence(Vec::new()), anchor, at)?;
                     None
                 }
-                Event::MappingStart(anchor, _) => {
-                    let open = Open::Mapping { map: Map::new(), merged: BTreeSet::new(), key: None };
-                    self.open(&mut frames, open, anchor, span.start)?;
+                Event::MappingStart(anchor) => {
+                    self.open(&mut frames, Open::Mapping(Mapping::default()), anchor, at)?;
                     None
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     let frame = frames.pop().expect("the parser ends only what it started");
-                    Some(self.close(frame, span.start)?)
+                    Some(self.close(frame)?)
                 }
-                Event::Scalar(text, style, anchor, tag) => {
-                    let tag =
-                        tag.map_or(Tag::None, |tag| Tag::from_full(&format!("{}{}", tag.handle, tag.suffix)));
-                    let text =
-                        if self.ends_open(&text, style, span) { &text[..text.len() - 1] } else { &*text };
-                    Some(self.scalar(text, style, anchor, tag, span.start)?)
-                }
-                Event::Alias(anchor) => Some(self.alias(anchor, frames.len(), span.start)?),
+                Event::Scalar(text) => Some(self.scalar(text, at)?),
+                Event::Alias(name) => Some(self.alias(name, frames.len(), at)?),
             };
-            let Some(node) = finished else { continue };
+            line.get_or_insert(at.line + 1);
+            let Some(node) = node else { continue };
             match frames.last_mut() {
-                Some(_) => self.attach(&mut frames, node, span)?,
-                None => root = Some(node.content),
+                Some(_) => self.attach(&mut frames, node),
+                None => root = Some(node),
             }
         }
-        Ok(None)
-    }
-
-    fn next_event(&mut self) -> Result<Option<(Event<'a>, Span)>, Fault> {
-        match self.parser.next_event() {
-            None => Ok(None),
-            Some(Ok(event)) => Ok(Some(event)),
-            Some(Err(error)) => Err(Fault::Scan(error)),
+        let value = root.map_or(Value::Null, |node| self.value_of(node));
+        match self.wrong.take() {
+            Some((_, error)) => Err(error),
+            None => Ok(Some(Document { value, line: line.unwrap_or(1) })),
         }
     }
 
-    /// Whether `scalar` is a block text that the end of the input cuts off in the middle of a line: go-yaml adds no line break there, the
-    /// parser does. The span of a block text starts at its first content, so in the column of its indentation; without content it starts at
-    /// the indicator, and the parser adds a break only for a single line of blanks.
-    fn ends_open(&self, scalar: &str, style: ScalarStyle, span: Span) -> bool {
-        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        if !block || self.text.ends_with(['\n', '\r']) || !scalar.ends_with('\n') {
-            return false;
+    /// Notes an error of a pass after the grammar.
+    fn note(&mut self, pass: Pass, error: Error) {
+        if self.wrong.as_ref().is_none_or(|(before, _)| pass < *before) {
+            self.wrong = Some((pass, error));
         }
-        if scalar.bytes().all(|byte| byte == b'\n') {
-            return span.end.line() == span.start.line() + 1;
-        }
-        span.end.col() >= span.start.col().max(1)
     }
 
-    fn open(&mut self, frames: &mut Vec<Frame>, open: Open, anchor: usize, at: Marker) -> Result<(), Error> {
-        if let Some(Frame { open: Open::Mapping { key: None, .. }, .. }) = frames.last() {
-            return Err(Error::complex_key(at, self.text));
-        }
+    fn open(
+        &mut self,
+        frames: &mut Vec<Frame<'a>>,
+        open: Open,
+        anchor: Option<&'a str>,
+        at: Mark,
+    ) -> Result<(), Error> {
         if frames.len() >= MAX_DEPTH {
             return Err(too_deep(at));
         }
         let before = self.spent;
         self.spend(0, at)?;
-        frames.push(Frame { open, anchor, height: 0, before });
+        if let Some(name) = anchor {
+            self.anchors.insert(name, Anchored::Open);
+        }
+        frames.push(Frame { open, anchor, height: 0, before, at });
         Ok(())
     }
 
-    fn close(&mut self, frame: Frame, at: Marker) -> Result<Node, Error> {
+    fn close(&mut self, frame: Frame<'a>) -> Result<Node, Error> {
         let value = match frame.open {
             Open::Sequence(items) => Value::Array(items),
-            Open::Mapping { map, .. } => Value::Object(map),
+            Open::Mapping(mapping) => Value::Object(mapping.into_map()),
         };
-        let node = Node { content: Content::Collection(value), height: frame.height + 1 };
-        self.remember(frame.anchor, &node, frame.before, at)?;
+        let content = Content::Collection(value);
+        let node = Node { content, height: frame.height + 1, at: frame.at, aliased: false };
+        self.remember(frame.anchor, &node, frame.before)?;
         Ok(node)
     }
 
-    fn scalar(
-        &mut self,
-        text: &str,
-        style: ScalarStyle,
-        anchor: usize,
-        tag: Tag,
-        at: Marker,
-    ) -> Result<Node, Error> {
+    fn scalar(&mut self, text: Text<'a>, at: Mark) -> Result<Node, Error> {
         let before = self.spent;
-        self.spend(text.len(), at)?;
-        let plain = style == ScalarStyle::Plain;
-        let content = if text == "<<" && plain && matches!(tag, Tag::None | Tag::Other) {
+        self.spend(text.value.len(), at)?;
+        let content = if text.value == "<<" && (text.implicit || text.tag == Tag::Merge) {
             Content::Merge
         } else {
-            Content::Scalar(Scalar::resolve(text, plain, tag).map_err(|message| Error::at(at, message))?)
+            let scalar = Scalar::resolve(text.value, text.implicit, text.tag);
+            Content::Scalar(scalar.unwrap_or_else(|unfit| {
+                self.note(Pass::Meaning, Error::new(at, unfit.message, &unfit.go));
+                Scalar::Null
+            }))
         };
-        let node = Node { content, height: 0 };
-        self.remember(anchor, &node, before, at)?;
+        let node = Node { content, height: 0, at, aliased: false };
+        self.remember(text.anchor, &node, before)?;
         Ok(node)
     }
 
-    fn alias(&mut self, anchor: usize, depth: usize, at: Marker) -> Result<Node, Error> {
-        let Some(anchored) = self.anchors.get(&anchor) else {
-            return Err(Error::at(
-                at,
-                "this alias stands inside the value that it names: write the value out",
-            ));
+    fn alias(&mut self, name: &'a str, depth: usize, at: Mark) -> Result<Node, Error> {
+        let null = Node { content: Content::Scalar(Scalar::Null), height: 0, at, aliased: true };
+        let (node, cost) = match self.anchors.get(name) {
+            None => {
+                let message =
+                    "this alias names no anchor before it: define it with `&name` first, or quote the value";
+                return Err(Error::new(at, message, &format!("unknown anchor '{name}' referenced")));
+            }
+            Some(Anchored::Open) => {
+                let message = "this alias stands inside the value that it names: write the value out";
+                let error = Error::new(at, message, &format!("anchor '{name}' value contains itself"));
+                self.note(Pass::Meaning, error);
+                return Ok(null);
+            }
+            Some(Anchored::Known { node, .. }) if depth + node.height > MAX_DEPTH => {
+                return Err(too_deep(at));
+            }
+            Some(Anchored::Known { node, cost }) => (node, *cost),
         };
-        if depth + anchored.node.height > MAX_DEPTH {
-            return Err(too_deep(at));
-        }
-        let (node, cost) = (anchored.node.clone(), anchored.cost);
-        self.copy(cost, at)?;
+        copy(&mut self.copied, cost, at)?;
+        let node = Node { at, aliased: true, ..node.clone() };
         self.spent.nodes += cost.nodes;
         self.spent.bytes += cost.bytes;
         self.spend(0, at)?;
@@ -278,153 +246,82 @@ impl<'a> Stream<'a> {
     }
 
     /// Keeps an anchored node for its aliases. The copy is charged before it is made.
-    fn remember(&mut self, anchor: usize, node: &Node, before: Cost, at: Marker) -> Result<(), Error> {
-        if anchor == 0 {
-            return Ok(());
-        }
+    fn remember(&mut self, anchor: Option<&'a str>, node: &Node, before: Cost) -> Result<(), Error> {
+        let Some(name) = anchor else { return Ok(()) };
         let cost = Cost { nodes: self.spent.nodes - before.nodes, bytes: self.spent.bytes - before.bytes };
-        self.copy(cost, at)?;
-        self.anchors.insert(anchor, Anchored { node: node.clone(), cost });
+        copy(&mut self.copied, cost, node.at)?;
+        self.anchors.insert(name, Anchored::Known { node: node.clone(), cost });
         Ok(())
     }
 
-    fn spend(&mut self, bytes: usize, at: Marker) -> Result<(), Error> {
+    fn spend(&mut self, bytes: usize, at: Mark) -> Result<(), Error> {
         self.spent.nodes += 1;
         self.spent.bytes += bytes;
         if self.spent.nodes > MAX_NODES {
-            return Err(Error::at(at, format!("more than {MAX_NODES} values: split the file")));
-        }
-        Ok(())
-    }
-
-    fn copy(&mut self, cost: Cost, at: Marker) -> Result<(), Error> {
-        self.copied.nodes += cost.nodes;
-        self.copied.bytes += cost.bytes;
-        if self.copied.nodes > MAX_COPIED_NODES || self.copied.bytes > MAX_COPIED_BYTES {
-            return Err(Error::at(
-                at,
-                "anchors and aliases expand to too much: write the values out or use fewer aliases",
-            ));
+            let message = format!("more than {MAX_NODES} values: split the file");
+            return Err(Error::new(at, message, "document is too large"));
         }
         Ok(())
     }
 
     /// Puts a finished node into the innermost open collection.
-    fn attach(&mut self, frames: &mut [Frame], node: Node, span: Span) -> Result<(), Error> {
-        let at = span.start;
-        let frame = frames.last_mut().expect("the caller saw an open collection");
+    fn attach(&mut self, frames: &mut [Frame<'a>], node: Node) {
+        let (frame, around) = frames.split_last_mut().expect("the caller saw an open collection");
         frame.height = frame.height.max(node.height);
-        let (map, merged, key) = match &mut frame.open {
-            Open::Sequence(items) => {
-                items.push(self.value_of(node.content, at)?);
-                return Ok(());
-            }
-            Open::Mapping { map, merged, key } => (map, merged, key),
-        };
-        match key.take() {
-            None => {
-                let name = match node.content {
-                    Content::Merge => Key::Merge,
-                    Content::Scalar(scalar) => Key::Name(scalar.into_key().ok_or_else(|| bad_key(at))?),
-                    Content::Collection(_) => return Err(Error::complex_key(at, self.text)),
-                };
-                let repeated = match &name {
-                    Key::Name(name) if map.contains_key(name) && !merged.contains(name) => Some(name.clone()),
-                    Key::Name(_) | Key::Merge => None,
-                };
-                *key = Some(name);
-                if let Some(name) = repeated {
-                    self.report_duplicate(frames, &name, at);
-                }
-            }
-            Some(Key::Name(name)) => {
-                merged.remove(&name);
-                map.insert(name, self.value_of(node.content, at)?);
-            }
-            Some(Key::Merge) => merge(map, merged, node.content).map_err(|()| bad_merge(at))?,
-        }
-        Ok(())
-    }
-
-    fn value_of(&self, content: Content, at: Marker) -> Result<Value, Error> {
-        match content {
-            Content::Collection(value) => Ok(value),
-            Content::Merge => Ok(Value::from("<<")),
-            Content::Scalar(scalar) => scalar
-                .into_value()
-                .ok_or_else(|| Error::at(at, "Kubernetes has no infinite numbers and no NaN: put the value in quotes to make it a string")),
+        match &mut frame.open {
+            Open::Sequence(items) => items.push(self.value_of(node)),
+            Open::Mapping(mapping) => self.attach_to(mapping, around, node),
         }
     }
 
-    fn report_duplicate(&mut self, frames: &[Frame], name: &str, at: Marker) {
-        if self.duplicates.len() >= MAX_DUPLICATES {
-            return;
+    fn value_of(&mut self, node: Node) -> Value {
+        match node.content {
+            Content::Collection(value) => value,
+            Content::Merge => Value::from("<<"),
+            Content::Scalar(scalar) => scalar.into_value().unwrap_or_else(|float| {
+                let message = "Kubernetes has no infinite numbers and no NaN: put the value in quotes to make it a string";
+                let name = if float.is_nan() { "NaN" } else if float > 0.0 { "+Inf" } else { "-Inf" };
+                self.note(Pass::Numbers, Error::of(node.at, message, format!("json: unsupported value: {name}")));
+                Value::Null
+            }),
         }
-        let mut path = String::new();
-        for frame in &frames[..frames.len() - 1] {
-            match &frame.open {
-                Open::Sequence(items) => path.push_str(&format!("[{}]", items.len())),
-                Open::Mapping { key: Some(Key::Name(key)), .. } => push_key(&mut path, key),
-                Open::Mapping { .. } => push_key(&mut path, "<<"),
-            }
-        }
-        push_key(&mut path, name);
-        self.duplicates.push(DuplicateKey { line: at.line(), column: at.col() + 1, path });
     }
 }
 
-/// Characters that YAML 1.1 allows in escapes only.
-fn is_forbidden(char: char) -> bool {
-    !matches!(char, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
-}
-
-fn push_key(path: &mut String, key: &str) {
-    let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
-    match (plain, path.is_empty()) {
-        (true, true) => path.push_str(key),
-        (true, false) => path.push_str(&format!(".{key}")),
-        (false, _) => path.push_str(&format!("[{key:?}]")),
-    }
-}
-
-/// `<<` at its place: what stands there already is overridden, what follows overrides; of a list the earlier mapping wins. As go-yaml v2.
-fn merge(map: &mut Map<String, Value>, merged: &mut BTreeSet<String>, content: Content) -> Result<(), ()> {
-    let Content::Collection(value) = content else { return Err(()) };
-    let sources = match value {
-        Value::Object(source) => vec![source],
-        Value::Array(items) => items
-            .into_iter()
-            .rev()
-            .map(|item| match item {
-                Value::Object(source) => Ok(source),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                    Err(())
-                }
-            })
-            .collect::<Result<_, ()>>()?,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Err(()),
-    };
-    for (key, value) in sources.into_iter().flatten() {
-        merged.insert(key.clone());
-        map.insert(key, value);
+fn copy(copied: &mut Cost, cost: Cost, at: Mark) -> Result<(), Error> {
+    copied.nodes += cost.nodes;
+    copied.bytes += cost.bytes;
+    if copied.nodes > MAX_COPIED_NODES || copied.bytes > MAX_COPIED_BYTES {
+        let message = "anchors and aliases expand to too much: write the values out or use fewer aliases";
+        return Err(Error::new(at, message, "document contains excessive aliasing"));
     }
     Ok(())
 }
 
-fn too_deep(at: Marker) -> Error {
-    Error::at(at, format!("nested deeper than {MAX_DEPTH} levels: flatten the document"))
+pub(super) fn too_deep(at: Mark) -> Error {
+    let message = format!("nested deeper than {MAX_DEPTH} levels: flatten the document");
+    Error::new(at, message, &format!("exceeded max depth of {MAX_DEPTH}"))
 }
 
-fn bad_key(at: Marker) -> Error {
-    Error::at(
-        at,
-        "a key must be a string, a number or a boolean: put it in quotes, or write the key that is missing before `:`",
-    )
+/// The text without its byte order mark, if it is one that can be read.
+pub(super) fn checked(text: &str) -> Result<&str, Error> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.len() > MAX_TEXT {
+        let (has, most) = (text.len() >> 20, MAX_TEXT >> 20);
+        let message = format!("the text has {has} MiB, at most {most} MiB are read: split it");
+        return Err(Error::new(Mark::default(), message, "document is too large"));
+    }
+    match forbidden(text) {
+        Some(at) => Err(Error::control_character(text, at)),
+        None => Ok(text),
+    }
 }
 
-fn bad_merge(at: Marker) -> Error {
-    Error::at(
-        at,
-        "`<<` merges a mapping or a list of mappings: give it one, e.g. `<<: *defaults`, or write '<<' in quotes for a plain key",
-    )
+/// The byte at which the first character stands that YAML 1.1 allows in escapes only.
+fn forbidden(text: &str) -> Option<usize> {
+    let common = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
+    let rest = text.bytes().position(|byte| !common(&byte))?;
+    let rest = text.floor_char_boundary(rest);
+    let is_forbidden = |char: char| !matches!(char, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
+    text[rest..].find(is_forbidden).map(|at| rest + at)
 }

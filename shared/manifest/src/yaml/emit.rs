@@ -17,10 +17,17 @@ const SIMPLE_KEY: usize = 128;
 
 /// Writes `value` as one YAML document that ends in a line break. Nesting is recursed into: values from [`super::parse`] are bounded.
 pub fn to_string(value: &Value) -> String {
-    let mut emitter = Emitter { out: String::new(), column: 0, blank: true, indention: true };
+    to_string_within(value, usize::MAX).unwrap_or_default()
+}
+
+/// The same, unless it has more than `most` bytes: indentation may make a text many times as long as its value's JSON. It may take
+/// as much memory as the longest string of the value beyond that before it gives up.
+#[must_use]
+pub fn to_string_within(value: &Value, most: usize) -> Option<String> {
+    let mut emitter = Emitter { out: String::new(), column: 0, blank: true, indention: true, most };
     emitter.node(value, None, Place::Item);
     emitter.start_line(0);
-    emitter.out
+    (emitter.out.len() <= most).then_some(emitter.out)
 }
 
 /// Where a value stands.
@@ -32,6 +39,14 @@ enum Place {
     Value,
 }
 
+/// Whether a long text may span lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fold {
+    /// A key, or a short text.
+    Never,
+    Wide,
+}
+
 struct Emitter {
     out: String,
     /// In characters.
@@ -40,6 +55,8 @@ struct Emitter {
     blank: bool,
     /// Whether only indentation and `-`, `?`, `:` stand in this line so far.
     indention: bool,
+    /// How many bytes are wanted at most.
+    most: usize,
 }
 
 impl Emitter {
@@ -50,7 +67,7 @@ impl Emitter {
             Value::Bool(true) => self.plain("true"),
             Value::Bool(false) => self.plain("false"),
             Value::Number(number) => self.plain(&number_text(number)),
-            Value::String(text) => self.string(text, indent, false),
+            Value::String(text) => self.string(text, indent),
             Value::Array(items) if items.is_empty() => self.plain("[]"),
             Value::Object(map) if map.is_empty() => self.plain("{}"),
             Value::Array(items) => self.sequence(items, indent, place),
@@ -65,6 +82,9 @@ impl Emitter {
             Some(indent) => indent + INDENT,
         };
         for item in items {
+            if self.out.len() > self.most {
+                return;
+            }
             self.start_line(indent);
             self.indicator("-", true);
             self.node(item, Some(indent), Place::Item);
@@ -74,17 +94,20 @@ impl Emitter {
     fn mapping(&mut self, map: &Map<String, Value>, indent: Option<usize>) {
         let indent = indent.map_or(0, |indent| indent + INDENT);
         for (key, value) in order::sorted(map) {
+            if self.out.len() > self.most {
+                return;
+            }
             self.start_line(indent);
-            let simple = key.len() <= SIMPLE_KEY && !key.contains(text::is_break);
-            if simple {
-                self.string(key, Some(indent), true);
+            let text = Text::of(key);
+            if key.len() <= SIMPLE_KEY && !text.breaks {
+                self.text(key, &text, Some(indent), Fold::Never);
                 self.out.push(':');
                 self.column += 1;
                 self.blank = false;
                 self.indention = false;
             } else {
                 self.indicator("?", true);
-                self.string(key, Some(indent), false);
+                self.text(key, &text, Some(indent), Fold::Wide);
                 self.start_line(indent);
                 self.indicator(":", true);
             }
@@ -140,35 +163,96 @@ impl Emitter {
         self.indention = false;
     }
 
-    fn string(&mut self, value: &str, indent: Option<usize>, simple_key: bool) {
-        let text = Text::of(value);
+    fn string(&mut self, value: &str, indent: Option<usize>) {
+        self.text(value, &Text::of(value), indent, Fold::Wide);
+    }
+
+    fn text(&mut self, value: &str, text: &Text, indent: Option<usize>, fold: Fold) {
         let indent = indent.map_or(INDENT, |indent| indent + INDENT);
-        let fold = !simple_key;
-        match text.style(scalar::reads_as_other(value), simple_key) {
+        let merge = fold == Fold::Never && value == "<<";
+        // No text without escapes that folds is as short as this.
+        let short = self.column + text.characters < WIDTH;
+        match text.style(scalar::reads_as_other(value), merge) {
             Style::Plain => {
                 self.separate();
-                self.folded(value, indent, fold, false);
+                if short || fold == Fold::Never {
+                    self.out.push_str(value);
+                    self.column += text.characters;
+                } else {
+                    self.folded(value, indent, false);
+                }
                 self.end_scalar();
             }
             Style::SingleQuoted => {
-                self.indicator("'", false);
-                self.folded(value, indent, fold, true);
-                self.put('\'');
-                self.end_scalar();
+                let fold = if short { Fold::Never } else { fold };
+                self.single_quoted(value, text, indent, fold);
             }
-            Style::DoubleQuoted => self.double_quoted(value, indent, fold),
+            Style::DoubleQuoted => self.double_quoted(value, indent, fold == Fold::Wide),
             Style::Literal => self.literal(value, indent),
         }
     }
 
+    fn single_quoted(&mut self, value: &str, text: &Text, indent: usize, fold: Fold) {
+        self.indicator("'", false);
+        if text.breaks {
+            self.broken(value, indent);
+        } else if fold == Fold::Wide {
+            self.folded(value, indent, true);
+        } else {
+            for char in value.chars() {
+                self.quoted_char(char);
+            }
+        }
+        self.put('\'');
+        self.end_scalar();
+    }
+
+    fn quoted_char(&mut self, char: char) {
+        if char == '\'' {
+            self.put('\'');
+        }
+        self.put(char);
+    }
+
+    /// Text with the line breaks of YAML 1.1 that are none elsewhere. They stay; what follows is indented.
+    fn broken(&mut self, value: &str, indent: usize) {
+        let mut after_break = false;
+        let mut after_space = false;
+        for (at, char) in value.char_indices() {
+            let next = value[at + char.len_utf8()..].chars().next();
+            if text::is_break(char) {
+                self.out.push(char);
+                self.column = 0;
+                self.indention = true;
+                after_break = true;
+            } else if char == ' ' {
+                let inside = at > 0 && next.is_some_and(|next| next != ' ');
+                if !after_space && self.column > WIDTH && inside {
+                    self.start_line(indent);
+                } else {
+                    self.put(' ');
+                }
+                after_space = true;
+            } else {
+                if after_break {
+                    self.start_line(indent);
+                }
+                self.quoted_char(char);
+                self.indention = false;
+                after_break = false;
+                after_space = false;
+            }
+        }
+    }
+
     /// A plain or single-quoted text without line breaks, folded at single spaces. `quoted` doubles quotes and never folds at an end.
-    fn folded(&mut self, value: &str, indent: usize, fold: bool, quoted: bool) {
+    fn folded(&mut self, value: &str, indent: usize, quoted: bool) {
         let mut after_space = false;
         let mut chars = value.char_indices().peekable();
         while let Some((at, char)) = chars.next() {
             let before_space = matches!(chars.peek(), Some((_, ' ')));
             let inside = !quoted || (at > 0 && chars.peek().is_some());
-            if char == ' ' && fold && !after_space && self.column > WIDTH && inside && !before_space {
+            if char == ' ' && !after_space && self.column > WIDTH && inside && !before_space {
                 self.start_line(indent);
             } else {
                 if char == '\'' && quoted {
@@ -218,18 +302,18 @@ impl Emitter {
 
     fn literal(&mut self, value: &str, indent: usize) {
         self.indicator("|", false);
-        if value.starts_with([' ', '\n']) {
+        if value.starts_with(|char| char == ' ' || text::is_break(char)) {
             self.out.push(char::from(b'0' + u8::try_from(INDENT).expect("the indent is one digit")));
         }
-        let body = value.strip_suffix('\n');
+        let body = value.strip_suffix(text::is_break);
         match body {
             None => self.out.push('-'),
-            Some(body) if body.is_empty() || body.ends_with('\n') => self.out.push('+'),
+            Some(body) if body.is_empty() || body.ends_with(text::is_break) => self.out.push('+'),
             Some(_) => {}
         }
         self.line_break();
-        for line in value.split_inclusive('\n') {
-            if line != "\n" {
+        for line in value.split_inclusive(text::is_break) {
+            if !line.starts_with(text::is_break) {
                 self.column = 0;
                 while self.column < indent {
                     self.put(' ');

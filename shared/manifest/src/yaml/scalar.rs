@@ -1,5 +1,7 @@
 //! What a scalar means: go-yaml v2's resolution of plain and tagged scalars.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use serde_json::Value;
 
@@ -29,13 +31,22 @@ pub(super) enum Tag {
     Null,
     Timestamp,
     Binary,
+    /// Makes a `<<` in quotes a merge; else as [`Tag::Other`].
+    Merge,
+    /// `!` alone.
+    Unspecific,
     Other,
 }
 
 impl Tag {
-    /// From the full tag, `tag:yaml.org,2002:int`.
-    pub(super) fn from_full(tag: &str) -> Self {
-        match tag.strip_prefix("tag:yaml.org,2002:") {
+    /// From a tag in full, `tag:yaml.org,2002:int`, as its prefix and the rest.
+    pub(super) fn from_parts(prefix: &str, suffix: &str) -> Self {
+        const NAMESPACE: &str = "tag:yaml.org,2002:";
+        // Longer ones mean nothing, and joining them for every node would take long.
+        if prefix.len() + suffix.len() > NAMESPACE.len() + "timestamp".len() {
+            return Self::Other;
+        }
+        match format!("{prefix}{suffix}").strip_prefix(NAMESPACE) {
             Some("str") => Self::Str,
             Some("bool") => Self::Bool,
             Some("int") => Self::Int,
@@ -43,7 +54,10 @@ impl Tag {
             Some("null") => Self::Null,
             Some("timestamp") => Self::Timestamp,
             Some("binary") => Self::Binary,
-            _ => Self::Other,
+            Some("merge") => Self::Merge,
+            Some(_) => Self::Other,
+            None if prefix.is_empty() && suffix == "!" => Self::Unspecific,
+            None => Self::Other,
         }
     }
 
@@ -55,36 +69,51 @@ impl Tag {
             Self::Null => "!!null",
             Self::Timestamp => "!!timestamp",
             Self::Binary => "!!binary",
-            Self::None | Self::Str | Self::Other => "!!str",
+            Self::None | Self::Str | Self::Merge | Self::Unspecific | Self::Other => "!!str",
         }
     }
 }
 
+/// Why a text does not fit its tag.
+#[derive(Debug)]
+pub(super) struct Unfit {
+    /// What is wrong and how to mend it, without a position.
+    pub(super) message: String,
+    /// The same in go-yaml's words, which quote the text.
+    pub(super) go: String,
+}
+
 impl Scalar {
-    /// The meaning of `text` under `tag`. `plain` is whether it was written without quotes.
+    /// The meaning of `text` under `tag`. `implicit` is whether it was written without quotes.
     ///
     /// # Errors
-    /// A text that does not fit its explicit tag; the message carries no position.
-    pub(super) fn resolve(text: &str, plain: bool, tag: Tag) -> Result<Self, String> {
+    /// A text that does not fit its explicit tag.
+    pub(super) fn resolve(text: Cow<'_, str>, implicit: bool, tag: Tag) -> Result<Self, Unfit> {
         match tag {
-            Tag::None if plain => Ok(resolve_plain(text)),
-            Tag::None | Tag::Str | Tag::Other => Ok(Self::Str(text.to_owned())),
-            Tag::Binary => binary(text).map(Self::Str),
-            Tag::Timestamp if timestamp::is_timestamp(text) => Ok(Self::Str(text.to_owned())),
+            Tag::None if implicit => Ok(plain(&text).unwrap_or_else(|| Self::Str(text.into_owned()))),
+            Tag::None | Tag::Str | Tag::Merge | Tag::Unspecific | Tag::Other => {
+                Ok(Self::Str(text.into_owned()))
+            }
+            Tag::Binary => binary(&text).map(Self::Str),
+            Tag::Timestamp if timestamp::is_timestamp(&text) => Ok(Self::Str(text.into_owned())),
             Tag::Bool | Tag::Int | Tag::Float | Tag::Null | Tag::Timestamp => {
-                let scalar = resolve_plain(text);
-                let scalar = match (tag, scalar) {
+                let scalar = match (tag, plain(&text)) {
                     #[expect(
                         clippy::cast_precision_loss,
                         reason = "`!!float` of an integer, as Go converts it"
                     )]
-                    (Tag::Float, Self::Int(int)) => Self::Float(int as f64),
-                    (_, scalar) => scalar,
+                    (Tag::Float, Some(Self::Int(int))) => Self::Float(int as f64),
+                    (_, Some(scalar)) => scalar,
+                    (_, None) => Self::Str(String::new()),
                 };
                 if scalar.tag() == tag {
                     return Ok(scalar);
                 }
-                Err(format!("the value cannot be read as {}: correct it or remove the tag", tag.name()))
+                let (found, wanted) = (scalar.tag().name(), tag.name());
+                Err(Unfit {
+                    message: format!("the value cannot be read as {wanted}: correct it or remove the tag"),
+                    go: format!("cannot decode {found} `{text}` as a {wanted}"),
+                })
             }
         }
     }
@@ -99,33 +128,34 @@ impl Scalar {
         }
     }
 
-    /// As a JSON value; `None` for infinities and NaN.
-    pub(super) fn into_value(self) -> Option<Value> {
+    /// As a JSON value, or the number that JSON does not have: an infinity or NaN.
+    pub(super) fn into_value(self) -> Result<Value, f64> {
         match self {
-            Self::Null => Some(Value::Null),
-            Self::Bool(bool) => Some(Value::Bool(bool)),
-            Self::Int(int) => Some(int.into()),
-            Self::UInt(int) => Some(int.into()),
-            Self::Float(float) => number::from_float(float),
-            Self::Str(text) => Some(Value::String(text)),
+            Self::Null => Ok(Value::Null),
+            Self::Bool(bool) => Ok(Value::Bool(bool)),
+            Self::Int(int) => Ok(int.into()),
+            Self::UInt(int) => Ok(int.into()),
+            Self::Float(float) => number::from_float(float).ok_or(float),
+            Self::Str(text) => Ok(Value::String(text)),
         }
     }
 
-    /// As a key of a JSON object; `None` where Go has no such key (null, integers above `i64::MAX`).
-    pub(super) fn into_key(self) -> Option<String> {
+    /// As a key of a JSON object.
+    pub(super) fn into_key(self) -> String {
         match self {
-            Self::Null | Self::UInt(_) => None,
-            Self::Bool(bool) => Some(bool.to_string()),
-            Self::Int(int) => Some(int.to_string()),
-            Self::Float(float) => Some(number::format_key(float)),
-            Self::Str(text) => Some(text),
+            Self::Null => "null".to_owned(),
+            Self::Bool(bool) => bool.to_string(),
+            Self::Int(int) => int.to_string(),
+            Self::UInt(int) => int.to_string(),
+            Self::Float(float) => number::format_key(float),
+            Self::Str(text) => text,
         }
     }
 }
 
 /// Whether `text`, written plain, would be read as something else than this string.
 pub(super) fn reads_as_other(text: &str) -> bool {
-    !matches!(resolve_plain(text), Scalar::Str(_)) || timestamp::is_timestamp(text) || is_base60(text)
+    plain(text).is_some() || timestamp::is_timestamp(text) || is_base60(text)
 }
 
 /// `1:30` was ninety in YAML 1.1; go-yaml reads a string but writes quotes for the sake of other readers.
@@ -151,30 +181,51 @@ fn is_base60(text: &str) -> bool {
         && fraction.bytes().all(|b| b.is_ascii_digit() || b == b'_')
 }
 
-fn resolve_plain(text: &str) -> Scalar {
-    let Some(first) = text.bytes().next() else { return Scalar::Null };
+/// What a text without quotes and tag is, unless it is a string.
+pub(super) fn plain(text: &str) -> Option<Scalar> {
+    let Some(first) = text.bytes().next() else { return Some(Scalar::Null) };
+    match first {
+        b'0'..=b'9' | b'+' | b'-' | b'.' => number(first, text),
+        b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O' | b'~' => word(text),
+        _ => None,
+    }
+}
+
+fn word(text: &str) -> Option<Scalar> {
     match text {
-        "~" | "null" | "Null" | "NULL" => return Scalar::Null,
+        "~" | "null" | "Null" | "NULL" => Some(Scalar::Null),
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            return Scalar::Bool(true);
+            Some(Scalar::Bool(true))
         }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            return Scalar::Bool(false);
-        }
-        ".nan" | ".NaN" | ".NAN" => return Scalar::Float(f64::NAN),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Scalar::Float(f64::INFINITY),
-        "-.inf" | "-.Inf" | "-.INF" => return Scalar::Float(f64::NEG_INFINITY),
-        _ => {}
-    }
-    let number = match first {
-        b'.' if underscores_separate_digits(text) => float(&text.replace('_', "")),
-        b'0'..=b'9' | b'+' | b'-' => {
-            let digits: String = text.chars().filter(|c| *c != '_').collect();
-            integer(&digits).or_else(|| float(&digits))
+            Some(Scalar::Bool(false))
         }
         _ => None,
-    };
-    number.unwrap_or_else(|| Scalar::Str(text.to_owned()))
+    }
+}
+
+fn number(first: u8, text: &str) -> Option<Scalar> {
+    match text {
+        ".nan" | ".NaN" | ".NAN" => return Some(Scalar::Float(f64::NAN)),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Some(Scalar::Float(f64::INFINITY)),
+        "-.inf" | "-.Inf" | "-.INF" => return Some(Scalar::Float(f64::NEG_INFINITY)),
+        _ => {}
+    }
+    if first == b'.' {
+        return underscores_separate_digits(text).then(|| float(&text.replace('_', "")))?;
+    }
+    // What is a number has no other characters; most texts that start like one are versions, sizes or names.
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit() || b"+-._xXoO".contains(&byte)) {
+        return None;
+    }
+    let digits = if text.contains('_') { Cow::Owned(text.replace('_', "")) } else { Cow::Borrowed(text) };
+    integer(&digits).or_else(|| float(&digits)).or_else(|| signed_binary(&digits))
+}
+
+/// `0b-1`: go-yaml reads what follows `0b` by itself, with a sign.
+fn signed_binary(text: &str) -> Option<Scalar> {
+    let digits = text.strip_prefix("0b").filter(|digits| digits.starts_with(['+', '-']))?;
+    i64::from_str_radix(digits, 2).ok().map(Scalar::Int)
 }
 
 /// An integer in Go's base-0 notation: `0x1f`, `0o17`, `017`, `0b11`, decimal.
@@ -234,11 +285,17 @@ fn float(text: &str) -> Option<Scalar> {
     text.parse::<f64>().ok().filter(|float| float.is_finite()).map(Scalar::Float)
 }
 
-/// The bytes of `!!binary`, which JSON can only carry as text: what is no UTF-8 becomes U+FFFD, as in Go.
-fn binary(text: &str) -> Result<String, String> {
+/// The bytes of `!!binary`, which JSON can only carry as text: every byte that is no UTF-8 becomes U+FFFD, as in Go.
+fn binary(text: &str) -> Result<String, Unfit> {
     let packed: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(packed)
-        .map_err(|_| "the value tagged !!binary is no base64: encode it, or remove the tag".to_owned())?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let bytes = base64::engine::general_purpose::STANDARD.decode(packed).map_err(|_| Unfit {
+        message: "the value tagged !!binary is no base64: encode it, or remove the tag".to_owned(),
+        go: "!!binary value contains invalid base64 data".to_owned(),
+    })?;
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    Ok(out)
 }

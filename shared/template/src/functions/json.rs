@@ -152,7 +152,9 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Fails as writing the value would: too large, too deep.
-pub(super) fn measure(scope: &mut Scope<'_>, value: &Value) -> Result<(), Fail> {
-    write(scope, value, Style::Pretty).map(|_| ())
+/// The JSON that Go's packages hand on to one another.
+pub(super) fn compact(scope: &mut Scope<'_>, value: &Value) -> Result<String, Fail> {
+    let mut writer = Writer { scope, out: String::new(), style: Style::Compact };
+    writer.value(value, 0)?;
+    Ok(writer.out)
 }

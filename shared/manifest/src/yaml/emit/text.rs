@@ -10,88 +10,99 @@ pub(super) enum Style {
 }
 
 /// What the characters of one string allow.
-pub(super) struct Text<'a> {
-    value: &'a str,
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    empty: bool,
     /// Starts with, contains or ends in something that has a meaning in block context.
     indicators: bool,
     /// Characters that only an escape can carry, or a space before a line break.
     special: bool,
-    /// A space right after a line break, or at either end, and the like.
+    /// A space or a line break at either end.
     edges: bool,
+    /// A space right after a line break.
     break_space: bool,
     trailing_space: bool,
-    breaks: bool,
+    /// Any line break of YAML 1.1.
+    pub(super) breaks: bool,
+    line_feed: bool,
+    pub(super) characters: usize,
 }
 
-impl<'a> Text<'a> {
-    pub(super) fn of(value: &'a str) -> Self {
-        let bytes = value.as_bytes();
-        let ends_in = |break_or_space: fn(char) -> bool| value.ends_with(break_or_space);
-        let starts_with = |break_or_space: fn(char) -> bool| value.starts_with(break_or_space);
-        let pairs = || value.chars().zip(value.chars().skip(1));
-        Self {
-            value,
-            indicators: has_indicators(bytes),
-            special: value.chars().any(|c| !is_printable(c) || is_exotic_break(c))
-                || pairs().any(|(a, b)| a == ' ' && is_break(b)),
-            edges: starts_with(|c| c == ' ' || is_break(c)) || ends_in(|c| c == ' ' || is_break(c)),
-            break_space: pairs().any(|(a, b)| is_break(a) && b == ' '),
-            trailing_space: value.ends_with(' '),
-            breaks: value.contains(is_break),
+impl Text {
+    pub(super) fn of(value: &str) -> Self {
+        let mut text = Self { empty: value.is_empty(), ..Self::default() };
+        text.indicators =
+            value.starts_with("---") || value.starts_with("...") || starts_with_indicator(value);
+        let mut before = None;
+        let mut chars = value.chars().peekable();
+        while let Some(char) = chars.next() {
+            text.characters += 1;
+            match char {
+                'a'..='z' | 'A'..='Z' | '0'..='9' => {}
+                ' ' => {
+                    text.edges |= before.is_none();
+                    text.break_space |= before.is_some_and(is_break);
+                    text.trailing_space = chars.peek().is_none();
+                }
+                ':' => {
+                    text.indicators |=
+                        chars.peek().is_none_or(|next| matches!(next, ' ' | '\t')) && before.is_some()
+                }
+                '#' => {
+                    text.indicators |= matches!(
+                        before,
+                        Some(' ' | '\t' | '\n' | '\r' | '\0' | '\u{85}' | '\u{2028}' | '\u{2029}')
+                    )
+                }
+                _ if is_break(char) => {
+                    text.breaks = true;
+                    text.line_feed |= char == '\n';
+                    text.special |= before == Some(' ') || !is_printable(char);
+                    text.edges |= before.is_none() || chars.peek().is_none();
+                }
+                _ => text.special |= !is_printable(char),
+            }
+            before = Some(char);
         }
+        text.edges |= text.trailing_space;
+        text
     }
 
-    /// The style go-yaml v2 chooses. `ambiguous`: written plain it would read as another type.
-    pub(super) fn style(&self, ambiguous: bool, simple_key: bool) -> Style {
-        if self.value.is_empty() || (simple_key && (self.breaks || self.value == "<<")) {
+    /// The style go-yaml v2 chooses. `ambiguous`: written plain it would read as another type. A key that reads as a merge is quoted, which
+    /// go-yaml forgets.
+    pub(super) fn style(&self, ambiguous: bool, merge: bool) -> Style {
+        if self.empty || merge {
             return Style::DoubleQuoted;
         }
-        if self.value.contains('\n') {
-            return if self.special || self.trailing_space || simple_key {
-                Style::DoubleQuoted
-            } else {
-                Style::Literal
-            };
+        if self.line_feed {
+            return if self.special || self.trailing_space { Style::DoubleQuoted } else { Style::Literal };
         }
         if ambiguous || self.special || self.break_space {
             return Style::DoubleQuoted;
         }
-        if self.indicators || self.edges {
+        if self.indicators || self.edges || self.breaks {
             return Style::SingleQuoted;
         }
         Style::Plain
     }
 }
 
-fn has_indicators(bytes: &[u8]) -> bool {
-    if bytes.starts_with(b"---") || bytes.starts_with(b"...") {
-        return true;
-    }
-    let blank_at = |at: usize| bytes.get(at).is_none_or(|b| matches!(b, b' ' | b'\t'));
-    let first = match bytes.first() {
-        Some(
+fn starts_with_indicator(value: &str) -> bool {
+    match value.as_bytes() {
+        [
             b'#' | b',' | b'[' | b']' | b'{' | b'}' | b'&' | b'*' | b'!' | b'|' | b'>' | b'\'' | b'"' | b'%'
             | b'@' | b'`',
-        ) => true,
-        Some(b'?' | b':' | b'-') => blank_at(1),
+            ..,
+        ] => true,
+        [b'?' | b':' | b'-', next, ..] => matches!(next, b' ' | b'\t'),
+        [b'?' | b':' | b'-'] => true,
         _ => false,
-    };
-    first
-        || bytes.iter().enumerate().skip(1).any(|(at, byte)| match byte {
-            b':' => blank_at(at + 1),
-            b'#' => matches!(bytes[at - 1], b' ' | b'\t' | b'\n' | b'\r' | 0),
-            _ => false,
-        })
+    }
 }
 
 /// Line breaks of YAML 1.1.
 pub(super) fn is_break(char: char) -> bool {
-    matches!(char, '\n' | '\r') || is_exotic_break(char)
-}
-
-/// Line breaks in YAML 1.1 that are none in 1.2: readers differ, so they are written as escapes.
-fn is_exotic_break(char: char) -> bool {
-    matches!(char, '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(char, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
 /// go-yaml v2 takes nothing beyond U+FFFD for printable.

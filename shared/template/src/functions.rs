@@ -15,7 +15,6 @@ mod dates;
 mod dicts;
 mod encode;
 mod json;
-mod layout;
 mod lists;
 mod math;
 mod paths;
@@ -27,6 +26,8 @@ mod strings;
 mod text;
 mod urls;
 mod words;
+
+pub(crate) use patterns::Pattern;
 
 use std::collections::BTreeMap;
 use std::fmt;

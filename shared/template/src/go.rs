@@ -44,6 +44,8 @@ struct Set {
     name: String,
     trees: BTreeMap<String, Arc<ast::Tree>>,
     functions: Functions,
+    /// The name `$`.
+    dollar: Arc<str>,
 }
 
 /// What happens at a key that a map does not have (`missingkey=`).
@@ -118,7 +120,14 @@ impl Template {
     /// [`Error::Parse`], with the line; also for a function that is not in the table.
     pub fn parse_with(name: &str, text: &str, functions: &Functions) -> Result<Self, Error> {
         let trees = parse::parse(name, text, functions)?;
-        Ok(Self { set: Arc::new(Set { name: name.to_owned(), trees, functions: functions.clone() }) })
+        Ok(Self {
+            set: Arc::new(Set {
+                name: name.to_owned(),
+                trees,
+                functions: functions.clone(),
+                dollar: "$".into(),
+            }),
+        })
     }
 
     /// This template with the definitions of another text, which replace those of the same name.
@@ -133,7 +142,12 @@ impl Template {
             }
         }
         Ok(Self {
-            set: Arc::new(Set { name: self.set.name.clone(), trees, functions: self.set.functions.clone() }),
+            set: Arc::new(Set {
+                name: self.set.name.clone(),
+                trees,
+                functions: self.set.functions.clone(),
+                dollar: Arc::clone(&self.set.dollar),
+            }),
         })
     }
 
@@ -175,7 +189,7 @@ impl Template {
         let mut scope = Scope::new(&self.set, *options, *limits, now);
         scope.execute(&self.set.name, data).map_err(|error| *error)?;
         Ok(String::from_utf8(scope.into_output())
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+            .unwrap_or_else(|error| crate::quote::replaced(error.as_bytes())))
     }
 }
 

@@ -16,4 +16,4 @@ mod value;
 pub use error::{Error, Exceeded};
 pub use functions::{Answer, Fail, Functions, Signature, Type};
 pub use go::{Limits, MissingKey, Options, Scope, Template};
-pub use value::{Element, List, Map, Object, Str, Value};
+pub use value::{Element, Fields, List, Map, Object, Str, Value};

@@ -6,7 +6,7 @@ use super::ast::{Expr, Place};
 use super::eval::Final;
 use super::scope::{Run, Scope};
 use crate::Value;
-use crate::functions::{Function, Shortcut};
+use crate::functions::{Fail, Function, Shortcut};
 
 impl<'t> Scope<'t> {
     pub(super) fn call(
@@ -42,6 +42,7 @@ impl<'t> Scope<'t> {
             values.push(self.fit(last, signature.parameter(count - 1))?);
         }
         function.call(self, &values).or_else(|fail| {
+            let fail = if name == "call" { not_callable(fail, arguments) } else { fail };
             self.place = Some(place);
             self.fail(fail, &format!("error calling {name}: "))
         })
@@ -64,5 +65,17 @@ impl<'t> Scope<'t> {
             }
         }
         Ok(last.unwrap_or(value))
+    }
+}
+
+/// `call` names the expression that gives no function.
+fn not_callable(fail: Fail, arguments: &[Expr]) -> Fail {
+    match (fail, arguments.first()) {
+        (Fail::Message(message), Some(callee)) => Fail::from(message.replacen(
+            "non-function of",
+            &format!("non-function {} of", Place::Expr(callee)),
+            1,
+        )),
+        (fail, _) => fail,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::MissingKey;
 use super::ast::{Command, Expr, Kind, Pipe, Place};
-use super::scope::{Run, Scope};
+use super::scope::{Run, Scope, Variable};
 use crate::Value;
 use crate::functions::Type;
 use crate::quote::quote;
@@ -35,9 +35,9 @@ impl<'t> Scope<'t> {
         let value = value.unwrap_or_default();
         for name in &pipe.variables {
             if pipe.assigns {
-                self.assign(name, value.clone())?;
+                self.assign(name, value.clone(), false)?;
             } else {
-                self.variables.push((Arc::clone(name), value.clone()));
+                self.variables.push(Variable { name: Arc::clone(name), value: value.clone(), boxed: false });
             }
         }
         Ok(value)
@@ -107,7 +107,8 @@ impl<'t> Scope<'t> {
         last: Final,
     ) -> Run<Value> {
         self.place = Some(Place::Expr(word));
-        self.fields(dot, dot.clone(), word, names, arguments, last)
+        let boxed = self.boxed_dot;
+        self.fields(dot, (dot, boxed), word, names, arguments, last)
     }
 
     fn chain(
@@ -121,7 +122,7 @@ impl<'t> Scope<'t> {
     ) -> Run<Value> {
         self.place = Some(Place::Expr(word));
         let receiver = self.argument(dot, None, inner)?;
-        self.fields(dot, receiver, word, names, arguments, last)
+        self.fields(dot, (&receiver, false), word, names, arguments, last)
     }
 
     fn variable(
@@ -134,35 +135,38 @@ impl<'t> Scope<'t> {
         last: Final,
     ) -> Run<Value> {
         self.place = Some(Place::Expr(word));
-        let found =
-            self.variables.iter().rev().find(|(known, _)| &**known == name).map(|(_, value)| value.clone());
-        let Some(value) = found else { return self.error(format!("undefined variable: {name}")) };
+        let found = self.variables.iter().rev().find(|known| &*known.name == name);
+        let Some((value, boxed)) = found.map(|known| (known.value.clone(), known.boxed)) else {
+            return self.error(format!("undefined variable: {name}"));
+        };
         if names.is_empty() {
             self.not_a_function(word, arguments, &last)?;
             return Ok(value);
         }
-        self.fields(dot, value, word, names, arguments, last)
+        self.fields(dot, (&value, boxed), word, names, arguments, last)
     }
 
     /// `.a.b.c`: the last name may be a method and takes the arguments.
     fn fields(
         &mut self,
         dot: &Value,
-        mut receiver: Value,
+        (receiver, mut boxed): (&Value, bool),
         word: &'t Expr,
         names: &'t [Arc<str>],
         arguments: &'t [Expr],
         last: Final,
     ) -> Run<Value> {
-        let Some((final_name, path)) = names.split_last() else { return Ok(receiver) };
-        let mut boxed = false;
+        let Some((final_name, path)) = names.split_last() else { return Ok(receiver.clone()) };
+        let mut found = None;
         for name in path {
+            let receiver = found.as_ref().unwrap_or(receiver);
             let step = Step { name, word, arguments: &[], boxed };
-            let next = self.member(dot, &step, None, &receiver)?;
+            let next = self.member(dot, &step, None, receiver)?;
             boxed = receiver.as_map().is_some_and(|map| map.element() == crate::Element::Any);
-            receiver = next;
+            found = Some(next);
         }
-        self.member(dot, &Step { name: final_name, word, arguments, boxed }, last, &receiver)
+        let step = Step { name: final_name, word, arguments, boxed };
+        self.member(dot, &step, last, found.as_ref().unwrap_or(receiver))
     }
 
     fn member(&mut self, dot: &Value, step: &Step<'t>, last: Final, receiver: &Value) -> Run<Value> {

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use regex::Regex;
 
 use super::ast::{Place, Tree};
 use super::{Limits, Options, Set};
 use crate::error::Exceeded;
-use crate::functions::Fail;
+use crate::functions::{Fail, Pattern};
 use crate::{Error, Map, Str, Template, Value};
 
 /// Result of running a part of a template. The error is large and rare, so it is boxed.
@@ -18,8 +17,7 @@ pub(super) type Run<T> = Result<T, Box<Error>>;
 /// What compiling a pattern counts for: it may take as long as many thousand ordinary steps.
 const COMPILE_STEPS: usize = 20_000;
 
-/// Makes a pattern, and says how many times a small one's work its matching may take.
-type Compile = fn(&str) -> Result<(Regex, usize), Fail>;
+type Compile = fn(&str) -> Result<Pattern, Fail>;
 
 /// One rendering, as a function sees it.
 #[derive(Debug)]
@@ -28,12 +26,23 @@ pub struct Scope<'t> {
     pub(super) options: Options,
     pub(super) tree: Option<&'t Tree>,
     pub(super) place: Option<Place<'t>>,
-    pub(super) variables: Vec<(Arc<str>, Value)>,
+    pub(super) variables: Vec<Variable>,
+    /// The dot came out of a list or map of interfaces, by `range`: errors name that type.
+    pub(super) boxed_dot: bool,
     pub(super) out: Vec<u8>,
     limits: Limits,
     used: Used,
     now: Option<Timestamp>,
-    patterns: BTreeMap<String, (Regex, usize)>,
+    patterns: BTreeMap<String, Pattern>,
+}
+
+/// A variable of a template.
+#[derive(Clone, Debug)]
+pub(super) struct Variable {
+    pub(super) name: Arc<str>,
+    pub(super) value: Value,
+    /// As [`Scope::boxed_dot`].
+    pub(super) boxed: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +60,7 @@ impl<'t> Scope<'t> {
             tree: None,
             place: None,
             variables: Vec::new(),
+            boxed_dot: false,
             out: Vec::new(),
             limits,
             used: Used::default(),
@@ -154,8 +164,8 @@ impl<'t> Scope<'t> {
         Ok(false)
     }
 
-    /// A compiled pattern and its weight, kept for the rest of the rendering.
-    pub(crate) fn pattern(&mut self, pattern: &str, compile: Compile) -> Result<(Regex, usize), Fail> {
+    /// A compiled pattern, kept for the rest of the rendering.
+    pub(crate) fn pattern(&mut self, pattern: &str, compile: Compile) -> Result<Pattern, Fail> {
         if let Some(found) = self.patterns.get(pattern) {
             return Ok(found.clone());
         }
@@ -172,10 +182,10 @@ impl<'t> Scope<'t> {
     /// The template's own, or a limit.
     pub fn include(&mut self, name: &str, data: &Value) -> Result<Str, Fail> {
         let outer = std::mem::take(&mut self.out);
-        let (tree, place) = (self.tree, self.place);
+        let (tree, place, boxed) = (self.tree, self.place, self.boxed_dot);
         let run = self.execute(name, data);
         let printed = std::mem::replace(&mut self.out, outer);
-        (self.tree, self.place) = (tree, place);
+        (self.tree, self.place, self.boxed_dot) = (tree, place, boxed);
         run.map_err(Fail::Template)?;
         self.charge(printed.len())?;
         Ok(printed.into())
@@ -191,7 +201,12 @@ impl<'t> Scope<'t> {
             .map_err(|error| Fail::Template(Box::new(error)))?;
         let mut trees = self.set.trees.clone();
         trees.extend(parsed.set.trees.iter().map(|(name, tree)| (name.clone(), Arc::clone(tree))));
-        let set = Set { name: name.to_owned(), trees, functions: self.set.functions.clone() };
+        let set = Set {
+            name: name.to_owned(),
+            trees,
+            functions: self.set.functions.clone(),
+            dollar: Arc::clone(&self.set.dollar),
+        };
         let mut inner = Scope::new(&set, self.options, self.limits, self.now);
         inner.used = self.used;
         inner.patterns = std::mem::take(&mut self.patterns);

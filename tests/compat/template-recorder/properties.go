@@ -12,7 +12,7 @@ func properties(encrypt func(string, string) (string, error)) (asked []string) {
 	for _, arguments := range []string{"3 4", "4 3", "4 4", "-1 0", "0 1", `"a" 1`, "1", "nil 1", "-3 -2"} {
 		asked = append(asked, "{{randInt "+arguments+"}}")
 	}
-	for _, kind := range []string{"rsa", "dsa", "ecdsa", "ed25519", "", "nope", "RSA"} {
+	for _, kind := range []string{"rsa", "dsa", "ecdsa", "ed25519", "nope", "RSA"} {
 		asked = append(asked, `{{$k := genPrivateKey `+quote(kind)+`}}{{first (splitList "\n" $k)}}|{{last (splitList "\n" $k)}}`)
 	}
 	for _, name := range []string{"", "long", "maximum", "medium", "short", "basic", "pin", "name"} {

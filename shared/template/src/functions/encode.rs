@@ -32,7 +32,7 @@ fn base64_decode(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 }
 
 /// Go's decoder: skips line ends, does not mind stray bits, and says where it stopped.
-fn decode(input: &[u8]) -> Result<Vec<u8>, usize> {
+pub(super) fn decode(input: &[u8]) -> Result<Vec<u8>, usize> {
     let line_ends = |at: usize| input[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let mut out = Vec::with_capacity(input.len() / 4 * 3);
     let mut at = 0;

@@ -238,7 +238,7 @@ impl<'t> Scope<'t> {
 
     fn nil(&self, wanted: Option<Type>) -> Run<Value> {
         match wanted {
-            None | Some(Type::Any | Type::Map) => Ok(Value::Nil),
+            None | Some(Type::Any | Type::Map | Type::List) => Ok(Value::Nil),
             Some(Type::Reflect) => Ok(Value::Missing),
             Some(wanted) => self.error(format!("cannot assign nil to {wanted}")),
         }
@@ -260,7 +260,11 @@ impl<'t> Scope<'t> {
                 Ok(Value::Float(number.float.unwrap_or_default()))
             }
             (Some(Type::Float), _) => self.error(found("float")),
-            (Some(wanted @ (Type::Map | Type::Time)), _) => {
+            (Some(Type::Unsigned), Kind::Number(number)) if number.int.is_some_and(|int| int >= 0) => {
+                Ok(Value::Int(number.int.unwrap_or_default()))
+            }
+            (Some(Type::Unsigned), _) => self.error(found("unsigned integer")),
+            (Some(wanted @ (Type::Map | Type::Time | Type::List | Type::Certificate)), _) => {
                 self.error(format!("can't handle {expr} for arg of type {wanted}"))
             }
         }
@@ -276,9 +280,13 @@ impl<'t> Scope<'t> {
             | (Value::Float(_), Type::Float)
             | (Value::Str(_), Type::Str) => Ok(value),
             (_, Type::Any) => Ok(value.or_nil()),
-            (Value::Missing, Type::Map) => Ok(Value::Nil),
+            (Value::Missing, Type::Map | Type::List) => Ok(Value::Nil),
             (Value::Missing, _) => self.error(format!("invalid value; expected {wanted}")),
             (Value::Map(map), Type::Map) if map.element() == crate::Element::Any => Ok(value),
+            (Value::List(list), Type::List) if list.element() == crate::Element::Any => Ok(value),
+            (Value::Object(object), Type::Certificate) if object.type_name() == "sprig.certificate" => {
+                Ok(value)
+            }
             (Value::Object(object), Type::Time) if object.type_name() == "time.Time" => Ok(value),
             _ => self.error(format!("wrong type for value; expected {wanted}; got {}", value.static_type())),
         }

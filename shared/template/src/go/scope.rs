@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::ast::{Place, Tree};
-use super::{Limits, Options, Set};
+use super::{Limits, Options, Present, Set};
 use crate::error::Exceeded;
 use crate::functions::{Fail, Pattern};
+use crate::random::Stream;
 use crate::{Error, Map, Str, Template, Value};
 
 /// Result of running a part of a template. The error is large and rare, so it is boxed.
@@ -32,7 +34,10 @@ pub struct Scope<'t> {
     pub(super) out: Vec<u8>,
     limits: Limits,
     used: Used,
-    now: Option<Timestamp>,
+    present: Present,
+    /// What the rendering was given: the seed may be made of it.
+    data: Value,
+    random: Option<Box<Stream>>,
     patterns: BTreeMap<String, Pattern>,
 }
 
@@ -53,7 +58,13 @@ struct Used {
 }
 
 impl<'t> Scope<'t> {
-    pub(super) fn new(set: &'t Set, options: Options, limits: Limits, now: Option<Timestamp>) -> Self {
+    pub(super) fn new(
+        set: &'t Set,
+        options: Options,
+        limits: Limits,
+        present: Present,
+        data: &Value,
+    ) -> Self {
         Self {
             set,
             options,
@@ -64,7 +75,9 @@ impl<'t> Scope<'t> {
             out: Vec::new(),
             limits,
             used: Used::default(),
-            now,
+            present,
+            data: data.clone(),
+            random: None,
             patterns: BTreeMap::new(),
         }
     }
@@ -78,9 +91,29 @@ impl<'t> Scope<'t> {
     /// # Errors
     /// When the caller gave none.
     pub fn now(&self) -> Result<Timestamp, Fail> {
-        self.now.ok_or_else(|| {
+        self.present.now.ok_or_else(|| {
             Fail::from("no time is given here: a template must not depend on when it is rendered")
         })
+    }
+
+    /// The randomness of this rendering, from its seed.
+    pub(crate) fn random(&mut self) -> &mut Stream {
+        let random = match self.random.take() {
+            Some(random) => random,
+            None => Box::new(Stream::new(self.present.seed.unwrap_or_else(|| self.own_seed()))),
+        };
+        self.random.insert(random)
+    }
+
+    /// A seed of the template's name and text, and of what it was given.
+    fn own_seed(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(&self.set.name);
+        if let Some(tree) = self.set.trees.get(&self.set.name) {
+            hash.update(&tree.source.text);
+        }
+        hash.update(self.data.to_json().map(|json| json.to_string()).unwrap_or_default());
+        hash.finalize().into()
     }
 
     /// Counts one more item visited.
@@ -207,12 +240,14 @@ impl<'t> Scope<'t> {
             functions: self.set.functions.clone(),
             dollar: Arc::clone(&self.set.dollar),
         };
-        let mut inner = Scope::new(&set, self.options, self.limits, self.now);
+        let mut inner = Scope::new(&set, self.options, self.limits, self.present, &self.data);
         inner.used = self.used;
         inner.patterns = std::mem::take(&mut self.patterns);
+        inner.random = self.random.take();
         let run = inner.execute(name, data);
         self.used = Used { depth: self.used.depth, ..inner.used };
         self.patterns = std::mem::take(&mut inner.patterns);
+        self.random = inner.random.take();
         run.map_err(Fail::Template)?;
         let printed = inner.into_output();
         self.charge(printed.len())?;

@@ -5,11 +5,12 @@
 //! Invariants: no function reads a clock, environment, network or file; one that can make more than it was given charges
 //! [`Scope::charge`] before it does.
 //!
-//! Deliberately absent: `env`, `expandenv`, `getHostByName`, as in Argo CD; `include`, `tpl`, `required` and `lookup`, which a chart
-//! renderer adds to the table.
+//! Deliberately absent: `env`, `expandenv`, `getHostByName`, as in Argo CD; and from the standard table what only charts have
+//! ([`Functions::with_chart`]).
 
 mod argo;
 mod builtin;
+mod chart;
 mod compare;
 mod crypto;
 mod dates;

@@ -44,8 +44,6 @@ struct Set {
     name: String,
     trees: BTreeMap<String, Arc<ast::Tree>>,
     functions: Functions,
-    /// The name `$`.
-    dollar: Arc<str>,
 }
 
 /// What happens at a key that a map does not have (`missingkey=`).
@@ -137,14 +135,7 @@ impl Template {
     /// [`Error::Parse`], with the line; also for a function that is not in the table.
     pub fn parse_with(name: &str, text: &str, functions: &Functions) -> Result<Self, Error> {
         let trees = parse::parse(name, text, functions)?;
-        Ok(Self {
-            set: Arc::new(Set {
-                name: name.to_owned(),
-                trees,
-                functions: functions.clone(),
-                dollar: "$".into(),
-            }),
-        })
+        Ok(Self { set: Arc::new(Set { name: name.to_owned(), trees, functions: functions.clone() }) })
     }
 
     /// This template with the definitions of another text, which replace those of the same name.
@@ -159,12 +150,7 @@ impl Template {
             }
         }
         Ok(Self {
-            set: Arc::new(Set {
-                name: self.set.name.clone(),
-                trees,
-                functions: self.set.functions.clone(),
-                dollar: Arc::clone(&self.set.dollar),
-            }),
+            set: Arc::new(Set { name: self.set.name.clone(), trees, functions: self.set.functions.clone() }),
         })
     }
 

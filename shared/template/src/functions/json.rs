@@ -34,7 +34,7 @@ fn lenient(fail: Fail, instead: Value) -> Answer {
     if matches!(fail, Fail::Message(_)) { Ok(instead) } else { Err(fail) }
 }
 
-fn parse(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+pub(super) fn parse(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     read::read(scope, bytes(arguments, 0))
 }
 

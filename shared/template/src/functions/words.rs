@@ -11,13 +11,19 @@ pub(super) const TABLE: &[Row] = &[
     ("camelcase", "s", |_, a| Ok(pascal_case(&text(a, 0)).into())),
     ("initials", "s", initials),
     ("kebabcase", "s", |_, a| Ok(separated(&text(a, 0), '-').into())),
-    ("lower", "s", |_, a| Ok(map(&text(a, 0), lower).into())),
+    ("lower", "s", |_, a| {
+        let bytes = bytes(a, 0);
+        Ok(if bytes.is_ascii() { bytes.to_ascii_lowercase().into() } else { map(&text(a, 0), lower).into() })
+    }),
     ("nospace", "s", no_space),
     ("snakecase", "s", |_, a| Ok(separated(&text(a, 0), '_').into())),
     ("swapcase", "s", swap_case),
     ("title", "s", title),
     ("untitle", "s", untitle),
-    ("upper", "s", |_, a| Ok(map(&text(a, 0), upper).into())),
+    ("upper", "s", |_, a| {
+        let bytes = bytes(a, 0);
+        Ok(if bytes.is_ascii() { bytes.to_ascii_uppercase().into() } else { map(&text(a, 0), upper).into() })
+    }),
 ];
 
 /// Go maps one character to one character, so `ß` stays.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::ast::{Expr, Place};
 use super::eval::Final;
 use super::scope::{Run, Scope};
@@ -34,7 +36,7 @@ impl<'t> Scope<'t> {
         if let Some(shortcut) = function.shortcut() {
             return self.short_circuit(dot, shortcut, arguments, last);
         }
-        let mut values = Vec::with_capacity(count);
+        let mut values: SmallVec<[Value; 4]> = SmallVec::with_capacity(count);
         for (index, argument) in arguments.iter().enumerate() {
             values.push(self.argument(dot, signature.parameter(index), argument)?);
         }

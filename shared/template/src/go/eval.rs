@@ -136,8 +136,10 @@ impl<'t> Scope<'t> {
     ) -> Run<Value> {
         self.place = Some(Place::Expr(word));
         let found = self.variables.iter().rev().find(|known| &*known.name == name);
-        let Some((value, boxed)) = found.map(|known| (known.value.clone(), known.boxed)) else {
-            return self.error(format!("undefined variable: {name}"));
+        let (value, boxed) = match found {
+            Some(known) => (known.value.clone(), known.boxed),
+            None if name == "$" => (self.root.clone(), false),
+            None => return self.error(format!("undefined variable: {name}")),
         };
         if names.is_empty() {
             self.not_a_function(word, arguments, &last)?;

@@ -28,6 +28,8 @@ pub struct Scope<'t> {
     pub(super) options: Options,
     pub(super) tree: Option<&'t Tree>,
     pub(super) place: Option<Place<'t>>,
+    /// The variable `$`, which every template has.
+    pub(super) root: Value,
     pub(super) variables: Vec<Variable>,
     /// The dot came out of a list or map of interfaces, by `range`: errors name that type.
     pub(super) boxed_dot: bool,
@@ -70,9 +72,10 @@ impl<'t> Scope<'t> {
             options,
             tree: None,
             place: None,
+            root: Value::Missing,
             variables: Vec::new(),
             boxed_dot: false,
-            out: Vec::new(),
+            out: Vec::with_capacity(set.trees.get(&set.name).map_or(0, |tree| tree.source.text.len())),
             limits,
             used: Used::default(),
             present,
@@ -234,12 +237,7 @@ impl<'t> Scope<'t> {
             .map_err(|error| Fail::Template(Box::new(error)))?;
         let mut trees = self.set.trees.clone();
         trees.extend(parsed.set.trees.iter().map(|(name, tree)| (name.clone(), Arc::clone(tree))));
-        let set = Set {
-            name: name.to_owned(),
-            trees,
-            functions: self.set.functions.clone(),
-            dollar: Arc::clone(&self.set.dollar),
-        };
+        let set = Set { name: name.to_owned(), trees, functions: self.set.functions.clone() };
         let mut inner = Scope::new(&set, self.options, self.limits, self.present, &self.data);
         inner.used = self.used;
         inner.patterns = std::mem::take(&mut self.patterns);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ast::{List, Node, Pipe, Place, Tree};
-use super::scope::{Run, Scope, Variable};
+use super::scope::{Run, Scope};
 use crate::format::Printer;
 use crate::{Element, Error, Value};
 
@@ -33,11 +33,12 @@ impl<'t> Scope<'t> {
     /// A template sees `$` as its data and no variable of its caller.
     fn call_tree(&mut self, tree: &'t Tree, data: &Value) -> Run<()> {
         let caller = self.tree.replace(tree);
-        let root = Variable { name: Arc::clone(&self.set.dollar), value: data.clone(), boxed: false };
-        let variables = std::mem::replace(&mut self.variables, vec![root]);
+        let root = std::mem::replace(&mut self.root, data.clone());
+        let variables = std::mem::take(&mut self.variables);
         let boxed = std::mem::take(&mut self.boxed_dot);
         self.deeper(|scope| scope.walk_list(data, &tree.root))?;
         self.variables = variables;
+        self.root = root;
         self.boxed_dot = boxed;
         self.tree = caller;
         Ok(())
@@ -238,6 +239,10 @@ impl<'t> Scope<'t> {
         match self.variables.iter_mut().rev().find(|known| known.name == *name) {
             Some(known) => {
                 (known.value, known.boxed) = (value, boxed);
+                Ok(())
+            }
+            None if &**name == "$" => {
+                self.root = value;
                 Ok(())
             }
             None => self.error(format!("undefined variable: {name}")),

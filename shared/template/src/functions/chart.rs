@@ -52,11 +52,10 @@ fn tpl(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 
 /// The value, unless it is nil or the empty string.
 fn required(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    match any(arguments, 1) {
-        Value::Nil | Value::Missing => Err(Fail::from(text(arguments, 0).into_owned())),
-        Value::Str(given) if given.is_empty() => Err(Fail::from(text(arguments, 0).into_owned())),
-        given => Ok(given.clone()),
-    }
+    let given = any(arguments, 1);
+    let absent =
+        matches!(given, Value::Nil | Value::Missing) || given.as_str().is_some_and(crate::Str::is_empty);
+    if absent { Err(Fail::from(text(arguments, 0).into_owned())) } else { Ok(given.clone()) }
 }
 
 /// What is wrong with the text, and what it should have been: Helm hands both on as data.

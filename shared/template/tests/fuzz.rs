@@ -11,7 +11,7 @@ use shared_template::{Error, Limits, Options, Present, Template, Value, fast};
 /// Mutations tried.
 const ROUNDS: &str = match option_env!("FUZZ_ROUNDS") {
     Some(rounds) => rounds,
-    None => "12000",
+    None => "6000",
 };
 /// What one rendering may use: small, so that a limit that does not hold shows.
 const LIMITS: Limits = Limits { steps: 60_000, output_bytes: 64 << 10, memory_bytes: 512 << 10, depth: 40 };
@@ -123,9 +123,9 @@ fn render(text: &str, data: &Json) -> Result<String, Error> {
 /// The templates of a recording and the data they were rendered with.
 fn recorded() -> (Json, Vec<String>) {
     let mut lines = include_str!("vectors/made.jsonl").lines();
-    let head: Json = serde_json::from_str(lines.next().expect("the data comes first")).unwrap();
+    let head: Json = serde_json::from_str(lines.next().expect("the data comes first")).expect("JSON");
     let template = |line: &str| {
-        let line: Json = serde_json::from_str(line).unwrap();
+        let line: Json = serde_json::from_str(line).expect("JSON");
         line["t"].as_str().expect("each line has a template").to_owned()
     };
     (head["data"].clone(), lines.map(template).collect())

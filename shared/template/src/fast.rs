@@ -47,12 +47,13 @@ pub fn render(template: &str, parameters: &impl Parameters) -> Result<String, Er
     }
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
+    while let Some((before, after)) = cut(rest, b'{') {
         out.push_str(before);
-        let Some((tag, after)) = after.split_once("}}") else {
+        let Some((tag, after)) = cut(after, b'}') else {
             return Err(Error::UnclosedTag(after.chars().take(80).collect()));
         };
-        match parameters.string(tag.trim()).filter(|_| !tag.trim().is_empty()) {
+        let name = tag.trim();
+        match parameters.string(name).filter(|_| !name.is_empty()) {
             Some(value) => out.push_str(value),
             None => {
                 out.push_str("{{");
@@ -77,9 +78,24 @@ pub fn unresolved(template: &str, parameters: &impl Parameters) -> Vec<String> {
     tags.filter(|tag| parameters.string(tag).is_none()).map(str::to_owned).collect()
 }
 
+/// What stands before and after the first two of `brace`.
+fn cut(text: &str, brace: u8) -> Option<(&str, &str)> {
+    let bytes = text.as_bytes();
+    let at = memchr::memchr_iter(brace, bytes).find(|at| bytes.get(at + 1) == Some(&brace))?;
+    Some((&text[..at], &text[at + 2..]))
+}
+
 /// Argo CD asks for `{{.*?}}`, where a dot is anything but a line's end.
 fn has_tag_on_one_line(template: &str) -> bool {
-    template.lines().any(|line| line.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}")))
+    let mut rest = template;
+    while let Some((_, after)) = cut(rest, b'{') {
+        let line = memchr::memchr(b'\n', after.as_bytes()).map_or(after, |end| &after[..end]);
+        if cut(line, b'}').is_some() {
+            return true;
+        }
+        rest = &after[line.len()..];
+    }
+    false
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ mod verbs;
 use crate::error::Exceeded;
 use crate::functions::Fail;
 use crate::go::Scope;
-use crate::quote::{quote, quote_ascii};
-use crate::{List, Map, Value};
+use crate::quote::{quote, quote_ascii, replaced};
+use crate::value::exotic::Exotic;
+use crate::{Fields, List, Map, Object, Value};
 
 /// How deep lists and maps may nest in something printed.
 const MAX_DEPTH: usize = 200;
@@ -33,6 +34,8 @@ pub(crate) struct Directive {
     zero: bool,
     /// `%#v`
     sharp_v: bool,
+    /// `%+v`
+    plus_v: bool,
     width: Option<usize>,
     precision: Option<usize>,
 }
@@ -45,6 +48,7 @@ const PLAIN: Directive = Directive {
     space: false,
     zero: false,
     sharp_v: false,
+    plus_v: false,
     width: None,
     precision: None,
 };
@@ -53,7 +57,7 @@ const PLAIN: Directive = Directive {
 pub(crate) fn as_string(scope: &mut Scope<'_>, value: &Value) -> Result<String, Fail> {
     let mut printer = Printer::new(scope);
     printer.value(Directive { verb: 's', ..PLAIN }, value, 0)?;
-    Ok(String::from_utf8_lossy(&printer.into_bytes()).into_owned())
+    Ok(replaced(&printer.into_bytes()))
 }
 
 /// `fmt.Sprintf("%v", value)`.
@@ -149,7 +153,81 @@ impl<'a, 't> Printer<'a, 't> {
             (_, Value::Str(text)) => self.text(directive, value, text.as_bytes()),
             (_, Value::List(list)) => self.list(directive, list, depth),
             (_, Value::Map(map)) => self.map(directive, map, depth),
-            (_, Value::Object(object)) => self.text(directive, value, object.print().as_bytes()),
+            (_, Value::Object(object)) => self.object(directive, value, object.as_ref(), depth),
+        }
+    }
+
+    /// By its own method where the verb shows text, by its fields otherwise.
+    fn object(
+        &mut self,
+        directive: Directive,
+        value: &Value,
+        object: &dyn Object,
+        depth: usize,
+    ) -> Result<(), Fail> {
+        if let Some(exotic) = Exotic::of(value) {
+            return self.exotic(directive, value, exotic);
+        }
+        if directive.sharp_v
+            && let Some(syntax) = object.go_syntax()
+        {
+            return self.emit(syntax.as_bytes());
+        }
+        match object.fields() {
+            Some(fields)
+                if fields.printed
+                    || directive.sharp_v
+                    || !matches!(directive.verb, 'v' | 's' | 'q' | 'x' | 'X') =>
+            {
+                self.fields(directive, object, &fields, depth)
+            }
+            _ => self.text(directive, value, object.print().as_bytes()),
+        }
+    }
+
+    fn fields(
+        &mut self,
+        directive: Directive,
+        object: &dyn Object,
+        fields: &Fields,
+        depth: usize,
+    ) -> Result<(), Fail> {
+        let pointer = object.kind() == "ptr";
+        self.emit(if pointer { b"&" } else { b"" })?;
+        if directive.sharp_v {
+            self.emit(object.type_name().trim_start_matches('*').as_bytes())?;
+        }
+        self.emit(b"{")?;
+        for (index, (name, field)) in fields.values.iter().enumerate() {
+            let between: &[u8] = if directive.sharp_v { b", " } else { b" " };
+            self.emit(if index > 0 { between } else { b"" })?;
+            if directive.sharp_v || directive.plus_v {
+                self.emit(format!("{name}:").as_bytes())?;
+            }
+            self.value(directive, field, depth + 1)?;
+        }
+        self.emit(b"}")
+    }
+
+    fn exotic(&mut self, directive: Directive, value: &Value, exotic: Exotic) -> Result<(), Fail> {
+        match exotic {
+            Exotic::Unsigned(number) if directive.sharp_v => self.emit(format!("{number:#x}").as_bytes()),
+            Exotic::Unsigned(number) => self.integer(directive, value, number.into()),
+            Exotic::NilPointer(_) if matches!(directive.verb, 'b' | 'o' | 'd' | 'x' | 'X') => {
+                self.integer(directive, value, 0)
+            }
+            Exotic::NilPointer(name) if directive.sharp_v => self.emit(format!("({name})(nil)").as_bytes()),
+            Exotic::NilPointer(_) if directive.verb == 'v' => self.pad(directive, b"<nil>"),
+            Exotic::NilPointer(name) => self.emit(format!("%!{}({name}=<nil>)", directive.verb).as_bytes()),
+            Exotic::Complex(real, imaginary) => {
+                if !matches!(directive.verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
+                    return self.bad_verb(directive, value);
+                }
+                self.emit(b"(")?;
+                self.float(directive, value, real)?;
+                self.float(Directive { plus: true, ..directive }, value, imaginary)?;
+                self.emit(b"i)")
+            }
         }
     }
 
@@ -175,7 +253,9 @@ impl<'a, 't> Printer<'a, 't> {
 
     fn text(&mut self, directive: Directive, value: &Value, bytes: &[u8]) -> Result<(), Fail> {
         match directive.verb {
-            'v' if directive.sharp_v => self.pad(directive, quote(bytes).as_bytes()),
+            'v' if directive.sharp_v => {
+                self.pad(directive, quote(truncate(bytes, directive.precision)).as_bytes())
+            }
             'v' | 's' => self.pad(directive, truncate(bytes, directive.precision)),
             'q' => {
                 let bytes = truncate(bytes, directive.precision);

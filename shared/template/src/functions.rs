@@ -5,21 +5,23 @@
 //! Invariants: no function reads a clock, environment, network or file; one that can make more than it was given charges
 //! [`Scope::charge`] before it does.
 //!
-//! Deliberately absent: `env`, `expandenv`, `getHostByName`, as in Argo CD; whatever needs randomness (`randAlpha`, `uuidv4`, keys and
-//! certificates) until it comes from a seed; `include`, `tpl`, `required` and `lookup`, which a chart renderer adds to the table.
+//! Deliberately absent: `env`, `expandenv`, `getHostByName`, as in Argo CD; and from the standard table what only charts have
+//! ([`Functions::with_chart`]).
 
 mod argo;
 mod builtin;
+mod chart;
 mod compare;
+mod crypto;
 mod dates;
 mod dicts;
 mod encode;
 mod json;
-mod layout;
 mod lists;
 mod math;
 mod paths;
 mod patterns;
+mod random;
 mod reflect;
 pub(crate) mod semver;
 mod slug;
@@ -28,6 +30,8 @@ mod text;
 mod urls;
 mod words;
 mod yaml;
+
+pub(crate) use patterns::Pattern;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,6 +60,12 @@ pub enum Type {
     Map,
     /// `time.Time`
     Time,
+    /// `[]interface {}`; what is absent comes as nil.
+    List,
+    /// `uint32`, which comes as [`Value::Int`].
+    Unsigned,
+    /// `sprig.certificate`
+    Certificate,
 }
 
 impl fmt::Display for Type {
@@ -69,6 +79,9 @@ impl fmt::Display for Type {
             Self::Bool => "bool",
             Self::Map => "map[string]interface {}",
             Self::Time => "time.Time",
+            Self::List => "[]interface {}",
+            Self::Unsigned => "uint32",
+            Self::Certificate => "sprig.certificate",
         })
     }
 }
@@ -95,7 +108,8 @@ impl Signature {
         Self { fixed: fixed.to_vec(), rest: Some(rest) }
     }
 
-    /// One letter per parameter: any, reflect, string, int, float, bool, map, time; a capital last one repeats.
+    /// One letter per parameter: any, reflect, string, int, float, bool, map, list, unsigned, certificate, time; a capital last one
+    /// repeats.
     fn from_letters(letters: &str) -> Self {
         let types = |letter: char| match letter.to_ascii_lowercase() {
             'a' => Type::Any,
@@ -105,6 +119,9 @@ impl Signature {
             'f' => Type::Float,
             'b' => Type::Bool,
             'm' => Type::Map,
+            'l' => Type::List,
+            'u' => Type::Unsigned,
+            'c' => Type::Certificate,
             _ => Type::Time,
         };
         let fixed = letters.chars().filter(char::is_ascii_lowercase).map(types).collect();
@@ -207,7 +224,7 @@ type Row = (&'static str, &'static str, Native);
 
 static STANDARD: LazyLock<Functions> = LazyLock::new(|| {
     let mut table = BTreeMap::new();
-    let groups: [&[Row]; 15] = [
+    let groups: [&[Row]; 17] = [
         builtin::TABLE,
         compare::TABLE,
         strings::TABLE,
@@ -223,6 +240,8 @@ static STANDARD: LazyLock<Functions> = LazyLock::new(|| {
         semver::TABLE,
         dates::TABLE,
         urls::TABLE,
+        random::TABLE,
+        crypto::TABLE,
     ];
     for (name, letters, function) in groups.into_iter().chain([argo::TABLE, yaml::TABLE]).flatten() {
         let function =

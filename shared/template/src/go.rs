@@ -103,6 +103,23 @@ impl Default for Limits {
     }
 }
 
+/// What a rendering knows of the moment and of chance, so that the same inputs give the same text.
+#[derive(Clone, Copy, Default)]
+pub struct Present {
+    /// For `now` and certificates; without it they fail.
+    pub now: Option<Timestamp>,
+    /// For random strings, keys and certificates. Without one, a seed is made of the template and its data, which whoever knows them can
+    /// make again: a caller whose templates make secrets gives one with a secret in it.
+    pub seed: Option<[u8; 32]>,
+}
+
+/// Nothing of the seed: it may be a secret.
+impl std::fmt::Debug for Present {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Present").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
 impl Template {
     /// Parses with the functions that Argo CD gives to ApplicationSets.
     ///
@@ -148,7 +165,7 @@ impl Template {
     /// # Errors
     /// [`Error::Execute`] in Go's words, [`Error::Limit`] when a limit is reached. What was printed before the error is dropped.
     pub fn render(&self, data: &Value, options: &Options, limits: &Limits) -> Result<String, Error> {
-        self.run(data, options, limits, None)
+        self.render_with(data, options, limits, &Present::default())
     }
 
     /// Renders `data` at the time `now`.
@@ -162,20 +179,24 @@ impl Template {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<String, Error> {
-        self.run(data, options, limits, Some(now))
+        self.render_with(data, options, limits, &Present { now: Some(now), seed: None })
     }
 
-    fn run(
+    /// Renders `data` at a time and with a seed.
+    ///
+    /// # Errors
+    /// As [`Template::render`].
+    pub fn render_with(
         &self,
         data: &Value,
         options: &Options,
         limits: &Limits,
-        now: Option<Timestamp>,
+        present: &Present,
     ) -> Result<String, Error> {
-        let mut scope = Scope::new(&self.set, *options, *limits, now);
+        let mut scope = Scope::new(&self.set, *options, *limits, *present, data);
         scope.execute(&self.set.name, data).map_err(|error| *error)?;
         Ok(String::from_utf8(scope.into_output())
-            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+            .unwrap_or_else(|error| crate::quote::replaced(error.as_bytes())))
     }
 }
 

@@ -10,10 +10,11 @@ mod functions;
 pub mod go;
 mod number;
 mod quote;
+mod random;
 pub mod semver;
 mod value;
 
 pub use error::{Error, Exceeded};
 pub use functions::{Answer, Fail, Functions, Signature, Type};
-pub use go::{Limits, MissingKey, Options, Scope, Template};
-pub use value::{Element, List, Map, Object, Str, Value};
+pub use go::{Limits, MissingKey, Options, Present, Scope, Template};
+pub use value::{Element, Fields, List, Map, Object, Str, Value};

@@ -1,7 +1,10 @@
 //! Numbers as Go writes and reads them (`strconv`), and as casting functions convert them (`spf13/cast`).
 
+use std::rc::Rc;
+
 use crate::Value;
 use crate::quote::quote;
+use crate::value::exotic::Exotic;
 
 /// A number constant of a template: untyped until it meets a parameter, as in Go.
 #[derive(Clone, Debug)]
@@ -12,6 +15,8 @@ pub(crate) struct Number {
     pub(crate) float: Option<f64>,
     /// Too large for an `int`, but not for an unsigned one.
     overflows: bool,
+    /// `1+2i`.
+    complex: Option<(f64, f64)>,
 }
 
 #[expect(
@@ -27,15 +32,43 @@ impl Number {
             int: Some(value.into()),
             float: Some(value.into()),
             overflows: false,
+            complex: None,
         }
+    }
+
+    /// A constant that ends in `i`: a real one when its imaginary part is 0.
+    fn imaginary(written: &str) -> Option<Self> {
+        let digits = written.strip_suffix('i')?;
+        let signs = digits.char_indices().skip(1).filter(|(at, character)| {
+            matches!(character, '+' | '-') && !digits[..*at].ends_with(['e', 'E', 'p', 'P'])
+        });
+        let (real, imaginary) = match signs.last() {
+            Some((at, _)) => (parse_float(&digits[..at])?, parse_float(&digits[at..])?),
+            None => (0.0, parse_float(digits)?),
+        };
+        let is_real = imaginary == 0.0;
+        let int = (is_real && real.fract() == 0.0).then_some(real as i64);
+        Some(Self {
+            written: written.to_owned(),
+            int,
+            float: is_real.then_some(real),
+            overflows: false,
+            complex: Some((real, imaginary)),
+        })
     }
 
     /// # Errors
     /// In Go's words.
     pub(crate) fn parse(written: &str) -> Result<Self, String> {
-        let number = |int, float, overflows| Self { written: written.to_owned(), int, float, overflows };
-        if written.ends_with('i') {
-            return Err(format!("complex numbers are not supported: {}", quote(written.as_bytes())));
+        let number = |int, float, overflows| Self {
+            written: written.to_owned(),
+            int,
+            float,
+            overflows,
+            complex: None,
+        };
+        if let Some(number) = Self::imaginary(written) {
+            return Ok(number);
         }
         if let Some(int) = parse_int(written) {
             return Ok(number(Some(int), Some(int as f64), false));
@@ -59,6 +92,9 @@ impl Number {
     /// In Go's words.
     pub(crate) fn ideal(&self) -> Result<Value, String> {
         let written = self.written.as_str();
+        if let Some((real, imaginary)) = self.complex {
+            return Ok(Value::Object(Rc::new(Exotic::Complex(real, imaginary))));
+        }
         let is_character = written.starts_with('\'');
         let is_hex = written.starts_with("0x") || written.starts_with("0X");
         if let Some(float) = self.float
@@ -109,6 +145,15 @@ pub(crate) fn parse_int(text: &str) -> Option<i64> {
 fn parse_unsigned(text: &str) -> Option<u64> {
     let (negative, radix, digits) = split_integer(text)?;
     if negative { None } else { u64::from_str_radix(&digits, radix).ok() }
+}
+
+/// Go's `strconv.ParseInt(text, 10, 64)` where the error does not count: 0, or the nearest when it is out of range.
+pub(crate) fn clamped(text: &str) -> i64 {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return 0;
+    }
+    text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX })
 }
 
 /// Go's `strconv.ParseFloat`.
@@ -162,6 +207,12 @@ pub(crate) fn format_shortest(value: f64) -> String {
     } else {
         format!("{sign}{}", positional(&digits, exponent))
     }
+}
+
+/// As `%g` prints it; with `plus`, always with a sign.
+pub(crate) fn format_general(value: f64, plus: bool) -> String {
+    let text = format_shortest(value);
+    if plus && !text.starts_with(['+', '-']) { format!("+{text}") } else { text }
 }
 
 /// `NaN`, `+Inf`, `-Inf`.

@@ -28,6 +28,16 @@ pub(crate) fn quote_ascii(bytes: &[u8]) -> String {
     quote_with(bytes, '"', true)
 }
 
+/// Text in which each byte that is not UTF-8 has become U+FFFD, as Go converts it (`string([]rune(text))`, `json.Marshal`).
+pub(crate) fn replaced(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|_| out.push(char::REPLACEMENT_CHARACTER));
+    }
+    out
+}
+
 /// Quotes with `delimiter`; with `ascii`, everything beyond ASCII is escaped.
 pub(crate) fn quote_with(bytes: &[u8], delimiter: char, ascii: bool) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);

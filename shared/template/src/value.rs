@@ -10,6 +10,7 @@
 //! Refuses to know: YAML, and what a parameter means.
 
 mod convert;
+pub(crate) mod exotic;
 mod list;
 mod map;
 mod text;
@@ -65,10 +66,46 @@ pub trait Object: fmt::Debug {
     /// # Errors
     /// None from the method itself means that there is no such field; an error is the method's own.
     fn member(&self, scope: &mut Scope<'_>, name: &str, arguments: &[Value]) -> Option<Result<Value, Fail>>;
-    /// What printing shows.
+    /// What printing shows, when it has a method for that.
     fn print(&self) -> String;
+    /// The fields of the struct that it is, or points to, for verbs that show no strings.
+    fn fields(&self) -> Option<Fields> {
+        None
+    }
+    /// What `%#v` shows, unless it is the type and the fields.
+    fn go_syntax(&self) -> Option<String> {
+        None
+    }
+    /// What it is in JSON.
+    ///
+    /// # Errors
+    /// When it has no form there.
+    fn json(&self) -> Result<Value, Fail> {
+        Ok(self.print().into())
+    }
+    /// Go's truth.
+    fn truth(&self) -> bool {
+        true
+    }
+    /// What sprig's `deepCopy` makes of it, when that is not the same: it leaves out fields that are not exported.
+    fn copied(&self) -> Option<Value> {
+        None
+    }
+    /// Whether Go's `==` holds; `None` when it compares pointers.
+    fn same(&self, _other: &dyn Object) -> Option<bool> {
+        None
+    }
     /// For functions that want the concrete type back.
     fn as_any(&self) -> &dyn std::any::Any;
+}
+
+/// Fields of a struct, in its order.
+#[derive(Clone, Debug)]
+pub struct Fields {
+    /// Go prints them when it is asked for text, since the type has no method for that.
+    pub printed: bool,
+    /// Names and values.
+    pub values: Vec<(&'static str, Value)>,
 }
 
 /// The static element type of a list or map, which Go programs can see by `typeOf`, and by the zero value of an absent key.
@@ -168,7 +205,7 @@ impl Value {
             Self::Str(value) => !value.is_empty(),
             Self::List(value) => !value.is_empty(),
             Self::Map(value) => !value.is_empty(),
-            Self::Object(_) => true,
+            Self::Object(object) => object.truth(),
         }
     }
 

@@ -1,5 +1,8 @@
 // Command recorder writes down what Go's text/template with sprig and sigs.k8s.io/yaml answers to the templates of cases.json,
-// with the functions that Argo CD gives to ApplicationSets. Usage: go run . cases.json > vectors.json
+// with the functions that Argo CD gives to ApplicationSets. Usage:
+//
+//	go run . cases.json > go.json             what people wrote
+//	go run . cases.json made > made.jsonl     what is made of all functions and values, a line each
 package main
 
 import (
@@ -10,7 +13,6 @@ import (
 	"strings"
 	"text/template"
 	"time"
-	"unicode/utf8"
 
 	"github.com/Masterminds/sprig/v3"
 	"github.com/gosimple/slug"
@@ -99,7 +101,7 @@ func copied(data map[string]any) map[string]any {
 func render(text string, options []string, data map[string]any) (answer vector) {
 	answer = vector{Template: text, Options: options}
 	fail := func(message string) {
-		message = strings.ToValidUTF8(message, "\uFFFD")
+		message = string([]rune(message))
 		answer.Error, answer.Output = &message, nil
 	}
 	defer func() {
@@ -117,10 +119,7 @@ func render(text string, options []string, data map[string]any) (answer vector) 
 		fail(err.Error())
 		return answer
 	}
-	output := out.String()
-	if !utf8.ValidString(output) {
-		output = strings.ToValidUTF8(output, "\uFFFD")
-	}
+	output := string([]rune(out.String()))
 	answer.Output = &output
 	return answer
 }
@@ -154,6 +153,10 @@ func main() {
 	var asked cases
 	if err := json.Unmarshal(text, &asked); err != nil {
 		panic(err)
+	}
+	if len(os.Args) > 2 {
+		made(os.Stdout, asked.Data)
+		return
 	}
 	told := recording{Go: "text/template of Go 1.26, sprig 3.3.0, sigs.k8s.io/yaml 1.6.0", Data: asked.Data}
 	for _, group := range sorted(asked.Groups) {

@@ -3,7 +3,7 @@
 use super::{Directive, Printer};
 use crate::Value;
 use crate::functions::Fail;
-use crate::number::{exponential, format_shortest, format_special, positional, shortest, split_exponent};
+use crate::number::{exponential, format_shortest, format_special, positional, split_exponent};
 use crate::quote::{is_print, quote_with};
 
 impl Printer<'_, '_> {
@@ -13,7 +13,7 @@ impl Printer<'_, '_> {
             'v' | 'd' => (size.to_string(), ""),
             'b' => (format!("{size:b}"), if directive.sharp { "0b" } else { "" }),
             'o' => (format!("{size:o}"), if directive.sharp { "0" } else { "" }),
-            'O' => (format!("{size:o}"), "0o"),
+            'O' => (format!("{size:o}"), if directive.sharp { "0o0" } else { "0o" }),
             'x' => (format!("{size:x}"), if directive.sharp { "0x" } else { "" }),
             'X' => (format!("{size:X}"), if directive.sharp { "0X" } else { "" }),
             'c' => return self.pad(directive, character(number).to_string().as_bytes()),
@@ -25,7 +25,9 @@ impl Printer<'_, '_> {
                 let shown = u32::try_from(number).ok().and_then(char::from_u32);
                 let shown = shown.filter(|shown| directive.sharp && is_print(*shown));
                 let shown = shown.map(|shown| format!(" '{shown}'")).unwrap_or_default();
-                let code = format!("U+{:04X}{shown}", number & i128::from(u64::MAX));
+                let digits = directive.precision.unwrap_or(0).max(4);
+                self.scope.charge(digits)?;
+                let code = format!("U+{:0digits$X}{shown}", number & i128::from(u64::MAX));
                 return self.pad(Directive { zero: false, ..directive }, code.as_bytes());
             }
             _ => return self.bad_verb(directive, value),
@@ -46,10 +48,23 @@ impl Printer<'_, '_> {
 
     pub(super) fn float(&mut self, directive: Directive, value: &Value, number: f64) -> Result<(), Fail> {
         let precision = directive.precision;
-        self.scope.charge(precision.unwrap_or(0).saturating_mul(2) + 32)?;
         let size = number.abs();
+        self.scope.charge(precision.unwrap_or(0).saturating_mul(2) + 32)?;
+        if !"vgGeEfFxXb".contains(directive.verb) {
+            return self.bad_verb(directive, value);
+        }
+        let negative = number.is_sign_negative() && !number.is_nan();
+        if let Some(name) = format_special(size) {
+            let sign = match directive {
+                _ if negative => "-",
+                Directive { space: true, plus: false, .. } => " ",
+                Directive { plus: false, .. } if number.is_nan() => "",
+                _ => "+",
+            };
+            let name = name.trim_start_matches('+');
+            return self.pad(Directive { zero: false, ..directive }, format!("{sign}{name}").as_bytes());
+        }
         let digits = match directive.verb {
-            _ if format_special(size).is_some() => special(size),
             'v' | 'g' | 'G' => general(size, precision),
             'e' | 'E' => {
                 let (digits, exponent) = split_exponent(&format!("{size:.*e}", precision.unwrap_or(6)));
@@ -57,36 +72,20 @@ impl Printer<'_, '_> {
             }
             'f' | 'F' => format!("{size:.*}", precision.unwrap_or(6)),
             'x' | 'X' => hexadecimal(size, precision),
-            'b' => binary(size),
-            _ => return self.bad_verb(directive, value),
+            _ => binary(size),
         };
-        let digits = if directive.sharp && directive.verb != 'b' && number.is_finite() {
-            sharpened(&digits, directive)
-        } else {
-            digits
-        };
+        let digits =
+            if directive.sharp && directive.verb != 'b' { sharpened(&digits, directive) } else { digits };
         let digits = if matches!(directive.verb, 'E' | 'G' | 'X') { digits.to_uppercase() } else { digits };
-        let negative = number.is_sign_negative() && !number.is_nan();
-        let sign = if number.is_infinite() && !negative && !directive.space && directive.verb == 'v' {
-            "+"
-        } else {
-            sign(directive, negative)
-        };
+        let sign = sign(directive, negative);
         let width = directive.width.unwrap_or(0);
-        if directive.zero && !number.is_finite() {
-            return self.pad(Directive { zero: false, ..directive }, format!("{sign}{digits}").as_bytes());
-        }
-        if directive.zero {
+        if directive.zero && !sign.is_empty() {
             self.emit(sign.as_bytes())?;
             self.repeat(b'0', width.saturating_sub(sign.len() + digits.len()))?;
             return self.emit(digits.as_bytes());
         }
         self.pad(directive, format!("{sign}{digits}").as_bytes())
     }
-}
-
-fn special(size: f64) -> String {
-    if size.is_nan() { "NaN".to_owned() } else { "Inf".to_owned() }
 }
 
 fn sign(directive: Directive, negative: bool) -> &'static str {
@@ -111,17 +110,15 @@ fn general(size: f64, precision: Option<usize>) -> String {
         "" => "0",
         trimmed => trimmed,
     };
-    let (short, _) = shortest(size);
-    let digits = if short.len() <= digits.len() { short } else { digits.to_owned() };
     let mut limit = i32::try_from(precision).unwrap_or(i32::MAX);
     let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
     if limit > count && count > exponent {
         limit = count;
     }
     if exponent < -4 || exponent >= limit {
-        exponential(&digits, exponent)
+        exponential(digits, exponent)
     } else {
-        positional(&digits, exponent)
+        positional(digits, exponent)
     }
 }
 
@@ -183,7 +180,7 @@ fn sharpened(digits: &str, directive: Directive) -> String {
     let end = digits.find(marks).unwrap_or(digits.len());
     let (number, exponent) = digits.split_at(end);
     let mut wanted = match directive.verb {
-        'v' | 'g' | 'G' | 'x' | 'X' => directive.precision.unwrap_or(6),
+        'v' | 'g' | 'G' | 'x' => directive.precision.unwrap_or(6),
         _ => 0,
     };
     let significant = number.trim_start_matches(['0', '.']).bytes().filter(|byte| *byte != b'.').count();

@@ -159,7 +159,7 @@ impl Printer<'_, '_> {
         };
         if verb == 'v' {
             directive.sharp_v = std::mem::take(&mut directive.sharp);
-            directive.plus = false;
+            directive.plus_v = std::mem::take(&mut directive.plus);
         }
         self.value(directive, value, 0)
     }

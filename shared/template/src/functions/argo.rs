@@ -28,11 +28,13 @@ pub(super) fn normalize(name: &str) -> String {
 
 /// `slugify [max [smart]] name`
 fn slug(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    let Some((name, settings)) = arguments.split_last() else { return Ok(Value::from("")) };
-    let wrong = |value: &Value, wanted: &str| {
-        Fail::from(format!("interface conversion: interface {{}} is {}, not {wanted}", value.type_name()))
+    let Some((name, settings)) = arguments.split_last() else {
+        return Err(Fail::from("runtime error: index out of range [-1]"));
     };
-    let Value::Str(name) = name else { return Err(wrong(name, "string")) };
+    let wrong = |value: &Value, wanted: &str| {
+        let found = if value.is_nil() { "nil".to_owned() } else { value.type_name() };
+        Fail::from(format!("interface conversion: interface {{}} is {found}, not {wanted}"))
+    };
     let mut max = 50;
     let mut smart = true;
     match settings.first() {
@@ -45,8 +47,14 @@ fn slug(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
         Some(Value::Bool(value)) => smart = *value,
         Some(other) => return Err(wrong(other, "bool")),
     }
-    let Ok(max) = usize::try_from(max) else {
-        return Err(Fail::from("runtime error: slice bounds out of range"));
+    let Value::Str(name) = name else { return Err(wrong(name, "string")) };
+    let max = match usize::try_from(max) {
+        Ok(max) => max,
+        // Go cuts before it looks whether there is a limit.
+        Err(_) if !smart => {
+            return Err(Fail::from(format!("runtime error: slice bounds out of range [:{max}]")));
+        }
+        Err(_) => 0,
     };
     Ok(slugify(&normalize(&name.text()), max, smart).into())
 }

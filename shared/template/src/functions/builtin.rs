@@ -45,7 +45,7 @@ fn len(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
         | Value::Byte(_)
         | Value::Float(_)
         | Value::Object(_)) => {
-            return Err(Fail::from(format!("len of type {}", other.type_name())));
+            return Err(Fail::from(format!("len of type {}", other.type_name().trim_start_matches('*'))));
         }
     };
     Ok(count(length))
@@ -169,7 +169,7 @@ fn js(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let input = escapee(scope, arguments)?;
     scope.charge(input.len().saturating_mul(6))?;
     let mut out = String::with_capacity(input.len());
-    for character in String::from_utf8_lossy(&input).chars() {
+    for character in crate::quote::replaced(&input).chars() {
         match character {
             '\\' => out.push_str("\\\\"),
             '\'' => out.push_str("\\'"),

@@ -1,5 +1,7 @@
 //! `eq`, `ne`, `lt`, `le`, `gt`, `ge`: Go compares an integer with an integer and a float with a float, never one with the other.
 
+use std::rc::Rc;
+
 use super::text::any;
 use super::{Answer, Fail, Row};
 use crate::Value;
@@ -52,6 +54,9 @@ fn equal(scope: &mut Scope<'_>, left: &Value, right: &Value) -> Result<bool, Fai
             if left.is_nil() || right.is_nil() {
                 return Ok(left.is_nil() == right.is_nil());
             }
+            if let (Value::Object(left), Value::Object(right)) = (left, right) {
+                return Ok(left.same(right.as_ref()).unwrap_or_else(|| Rc::ptr_eq(left, right)));
+            }
             let shown = crate::format::as_string(scope, right)?;
             Err(Fail::from(format!("non-comparable type {shown}: {}", right.type_name())))
         }
@@ -63,7 +68,7 @@ fn equal(scope: &mut Scope<'_>, left: &Value, right: &Value) -> Result<bool, Fai
 
 fn not_comparable(scope: &mut Scope<'_>, left: &Value, right: &Value) -> Result<Fail, Fail> {
     let one = crate::format::as_string(scope, left)?;
-    let other = String::from_utf8_lossy(&crate::format::plain(scope, right)?).into_owned();
+    let other = crate::quote::replaced(&crate::format::plain(scope, right)?);
     Ok(Fail::from(format!(
         "non-comparable types {one}: {}, {}: {other}",
         left.type_name(),

@@ -14,8 +14,8 @@ use crate::{Element, List, Map, Str, Value};
 const MAX_DEPTH: usize = 200;
 
 pub(super) const TABLE: &[Row] = &[
-    ("deepCopy", "a", |scope, a| deep_copy(scope, any(a, 0), 0)),
-    ("mustDeepCopy", "a", |scope, a| deep_copy(scope, any(a, 0), 0)),
+    ("deepCopy", "a", copy),
+    ("mustDeepCopy", "a", copy),
     ("deepEqual", "aa", |scope, a| Ok(Value::Bool(deep_equal(scope, any(a, 0), any(a, 1))?))),
     ("dict", "A", dict),
     ("dig", "A", dig),
@@ -119,11 +119,27 @@ fn dig(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
             if matches!(value, Value::Nil | Value::Missing) { "nil".to_owned() } else { value.type_name() };
         Fail::from(format!("interface conversion: interface {{}} is {found}, not {wanted}"))
     };
+    let dict = |value: &Value| match value {
+        Value::Map(map) if map.element() == Element::Any => Ok(map.clone()),
+        Value::Map(_)
+        | Value::Missing
+        | Value::Nil
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Int64(_)
+        | Value::Byte(_)
+        | Value::Float(_)
+        | Value::Str(_)
+        | Value::List(_)
+        | Value::Object(_) => Err(conversion(value, "map[string]interface {}")),
+    };
     let mut found = holder.clone();
-    for key in path {
-        let Value::Map(map) = &found else { return Err(conversion(&found, "map[string]interface {}")) };
-        let Value::Str(key) = key else { return Err(conversion(key, "string")) };
-        match map.get(key.as_bytes()) {
+    dict(&found)?;
+    if let Some(key) = path.iter().find(|key| key.as_str().is_none()) {
+        return Err(conversion(key, "string"));
+    }
+    for key in path.iter().filter_map(Value::as_str) {
+        match dict(&found)?.get(key.as_bytes()) {
             Some(next) => found = next,
             None => return Ok(default.clone()),
         }
@@ -169,6 +185,14 @@ fn merge(
     Ok(())
 }
 
+fn copy(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+    let value = any(arguments, 0);
+    if matches!(value, Value::Nil | Value::Missing) {
+        return Err(Fail::from("reflect: call of reflect.Value.Type on zero Value"));
+    }
+    deep_copy(scope, value, 0)
+}
+
 fn deep_copy(scope: &mut Scope<'_>, value: &Value, depth: usize) -> Answer {
     if depth > MAX_DEPTH {
         return Err(Exceeded::Depth(MAX_DEPTH).into());
@@ -195,8 +219,8 @@ fn deep_copy(scope: &mut Scope<'_>, value: &Value, depth: usize) -> Answer {
         | Value::Byte(_)
         | Value::Float(_)
         | Value::Str(_)
-        | Value::List(_)
-        | Value::Object(_) => Ok(value.clone()),
+        | Value::List(_) => Ok(value.clone()),
+        Value::Object(object) => Ok(object.copied().unwrap_or_else(|| value.clone())),
     }
 }
 

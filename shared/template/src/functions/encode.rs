@@ -32,7 +32,7 @@ fn base64_decode(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 }
 
 /// Go's decoder: skips line ends, does not mind stray bits, and says where it stopped.
-fn decode(input: &[u8]) -> Result<Vec<u8>, usize> {
+pub(super) fn decode(input: &[u8]) -> Result<Vec<u8>, usize> {
     let line_ends = |at: usize| input[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let mut out = Vec::with_capacity(input.len() / 4 * 3);
     let mut at = 0;
@@ -99,23 +99,44 @@ fn base32_encode(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 fn base32_decode(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let input: Vec<u8> =
         bytes(arguments, 0).iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    Ok(match decode_base32(&input) {
+        Ok(decoded) => decoded.into(),
+        Err(at) => format!("illegal base32 data at input byte {at}").into(),
+    })
+}
+
+/// Go's decoder, which does not read on after padding, and says where it stopped.
+fn decode_base32(input: &[u8]) -> Result<Vec<u8>, usize> {
     let mut out: Vec<u8> = Vec::new();
-    let illegal = |at: usize| Ok(Value::from(format!("illegal base32 data at input byte {at}")));
-    for (index, group) in input.chunks(8).enumerate() {
-        let digits: &[u8] = group.splitn(2, |byte| *byte == b'=').next().unwrap_or(group);
-        let mut bits = 0_u64;
-        for (offset, byte) in digits.iter().enumerate() {
-            let Some(value) = ALPHABET.iter().position(|known| known == byte) else {
-                return illegal(index * 8 + offset);
-            };
-            bits |= (value as u64) << (35 - 5 * offset);
+    let mut at = 0;
+    let mut padded = false;
+    while at < input.len() && !padded {
+        let (mut bits, mut digits) = (0_u64, 0_usize);
+        while digits < 8 {
+            let Some(byte) = input.get(at) else { return Err(at - digits) };
+            at += 1;
+            let left = input.len() - at;
+            if *byte == b'=' && digits >= 2 && left < 8 {
+                if left + digits < 7 {
+                    return Err(input.len());
+                }
+                let rest = input[at..].iter().take(7 - digits);
+                if let Some(wrong) = rest.clone().position(|byte| *byte != b'=') {
+                    return Err(at + wrong - 1);
+                }
+                padded = true;
+                if matches!(digits, 1 | 3 | 6) {
+                    return Err(at - 1);
+                }
+                break;
+            }
+            let Some(value) = ALPHABET.iter().position(|known| known == byte) else { return Err(at - 1) };
+            bits |= (value as u64) << (35 - 5 * digits);
+            digits += 1;
         }
-        if group.len() < 8 || matches!(digits.len(), 1 | 3 | 6) {
-            return illegal(index * 8 + digits.len());
-        }
-        out.extend(&bits.to_be_bytes()[3..3 + digits.len() * 5 / 8]);
+        out.extend(&bits.to_be_bytes()[3..3 + digits * 5 / 8]);
     }
-    Ok(out.into())
+    Ok(out)
 }
 
 fn adler32(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {

@@ -1,11 +1,15 @@
 //! JSON in and out as `encoding/json` does it: keys sorted, `<`, `>` and `&` escaped, floats in full.
 
-use super::text::{any, text};
+mod read;
+
+use super::text::{any, bytes};
+use std::fmt::Write as _;
+
 use super::{Answer, Fail, Row};
-use crate::Value;
 use crate::error::Exceeded;
 use crate::go::Scope;
 use crate::number::format_json;
+use crate::{Object, Value};
 
 /// How deep values may nest.
 const MAX_DEPTH: usize = 200;
@@ -30,12 +34,8 @@ fn lenient(fail: Fail, instead: Value) -> Answer {
     if matches!(fail, Fail::Message(_)) { Ok(instead) } else { Err(fail) }
 }
 
-fn parse(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    let source = text(arguments, 0);
-    scope.charge(source.len().saturating_mul(16))?;
-    let json: serde_json::Value =
-        serde_json::from_str(&source).map_err(|error| Fail::from(error.to_string()))?;
-    Ok(Value::from(json))
+pub(super) fn parse(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+    read::read(scope, bytes(arguments, 0))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Writer<'_, '_> {
                 crate::number::format_shortest(*number)
             ))),
             Value::Float(number) => self.push(&format_json(*number)),
-            Value::Str(text) => self.text(&text.text()),
+            Value::Str(text) => self.text(text.as_bytes()),
             Value::List(list) if list.is_nil() => self.push("null"),
             Value::List(list) => {
                 let items = super::text::items(self.scope, list)?;
@@ -91,12 +91,29 @@ impl Writer<'_, '_> {
                 let entries = map.entries();
                 let colon = if self.style == Style::Pretty { ": " } else { ":" };
                 self.all(b"{}", &entries, depth, |writer, (key, item)| {
-                    writer.text(&key.text())?;
+                    writer.text(key.as_bytes())?;
                     writer.push(colon)?;
                     writer.value(item, depth + 1)
                 })
             }
-            Value::Object(object) => self.text(&object.print()),
+            Value::Object(object) => self.object(object.as_ref(), depth),
+        }
+    }
+
+    fn object(&mut self, object: &dyn Object, depth: usize) -> Result<(), Fail> {
+        match object.fields().filter(|fields| fields.printed) {
+            Some(fields) => {
+                let colon = if self.style == Style::Pretty { ": " } else { ":" };
+                self.all(b"{}", &fields.values, depth, |writer, (name, value)| {
+                    writer.text(name.as_bytes())?;
+                    writer.push(colon)?;
+                    writer.value(value, depth + 1)
+                })
+            }
+            None => {
+                let shown = object.json()?;
+                self.value(&shown, depth + 1)
+            }
         }
     }
 
@@ -126,29 +143,47 @@ impl Writer<'_, '_> {
         if self.style == Style::Pretty { self.push(&format!("\n{}", "  ".repeat(depth))) } else { Ok(()) }
     }
 
-    fn text(&mut self, text: &str) -> Result<(), Fail> {
+    fn text(&mut self, text: &[u8]) -> Result<(), Fail> {
         self.scope.charge(text.len().saturating_mul(2))?;
         self.out.push('"');
-        for character in text.chars() {
-            match character {
-                '"' => self.out.push_str("\\\""),
-                '\\' => self.out.push_str("\\\\"),
-                '\n' => self.out.push_str("\\n"),
-                '\r' => self.out.push_str("\\r"),
-                '\t' => self.out.push_str("\\t"),
-                '\u{8}' => self.out.push_str("\\b"),
-                '\u{c}' => self.out.push_str("\\f"),
-                '<' | '>' | '&' if self.style != Style::Raw => {
-                    self.out.push_str(&format!("\\u{:04x}", u32::from(character)))
-                }
-                '\0'..='\x1f' | '\u{2028}' | '\u{2029}' => {
-                    self.out.push_str(&format!("\\u{:04x}", u32::from(character)))
-                }
-                _ => self.out.push(character),
-            }
+        for chunk in text.utf8_chunks() {
+            self.characters(chunk.valid());
+            chunk.invalid().iter().for_each(|_| self.out.push_str("\\ufffd"));
         }
         self.out.push('"');
         Ok(())
+    }
+
+    fn characters(&mut self, text: &str) {
+        let raw = self.style == Style::Raw;
+        let mut plain = 0;
+        for (at, character) in text.char_indices() {
+            let escape = match character {
+                '"' => "\\\"",
+                '\\' => "\\\\",
+                '\n' => "\\n",
+                '\r' => "\\r",
+                '\t' => "\\t",
+                '\u{8}' => "\\b",
+                '\u{c}' => "\\f",
+                '<' if !raw => "\\u003c",
+                '>' if !raw => "\\u003e",
+                '&' if !raw => "\\u0026",
+                '\u{2028}' => "\\u2028",
+                '\u{2029}' => "\\u2029",
+                '\0'..='\x1f' => {
+                    self.out.push_str(&text[plain..at]);
+                    plain = at + 1;
+                    write!(self.out, "\\u{:04x}", u32::from(character)).expect("writing to a String");
+                    continue;
+                }
+                _ => continue,
+            };
+            self.out.push_str(&text[plain..at]);
+            self.out.push_str(escape);
+            plain = at + character.len_utf8();
+        }
+        self.out.push_str(&text[plain..]);
     }
 }
 

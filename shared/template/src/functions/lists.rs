@@ -2,7 +2,7 @@
 
 use super::dicts::deep_equal;
 use super::math::is_empty;
-use super::text::{any, items};
+use super::text::{any, int, items};
 use super::{Answer, Fail, Row};
 use crate::go::Scope;
 use crate::number::to_int;
@@ -79,9 +79,16 @@ fn list(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 
 fn chunk(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let items = list_items(scope, arguments, 1, "Cannot chunk type")?;
-    let Value::Int(size) = any(arguments, 0) else { return Ok(Value::Nil) };
-    let Some(size) = usize::try_from(*size).ok().filter(|size| *size > 0) else {
-        return Err(Fail::from("runtime error: makeslice: len out of range"));
+    let size = int(arguments, 0);
+    let Some(size) = usize::try_from(size).ok().filter(|size| *size > 0) else {
+        // sprig counts the pieces before it looks at the size: some counts are not negative.
+        let (last, below) = (items.len().saturating_sub(1), size.unsigned_abs());
+        let pieces = match (items.len(), below) {
+            (1, 2..) => vec![Value::list(items)],
+            (2.., 1..) if (last as u64) <= below => Vec::new(),
+            _ => return Err(Fail::from("runtime error: makeslice: len out of range")),
+        };
+        return Ok(List::new(Element::List, pieces).into());
     };
     let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();
     Ok(List::new(Element::List, chunks).into())

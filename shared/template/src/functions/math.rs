@@ -4,25 +4,25 @@ use super::text::{any, int, text};
 use super::{Answer, Fail, Row};
 use crate::format::Printer;
 use crate::go::Scope;
-use crate::number::{to_float, to_int};
+use crate::number::{clamped, format_special, to_float, to_int};
 use crate::{Element, List, Value};
 
 pub(super) const TABLE: &[Row] = &[
     ("add", "A", |_, a| Ok(Value::Int64(a.iter().fold(0, |sum, value| sum.wrapping_add(to_int(value)))))),
     ("add1", "a", |_, a| Ok(Value::Int64(to_int(any(a, 0)).wrapping_add(1)))),
-    ("add1f", "a", |_, a| Ok(Value::Float(decimal_sum(&[any(a, 0).clone(), Value::Int(1)])))),
-    ("addf", "A", |_, a| Ok(Value::Float(decimal_sum(a)))),
+    ("add1f", "a", |_, a| decimal_sum(&[any(a, 0).clone(), Value::Int(1)])),
+    ("addf", "A", |_, a| decimal_sum(a)),
     ("divf", "aA", |_, a| {
         fold_decimal(a, |left, right| if right == 0.0 { None } else { Some(left / right) }, |_, _| 16)
     }),
     ("mulf", "aA", |_, a| fold_decimal(a, |left, right| Some(left * right), |left, right| left + right)),
     ("subf", "aA", |_, a| fold_decimal(a, |left, right| Some(left - right), usize::max)),
-    ("atoi", "s", |_, a| Ok(Value::Int(text(a, 0).parse().unwrap_or(0)))),
+    ("atoi", "s", |_, a| Ok(Value::Int(clamped(&text(a, 0))))),
     ("biggest", "aA", max),
     ("max", "aA", max),
     ("min", "aA", min),
-    ("maxf", "aA", |_, a| Ok(Value::Float(a.iter().map(to_float).fold(f64::NEG_INFINITY, f64::max)))),
-    ("minf", "aA", |_, a| Ok(Value::Float(a.iter().map(to_float).fold(f64::INFINITY, f64::min)))),
+    ("maxf", "aA", |_, a| Ok(extreme(a, f64::max, f64::NEG_INFINITY))),
+    ("minf", "aA", |_, a| Ok(extreme(a, f64::min, f64::INFINITY))),
     ("ceil", "a", |_, a| Ok(Value::Float(to_float(any(a, 0)).ceil()))),
     ("floor", "a", |_, a| Ok(Value::Float(to_float(any(a, 0)).floor()))),
     ("round", "aiF", round),
@@ -80,9 +80,9 @@ fn fold_decimal(
     compute: fn(f64, f64) -> Option<f64>,
     digits: fn(usize, usize) -> usize,
 ) -> Answer {
-    let mut result = values.first().map_or(0.0, to_float);
+    let mut result = values.first().map_or(Ok(0.0), decimal)?;
     for value in values.iter().skip(1) {
-        let right = to_float(value);
+        let right = decimal(value)?;
         let kept = digits(places(result), places(right));
         let computed = compute(result, right).ok_or_else(|| Fail::from("decimal division by 0"))?;
         result = if kept > 16 || computed.abs() >= 1e15 {
@@ -94,12 +94,38 @@ fn fold_decimal(
     Ok(Value::Float(result))
 }
 
+/// A number that decimals know.
+fn decimal(value: &Value) -> Result<f64, Fail> {
+    let number = to_float(value);
+    match format_special(number) {
+        Some(name) => Err(Fail::from(format!("Cannot create a Decimal from {name}"))),
+        None => Ok(number),
+    }
+}
+
 /// Adds in decimal, so that 0.1 and 0.2 are 0.3. Exact for what fits 15 digits on either side of the point.
-fn decimal_sum(values: &[Value]) -> f64 {
-    let numbers: Vec<f64> = values.iter().map(to_float).collect();
+fn decimal_sum(values: &[Value]) -> Answer {
+    let numbers: Vec<f64> = values.iter().map(decimal).collect::<Result<_, _>>()?;
     let places = numbers.iter().copied().map(places).max().unwrap_or(0);
-    let sum: f64 = numbers.iter().sum();
-    if places > 15 || sum.abs() >= 1e15 { sum } else { format!("{sum:.places$}").parse().unwrap_or(sum) }
+    let sum: f64 = numbers.iter().fold(0.0, |sum, number| sum + number);
+    let exact =
+        if places > 15 || sum.abs() >= 1e15 { sum } else { format!("{sum:.places$}").parse().unwrap_or(sum) };
+    Ok(Value::Float(exact))
+}
+
+/// Go's `math.Max` and `math.Min` over all: NaN when one is.
+fn extreme(values: &[Value], choose: fn(f64, f64) -> f64, start: f64) -> Value {
+    let numbers = values.iter().map(to_float);
+    let chosen = numbers.fold(start, |chosen, number| {
+        if chosen == -start {
+            chosen
+        } else if chosen.is_nan() || number.is_nan() && number != -start {
+            f64::NAN
+        } else {
+            choose(chosen, number)
+        }
+    });
+    Value::Float(chosen)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the exponent is clamped")]

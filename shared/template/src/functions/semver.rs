@@ -14,7 +14,8 @@ use regex::Regex;
 use super::text::text;
 use super::{Answer, Fail, Row};
 use crate::go::Scope;
-use crate::{Object, Value};
+use crate::value::exotic::Exotic;
+use crate::{Fields, Object, Value};
 
 pub(super) const TABLE: &[Row] = &[("semver", "s", semver), ("semverCompare", "ss", compare)];
 
@@ -164,6 +165,30 @@ impl Object for Version {
 
     fn print(&self) -> String {
         self.to_string()
+    }
+
+    fn copied(&self) -> Option<Value> {
+        let zero = Self {
+            original: String::new(),
+            numbers: [0; 3],
+            prerelease: String::new(),
+            metadata: String::new(),
+        };
+        Some(Value::Object(Rc::new(zero)))
+    }
+
+    fn fields(&self) -> Option<Fields> {
+        let [major, minor, patch] =
+            self.numbers.map(|number| Value::Object(Rc::new(Exotic::Unsigned(number))));
+        let values = vec![
+            ("major", major),
+            ("minor", minor),
+            ("patch", patch),
+            ("pre", self.prerelease.as_str().into()),
+            ("metadata", self.metadata.as_str().into()),
+            ("original", self.original.as_str().into()),
+        ];
+        Some(Fields { printed: false, values })
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Fail;
 use crate::go::Scope;
+use crate::quote::replaced;
 use crate::{List, Map, Str, Value};
 
 /// The argument at `index`.
@@ -18,7 +19,8 @@ pub(super) fn bytes(arguments: &[Value], index: usize) -> &[u8] {
 
 /// The text of the string at `index`.
 pub(super) fn text(arguments: &[Value], index: usize) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes(arguments, index))
+    let bytes = bytes(arguments, index);
+    std::str::from_utf8(bytes).map_or_else(|_| Cow::Owned(replaced(bytes)), Cow::Borrowed)
 }
 
 /// The `int` at `index`.

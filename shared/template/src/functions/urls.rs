@@ -6,7 +6,7 @@ use super::dicts::text_at;
 use super::text::{map, text};
 use super::{Answer, Fail, Row};
 use crate::go::Scope;
-use crate::quote::quote;
+use crate::quote::{quote, replaced};
 use crate::{Element, Map, Value};
 
 pub(super) const TABLE: &[Row] = &[("urlJoin", "m", join), ("urlParse", "s", parse)];
@@ -15,12 +15,41 @@ pub(super) const TABLE: &[Row] = &[("urlJoin", "m", join), ("urlParse", "s", par
 struct Url {
     scheme: String,
     opaque: String,
-    userinfo: Option<String>,
+    user: Option<User>,
     host: String,
     path: String,
     query: String,
     fragment: String,
 }
+
+/// A name and, after a colon, a password.
+#[derive(Debug)]
+struct User(String, Option<String>);
+
+impl User {
+    fn parse(text: &str) -> Result<Self, String> {
+        let valid = |c: char| c.is_ascii_alphanumeric() || "-._:~!$&'()*+,;=%@".contains(c);
+        if !text.chars().all(valid) {
+            return Err("net/url: invalid userinfo".to_owned());
+        }
+        let (name, password) = match text.split_once(':') {
+            Some((name, password)) => (name, Some(password)),
+            None => (text, None),
+        };
+        Ok(Self(decode(name)?, password.map(decode).transpose()?))
+    }
+
+    fn written(&self) -> String {
+        let password = self.1.as_ref().map(|password| format!(":{}", encode(password, USER)));
+        format!("{}{}", encode(&self.0, USER), password.unwrap_or_default())
+    }
+}
+
+/// Beside letters, digits and `-_.~`, what each part of an URL may hold unescaped.
+const USER: &str = "$&+,;=";
+const HOST: &str = "!$&'()*+,;=:[]<>\"";
+const PATH: &str = "$&+,/:;=@";
+const FRAGMENT: &str = "$&+,/:;=?@!()*";
 
 fn parse(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let source = text(arguments, 0);
@@ -39,7 +68,7 @@ fn parse(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
         ("query", url.query),
         ("opaque", url.opaque),
         ("fragment", url.fragment),
-        ("userinfo", url.userinfo.unwrap_or_default()),
+        ("userinfo", url.user.as_ref().map(User::written).unwrap_or_default()),
     ];
     let entries: BTreeMap<_, _> =
         entries.into_iter().map(|(key, value)| (key.into(), Value::from(value))).collect();
@@ -50,6 +79,13 @@ fn join(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let empty = Map::new(Element::Any, BTreeMap::new());
     let parts = map(arguments, 0).unwrap_or(&empty);
     let userinfo = text_at(parts, "userinfo")?;
+    let user = Some(userinfo.as_str()).filter(|userinfo| !userinfo.is_empty()).map(|userinfo| {
+        let url = format!("proto://{userinfo}@host");
+        Url::parse(&url).map(|parsed| parsed.user).map_err(|reason| {
+            let url = quote(url.as_bytes());
+            Fail::from(format!("unable to parse userinfo in dict: parse {url}: {reason}"))
+        })
+    });
     let url = Url {
         scheme: text_at(parts, "scheme")?,
         host: text_at(parts, "host")?,
@@ -57,7 +93,7 @@ fn join(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
         query: text_at(parts, "query")?,
         opaque: text_at(parts, "opaque")?,
         fragment: text_at(parts, "fragment")?,
-        userinfo: (!userinfo.is_empty()).then_some(userinfo),
+        user: user.transpose()?.flatten(),
     };
     scope.charge(url.path.len().saturating_mul(4))?;
     Ok(url.join().into())
@@ -115,23 +151,41 @@ impl Url {
             Some((userinfo, host)) => (Some(userinfo), host),
             None => (None, authority),
         };
-        let port = match host.rsplit_once(']') {
-            Some((_, port)) => port,
-            None => host.find(':').map_or("", |colon| &host[colon..]),
-        };
-        if !port.is_empty()
-            && !port
-                .strip_prefix(':')
-                .is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))
-        {
-            return Err(format!("invalid port {} after host", quote(port.as_bytes())));
-        }
-        if host.contains(' ') {
-            return Err("invalid character \" \" in host name".to_owned());
-        }
-        self.host = decode(host)?;
-        self.userinfo = userinfo.map(str::to_owned);
+        self.host = self.parse_host(host)?;
+        self.user = userinfo.map(User::parse).transpose()?;
         Ok(())
+    }
+
+    fn parse_host(&self, host: &str) -> Result<String, String> {
+        let check_port = |port: &str| match port.strip_prefix(':') {
+            None if port.is_empty() => Ok(()),
+            Some(digits) if digits.bytes().all(|digit| digit.is_ascii_digit()) => Ok(()),
+            _ => Err(format!("invalid port {} after host", quote(port.as_bytes()))),
+        };
+        match host.rfind('[') {
+            Some(0) => {
+                let (address, port) = host[1..].rsplit_once(']').ok_or("missing ']' in host")?;
+                check_port(port)?;
+                let (bare, zone) = address.split_at(address.find("%25").unwrap_or(address.len()));
+                let (bare, zone) = (decode_host(bare)?, decode(zone)?);
+                let whole = format!("{bare}{zone}");
+                if bare.parse::<std::net::Ipv4Addr>().is_ok() {
+                    return Err("invalid IP-literal".to_owned());
+                }
+                if bare.parse::<std::net::Ipv6Addr>().is_err() || zone == "%" {
+                    let shown = quote(whole.as_bytes());
+                    return Err(format!("invalid host: ParseAddr({shown}): unable to parse IP"));
+                }
+                Ok(format!("[{whole}]{port}"))
+            }
+            Some(_) => Err("invalid IP-literal".to_owned()),
+            None => {
+                let strict = matches!(self.scheme.as_str(), "http" | "https");
+                let colon = if strict { host.find(':') } else { host.rfind(':') };
+                check_port(colon.map_or("", |colon| &host[colon..]))?;
+                decode_host(host)
+            }
+        }
     }
 
     fn join(&self) -> String {
@@ -141,20 +195,24 @@ impl Url {
             out.push(':');
         }
         if self.opaque.is_empty() {
-            if !self.scheme.is_empty() || !self.host.is_empty() || self.userinfo.is_some() {
-                if !self.host.is_empty() || !self.path.is_empty() || self.userinfo.is_some() {
-                    out.push_str("//");
-                }
-                if let Some(userinfo) = &self.userinfo {
-                    out.push_str(userinfo);
-                    out.push('@');
-                }
-                out.push_str(&self.host);
+            let authority = !self.host.is_empty() || self.user.is_some();
+            if authority || !self.scheme.is_empty() && !self.path.is_empty() {
+                out.push_str("//");
             }
-            if !self.path.is_empty() && !self.path.starts_with('/') && !self.host.is_empty() {
+            if let Some(user) = &self.user {
+                out.push_str(&user.written());
+                out.push('@');
+            }
+            out.push_str(&encode(&self.host, HOST));
+            let path = if self.path == "*" { "*".to_owned() } else { encode(&self.path, PATH) };
+            if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
                 out.push('/');
             }
-            out.push_str(&encode(&self.path, "$&+,/:;=@"));
+            // Or the first segment would read as a scheme.
+            if out.is_empty() && path.split('/').next().is_some_and(|first| first.contains(':')) {
+                out.push_str("./");
+            }
+            out.push_str(&path);
         } else {
             out.push_str(&self.opaque);
         }
@@ -164,10 +222,29 @@ impl Url {
         }
         if !self.fragment.is_empty() {
             out.push('#');
-            out.push_str(&encode(&self.fragment, "$&+,/:;=?@!()*"));
+            out.push_str(&encode(&self.fragment, FRAGMENT));
         }
         out
     }
+}
+
+/// As [`decode`], but only what is not ASCII may be escaped, and not all may stand.
+fn decode_host(host: &str) -> Result<String, String> {
+    for (at, character) in host.char_indices() {
+        if character == '%' && host.as_bytes().get(at + 1).is_some_and(|digit| matches!(digit, b'0'..=b'7')) {
+            let escape = host.get(at..at + 3).unwrap_or(&host[at..]);
+            if escape != "%25" {
+                return Err(format!("invalid URL escape {}", quote(escape.as_bytes())));
+            }
+        }
+        let allowed =
+            character.is_ascii_alphanumeric() || "-_.~%".contains(character) || HOST.contains(character);
+        if character.is_ascii() && !allowed {
+            let shown = quote(character.encode_utf8(&mut [0; 4]).as_bytes());
+            return Err(format!("invalid character {shown} in host name"));
+        }
+    }
+    decode(host)
 }
 
 fn decode(text: &str) -> Result<String, String> {
@@ -179,18 +256,17 @@ fn decode(text: &str) -> Result<String, String> {
             out.push(*first);
             continue;
         }
-        let shown = String::from_utf8_lossy(&after[..after.len().min(2)]).into_owned();
         let digits = after
             .get(..2)
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .filter(|digits| !digits.starts_with('+'));
         let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        out.push(
-            byte.ok_or_else(|| format!("invalid URL escape {}", quote(format!("%{shown}").as_bytes())))?,
-        );
+        out.push(byte.ok_or_else(|| {
+            format!("invalid URL escape {}", quote(&[b"%", &after[..after.len().min(2)]].concat()))
+        })?);
         rest = &after[2..];
     }
-    Ok(String::from_utf8_lossy(&out).into_owned())
+    Ok(replaced(&out))
 }
 
 fn encode(text: &str, allowed: &str) -> String {

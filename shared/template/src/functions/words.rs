@@ -2,7 +2,7 @@
 //!
 //! Snake and kebab case follow `huandu/xstrings`, whose rule for digits between words is its own.
 
-use super::text::text;
+use super::text::{any, bytes, text};
 use super::{Answer, Row};
 use crate::Value;
 use crate::go::Scope;
@@ -11,15 +11,19 @@ pub(super) const TABLE: &[Row] = &[
     ("camelcase", "s", |_, a| Ok(pascal_case(&text(a, 0)).into())),
     ("initials", "s", initials),
     ("kebabcase", "s", |_, a| Ok(separated(&text(a, 0), '-').into())),
-    ("lower", "s", |_, a| Ok(map(&text(a, 0), lower).into())),
-    ("nospace", "s", |_, a| Ok(text(a, 0).chars().filter(|c| !c.is_whitespace()).collect::<String>().into())),
-    ("snakecase", "s", |_, a| Ok(separated(&text(a, 0), '_').into())),
-    ("swapcase", "s", |_, a| {
-        Ok(map(&text(a, 0), |c| if c.is_uppercase() { lower(c) } else { upper(c) }).into())
+    ("lower", "s", |_, a| {
+        let bytes = bytes(a, 0);
+        Ok(if bytes.is_ascii() { bytes.to_ascii_lowercase().into() } else { map(&text(a, 0), lower).into() })
     }),
+    ("nospace", "s", no_space),
+    ("snakecase", "s", |_, a| Ok(separated(&text(a, 0), '_').into())),
+    ("swapcase", "s", swap_case),
     ("title", "s", title),
     ("untitle", "s", untitle),
-    ("upper", "s", |_, a| Ok(map(&text(a, 0), upper).into())),
+    ("upper", "s", |_, a| {
+        let bytes = bytes(a, 0);
+        Ok(if bytes.is_ascii() { bytes.to_ascii_uppercase().into() } else { map(&text(a, 0), upper).into() })
+    }),
 ];
 
 /// Go maps one character to one character, so `ß` stays.
@@ -27,6 +31,13 @@ fn upper(character: char) -> char {
     let mut upper = character.to_uppercase();
     match (upper.next(), upper.next()) {
         (Some(only), None) => only,
+        // Greek letters with an iota below have a capital of their own.
+        _ if matches!(character, '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}') => {
+            char::from_u32(u32::from(character) + 8).unwrap_or(character)
+        }
+        _ if matches!(character, '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}') => {
+            char::from_u32(u32::from(character) + 9).unwrap_or(character)
+        }
         _ => character,
     }
 }
@@ -39,10 +50,63 @@ fn map(text: &str, change: fn(char) -> char) -> String {
     text.chars().map(change).collect()
 }
 
-/// The first letter of each word. Works on bytes in the original; here on characters.
+/// The bytes, each as a character: what some functions take for characters.
+fn latin(arguments: &[Value]) -> impl Iterator<Item = char> {
+    bytes(arguments, 0).iter().map(|byte| char::from(*byte))
+}
+
+/// Without white space, by bytes; what has none stays as it is.
+fn no_space(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+    if !latin(arguments).any(char::is_whitespace) {
+        return Ok(any(arguments, 0).clone());
+    }
+    Ok(latin(arguments).filter(|character| !character.is_whitespace()).collect::<String>().into())
+}
+
+/// The first letter of each word, by bytes.
 fn initials(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    let text = text(arguments, 0);
-    Ok(text.split_whitespace().filter_map(|word| word.chars().next()).collect::<String>().into())
+    let mut after_gap = true;
+    let first = latin(arguments).filter(|character| {
+        let gap = std::mem::replace(&mut after_gap, character.is_whitespace());
+        gap && !character.is_whitespace()
+    });
+    Ok(first.collect::<String>().into())
+}
+
+/// The first letter of a word becomes a title letter when it was small.
+fn swap_case(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+    let mut starts = true;
+    let mut swap = |character: char| {
+        let titled = matches!(character, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1f88}'..='\u{1f8f}' | '\u{1f98}'..='\u{1f9f}')
+            || matches!(character, '\u{1fa8}'..='\u{1faf}' | '\u{1fbc}' | '\u{1fcc}' | '\u{1ffc}');
+        if character.is_uppercase() || titled {
+            starts = false;
+            lower(character)
+        } else if is_lower(character) {
+            if std::mem::take(&mut starts) { titlecase(character) } else { upper(character) }
+        } else {
+            starts = character.is_whitespace();
+            character
+        }
+    };
+    Ok(text(arguments, 0).chars().map(&mut swap).collect::<String>().into())
+}
+
+/// Go's letters of the category Ll, unlike the ordinal indicators and small Roman numerals.
+fn is_lower(character: char) -> bool {
+    let other = matches!(character, 'ª' | 'º' | '\u{2b0}'..='\u{2b8}' | '\u{2170}'..='\u{217f}' | '\u{24d0}'..='\u{24e9}');
+    character.is_lowercase() && !other
+}
+
+fn titlecase(character: char) -> char {
+    match character {
+        'ǆ' => 'ǅ',
+        'ǉ' => 'ǈ',
+        'ǌ' => 'ǋ',
+        'ǳ' => 'ǲ',
+        '\u{10d0}'..='\u{10ff}' => character,
+        _ => upper(character),
+    }
 }
 
 /// Go's `strings.Title`: every letter after a separator, and a quotation mark or hyphen is one.

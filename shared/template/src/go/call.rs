@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::ast::{Expr, Place};
 use super::eval::Final;
 use super::scope::{Run, Scope};
 use crate::Value;
-use crate::functions::{Function, Shortcut};
+use crate::functions::{Fail, Function, Shortcut};
 
 impl<'t> Scope<'t> {
     pub(super) fn call(
@@ -34,7 +36,7 @@ impl<'t> Scope<'t> {
         if let Some(shortcut) = function.shortcut() {
             return self.short_circuit(dot, shortcut, arguments, last);
         }
-        let mut values = Vec::with_capacity(count);
+        let mut values: SmallVec<[Value; 4]> = SmallVec::with_capacity(count);
         for (index, argument) in arguments.iter().enumerate() {
             values.push(self.argument(dot, signature.parameter(index), argument)?);
         }
@@ -42,6 +44,7 @@ impl<'t> Scope<'t> {
             values.push(self.fit(last, signature.parameter(count - 1))?);
         }
         function.call(self, &values).or_else(|fail| {
+            let fail = if name == "call" { not_callable(fail, arguments) } else { fail };
             self.place = Some(place);
             self.fail(fail, &format!("error calling {name}: "))
         })
@@ -64,5 +67,17 @@ impl<'t> Scope<'t> {
             }
         }
         Ok(last.unwrap_or(value))
+    }
+}
+
+/// `call` names the expression that gives no function.
+fn not_callable(fail: Fail, arguments: &[Expr]) -> Fail {
+    match (fail, arguments.first()) {
+        (Fail::Message(message), Some(callee)) => Fail::from(message.replacen(
+            "non-function of",
+            &format!("non-function {} of", Place::Expr(callee)),
+            1,
+        )),
+        (fail, _) => fail,
     }
 }

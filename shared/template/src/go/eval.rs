@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::MissingKey;
 use super::ast::{Command, Expr, Kind, Pipe, Place};
-use super::scope::{Run, Scope};
+use super::scope::{Run, Scope, Variable};
 use crate::Value;
 use crate::functions::Type;
 use crate::quote::quote;
@@ -35,9 +35,9 @@ impl<'t> Scope<'t> {
         let value = value.unwrap_or_default();
         for name in &pipe.variables {
             if pipe.assigns {
-                self.assign(name, value.clone())?;
+                self.assign(name, value.clone(), false)?;
             } else {
-                self.variables.push((Arc::clone(name), value.clone()));
+                self.variables.push(Variable { name: Arc::clone(name), value: value.clone(), boxed: false });
             }
         }
         Ok(value)
@@ -107,7 +107,8 @@ impl<'t> Scope<'t> {
         last: Final,
     ) -> Run<Value> {
         self.place = Some(Place::Expr(word));
-        self.fields(dot, dot.clone(), word, names, arguments, last)
+        let boxed = self.boxed_dot;
+        self.fields(dot, (dot, boxed), word, names, arguments, last)
     }
 
     fn chain(
@@ -121,7 +122,7 @@ impl<'t> Scope<'t> {
     ) -> Run<Value> {
         self.place = Some(Place::Expr(word));
         let receiver = self.argument(dot, None, inner)?;
-        self.fields(dot, receiver, word, names, arguments, last)
+        self.fields(dot, (&receiver, false), word, names, arguments, last)
     }
 
     fn variable(
@@ -134,35 +135,40 @@ impl<'t> Scope<'t> {
         last: Final,
     ) -> Run<Value> {
         self.place = Some(Place::Expr(word));
-        let found =
-            self.variables.iter().rev().find(|(known, _)| &**known == name).map(|(_, value)| value.clone());
-        let Some(value) = found else { return self.error(format!("undefined variable: {name}")) };
+        let found = self.variables.iter().rev().find(|known| &*known.name == name);
+        let (value, boxed) = match found {
+            Some(known) => (known.value.clone(), known.boxed),
+            None if name == "$" => (self.root.clone(), false),
+            None => return self.error(format!("undefined variable: {name}")),
+        };
         if names.is_empty() {
             self.not_a_function(word, arguments, &last)?;
             return Ok(value);
         }
-        self.fields(dot, value, word, names, arguments, last)
+        self.fields(dot, (&value, boxed), word, names, arguments, last)
     }
 
     /// `.a.b.c`: the last name may be a method and takes the arguments.
     fn fields(
         &mut self,
         dot: &Value,
-        mut receiver: Value,
+        (receiver, mut boxed): (&Value, bool),
         word: &'t Expr,
         names: &'t [Arc<str>],
         arguments: &'t [Expr],
         last: Final,
     ) -> Run<Value> {
-        let Some((final_name, path)) = names.split_last() else { return Ok(receiver) };
-        let mut boxed = false;
+        let Some((final_name, path)) = names.split_last() else { return Ok(receiver.clone()) };
+        let mut found = None;
         for name in path {
+            let receiver = found.as_ref().unwrap_or(receiver);
             let step = Step { name, word, arguments: &[], boxed };
-            let next = self.member(dot, &step, None, &receiver)?;
+            let next = self.member(dot, &step, None, receiver)?;
             boxed = receiver.as_map().is_some_and(|map| map.element() == crate::Element::Any);
-            receiver = next;
+            found = Some(next);
         }
-        self.member(dot, &Step { name: final_name, word, arguments, boxed }, last, &receiver)
+        let step = Step { name: final_name, word, arguments, boxed };
+        self.member(dot, &step, last, found.as_ref().unwrap_or(receiver))
     }
 
     fn member(&mut self, dot: &Value, step: &Step<'t>, last: Final, receiver: &Value) -> Run<Value> {
@@ -234,7 +240,7 @@ impl<'t> Scope<'t> {
 
     fn nil(&self, wanted: Option<Type>) -> Run<Value> {
         match wanted {
-            None | Some(Type::Any | Type::Map) => Ok(Value::Nil),
+            None | Some(Type::Any | Type::Map | Type::List) => Ok(Value::Nil),
             Some(Type::Reflect) => Ok(Value::Missing),
             Some(wanted) => self.error(format!("cannot assign nil to {wanted}")),
         }
@@ -256,7 +262,11 @@ impl<'t> Scope<'t> {
                 Ok(Value::Float(number.float.unwrap_or_default()))
             }
             (Some(Type::Float), _) => self.error(found("float")),
-            (Some(wanted @ (Type::Map | Type::Time)), _) => {
+            (Some(Type::Unsigned), Kind::Number(number)) if number.int.is_some_and(|int| int >= 0) => {
+                Ok(Value::Int(number.int.unwrap_or_default()))
+            }
+            (Some(Type::Unsigned), _) => self.error(found("unsigned integer")),
+            (Some(wanted @ (Type::Map | Type::Time | Type::List | Type::Certificate)), _) => {
                 self.error(format!("can't handle {expr} for arg of type {wanted}"))
             }
         }
@@ -272,9 +282,13 @@ impl<'t> Scope<'t> {
             | (Value::Float(_), Type::Float)
             | (Value::Str(_), Type::Str) => Ok(value),
             (_, Type::Any) => Ok(value.or_nil()),
-            (Value::Missing, Type::Map) => Ok(Value::Nil),
+            (Value::Missing, Type::Map | Type::List) => Ok(Value::Nil),
             (Value::Missing, _) => self.error(format!("invalid value; expected {wanted}")),
             (Value::Map(map), Type::Map) if map.element() == crate::Element::Any => Ok(value),
+            (Value::List(list), Type::List) if list.element() == crate::Element::Any => Ok(value),
+            (Value::Object(object), Type::Certificate) if object.type_name() == "sprig.certificate" => {
+                Ok(value)
+            }
             (Value::Object(object), Type::Time) if object.type_name() == "time.Time" => Ok(value),
             _ => self.error(format!("wrong type for value; expected {wanted}; got {}", value.static_type())),
         }

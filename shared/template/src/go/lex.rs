@@ -366,8 +366,12 @@ impl<'t> Lexer<'t> {
 
     fn number(&mut self) -> Lexed {
         self.at = self.start;
-        let scanned = self.scan_number();
-        if !scanned || matches!(self.peek(), Some('+' | '-')) {
+        let mut scanned = self.scan_number();
+        if scanned && matches!(self.peek(), Some('+' | '-')) {
+            // Complex, as `1+2i`, without spaces.
+            scanned = self.scan_number() && self.input[..self.at].ends_with('i');
+        }
+        if !scanned {
             return Err(format!("bad number syntax: {}", quote(&self.input.as_bytes()[self.start..self.at])));
         }
         Ok(self.item(Token::Number))

@@ -1,6 +1,6 @@
 //! From tokens to trees, as text/template's parser does, error texts included.
 //!
-//! Differs from Go in two ways: complex constants are refused, and blocks and parentheses nest at most [`MAX_NESTING`] deep.
+//! Differs from Go in one way: blocks and parentheses nest at most [`MAX_NESTING`] deep.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use regex::Regex;
+use sha2::{Digest, Sha256};
 
 use super::ast::{Place, Tree};
-use super::{Limits, Options, Set};
+use super::{Limits, Options, Present, Set};
 use crate::error::Exceeded;
-use crate::functions::Fail;
+use crate::functions::{Fail, Pattern};
+use crate::random::Stream;
 use crate::{Error, Map, Str, Template, Value};
 
 /// Result of running a part of a template. The error is large and rare, so it is boxed.
@@ -18,8 +19,7 @@ pub(super) type Run<T> = Result<T, Box<Error>>;
 /// What compiling a pattern counts for: it may take as long as many thousand ordinary steps.
 const COMPILE_STEPS: usize = 20_000;
 
-/// Makes a pattern, and says how many times a small one's work its matching may take.
-type Compile = fn(&str) -> Result<(Regex, usize), Fail>;
+type Compile = fn(&str) -> Result<Pattern, Fail>;
 
 /// One rendering, as a function sees it.
 #[derive(Debug)]
@@ -28,12 +28,28 @@ pub struct Scope<'t> {
     pub(super) options: Options,
     pub(super) tree: Option<&'t Tree>,
     pub(super) place: Option<Place<'t>>,
-    pub(super) variables: Vec<(Arc<str>, Value)>,
+    /// The variable `$`, which every template has.
+    pub(super) root: Value,
+    pub(super) variables: Vec<Variable>,
+    /// The dot came out of a list or map of interfaces, by `range`: errors name that type.
+    pub(super) boxed_dot: bool,
     pub(super) out: Vec<u8>,
     limits: Limits,
     used: Used,
-    now: Option<Timestamp>,
-    patterns: BTreeMap<String, (Regex, usize)>,
+    present: Present,
+    /// What the rendering was given: the seed may be made of it.
+    data: Value,
+    random: Option<Box<Stream>>,
+    patterns: BTreeMap<String, Pattern>,
+}
+
+/// A variable of a template.
+#[derive(Clone, Debug)]
+pub(super) struct Variable {
+    pub(super) name: Arc<str>,
+    pub(super) value: Value,
+    /// As [`Scope::boxed_dot`].
+    pub(super) boxed: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,17 +60,27 @@ struct Used {
 }
 
 impl<'t> Scope<'t> {
-    pub(super) fn new(set: &'t Set, options: Options, limits: Limits, now: Option<Timestamp>) -> Self {
+    pub(super) fn new(
+        set: &'t Set,
+        options: Options,
+        limits: Limits,
+        present: Present,
+        data: &Value,
+    ) -> Self {
         Self {
             set,
             options,
             tree: None,
             place: None,
+            root: Value::Missing,
             variables: Vec::new(),
-            out: Vec::new(),
+            boxed_dot: false,
+            out: Vec::with_capacity(set.trees.get(&set.name).map_or(0, |tree| tree.source.text.len())),
             limits,
             used: Used::default(),
-            now,
+            present,
+            data: data.clone(),
+            random: None,
             patterns: BTreeMap::new(),
         }
     }
@@ -68,9 +94,29 @@ impl<'t> Scope<'t> {
     /// # Errors
     /// When the caller gave none.
     pub fn now(&self) -> Result<Timestamp, Fail> {
-        self.now.ok_or_else(|| {
+        self.present.now.ok_or_else(|| {
             Fail::from("no time is given here: a template must not depend on when it is rendered")
         })
+    }
+
+    /// The randomness of this rendering, from its seed.
+    pub(crate) fn random(&mut self) -> &mut Stream {
+        let random = match self.random.take() {
+            Some(random) => random,
+            None => Box::new(Stream::new(self.present.seed.unwrap_or_else(|| self.own_seed()))),
+        };
+        self.random.insert(random)
+    }
+
+    /// A seed of the template's name and text, and of what it was given.
+    fn own_seed(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(&self.set.name);
+        if let Some(tree) = self.set.trees.get(&self.set.name) {
+            hash.update(&tree.source.text);
+        }
+        hash.update(self.data.to_json().map(|json| json.to_string()).unwrap_or_default());
+        hash.finalize().into()
     }
 
     /// Counts one more item visited.
@@ -154,8 +200,8 @@ impl<'t> Scope<'t> {
         Ok(false)
     }
 
-    /// A compiled pattern and its weight, kept for the rest of the rendering.
-    pub(crate) fn pattern(&mut self, pattern: &str, compile: Compile) -> Result<(Regex, usize), Fail> {
+    /// A compiled pattern, kept for the rest of the rendering.
+    pub(crate) fn pattern(&mut self, pattern: &str, compile: Compile) -> Result<Pattern, Fail> {
         if let Some(found) = self.patterns.get(pattern) {
             return Ok(found.clone());
         }
@@ -172,10 +218,10 @@ impl<'t> Scope<'t> {
     /// The template's own, or a limit.
     pub fn include(&mut self, name: &str, data: &Value) -> Result<Str, Fail> {
         let outer = std::mem::take(&mut self.out);
-        let (tree, place) = (self.tree, self.place);
+        let (tree, place, boxed) = (self.tree, self.place, self.boxed_dot);
         let run = self.execute(name, data);
         let printed = std::mem::replace(&mut self.out, outer);
-        (self.tree, self.place) = (tree, place);
+        (self.tree, self.place, self.boxed_dot) = (tree, place, boxed);
         run.map_err(Fail::Template)?;
         self.charge(printed.len())?;
         Ok(printed.into())
@@ -192,12 +238,14 @@ impl<'t> Scope<'t> {
         let mut trees = self.set.trees.clone();
         trees.extend(parsed.set.trees.iter().map(|(name, tree)| (name.clone(), Arc::clone(tree))));
         let set = Set { name: name.to_owned(), trees, functions: self.set.functions.clone() };
-        let mut inner = Scope::new(&set, self.options, self.limits, self.now);
+        let mut inner = Scope::new(&set, self.options, self.limits, self.present, &self.data);
         inner.used = self.used;
         inner.patterns = std::mem::take(&mut self.patterns);
+        inner.random = self.random.take();
         let run = inner.execute(name, data);
         self.used = Used { depth: self.used.depth, ..inner.used };
         self.patterns = std::mem::take(&mut inner.patterns);
+        self.random = inner.random.take();
         run.map_err(Fail::Template)?;
         let printed = inner.into_output();
         self.charge(printed.len())?;

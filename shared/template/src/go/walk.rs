@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ast::{List, Node, Pipe, Place, Tree};
 use super::scope::{Run, Scope};
 use crate::format::Printer;
-use crate::{Error, Value};
+use crate::{Element, Error, Value};
 
 /// How a list of nodes ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,11 @@ enum Flow {
     Next,
     Break,
     Continue,
+}
+
+/// Items of interfaces: Go sees the interface before what is in it.
+fn is_boxed(element: Element) -> bool {
+    element == Element::Any
 }
 
 impl<'t> Scope<'t> {
@@ -28,9 +33,13 @@ impl<'t> Scope<'t> {
     /// A template sees `$` as its data and no variable of its caller.
     fn call_tree(&mut self, tree: &'t Tree, data: &Value) -> Run<()> {
         let caller = self.tree.replace(tree);
-        let variables = std::mem::replace(&mut self.variables, vec![("$".into(), data.clone())]);
+        let root = std::mem::replace(&mut self.root, data.clone());
+        let variables = std::mem::take(&mut self.variables);
+        let boxed = std::mem::take(&mut self.boxed_dot);
         self.deeper(|scope| scope.walk_list(data, &tree.root))?;
         self.variables = variables;
+        self.root = root;
+        self.boxed_dot = boxed;
         self.tree = caller;
         Ok(())
     }
@@ -107,8 +116,13 @@ impl<'t> Scope<'t> {
             self.tick()?;
             let value = self.pipeline(dot, pipe)?;
             if value.truth() {
-                let dot = if sets_dot { &value } else { dot };
-                return self.deeper(|scope| scope.walk_list(dot, list));
+                if !sets_dot {
+                    return self.deeper(|scope| scope.walk_list(dot, list));
+                }
+                let boxed = std::mem::take(&mut self.boxed_dot);
+                let flow = self.deeper(|scope| scope.walk_list(&value, list))?;
+                self.boxed_dot = boxed;
+                return Ok(flow);
             }
         }
         match otherwise {
@@ -132,21 +146,26 @@ impl<'t> Scope<'t> {
                 return self.error(format!("can't use {shown} to iterate over more than one variable"));
             }
             Value::Int(count) => {
-                self.each(pipe, body, (0..*count).map(|index| (Value::Missing, Value::Int(index))))?
+                self.each(pipe, body, false, (0..*count).map(|index| (Value::Missing, Value::Int(index))))?
             }
             Value::Int64(count) => {
-                self.each(pipe, body, (0..*count).map(|index| (Value::Missing, Value::Int64(index))))?
+                self.each(pipe, body, false, (0..*count).map(|index| (Value::Missing, Value::Int64(index))))?
             }
             Value::Byte(count) => {
-                self.each(pipe, body, (0..*count).map(|index| (Value::Missing, Value::Byte(index))))?
+                self.each(pipe, body, false, (0..*count).map(|index| (Value::Missing, Value::Byte(index))))?
             }
             Value::List(list) => {
                 self.tick_all(list.len())?;
-                self.each(pipe, body, (0..).map(Value::Int).zip(list.items()))?
+                self.each(pipe, body, is_boxed(list.element()), (0..).map(Value::Int).zip(list.items()))?
             }
             Value::Map(map) => {
                 self.tick_all(map.len())?;
-                self.each(pipe, body, map.entries().into_iter().map(|(key, value)| (Value::Str(key), value)))?
+                self.each(
+                    pipe,
+                    body,
+                    is_boxed(map.element()),
+                    map.entries().into_iter().map(|(key, value)| (Value::Str(key), value)),
+                )?
             }
             Value::Missing | Value::Nil => false,
             Value::Bool(_) | Value::Float(_) | Value::Str(_) | Value::Object(_) => {
@@ -168,7 +187,7 @@ impl<'t> Scope<'t> {
         let mut printer = Printer::new(self);
         let printed = printer.print(std::slice::from_ref(value)).map(|()| printer.into_bytes());
         let printed = printed.or_else(|fail| self.fail(fail, ""))?;
-        Ok(String::from_utf8_lossy(&printed).into_owned())
+        Ok(crate::quote::replaced(&printed))
     }
 
     /// Runs the body for each pair of index and element; whether there was any.
@@ -176,45 +195,54 @@ impl<'t> Scope<'t> {
         &mut self,
         pipe: &'t Pipe,
         body: &'t List,
+        boxed: bool,
         pairs: impl Iterator<Item = (Value, Value)>,
     ) -> Run<bool> {
         let mark = self.variables.len();
         let mut ran = false;
+        let outer = self.boxed_dot;
         for (index, element) in pairs {
             ran = true;
             self.tick()?;
             match (pipe.variables.as_slice(), pipe.assigns) {
                 ([], _) => {}
-                ([one], true) => self.assign(one, element.clone())?,
+                ([one], true) => self.assign(one, element.clone(), boxed)?,
                 ([first, second, ..], true) => {
-                    self.assign(first, index)?;
-                    self.assign(second, element.clone())?;
+                    self.assign(first, index, false)?;
+                    self.assign(second, element.clone(), boxed)?;
                 }
                 // The pipeline has pushed the variables; the last one is the element.
-                ([_], false) => self.set_top(1, element.clone()),
+                ([_], false) => self.set_top(1, element.clone(), boxed),
                 ([_, _, ..], false) => {
-                    self.set_top(1, element.clone());
-                    self.set_top(2, index);
+                    self.set_top(1, element.clone(), boxed);
+                    self.set_top(2, index, false);
                 }
             }
+            self.boxed_dot = boxed;
             let flow = self.deeper(|scope| scope.walk_list(&element, body))?;
             self.variables.truncate(mark);
             if flow == Flow::Break {
                 break;
             }
         }
+        self.boxed_dot = outer;
         Ok(ran)
     }
 
-    fn set_top(&mut self, from_top: usize, value: Value) {
+    fn set_top(&mut self, from_top: usize, value: Value, boxed: bool) {
         let index = self.variables.len() - from_top;
-        self.variables[index].1 = value;
+        let variable = &mut self.variables[index];
+        (variable.value, variable.boxed) = (value, boxed);
     }
 
-    pub(super) fn assign(&mut self, name: &Arc<str>, value: Value) -> Run<()> {
-        match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
-            Some((_, slot)) => {
-                *slot = value;
+    pub(super) fn assign(&mut self, name: &Arc<str>, value: Value, boxed: bool) -> Run<()> {
+        match self.variables.iter_mut().rev().find(|known| known.name == *name) {
+            Some(known) => {
+                (known.value, known.boxed) = (value, boxed);
+                Ok(())
+            }
+            None if &**name == "$" => {
+                self.root = value;
                 Ok(())
             }
             None => self.error(format!("undefined variable: {name}")),

@@ -22,6 +22,23 @@ impl From<serde_json::Value> for Value {
     }
 }
 
+impl From<&serde_json::Value> for Value {
+    /// As [`Value::from`] the value itself, without a copy of it in between.
+    fn from(json: &serde_json::Value) -> Self {
+        match json {
+            serde_json::Value::Null => Self::Nil,
+            serde_json::Value::Bool(value) => Self::Bool(*value),
+            serde_json::Value::Number(number) => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
+            serde_json::Value::String(text) => Self::Str(text.as_str().into()),
+            serde_json::Value::Array(items) => Self::list(items.iter().map(Self::from).collect()),
+            serde_json::Value::Object(entries) => Self::Map(Map::new(
+                Element::Any,
+                entries.iter().map(|(key, value)| (key.as_str().into(), value.into())).collect(),
+            )),
+        }
+    }
+}
+
 impl Value {
     /// As Go encodes it to JSON; whole floats become integers, as Go prints them. `None` when it nests more than 500 deep or holds
     /// what JSON cannot say (NaN, infinity).

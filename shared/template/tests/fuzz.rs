@@ -1,0 +1,166 @@
+//! Broken templates by the thousand: none makes the parser or the executor panic, hang or fill memory, and each gives the same twice.
+//!
+//! A fixed budget of mutations, always the same ones: of the templates that Go answered (`vectors/`), and of those in `corpus/`, where every
+//! one that ever made trouble is kept, a JSON string per line. `FUZZ_ROUNDS` at compile time asks for more.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+use shared_template::{Error, Limits, Options, Present, Template, Value, fast};
+
+/// Mutations tried.
+const ROUNDS: &str = match option_env!("FUZZ_ROUNDS") {
+    Some(rounds) => rounds,
+    None => "6000",
+};
+/// What one rendering may use: small, so that a limit that does not hold shows.
+const LIMITS: Limits = Limits { steps: 60_000, output_bytes: 64 << 10, memory_bytes: 512 << 10, depth: 40 };
+
+/// Pieces that mean something to the parser.
+const PIECES: [&str; 48] = [
+    "{{",
+    "}}",
+    "{{-",
+    "-}}",
+    " ",
+    "\n",
+    "(",
+    ")",
+    "|",
+    ":=",
+    "=",
+    "$",
+    "$x",
+    ".",
+    ".name",
+    ",",
+    "\"",
+    "`",
+    "'",
+    "/*",
+    "*/",
+    "{{end}}",
+    "{{else}}",
+    "{{if .}}",
+    "{{range .}}",
+    "{{with .}}",
+    "{{define \"a\"}}",
+    "{{template \"a\" .}}",
+    "{{block \"a\" .}}",
+    "{{break}}",
+    "{{continue}}",
+    "nil",
+    "true",
+    "9223372036854775808",
+    "1e309",
+    "0x",
+    "1i",
+    "\\u",
+    "printf \"%9999d\" ",
+    "repeat 9999 ",
+    "until 99999 ",
+    "list ",
+    "dict ",
+    "merge ",
+    "regexMatch ",
+    "genCA ",
+    "toJson ",
+    "\u{10ffff}",
+];
+
+/// A small generator of numbers, the same on every machine (xorshift).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound.max(1) as u64).unwrap_or(0)
+    }
+
+    /// An offset in `text` where a character starts.
+    fn offset(&mut self, text: &str) -> usize {
+        floor(text, self.below(text.len() + 1))
+    }
+}
+
+/// Where the character at `at`, or before it, starts.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+fn mutated(chance: &mut Chance, corpus: &[String]) -> String {
+    let mut text = corpus[chance.below(corpus.len())].clone();
+    for _ in 0..=chance.below(4) {
+        let (one, other) = (chance.offset(&text), chance.offset(&text));
+        let (from, to) = (one.min(other), one.max(other));
+        match chance.below(6) {
+            0 => text.replace_range(from..floor(&text, to.min(from + 12)).max(from), ""),
+            1 => text.insert_str(from, PIECES[chance.below(PIECES.len())]),
+            2 => {
+                let piece = text[from..to].to_owned();
+                text.insert_str(to, &piece);
+            }
+            3 => {
+                let donor = &corpus[chance.below(corpus.len())];
+                text = format!("{}{}", &text[..from], &donor[chance.offset(donor)..]);
+            }
+            4 => text = text.replacen(['(', ')', '"', '.', '|', ' '], PIECES[chance.below(PIECES.len())], 1),
+            _ => text.truncate(to),
+        }
+        text.truncate(floor(&text, 4_000));
+    }
+    text
+}
+
+fn render(text: &str, data: &Json) -> Result<String, Error> {
+    let present = Present { now: "2026-01-01T00:00:00Z".parse().ok(), seed: Some([7; 32]) };
+    let parsed = Template::parse("t", text)?;
+    parsed.render_with(&Value::from(data.clone()), &Options::default(), &LIMITS, &present)
+}
+
+/// The templates of a recording and the data they were rendered with.
+fn recorded() -> (Json, Vec<String>) {
+    let mut lines = include_str!("vectors/made.jsonl").lines();
+    let head: Json = serde_json::from_str(lines.next().expect("the data comes first")).expect("JSON");
+    let template = |line: &str| {
+        let line: Json = serde_json::from_str(line).expect("JSON");
+        line["t"].as_str().expect("each line has a template").to_owned()
+    };
+    (head["data"].clone(), lines.map(template).collect())
+}
+
+fn check(text: &str, data: &Json) {
+    let first = render(text, data);
+    if let Ok(printed) = &first {
+        assert!(printed.len() <= LIMITS.output_bytes * 3, "{text:?} printed {} bytes", printed.len());
+    }
+    assert_eq!(first, render(text, data), "{text:?}");
+    let parameters: BTreeMap<String, Json> = BTreeMap::from([("name".to_owned(), Json::from("x"))]);
+    let flat = fast::render(text, &parameters);
+    assert!(flat.map_or(0, |flat| flat.len()) <= text.len() + 1, "{text:?}");
+}
+
+#[test]
+fn what_made_trouble_once_does_not_again() {
+    let (data, _) = recorded();
+    for line in include_str!("corpus/templates.jsonl").lines() {
+        check(&serde_json::from_str::<String>(line).unwrap(), &data);
+    }
+}
+
+#[test]
+fn broken_templates_end_in_bounds() {
+    let (data, mut corpus) = recorded();
+    let kept = include_str!("corpus/templates.jsonl").lines();
+    corpus.extend(kept.map(|line| serde_json::from_str::<String>(line).unwrap()));
+    // Keys take long to make and are tried in `corpus/`.
+    corpus.retain(|text| {
+        !["gen", "bcrypt", "htpasswd", "derivePassword"].iter().any(|slow| text.contains(slow))
+    });
+    let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..ROUNDS.parse().expect("a number of rounds") {
+        check(&mutated(&mut chance, &corpus), &data);
+    }
+}

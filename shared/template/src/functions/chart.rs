@@ -1,7 +1,9 @@
-//! What Helm's templates have beside sprig's functions, for a renderer of charts: `include`, `tpl`, `required`, `lookup`, and JSON read
-//! Helm's way, where what is wrong becomes data.
+//! What Helm's templates have beside sprig's functions, for a renderer of charts: `include`, `tpl`, `required`, `lookup`, TOML, and
+//! JSON read Helm's way, where what is wrong becomes data.
 //!
 //! Refuses to know the cluster: `lookup` is the caller's.
+
+mod toml;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +27,15 @@ impl Functions {
             .with("required", Signature::of(&[Type::Str, Type::Any]), required)
             .with("fromJson", Signature::of(&string), from_json)
             .with("fromJsonArray", Signature::of(&string), from_json_array)
+            .with("toToml", Signature::of(&[Type::Any]), |scope, arguments| {
+                match toml::write(scope, any(arguments, 0)) {
+                    Err(Fail::Message(message)) => Ok(message.into()),
+                    written => Ok(written?.into()),
+                }
+            })
+            .with("mustToToml", Signature::of(&[Type::Any]), |scope, arguments| {
+                Ok(toml::write(scope, any(arguments, 0))?.into())
+            })
             .with("lookup", Signature::of(&[Type::Str; 4]), move |scope, arguments| {
                 let [version, kind, namespace, name] = [0, 1, 2, 3].map(|index| text(arguments, index));
                 lookup(scope, [&version, &kind, &namespace, &name])
@@ -133,6 +144,27 @@ mod tests {
         check(
             "{{fromJsonArray \"{}\"}}",
             "[json: cannot unmarshal object into Go value of type []interface {}]",
+        );
+    }
+
+    #[test]
+    fn toml_is_written_as_helm_writes_it() {
+        // Recorded from github.com/BurntSushi/toml 1.6.0.
+        check(
+            "{{toToml (dict \"b\" 1 \"a\" 1.0 \"c d\" \"x\\n\" \"n\" nil)}}",
+            "a = 1.0\nb = 1\n\"c d\" = \"x\\n\"\n",
+        );
+        check(
+            "{{toToml (dict \"t\" (dict \"u\" (dict \"k\" true) \"j\" (list 1 \"a\")) \"z\" 2 \"e\" (dict))}}",
+            "z = 2\n\n[e]\n\n[t]\n  j = [1, \"a\"]\n  [t.u]\n    k = true\n",
+        );
+        check(
+            "{{toToml (dict \"l\" (list (dict \"a\" 1) (dict \"b\" (dict \"c\" 2))) \"m\" (list (dict \"x\" 1) 2))}}",
+            "m = [{x = 1}, 2]\n\n[[l]]\n  a = 1\n\n[[l]]\n  [l.b]\n    c = 2\n",
+        );
+        check(
+            "{{toToml (list 1 \"a\")}}|{{toToml \"x\"}}|{{toToml (dict \"a\" (list nil))}}",
+            "[1, \"a\"]|\"x\"|toml: cannot encode array with nil element",
         );
     }
 }

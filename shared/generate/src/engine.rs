@@ -9,13 +9,18 @@ use crate::{Problem, Reason};
 use serde_json::{Map, Value};
 use shared_template::Value as Data;
 use shared_template::{Error, Limits, MissingKey, Options, Template, fast};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
-/// The template language of a set.
-#[derive(Debug, Clone, Copy)]
+/// The template language of a set, and what was compiled in it.
+#[derive(Debug)]
 pub(crate) struct Engine {
     /// `spec.goTemplate`.
     pub(crate) go_template: bool,
     options: Options,
+    limits: Limits,
+    /// By name and text: a matrix configures its second generator anew for every parameter set of the first.
+    parsed: RefCell<BTreeMap<(String, String), Template>>,
 }
 
 /// A string of a set.
@@ -61,7 +66,7 @@ impl Engine {
             remedy: String::new(),
             reason: Reason::RenderTemplateParamsError,
         })?;
-        Ok(Self { go_template, options })
+        Ok(Self { go_template, options, limits: Limits::default(), parsed: RefCell::default() })
     }
 
     pub(crate) fn bind<'a>(&self, params: &'a Params) -> Bound<'a> {
@@ -74,11 +79,21 @@ impl Engine {
             (false, _) => Text::Fixed(text.to_owned()),
             (true, false) => Text::Fast(text.to_owned()),
             (true, true) => {
-                let parsed = Template::parse(name_of(path), text);
+                let parsed = self.parsed(name_of(path), text);
                 Text::Go(parsed.map_err(|error| failure(path, &error, remedy::of_parse_error(&error, text)))?)
             }
         };
         Ok(Field { path: path.to_owned(), text: compiled })
+    }
+
+    fn parsed(&self, name: &str, text: &str) -> Result<Template, Error> {
+        let key = (name.to_owned(), text.to_owned());
+        if let Some(known) = self.parsed.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let parsed = Template::parse(name, text)?;
+        self.parsed.borrow_mut().insert(key, parsed.clone());
+        Ok(parsed)
     }
 
     /// Compiles every string below `value`. Null entries of objects are dropped, as in Argo CD.
@@ -136,10 +151,8 @@ impl Engine {
         let rendered = match (&field.text, &bound.data) {
             (Text::Fixed(text), _) => Ok(text.clone()),
             (Text::Fast(text), _) => fast::render(text, &bound.params.map),
-            (Text::Go(template), Some(data)) => template.render(data, options, &Limits::default()),
-            (Text::Go(template), None) => {
-                template.render(&bound.params.to_data(), options, &Limits::default())
-            }
+            (Text::Go(template), Some(data)) => template.render(data, options, &self.limits),
+            (Text::Go(template), None) => template.render(&bound.params.to_data(), options, &self.limits),
         };
         rendered.map_err(|error| {
             let remedy = remedy::of_run_error(&error, &bound.params.names(self.go_template));
@@ -179,6 +192,17 @@ impl Field {
 impl Tree {
     fn is_fixed(&self) -> bool {
         matches!(self, Self::Fixed(_))
+    }
+
+    /// Whether no key is a template.
+    pub(crate) fn has_fixed_keys(&self) -> bool {
+        match self {
+            Self::Fixed(_) | Self::Text(_) => true,
+            Self::Array(items) => items.iter().all(Self::has_fixed_keys),
+            Self::Object(fields) => {
+                fields.iter().all(|(key, value)| key.fixed().is_some() && value.has_fixed_keys())
+            }
+        }
     }
 
     fn into_fixed(self) -> Option<Value> {

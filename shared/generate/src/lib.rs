@@ -23,12 +23,15 @@ mod check;
 mod condition;
 mod engine;
 mod expand;
+mod expander;
 mod fields;
 mod generators;
 mod glob;
 mod input;
+mod memo;
 mod outcome;
 mod params;
+mod prepared;
 mod reconcile;
 mod remedy;
 mod render;
@@ -37,8 +40,11 @@ mod selector;
 
 pub use condition::conditions;
 pub use expand::{generate, repositories};
+pub use expander::{Expander, Update};
 pub use input::{ClusterInput, GitAnswer, GitRequest, Inputs, Repository};
-pub use outcome::{Changes, Expansion, Generated, Held, Outcome, Problem, Reason, Rejected, Unsupported};
+pub use outcome::{
+    Changes, Expansion, Frozen, Generated, Held, Outcome, Problem, Reason, Rejected, Unsupported,
+};
 pub use reconcile::reconcile;
 
 #[cfg(test)]

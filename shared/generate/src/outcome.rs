@@ -23,6 +23,9 @@ pub struct Expansion {
     pub applications: Vec<Generated>,
     /// Failures of the set. When there are any, nothing is to change (Argo CD's whole-set freeze) and there are no Applications.
     pub problems: Vec<Problem>,
+    /// Generators that failed in a set that asks to isolate them (`flotilla.dev/on-generator-failure: Isolate`), sorted by origin: their
+    /// Applications alone are neither created nor updated nor deleted.
+    pub frozen: Vec<Frozen>,
     /// Applications that cannot be: they alone are neither created nor updated nor deleted. Sorted by name.
     pub rejected: Vec<Rejected>,
     /// Generators and fields that have no effect, sorted by path.
@@ -40,6 +43,18 @@ pub struct Generated {
     pub object: Value,
     /// The generator that gave its parameters, such as `spec.generators[0].matrix`.
     pub origin: String,
+}
+
+/// A generator whose Applications stay as they are while it fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frozen {
+    /// Such as `spec.generators[0].git`.
+    pub origin: String,
+    /// Why. Never empty.
+    pub problems: Vec<Problem>,
+    /// The Applications that it gave when it last did, as an [`crate::Expander`] remembers; none when nobody knows. Then any Application
+    /// may be one of them, and none is deleted.
+    pub applications: Option<BTreeSet<String>>,
 }
 
 /// An Application that is left out, and why.

@@ -14,11 +14,10 @@ const PATCH: &str = "spec.templatePatch";
 
 /// What every template of a set shares.
 #[derive(Debug)]
-pub(crate) struct Renderer<'a> {
-    engine: Engine,
-    template: &'a Value,
+pub(crate) struct Renderer {
+    template: Value,
     patch: Option<Field>,
-    namespace: &'a str,
+    namespace: String,
     /// Whether Applications without finalizers get the one that deletes their objects with them.
     cascades: bool,
 }
@@ -28,10 +27,12 @@ pub(crate) struct Renderer<'a> {
 pub(crate) struct Program {
     pub(crate) template: Value,
     tree: Tree,
+    /// Whether all its Applications differ in strings only, so that what one's fields are is what all are.
+    pub(crate) has_one_shape: bool,
 }
 
-impl<'a> Renderer<'a> {
-    pub(crate) fn of(engine: Engine, set: &'a Value, spec: &'a Map<String, Value>) -> Result<Self, Problem> {
+impl Renderer {
+    pub(crate) fn of(engine: &Engine, set: &Value, spec: &Map<String, Value>) -> Result<Self, Problem> {
         let Some(template) = spec.get("template").filter(|template| template.is_object()) else {
             return Err(failed(
                 TEMPLATE,
@@ -44,38 +45,46 @@ impl<'a> Renderer<'a> {
         let preserves =
             policy.and_then(|policy| policy.get("preserveResourcesOnDeletion")).and_then(Value::as_bool);
         Ok(Self {
-            engine,
-            template,
+            template: template.clone(),
             patch: if text.is_empty() { None } else { Some(engine.field(PATCH, text)?) },
-            namespace: namespace(set),
+            namespace: namespace(set).to_owned(),
             cascades: preserves != Some(true),
         })
     }
 
     /// Compiles the set's template with what the generator's own template puts before it.
-    pub(crate) fn program(&self, own: Option<&Value>) -> Result<Program, Problem> {
+    pub(crate) fn program(&self, engine: &Engine, own: Option<&Value>) -> Result<Program, Problem> {
         let mut template = match own {
-            Some(own) => overlay::filled(own, self.template),
+            Some(own) => overlay::filled(own, &self.template),
             None => self.template.clone(),
         };
         overlay::drop_nulls(&mut template);
-        Ok(Program { tree: self.engine.tree(TEMPLATE, &template)?, template })
+        let tree = engine.tree(TEMPLATE, &template)?;
+        Ok(Program { has_one_shape: self.patch.is_none() && tree.has_fixed_keys(), tree, template })
     }
 
     /// The Application of one parameter set. One without parameters is not rendered and gets no finalizer, as in Argo CD.
-    pub(crate) fn application(&self, program: &Program, params: &Params) -> Result<Value, Problem> {
-        let bound = self.engine.bind(params);
+    pub(crate) fn application(
+        &self,
+        engine: &Engine,
+        program: &Program,
+        params: &Params,
+    ) -> Result<Value, Problem> {
+        let bound = engine.bind(params);
         let mut application = if params.map.is_empty() {
             self.assembled(program.template.clone())
         } else {
-            let mut application = self.assembled(self.engine.render_tree(&program.tree, &bound)?);
-            if self.cascades && application.pointer("/metadata/finalizers").is_none() {
-                application["metadata"]["finalizers"] = json!([RESOURCES_FINALIZER]);
+            let mut application = self.assembled(engine.render_tree(&program.tree, &bound)?);
+            if let Some(metadata) = application.get_mut("metadata").and_then(Value::as_object_mut)
+                && self.cascades
+                && !metadata.contains_key("finalizers")
+            {
+                metadata.insert("finalizers".to_owned(), json!([RESOURCES_FINALIZER]));
             }
             application
         };
         if let Some(patch) = &self.patch {
-            self.apply(patch, &mut application, &bound)?;
+            self.apply(engine, patch, &mut application, &bound)?;
         }
         Ok(application)
     }
@@ -88,7 +97,7 @@ impl<'a> Renderer<'a> {
             "name".to_owned(),
             given.get_mut("name").map(Value::take).unwrap_or_else(|| Value::from("")),
         );
-        metadata.insert("namespace".to_owned(), Value::from(self.namespace));
+        metadata.insert("namespace".to_owned(), Value::from(self.namespace.as_str()));
         for key in ["labels", "annotations", "finalizers"] {
             match given.get_mut(key).map(Value::take) {
                 None | Some(Value::Null) => {}
@@ -104,8 +113,14 @@ impl<'a> Renderer<'a> {
     }
 
     /// Neither the project nor the namespace can be changed by a patch, so that it cannot break out of the set's bounds.
-    fn apply(&self, patch: &Field, application: &mut Value, bound: &Bound<'_>) -> Result<(), Problem> {
-        let text = self.engine.render(patch, bound)?;
+    fn apply(
+        &self,
+        engine: &Engine,
+        patch: &Field,
+        application: &mut Value,
+        bound: &Bound<'_>,
+    ) -> Result<(), Problem> {
+        let text = engine.render(patch, bound)?;
         let parsed = shared_manifest::yaml::parse(&text);
         let patch = match parsed
             .map_err(|error| failed(PATCH, &format!("the rendered patch is not YAML: {error}"), ""))?
@@ -136,7 +151,7 @@ impl<'a> Renderer<'a> {
                 _ => {}
             }
         };
-        unpatched(patched, "metadata", "namespace", Some(Value::from(self.namespace)));
+        unpatched(patched, "metadata", "namespace", Some(Value::from(self.namespace.as_str())));
         unpatched(patched, "spec", "project", project);
         patched.insert("apiVersion".to_owned(), Value::from("argoproj.io/v1alpha1"));
         patched.insert("kind".to_owned(), Value::from("Application"));

@@ -36,7 +36,8 @@ pub(crate) async fn expand(
     revision: Option<&str>,
 ) -> anyhow::Result<(Vec<Value>, Vec<String>)> {
     let of = |said: &dyn std::fmt::Display| format!("{}: ApplicationSet {}: {said}", set.place, set.name());
-    let mut inputs = Inputs { clusters: clusters.to_vec(), ..Inputs::default() };
+    let seen = clusters.iter().cloned().map(Arc::new).collect();
+    let mut inputs = Inputs { clusters: seen, ..Inputs::default() };
     for _ in 0..ROUNDS {
         let expansion = match shared_generate::generate(&set.object, &inputs) {
             Outcome::Needs(questions) => {

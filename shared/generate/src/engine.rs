@@ -27,7 +27,7 @@ pub(crate) struct Engine {
 #[derive(Debug)]
 enum Text {
     Fixed(String),
-    Fast(String),
+    Fast(fast::Template),
     Go(Template),
 }
 
@@ -77,7 +77,7 @@ impl Engine {
     pub(crate) fn field(&self, path: &str, text: &str) -> Result<Field, Problem> {
         let compiled = match (text.contains("{{"), self.go_template) {
             (false, _) => Text::Fixed(text.to_owned()),
-            (true, false) => Text::Fast(text.to_owned()),
+            (true, false) => Text::Fast(fast::Template::parse(text)),
             (true, true) => {
                 let parsed = self.parsed(name_of(path), text);
                 Text::Go(parsed.map_err(|error| failure(path, &error, remedy::of_parse_error(&error, text)))?)
@@ -139,25 +139,52 @@ impl Engine {
 
     /// Renders one string.
     pub(crate) fn render(&self, field: &Field, bound: &Bound<'_>) -> Result<String, Problem> {
-        self.render_with(field, bound, &self.options)
+        let mut out = String::new();
+        self.write(field, bound, &self.options, &mut out)?;
+        Ok(out)
+    }
+
+    /// Renders one string to the end of `out`.
+    pub(crate) fn append(&self, field: &Field, bound: &Bound<'_>, out: &mut String) -> Result<(), Problem> {
+        self.write(field, bound, &self.options, out)
     }
 
     /// Renders one string where a missing key is an error, whatever the set's options say.
     pub(crate) fn render_strictly(&self, field: &Field, bound: &Bound<'_>) -> Result<String, Problem> {
-        self.render_with(field, bound, &Options { missing_key: MissingKey::Error })
+        let mut out = String::new();
+        self.write(field, bound, &Options { missing_key: MissingKey::Error }, &mut out)?;
+        Ok(out)
     }
 
-    fn render_with(&self, field: &Field, bound: &Bound<'_>, options: &Options) -> Result<String, Problem> {
+    fn write(
+        &self,
+        field: &Field,
+        bound: &Bound<'_>,
+        options: &Options,
+        out: &mut String,
+    ) -> Result<(), Problem> {
+        let go = |template: &Template, data: &Data| template.render(data, options, &self.limits);
         let rendered = match (&field.text, &bound.data) {
-            (Text::Fixed(text), _) => Ok(text.clone()),
-            (Text::Fast(text), _) => fast::render(text, &bound.params.map),
-            (Text::Go(template), Some(data)) => template.render(data, options, &self.limits),
-            (Text::Go(template), None) => template.render(&bound.params.to_data(), options, &self.limits),
+            (Text::Fixed(text), _) => {
+                out.push_str(text);
+                return Ok(());
+            }
+            (Text::Fast(template), _) => template.render_into(&bound.params.map, out).map(|()| None),
+            (Text::Go(template), Some(data)) => go(template, data).map(Some),
+            (Text::Go(template), None) => go(template, &bound.params.to_data()).map(Some),
         };
-        rendered.map_err(|error| {
-            let remedy = remedy::of_run_error(&error, &bound.params.names(self.go_template));
-            failure(&field.path, &error, remedy)
-        })
+        match rendered {
+            Ok(text) => {
+                if let Some(text) = text {
+                    out.push_str(&text);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let remedy = remedy::of_run_error(&error, &bound.params.names(self.go_template));
+                Err(failure(&field.path, &error, remedy))
+            }
+        }
     }
 
     /// Renders every string below a compiled value.
@@ -192,17 +219,6 @@ impl Field {
 impl Tree {
     fn is_fixed(&self) -> bool {
         matches!(self, Self::Fixed(_))
-    }
-
-    /// Whether no key is a template.
-    pub(crate) fn has_fixed_keys(&self) -> bool {
-        match self {
-            Self::Fixed(_) | Self::Text(_) => true,
-            Self::Array(items) => items.iter().all(Self::has_fixed_keys),
-            Self::Object(fields) => {
-                fields.iter().all(|(key, value)| key.fixed().is_some() && value.has_fixed_keys())
-            }
-        }
     }
 
     fn into_fixed(self) -> Option<Value> {

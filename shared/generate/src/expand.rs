@@ -1,18 +1,19 @@
 //! The whole expansion: every generator, every Application, and what is wrong with them.
 
 use crate::check::{self, Verdict};
-use crate::generators::{self, Produced, clusters};
+use crate::generators::{self, Origin, Produced, clusters};
 use crate::memo::Changes;
 use crate::outcome::{Expansion, Frozen, Generated, Outcome, Problem, Reason, Rejected};
-use crate::prepared::Prepared;
-use crate::render::Program;
+use crate::params::Params;
+use crate::prepared::{self, Prepared};
+use crate::render::{Program, Rendered};
 use crate::run::{Run, Stop};
 use crate::{Inputs, Repository};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How many failures of templates are collected before the rest is not looked at: 10,000 Applications fail for one reason.
+/// How many failures of one generator's templates are collected before the rest is not looked at: 10,000 Applications fail for one reason.
 const MAX_PROBLEMS: usize = 20;
 
 /// The Applications that `set` (the whole ApplicationSet object) stands for, or what must be known first.
@@ -30,47 +31,68 @@ pub fn generate(set: &Value, inputs: &Inputs) -> Outcome {
     };
     let (clusters, changes) = (clusters::by_name(&inputs.clusters), Changes::default());
     let mut run = Run::new(&prepared.engine, prepared.globbing, &clusters, &inputs.git, &changes);
-    let mut produced = Vec::new();
-    for (index, entry) in prepared.entries(set).iter().enumerate() {
-        // Parameter sets are held by what is produced alone, so that they go as their Applications come.
-        produced.extend(generators::top(&mut run, &mut BTreeMap::new(), &at(index), entry));
+    run.keeps = false;
+    let mut entries: Vec<_> = prepared::entries(set).iter().enumerate().collect();
+    // Those that may ask come first, so that nothing is rendered in vain.
+    entries.sort_by_key(|(_, entry)| !generators::reads_git(entry));
+    let mut failures = Failures::new(prepared.isolates);
+    let mut candidates = Vec::new();
+    for (index, entry) in entries {
+        let mut streams: BTreeMap<usize, Stream> = BTreeMap::new();
+        let given = generators::once(&mut run, &at(index), entry, |place, origin, params| {
+            let stream =
+                streams.entry(place).or_insert_with(|| Stream::new(&prepared, origin, &mut failures));
+            stream.take(&prepared, &origin.path, &params, &mut failures);
+        });
+        for (place, (origin, one)) in given.into_iter().enumerate() {
+            let stream = streams.remove(&place);
+            match one {
+                Ok(()) if stream.is_none() => drop(Stream::new(&prepared, &origin, &mut failures)),
+                Ok(()) => {}
+                Err(Stop::Needs) => continue,
+                Err(Stop::Failed(problem)) => failures.replace(&origin.path, problem),
+            }
+            if !failures.is_frozen(&origin.path) {
+                candidates.extend(stream.map(|stream| stream.candidates).unwrap_or_default());
+            }
+        }
+        if !run.needs.is_empty() {
+            candidates.clear();
+        }
     }
     if !run.needs.is_empty() {
         return Outcome::Needs(run.needs);
     }
     let unsupported = run.unsupported;
-    let mut failures = Failures::new(prepared.isolates);
-    produced.iter().for_each(|(origin, one)| failures.add_stop(origin, one));
-    let mut candidates = Vec::new();
-    for (origin, one) in produced {
-        let Ok(one) = one else { continue };
-        let program = match prepared.renderer.program(&prepared.engine, one.template) {
-            Ok(program) => program,
-            Err(problem) => {
-                failures.add(&origin, problem);
-                continue;
-            }
-        };
-        let (before, mut shaped) = (candidates.len(), Shaped::default());
-        for params in unshared(one.params) {
-            if failures.is_enough(&origin) {
-                break;
-            }
-            match candidate(&prepared, &program, &params, &origin, &mut shaped) {
-                Ok(candidate) => candidates.push(candidate),
-                Err(problem) => failures.add(&origin, problem),
-            }
-        }
-        if failures.is_frozen(&origin) {
-            candidates.truncate(before);
-        }
-    }
     let mut expansion = match failures.end(|_| None) {
         Ok(frozen) => Expansion { frozen, ..sorted(candidates) },
         Err(problems) => stopped(problems),
     };
     prepared.finish(set, unsupported, &mut expansion);
     Outcome::Done(expansion)
+}
+
+/// The Applications of one generator, made as its parameter sets come.
+struct Stream {
+    program: Option<Program>,
+    shaped: Shaped,
+    candidates: Vec<Candidate>,
+}
+
+impl Stream {
+    fn new(prepared: &Prepared, origin: &Origin<'_>, failures: &mut Failures) -> Self {
+        let program = prepared.renderer.program(&prepared.engine, origin.template);
+        let program = program.map_err(|problem| failures.add(&origin.path, problem)).ok();
+        Self { program, shaped: Shaped::default(), candidates: Vec::new() }
+    }
+
+    fn take(&mut self, prepared: &Prepared, origin: &Arc<str>, params: &Params, failures: &mut Failures) {
+        let Some(program) = self.program.as_ref().filter(|_| !failures.is_enough(origin)) else { return };
+        match candidate(prepared, program, params, origin, &mut self.shaped) {
+            Ok(candidate) => self.candidates.push(candidate),
+            Err(problem) => failures.add(origin, problem),
+        }
+    }
 }
 
 /// The repositories and revisions that the git generators of `set` name without a template, nested ones included.
@@ -88,11 +110,6 @@ pub(crate) fn at(index: usize) -> String {
 
 pub(crate) fn stopped(problems: BTreeSet<Problem>) -> Expansion {
     Expansion { problems: problems.into_iter().collect(), ..Expansion::default() }
-}
-
-/// The items, which are freed one by one as they are used if nobody else holds them.
-fn unshared<T: Clone>(items: Arc<Vec<T>>) -> Vec<T> {
-    Arc::try_unwrap(items).unwrap_or_else(|shared| shared.to_vec())
 }
 
 /// What has failed so far, by generator.
@@ -118,10 +135,14 @@ impl Failures {
         self.by_origin.entry(origin.to_owned()).or_default().insert(problem);
     }
 
-    /// Whether looking for more tells nobody more.
+    /// The generator failed: what its first parameter sets came to is nothing that anybody asked for.
+    fn replace(&mut self, origin: &str, problem: Problem) {
+        self.by_origin.insert(origin.to_owned(), BTreeSet::from([problem]));
+    }
+
+    /// Whether looking for more of this generator's tells nobody more.
     pub(crate) fn is_enough(&self, origin: &str) -> bool {
-        let counted = self.by_origin.iter().filter(|(known, _)| !self.isolates || *known == origin);
-        counted.map(|(_, problems)| problems.len()).sum::<usize>() >= MAX_PROBLEMS
+        self.by_origin.get(origin).is_some_and(|problems| problems.len() >= MAX_PROBLEMS)
     }
 
     /// Whether this generator's Applications stand still while those of others go on.
@@ -161,20 +182,20 @@ pub(crate) struct Shaped(bool);
 pub(crate) fn candidate(
     prepared: &Prepared,
     program: &Program,
-    params: &crate::params::Params,
-    origin: &str,
+    params: &Params,
+    origin: &Arc<str>,
     shaped: &mut Shaped,
 ) -> Result<Candidate, Problem> {
-    let object = prepared.renderer.application(&prepared.engine, program, params)?;
-    let modes = (prepared.engine.go_template, shaped.0);
-    let rejected = match check::check(&object, &program.template, params, modes) {
+    let rendered = prepared.renderer.application(&prepared.engine, program, params)?;
+    let go_template = prepared.engine.go_template;
+    let rejected = match check::check(&rendered, &program.bare, params, go_template, shaped.0) {
         Verdict::Fine => None,
         Verdict::Rejected(problem) => Some(problem),
         Verdict::Broken(problem) => return Err(problem),
     };
-    shaped.0 |= program.has_one_shape && rejected.is_none() && !params.map.is_empty();
-    let name = check::name(&object).to_owned();
-    Ok(Candidate { application: Generated { name, object, origin: origin.to_owned() }, rejected })
+    shaped.0 |= rejected.is_none() && matches!(rendered, Rendered::Filled(_));
+    let name = check::name(&rendered).to_owned();
+    Ok(Candidate { application: Generated::new(&name, origin, rendered), rejected })
 }
 
 /// What becomes of the Applications of one name.
@@ -188,14 +209,14 @@ pub(crate) enum Fate {
 pub(crate) fn fate(name: &str, copies: &[&Candidate]) -> Fate {
     if name.is_empty() || copies.len() <= 1 {
         let rejected = copies.iter().filter_map(|copy| {
-            let origin = copy.application.origin.clone();
+            let origin = copy.application.origin.to_string();
             Some(Rejected { name: name.to_owned(), origin, problem: copy.rejected.clone()? })
         });
         let mut rejected: Vec<_> = rejected.collect();
         rejected.sort_by(|a, b| a.origin.cmp(&b.origin));
         return if rejected.is_empty() { Fate::Fine } else { Fate::Rejected(rejected) };
     }
-    let origins: BTreeSet<_> = copies.iter().map(|copy| copy.application.origin.as_str()).collect();
+    let origins: BTreeSet<_> = copies.iter().map(|copy| &*copy.application.origin).collect();
     let origin = origins.first().map(|origin| (*origin).to_owned()).unwrap_or_default();
     let origins = origins.into_iter().collect::<Vec<_>>().join(" and ");
     let problem = Problem {

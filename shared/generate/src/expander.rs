@@ -13,7 +13,7 @@ use crate::expand::{Candidate, Failures, Fate, Shaped, at, candidate, fate, stop
 use crate::generators::{self, Produced, clusters};
 use crate::memo::{Aligned, Changes, Node, Sets};
 use crate::outcome::{Expansion, Generated, Problem, Rejected};
-use crate::prepared::Prepared;
+use crate::prepared::{self, Prepared};
 use crate::render::Program;
 use crate::run::Run;
 use crate::{ClusterInput, GitAnswer, GitRequest, Inputs};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// One set and what its last expansion came to.
 #[derive(Debug, Default)]
 pub struct Expander {
-    set: Option<(Value, Prepared)>,
+    set: Option<(Arc<Value>, Prepared)>,
     known: (Vec<Arc<ClusterInput>>, BTreeMap<GitRequest, GitAnswer>),
     changes: Changes,
     entries: Vec<Entry>,
@@ -53,7 +53,6 @@ pub enum Update {
 /// An entry of `spec.generators`.
 #[derive(Debug, Default)]
 struct Entry {
-    value: Value,
     nodes: BTreeMap<&'static str, Node>,
     /// By origin.
     made: BTreeMap<String, Made>,
@@ -75,7 +74,7 @@ struct Made {
 
 impl Expander {
     /// Takes in the set and its inputs as they are now.
-    pub fn update(&mut self, set: &Value, inputs: &Inputs) -> Update {
+    pub fn update(&mut self, set: &Arc<Value>, inputs: &Inputs) -> Update {
         if let Err(problem) = self.take(set) {
             self.summary = stopped(BTreeSet::from([problem]));
             return Update::Done { touched: BTreeSet::new() };
@@ -85,7 +84,7 @@ impl Expander {
         let mut run =
             Run::new(&prepared.engine, prepared.globbing, &self.known.0, &self.known.1, &self.changes);
         let mut produced = Vec::new();
-        for (index, (entry, value)) in self.entries.iter_mut().zip(prepared.entries(set)).enumerate() {
+        for (index, (entry, value)) in self.entries.iter_mut().zip(prepared::entries(set)).enumerate() {
             let of = generators::top(&mut run, &mut entry.nodes, &at(index), value);
             produced.extend(of.into_iter().map(|(origin, one)| (index, origin, one)));
         }
@@ -174,37 +173,43 @@ impl Expander {
     }
 
     /// Takes in the set; what followed from what is not the same any more goes.
-    fn take(&mut self, set: &Value) -> Result<(), Problem> {
-        if self.set.as_ref().is_some_and(|(known, _)| known == set) {
+    fn take(&mut self, set: &Arc<Value>) -> Result<(), Problem> {
+        let before = self.set.as_ref().map(|(before, _)| Arc::clone(before));
+        if before.as_ref().is_some_and(|before| Arc::ptr_eq(before, set)) {
+            return Ok(());
+        }
+        let old = before.as_ref().map_or(&[][..], |before| prepared::entries(before));
+        let new = prepared::entries(set);
+        let same: Vec<bool> = new.iter().enumerate().map(|(at, entry)| old.get(at) == Some(entry)).collect();
+        let is = |before: &Arc<Value>, pointers: &[&str]| {
+            pointers.iter().all(|pointer| before.pointer(pointer) == set.pointer(pointer))
+        };
+        let kept = |pointers: &[&str]| before.as_ref().is_some_and(|before| is(before, pointers));
+        let language = kept(&["/spec/goTemplate", "/spec/goTemplateOptions", "/metadata/annotations"]);
+        let template =
+            kept(&["/spec/template", "/spec/templatePatch", "/spec/syncPolicy", "/metadata/namespace"]);
+        let is_list = set.pointer("/spec/generators").is_some_and(Value::is_array);
+        if is_list && language && template && old.len() == new.len() && same.iter().all(|same| *same) {
+            // Only what does not count for an expansion is another.
+            if let Some((known, _)) = &mut self.set {
+                *known = Arc::clone(set);
+            }
             return Ok(());
         }
         let prepared = Prepared::of(set)?;
-        let entries = prepared.entries(set);
         let mut names = Names { by_name: &mut self.by_name, touched: &mut self.touched };
-        let same = |pointers: &[&str]| {
-            let known = self.set.as_ref().map(|(known, _)| known);
-            known.is_some_and(|known| pointers.iter().all(|at| known.pointer(at) == set.pointer(at)))
-        };
-        let language = same(&["/spec/goTemplate", "/spec/goTemplateOptions", "/metadata/annotations"]);
-        let template =
-            same(&["/spec/template", "/spec/templatePatch", "/spec/syncPolicy", "/metadata/namespace"]);
         if !language || !template {
             self.entries.iter_mut().for_each(|entry| entry.hide(&mut names));
         }
         if !language {
             self.entries.clear();
         }
-        self.entries
-            .drain(entries.len().min(self.entries.len())..)
-            .for_each(|mut entry| entry.hide(&mut names));
-        self.entries.resize_with(entries.len(), Entry::default);
-        for (entry, value) in self.entries.iter_mut().zip(entries) {
-            if entry.value != *value {
-                entry.value = value.clone();
-                entry.nodes.values_mut().for_each(Node::forget);
-            }
+        self.entries.drain(new.len().min(self.entries.len())..).for_each(|mut entry| entry.hide(&mut names));
+        self.entries.resize_with(new.len(), Entry::default);
+        for (entry, _) in self.entries.iter_mut().zip(same).filter(|(_, same)| !same) {
+            entry.nodes.values_mut().for_each(Node::forget);
         }
-        self.set = Some((set.clone(), prepared));
+        self.set = Some((Arc::clone(set), prepared));
         Ok(())
     }
 }
@@ -288,6 +293,7 @@ fn render(
     if is_whole && Arc::ptr_eq(&made.sets, &one.params) {
         return;
     }
+    let name: Arc<str> = Arc::from(origin);
     let mut known = Aligned::new(&made.sets);
     let mut taken = vec![false; made.candidates.len()];
     let mut candidates = Vec::with_capacity(one.params.len());
@@ -303,7 +309,7 @@ fn render(
             candidates.push(None);
             continue;
         }
-        candidates.push(match candidate(prepared, &made.program, params, origin, &mut made.shaped) {
+        candidates.push(match candidate(prepared, &made.program, params, &name, &mut made.shaped) {
             Ok(candidate) => {
                 fresh.push(candidates.len());
                 Some(Arc::new(candidate))

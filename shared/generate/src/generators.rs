@@ -70,6 +70,9 @@ impl Kind {
     }
 }
 
+/// Takes parameter sets one by one.
+pub(crate) type Emit<'e> = dyn FnMut(Arc<Params>) + 'e;
+
 /// The generators that an entry sets.
 type Configured<'a> = Vec<(Kind, &'a Value)>;
 
@@ -196,27 +199,66 @@ pub(crate) fn generate(
 ) -> Result<Sets, Stop> {
     let (reads, notes) = (std::mem::take(&mut run.reads), std::mem::take(&mut run.unsupported));
     node.begin(run.changes);
-    let made = given(run, node, path, kind, config, level);
+    let mut sets = Vec::new();
+    let made = given(run, node, path, (kind, config, level), &mut |params| sets.push(params));
     let (own, said) =
         (std::mem::replace(&mut run.reads, reads), std::mem::replace(&mut run.unsupported, notes));
     run.reads.add(&own);
     run.unsupported.extend(said.iter().cloned());
-    made.map(|sets| node.keep(sets, own, said))
+    made.map(|()| node.keep(sets, own, said))
+}
+
+/// Runs every generator of a top-level entry, once, and keeps nothing: the parameter sets that are selected go to `emit` with the generator's place.
+pub(crate) fn once<'a>(
+    run: &mut Run<'_>,
+    path: &str,
+    entry: &'a Value,
+    mut emit: impl FnMut(usize, &Origin<'a>, Arc<Params>),
+) -> Vec<(Origin<'a>, Result<(), Stop>)> {
+    let (kinds, selector) = match opened(run, path, entry) {
+        Ok(opened) => opened,
+        Err(problem) => return vec![(Origin { path: path.into(), template: None }, Err(problem.into()))],
+    };
+    let run_one = |(place, (kind, config)): (usize, (Kind, &'a Value))| {
+        let origin = Origin {
+            path: format!("{path}.{}", kind.key()).into(),
+            template: config.get("template").filter(|template| !template.is_null()),
+        };
+        let mut selected = |params: Arc<Params>| {
+            if selector.is_empty() || selector.matches(&params.flattened()) {
+                emit(place, &origin, params);
+            }
+        };
+        let made = given(run, &mut Node::default(), &origin.path, (kind, config, Level::Top), &mut selected);
+        (origin, made)
+    };
+    kinds.into_iter().enumerate().map(run_one).collect()
+}
+
+/// A generator at the top, and its own template.
+#[derive(Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) path: Arc<str>,
+    pub(crate) template: Option<&'a Value>,
+}
+
+/// Whether an entry reads Git, nested or not.
+pub(crate) fn reads_git(entry: &Value) -> bool {
+    walk(entry).iter().any(|(kind, _)| *kind == Kind::Git)
 }
 
 fn given(
     run: &mut Run<'_>,
     node: &mut Node,
     path: &str,
-    kind: Kind,
-    config: &Value,
-    level: Level,
-) -> Result<Vec<Arc<Params>>, Stop> {
+    (kind, config, level): (Kind, &Value, Level),
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     let fields = fields::object(path, Some(config))?;
     match kind {
-        Kind::List => list::generate(run, node, path, fields),
-        Kind::Clusters => clusters::generate(run, node, path, fields),
-        Kind::Git => git::generate(run, node, path, fields),
+        Kind::List => list::generate(run, node, path, fields, emit),
+        Kind::Clusters => clusters::generate(run, node, path, fields, emit),
+        Kind::Git => git::generate(run, node, path, fields, emit),
         Kind::Matrix | Kind::Merge => {
             let Some(below) = level.below() else {
                 let message =
@@ -229,16 +271,16 @@ fn given(
                 .into());
             };
             if kind == Kind::Matrix {
-                matrix::generate(run, node, path, fields, below)
+                matrix::generate(run, node, path, fields, below, emit)
             } else {
-                merge::generate(run, node, path, fields, below)
+                merge::generate(run, node, path, fields, below, emit)
             }
         }
         Kind::ScmProvider | Kind::ClusterDecisionResource | Kind::PullRequest | Kind::Plugin => {
             let message =
                 format!("the `{}` generator is not acted on yet and gives no Applications", kind.key());
             run.note(path, message, "use list, clusters, git, matrix or merge".to_owned(), true);
-            Ok(Vec::new())
+            Ok(())
         }
     }
 }

@@ -39,12 +39,19 @@ pub(crate) struct Node {
     pub(crate) clusters: Vec<(Arc<ClusterInput>, Option<Arc<Params>>)>,
     /// The implicit local cluster.
     pub(crate) local: Option<Arc<Params>>,
-    pub(crate) directories: Vec<(String, Arc<Params>)>,
-    pub(crate) files: Vec<File>,
+    pub(crate) directories: Vec<Arc<Directory>>,
+    pub(crate) files: Vec<Arc<File>>,
     /// The members of matrix and merge that are the same for all.
     pub(crate) members: Vec<Self>,
     pub(crate) second: Option<Box<Second>>,
     pub(crate) merged: Vec<Merged>,
+}
+
+/// A directory of the git generator.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    pub(crate) path: String,
+    pub(crate) params: Arc<Params>,
 }
 
 /// A file of the git generator and what it held.

@@ -44,18 +44,13 @@ impl Prepared {
         Ok(Self { engine, renderer, globbing, isolates })
     }
 
-    /// The entries of `spec.generators`.
-    pub(crate) fn entries<'s>(&self, set: &'s Value) -> &'s [Value] {
-        set.pointer("/spec/generators").and_then(Value::as_array).map_or(&[], Vec::as_slice)
-    }
-
     /// Adds what does not depend on how the expansion came about.
     pub(crate) fn finish(&self, set: &Value, notes: BTreeSet<Unsupported>, expansion: &mut Expansion) {
         let mut unsupported = notes;
         unsupported.extend(reconcile::without_effect(set));
         unsupported.extend(unknown_options(set));
         expansion.unsupported = unsupported.into_iter().collect();
-        let after = self.entries(set).iter().filter_map(generators::requeue).min();
+        let after = entries(set).iter().filter_map(generators::requeue).min();
         let failed = !expansion.problems.is_empty() || !expansion.frozen.is_empty();
         let again = failed || !expansion.rejected.is_empty() && after.is_none();
         expansion.requeue_after = if again {
@@ -64,6 +59,11 @@ impl Prepared {
             after
         };
     }
+}
+
+/// The entries of `spec.generators`.
+pub(crate) fn entries(set: &Value) -> &[Value] {
+    set.pointer("/spec/generators").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn annotation<'s>(set: &'s Value, name: &str) -> Option<&'s str> {

@@ -8,6 +8,8 @@
 //! when generators failed alone, what they gave stays as it is, and where nobody knows what that was, nothing is deleted.
 
 mod ignored;
+mod jq;
+mod normal;
 
 use crate::outcome::{Changes, Expansion, Held};
 use serde_json::{Value, json};
@@ -58,12 +60,12 @@ pub fn reconcile(set: &Value, existing: &[Value], expansion: &Expansion) -> Chan
     {
         match existing.get(generated.name.as_str()) {
             None => {
-                let mut created = generated.object.clone();
+                let mut created = normal::spec(generated.object());
                 own(&mut created, &owner);
                 changes.create.push(created);
             }
             Some(current) if policy.updates && !is_going(current) => {
-                let merged = merged(set, current, &generated.object, &owner);
+                let merged = merged(set, current, &normal::spec(generated.object()), &owner);
                 if merged != **current {
                     changes.update.push(merged);
                 }

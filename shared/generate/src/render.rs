@@ -4,10 +4,12 @@ mod overlay;
 mod patch;
 
 use crate::engine::{Bound, Engine, Field, Tree};
+use crate::frame::{Filled, Frame};
 use crate::params::Params;
 use crate::{Problem, Reason, fields};
 use serde_json::{Map, Value, json};
 use shared_model::{DEFAULT_NAMESPACE, RESOURCES_FINALIZER};
+use std::sync::Arc;
 
 pub(crate) const TEMPLATE: &str = "spec.template";
 const PATCH: &str = "spec.templatePatch";
@@ -25,10 +27,19 @@ pub(crate) struct Renderer {
 /// A generator's template merged with the set's, compiled.
 #[derive(Debug)]
 pub(crate) struct Program {
-    pub(crate) template: Value,
+    /// The Application with its templates not rendered, as one without parameters has it.
+    pub(crate) bare: Value,
     tree: Tree,
-    /// Whether all its Applications differ in strings only, so that what one's fields are is what all are.
-    pub(crate) has_one_shape: bool,
+    /// Where all Applications differ in strings only.
+    frame: Option<Arc<Frame>>,
+}
+
+/// An Application rendered.
+#[derive(Debug)]
+pub(crate) enum Rendered {
+    /// What its templates gave, in the frame of its program.
+    Filled(Filled),
+    Whole(Value),
 }
 
 impl Renderer {
@@ -59,8 +70,17 @@ impl Renderer {
             None => self.template.clone(),
         };
         overlay::drop_nulls(&mut template);
-        let tree = engine.tree(TEMPLATE, &template)?;
-        Ok(Program { has_one_shape: self.patch.is_none() && tree.has_fixed_keys(), tree, template })
+        let bare = self.assembled(template);
+        let mut full = bare.clone();
+        if let Some(metadata) = full.get_mut("metadata").and_then(Value::as_object_mut)
+            && self.cascades
+            && !metadata.contains_key("finalizers")
+        {
+            metadata.insert("finalizers".to_owned(), json!([RESOURCES_FINALIZER]));
+        }
+        let tree = engine.tree(TEMPLATE, &full)?;
+        let frame = if self.patch.is_none() { Frame::of(engine, TEMPLATE, &full)? } else { None };
+        Ok(Program { bare, tree, frame: frame.map(Arc::new) })
     }
 
     /// The Application of one parameter set. One without parameters is not rendered and gets no finalizer, as in Argo CD.
@@ -69,24 +89,20 @@ impl Renderer {
         engine: &Engine,
         program: &Program,
         params: &Params,
-    ) -> Result<Value, Problem> {
+    ) -> Result<Rendered, Problem> {
         let bound = engine.bind(params);
+        if let Some(frame) = program.frame.as_ref().filter(|_| !params.map.is_empty()) {
+            return Ok(Rendered::Filled(Frame::fill(frame, engine, &bound)?));
+        }
         let mut application = if params.map.is_empty() {
-            self.assembled(program.template.clone())
+            program.bare.clone()
         } else {
-            let mut application = self.assembled(engine.render_tree(&program.tree, &bound)?);
-            if let Some(metadata) = application.get_mut("metadata").and_then(Value::as_object_mut)
-                && self.cascades
-                && !metadata.contains_key("finalizers")
-            {
-                metadata.insert("finalizers".to_owned(), json!([RESOURCES_FINALIZER]));
-            }
-            application
+            engine.render_tree(&program.tree, &bound)?
         };
         if let Some(patch) = &self.patch {
             self.apply(engine, patch, &mut application, &bound)?;
         }
-        Ok(application)
+        Ok(Rendered::Whole(application))
     }
 
     fn assembled(&self, template: Value) -> Value {
@@ -136,9 +152,8 @@ impl Renderer {
             }
         };
         let project = application.pointer("/spec/project").cloned();
-        patch::apply(application, patch).map_err(|(path, message)| {
-            failed(&format!("{PATCH}{path}"), message, "set it in one place only")
-        })?;
+        patch::apply(application, patch)
+            .map_err(|(path, message)| failed(&format!("{PATCH}{path}"), message, ""))?;
         let Value::Object(patched) = application else { return Ok(()) };
         let unpatched = |patched: &mut Map<String, Value>, part: &str, key: &str, value: Option<Value>| {
             let part = patched.entry(part).or_insert_with(|| json!({}));

@@ -18,6 +18,8 @@ pub(crate) struct Run<'a> {
     pub(crate) changes: &'a Changes,
     /// How the patterns of git files are read.
     pub(crate) globbing: Globbing,
+    /// Whether there is a next run that would make use of what this one remembers.
+    pub(crate) keeps: bool,
     pub(crate) needs: BTreeSet<GitRequest>,
     pub(crate) unsupported: BTreeSet<Unsupported>,
     pub(crate) reads: Reads,
@@ -64,6 +66,7 @@ impl<'a> Run<'a> {
             git,
             changes,
             globbing,
+            keeps: true,
             needs: BTreeSet::new(),
             unsupported: BTreeSet::new(),
             reads: Reads::default(),

@@ -112,8 +112,8 @@ pub(super) fn spec(generators: &str, name: &str, path: &str, server: &str) -> St
 pub(super) fn show(expansion: &Expansion) -> String {
     let mut out = String::new();
     for one in &expansion.applications {
-        let text =
-            |pointer: &str| one.object.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
+        let object = one.object();
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
         let (server, name) = (text("/spec/destination/server"), text("/spec/destination/name"));
         let to = if server == "-" { name } else { server };
         let _ = writeln!(

@@ -3,6 +3,7 @@
 //! The implicit local cluster (`in-cluster`) is one of them when the selector is empty and no cluster has its address; it has no `metadata`.
 //! Clusters come in the order of their names, the local one last (Argo CD's order is random).
 
+use super::Emit;
 use super::values::Values;
 use crate::memo::Node;
 use crate::params::{Params, normalize};
@@ -23,13 +24,19 @@ pub(super) fn generate(
     node: &mut Node,
     path: &str,
     config: &Map<String, Value>,
-) -> Result<Vec<Arc<Params>>, Stop> {
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &["selector", "values", "flatList", "template"]);
     let selector = Selector::parse(&format!("{path}.selector"), config.get("selector"))?;
     let values = Values::compile(run.engine, path, config)?;
     run.reads.clusters = true;
 
-    let mut clusters = Vec::with_capacity(run.clusters.len());
+    let is_flat_list = fields::boolean(path, config, "flatList")?;
+    let (mut clusters, mut all) = (Vec::new(), Vec::new());
+    let mut give = |params: &Arc<Params>| match is_flat_list {
+        true => all.push(Arc::clone(params)),
+        false => emit(Arc::clone(params)),
+    };
     let mut known = node.clusters.iter().peekable();
     for cluster in run.clusters {
         while known.next_if(|(known, _)| known.name < cluster.name).is_some() {}
@@ -38,9 +45,11 @@ pub(super) fn generate(
             Some((_, params)) => params.clone(),
             None => made(run, cluster, &selector, &values)?,
         };
-        clusters.push((Arc::clone(cluster), params));
+        params.iter().for_each(&mut give);
+        if run.keeps {
+            clusters.push((Arc::clone(cluster), params));
+        }
     }
-    let mut found: Vec<_> = clusters.iter().filter_map(|(_, params)| params.clone()).collect();
     let local =
         if selector.is_empty() && !run.clusters.iter().any(|cluster| cluster.server == IN_CLUSTER_SERVER) {
             Some(match &node.local {
@@ -54,16 +63,14 @@ pub(super) fn generate(
         } else {
             None
         };
-    found.extend(local.clone());
+    local.iter().for_each(give);
     (node.clusters, node.local, node.selector) = (clusters, local, Some(selector));
-    if !fields::boolean(path, config, "flatList")? {
-        return Ok(found);
+    if is_flat_list {
+        let all = flat_list(&all);
+        let before = node.result().and_then(|before| before.first()).filter(|before| ***before == all);
+        emit(before.cloned().unwrap_or_else(|| Arc::new(all)));
     }
-    let all = flat_list(&found);
-    Ok(match node.result().and_then(|before| before.first()).filter(|before| ***before == all) {
-        Some(same) => vec![Arc::clone(same)],
-        None => vec![Arc::new(all)],
-    })
+    Ok(())
 }
 
 /// The parameters of a cluster, if it is selected.

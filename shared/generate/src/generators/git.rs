@@ -4,10 +4,11 @@
 
 mod content;
 
+use super::Emit;
 use super::values::Values;
 use crate::engine::Engine;
 use crate::glob::{BadPattern, Glob};
-use crate::memo::{File, Node};
+use crate::memo::{Directory, File, Node};
 use crate::params::Params;
 use crate::run::{Globbing, Run, Stop, cannot_read, failed};
 use crate::{GitAnswer, GitRequest, Problem, fields};
@@ -48,7 +49,8 @@ pub(super) fn generate(
     node: &mut Node,
     path: &str,
     config: &Map<String, Value>,
-) -> Result<Vec<Arc<Params>>, Stop> {
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &KNOWN);
     let git = Git {
         path,
@@ -63,9 +65,9 @@ pub(super) fn generate(
     let directories = items(path, config, "directories")?;
     let files = items(path, config, "files")?;
     if !directories.is_empty() {
-        git.directories(run, node, &directories)
+        git.directories(run, node, &directories, emit)
     } else if !files.is_empty() {
-        git.files(run, node, &files)
+        git.files(run, node, &files, emit)
     } else {
         Err(failed(
             path,
@@ -110,7 +112,8 @@ impl Git<'_> {
         run: &mut Run<'_>,
         node: &mut Node,
         items: &[Item<'_>],
-    ) -> Result<Vec<Arc<Params>>, Stop> {
+        emit: &mut Emit<'_>,
+    ) -> Result<(), Stop> {
         let mut globs = Vec::new();
         for item in items {
             match Glob::directory(item.pattern) {
@@ -134,23 +137,26 @@ impl Git<'_> {
         let all = run.in_order(all);
         let visible =
             |path: &str| !path.split('/').any(|segment| segment.is_empty() || segment.starts_with('.'));
-        let mut directories: Vec<(String, Arc<Params>)> = Vec::new();
+        let mut directories: Vec<Arc<Directory>> = Vec::new();
         let mut known = node.directories.iter().peekable();
         for (path, _) in wanted(&all, &globs).into_iter().filter(|(path, _)| visible(path)) {
-            while known.next_if(|(known, _)| known.as_str() < path).is_some() {}
-            let params = match known.peek().filter(|(known, _)| known == path) {
-                Some((_, params)) => Arc::clone(params),
-                None => {
-                    let mut params = Params::default();
-                    content::add_directory(&mut params.map, path, self.prefix, run.engine.go_template);
-                    self.values.add_to(run.engine, &mut params)?;
-                    Arc::new(params)
-                }
-            };
-            directories.push((path.to_owned(), params));
+            while known.next_if(|known| known.path.as_str() < path).is_some() {}
+            if let Some(same) = known.peek().filter(|known| known.path == path) {
+                emit(Arc::clone(&same.params));
+                directories.push(Arc::clone(same));
+                continue;
+            }
+            let mut params = Params::default();
+            content::add_directory(&mut params.map, path, self.prefix, run.engine.go_template);
+            self.values.add_to(run.engine, &mut params)?;
+            let params = Arc::new(params);
+            emit(Arc::clone(&params));
+            if run.keeps {
+                directories.push(Arc::new(Directory { path: path.to_owned(), params }));
+            }
         }
         node.directories = directories;
-        Ok(node.directories.iter().map(|(_, params)| Arc::clone(params)).collect())
+        Ok(())
     }
 
     fn files(
@@ -158,7 +164,8 @@ impl Git<'_> {
         run: &mut Run<'_>,
         node: &mut Node,
         items: &[Item<'_>],
-    ) -> Result<Vec<Arc<Params>>, Stop> {
+        emit: &mut Emit<'_>,
+    ) -> Result<(), Stop> {
         let request = GitRequest::Paths { repo_url: self.repo_url.clone(), revision: self.revision.clone() };
         let GitAnswer::Paths(all) = run.ask(&self.at_repository(), &request)? else {
             return Err(self.mixed_up(&request));
@@ -176,37 +183,42 @@ impl Git<'_> {
         let globs: Vec<_> = items.iter().map(glob).collect::<Result<_, Problem>>()?;
         let wanted = wanted(&all, &globs);
         let mut answers = Answers::of(self, run.git, wanted.len());
-        let (mut found, mut waits) = (Vec::new(), false);
-        let mut known = node.files.iter().peekable();
+        let (mut read, mut waits) = (Vec::with_capacity(wanted.len()), false);
         for (path, item) in wanted {
-            let Some((request, answer)) = answers.get(path) else {
-                let request = self.file_request(path);
-                match run.ask(&item.path, &request) {
-                    Err(Stop::Needs) => waits = true,
-                    Err(stop) => return Err(stop),
-                    Ok(_) => {}
+            match answers.get(path) {
+                Some((request, GitAnswer::Failed(why))) => {
+                    return Err(cannot_read(&item.path, request, why).into());
                 }
-                continue;
-            };
-            let text = match answer {
-                GitAnswer::File(text) => text,
-                GitAnswer::Failed(why) => return Err(cannot_read(&item.path, request, why).into()),
-                GitAnswer::Directories(_) | GitAnswer::Paths(_) => return Err(self.mixed_up(request)),
-            };
-            while known.next_if(|known| known.path.as_str() < path).is_some() {}
-            let same = |known: &&&File| known.path == path && known.text == *text;
-            let sets = match known.peek().filter(same) {
-                Some(known) => known.sets.clone(),
-                None if waits => continue,
-                None => self.file(run.engine, (path, text), item)?,
-            };
-            found.push(File { path: path.to_owned(), text: Arc::clone(text), sets });
+                Some((_, GitAnswer::File(text))) => read.push((path, item, text)),
+                Some((request, GitAnswer::Directories(_) | GitAnswer::Paths(_))) => {
+                    return Err(self.mixed_up(request));
+                }
+                None => {
+                    run.needs.insert(self.file_request(path));
+                    waits = true;
+                }
+            }
         }
         if waits {
             return Err(Stop::Needs);
         }
-        node.files = found;
-        Ok(node.files.iter().flat_map(|file| file.sets.iter().cloned()).collect())
+        let mut files = Vec::new();
+        let mut known = node.files.iter().peekable();
+        for (path, item, text) in read {
+            while known.next_if(|known| known.path.as_str() < path).is_some() {}
+            if let Some(same) = known.peek().filter(|known| known.path == path && known.text == *text) {
+                same.sets.iter().for_each(|params| emit(Arc::clone(params)));
+                files.push(Arc::clone(same));
+                continue;
+            }
+            let sets = self.file(run.engine, (path, text), item)?;
+            sets.iter().for_each(|params| emit(Arc::clone(params)));
+            if run.keeps {
+                files.push(Arc::new(File { path: path.to_owned(), text: Arc::clone(text), sets }));
+            }
+        }
+        node.files = files;
+        Ok(())
     }
 
     fn file(

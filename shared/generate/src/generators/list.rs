@@ -3,6 +3,7 @@
 //! In flat mode every value of `elements` is a string, but for the map `values`; `elementsYaml` is not checked. In Go mode elements are taken as
 //! they are.
 
+use super::Emit;
 use crate::Problem;
 use crate::fields;
 use crate::memo::Node;
@@ -17,29 +18,29 @@ pub(super) fn generate(
     node: &Node,
     path: &str,
     config: &Map<String, Value>,
-) -> Result<Vec<Arc<Params>>, Stop> {
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &["elements", "elementsYaml", "template"]);
     let before = node.result().map_or(&[][..], |before| &before[..]);
     let mut known = Known { before, at: 0 };
     let go_template = run.engine.go_template;
     let elements = fields::array(path, config, "elements")?;
-    let mut found = Vec::with_capacity(elements.len());
     for (index, element) in elements.iter().enumerate() {
         let at = || format!("{path}.elements[{index}]");
         let Value::Object(element) = element else {
-            found.push(known.or(Params::new(fields::object(&at(), Some(element))?.clone())));
+            emit(known.or(Params::new(fields::object(&at(), Some(element))?.clone())));
             continue;
         };
         let taken_as_is = go_template || element.values().all(Value::is_string);
-        found.push(match known.same(element).filter(|_| taken_as_is) {
+        emit(match known.same(element).filter(|_| taken_as_is) {
             Some(known) => known,
             None => known.or(Params::new(if taken_as_is { element.clone() } else { flat(&at(), element)? })),
         });
     }
     let text = fields::string(path, config, "elementsYaml")?;
     let listed = from_yaml(&format!("{path}.elementsYaml"), text)?;
-    found.extend(listed.into_iter().map(|params| known.or(params)));
-    Ok(found)
+    listed.into_iter().for_each(|params| emit(known.or(params)));
+    Ok(())
 }
 
 /// The parameter sets of the last run, in which most stand where they stood.

@@ -5,7 +5,7 @@
 //! flat mode everything becomes a string and a key with two values is an error.
 
 use super::values::Values;
-use super::{Kind, Level, again, child, generate as generate_kind, single};
+use super::{Emit, Kind, Level, again, child, generate as generate_kind, single};
 use crate::engine::{Bound, Engine, Tree};
 use crate::memo::{self, Aligned, Node, Row, Sets};
 use crate::params::{Params, Typed, go_string};
@@ -21,7 +21,8 @@ pub(super) fn generate(
     path: &str,
     config: &Map<String, Value>,
     below: Level,
-) -> Result<Vec<Arc<Params>>, Stop> {
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &["generators", "template"]);
     let [first, second] = fields::array(path, config, "generators")? else {
         let remedy = "put the two into one matrix, and nest a matrix for a third";
@@ -41,9 +42,11 @@ pub(super) fn generate(
     let mut aligned = Aligned::new(&outers);
     let (mut rows, mut failure) = (Vec::with_capacity(outer.len()), None);
     for a in outer.iter() {
-        let known = aligned.find(a).map(|at| &known[at]);
-        match second.row(run, memory, a, known) {
-            Ok(row) => rows.push(row),
+        let before = aligned.find(a);
+        match second.inner(run, memory, a, before.map(|at| &known[at])) {
+            Ok((node, inner)) => {
+                rows.push((Row { outer: Arc::clone(a), node, inner, pairs: Vec::new() }, before))
+            }
             Err(Stop::Needs) => failure = Some(Stop::Needs),
             Err(stop) => {
                 failure = Some(stop);
@@ -55,14 +58,51 @@ pub(super) fn generate(
         memory.rows = known;
         return Err(stop);
     }
-    memory.rows = rows;
-    forget_unused(memory);
-    Ok(memory.rows.iter().flat_map(|row| row.pairs.iter().cloned()).collect())
+    // Nothing is asked any more: the pairs are made one by one, so that they can go as they come.
+    for (mut row, before) in rows {
+        row.pair(run, path, before.map(|at| &known[at]), emit)?;
+        if run.keeps {
+            memory.rows.push(row);
+        }
+    }
+    if run.keeps {
+        forget_unused(memory);
+    }
+    Ok(())
+}
+
+impl Row {
+    /// Makes the pairs that were not made before.
+    fn pair(
+        &mut self,
+        run: &Run<'_>,
+        matrix: &str,
+        known: Option<&Self>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), Problem> {
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.inner, &self.inner)) {
+            self.pairs = known.pairs.clone();
+            self.pairs.iter().for_each(|pair| emit(Arc::clone(pair)));
+            return Ok(());
+        }
+        let mut aligned = Aligned::new(known.map_or(&[][..], |row| &row.inner[..]));
+        for b in self.inner.iter() {
+            let pair = match (aligned.find(b), known) {
+                (Some(at), Some(row)) => Arc::clone(&row.pairs[at]),
+                _ if run.engine.go_template => Arc::new(merged(&self.outer, b)),
+                _ => Arc::new(combined(matrix, &self.outer, b)?),
+            };
+            emit(Arc::clone(&pair));
+            if run.keeps {
+                self.pairs.push(pair);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The second generator, compiled once.
 struct Second<'a> {
-    matrix: &'a str,
     path: String,
     kind: Kind,
     config: &'a Value,
@@ -90,35 +130,22 @@ impl<'a> Second<'a> {
             rest.remove("values");
         }
         let tree = run.engine.tree(&path, &Value::Object(rest))?;
-        Ok(Self { matrix, path, kind, config, selector, tree, values, level, fixed: None, gave: Vec::new() })
+        Ok(Self { path, kind, config, selector, tree, values, level, fixed: None, gave: Vec::new() })
     }
 
-    /// The pairs of one parameter set of the first generator.
-    fn row(
+    /// What the generator gives for one parameter set of the first, and where its configuration stands.
+    fn inner(
         &mut self,
         run: &mut Run<'_>,
         memory: &mut memo::Second,
         outer: &Arc<Params>,
         known: Option<&Row>,
-    ) -> Result<Row, Stop> {
+    ) -> Result<(usize, Sets), Stop> {
         let node = match known {
             Some(row) => row.node,
             None => self.place(run, memory, outer)?,
         };
-        let inner = self.sets(run, memory, node, outer)?;
-        let pairs = match known {
-            Some(row) if Arc::ptr_eq(&row.inner, &inner) => row.pairs.clone(),
-            _ => {
-                let mut aligned = Aligned::new(known.map_or(&[][..], |row| &row.inner[..]));
-                let pair = |b: &Arc<Params>| match (aligned.find(b), known) {
-                    (Some(at), Some(row)) => Ok(Arc::clone(&row.pairs[at])),
-                    _ if run.engine.go_template => Ok(Arc::new(merged(outer, b))),
-                    _ => Ok(Arc::new(combined(self.matrix, outer, b)?)),
-                };
-                inner.iter().map(pair).collect::<Result<_, Problem>>()?
-            }
-        };
-        Ok(Row { outer: Arc::clone(outer), node, inner, pairs })
+        Ok((node, self.sets(run, memory, node, outer)?))
     }
 
     /// Where the configuration stands that these parameters make.

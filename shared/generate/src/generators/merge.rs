@@ -4,7 +4,7 @@
 //! share are an error. Sets of later generators that match nothing are dropped.
 
 use super::matrix::{overlay, printed};
-use super::{Level, child};
+use super::{Emit, Level, child};
 use crate::memo::{Merged, Node, all_same};
 use crate::params::Params;
 use crate::run::{Run, Stop, failed};
@@ -19,7 +19,8 @@ pub(super) fn generate(
     path: &str,
     config: &Map<String, Value>,
     below: Level,
-) -> Result<Vec<Arc<Params>>, Stop> {
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &["generators", "mergeKeys", "template"]);
     let keys = merge_keys(path, config)?;
     let entries = fields::array(path, config, "generators")?;
@@ -49,7 +50,7 @@ pub(super) fn generate(
     let base = sets.next().unwrap_or_default();
     let mut later: Vec<_> = sets.map(|keyed| keyed.into_iter().peekable()).collect();
     let mut known = node.merged.iter().peekable();
-    let mut merged = Vec::with_capacity(base.len());
+    let mut merged = Vec::new();
     for (key, params) in base {
         let mut parts = vec![params];
         for keyed in &mut later {
@@ -62,10 +63,13 @@ pub(super) fn generate(
             Some(known) => Arc::clone(&known.result),
             None => overridden(&parts, run.engine.go_template),
         };
-        merged.push(Merged { key: key.into(), parts, result });
+        emit(Arc::clone(&result));
+        if run.keeps {
+            merged.push(Merged { key: key.into(), parts, result });
+        }
     }
     node.merged = merged;
-    Ok(node.merged.iter().map(|merged| Arc::clone(&merged.result)).collect())
+    Ok(())
 }
 
 /// The first of `parts` with the others over it, one after the other.

@@ -203,7 +203,7 @@ fn take(spec: &mut Spec, world: &mut World, step: &Step) {
 fn updated(expander: &mut Expander, set: &Value, world: &World) -> Vec<String> {
     let mut inputs = world.inputs();
     for _ in 0..8 {
-        match expander.update(set, &inputs) {
+        match expander.update(&Arc::new(set.clone()), &inputs) {
             Update::Done { touched } => return touched.into_iter().collect(),
             Update::Needs(requests) => {
                 let answers = requests.into_iter().map(|request| (request.clone(), world.answer(&request)));

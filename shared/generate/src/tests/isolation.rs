@@ -5,6 +5,7 @@ use crate::{Expander, Expansion, Inputs, Update, conditions, reconcile};
 use expect_test::{Expect, expect};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const OTHERS: &str = "- list: {elements: [{app: a}, {app: b}]}";
 
@@ -91,7 +92,7 @@ fn a_set_that_cannot_be_read_has_no_generator_to_isolate() {
 fn told(expander: &mut Expander, set: &Value, world: &World, lost: bool) -> Expansion {
     let mut inputs: Inputs = world.inputs();
     loop {
-        match expander.update(set, &inputs) {
+        match expander.update(&Arc::new(set.clone()), &inputs) {
             Update::Done { .. } => return expander.expansion(),
             Update::Needs(requests) => inputs.git.extend(requests.into_iter().map(|request| {
                 let answer =

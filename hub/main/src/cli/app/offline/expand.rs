@@ -65,7 +65,7 @@ pub(crate) async fn expand(
                 if clusters.is_empty() { " (no clusters are known: give --clusters FILE)" } else { "" };
             notes.push(of(&format!("it expands to no Application{hint}")));
         }
-        return Ok((expansion.applications.into_iter().map(|made| made.object).collect(), notes));
+        return Ok((expansion.applications.iter().map(shared_generate::Generated::object).collect(), notes));
     }
     bail!("{}", of(&"its generators ask Git without an end"))
 }

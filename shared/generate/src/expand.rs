@@ -171,7 +171,8 @@ impl Failures {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Candidate {
     pub(crate) application: Generated,
-    pub(crate) rejected: Option<Problem>,
+    /// Boxed, since nearly none is.
+    pub(crate) rejected: Option<Box<Problem>>,
 }
 
 /// Whether an Application of a program whose Applications have one shape was found to be an Application.
@@ -195,7 +196,7 @@ pub(crate) fn candidate(
     };
     shaped.0 |= rejected.is_none() && matches!(rendered, Rendered::Filled(_));
     let name = check::name(&rendered).to_owned();
-    Ok(Candidate { application: Generated::new(&name, origin, rendered), rejected })
+    Ok(Candidate { application: Generated::new(&name, origin, rendered), rejected: rejected.map(Box::new) })
 }
 
 /// What becomes of the Applications of one name.
@@ -210,7 +211,7 @@ pub(crate) fn fate(name: &str, copies: &[&Candidate]) -> Fate {
     if name.is_empty() || copies.len() <= 1 {
         let rejected = copies.iter().filter_map(|copy| {
             let origin = copy.application.origin.to_string();
-            Some(Rejected { name: name.to_owned(), origin, problem: copy.rejected.clone()? })
+            Some(Rejected { name: name.to_owned(), origin, problem: *copy.rejected.clone()? })
         });
         let mut rejected: Vec<_> = rejected.collect();
         rejected.sort_by(|a, b| a.origin.cmp(&b.origin));

@@ -327,7 +327,8 @@ fn directives_of_template_patches() {
     let template = TEMPLATE.replace("labels:", "finalizers: [a, b], labels:");
     let spec = format!("generators: [{{list: {{elements: [{{app: a}}]}}}}]\n{patch}{template}");
     let expansion = expand(&set(&spec), &World::default());
-    let object = expansion.applications.first().unwrap_or_else(|| panic!("{}", super::show(&expansion))).object();
+    let object =
+        expansion.applications.first().unwrap_or_else(|| panic!("{}", super::show(&expansion))).object();
     assert_eq!(object["metadata"]["finalizers"], serde_json::json!(["b", "c"]));
     assert_eq!(object["metadata"]["labels"], serde_json::json!({"only": "x"}));
     assert_eq!(object["spec"]["source"], serde_json::json!({"repoURL": "r", "chart": "web"}));

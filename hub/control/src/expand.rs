@@ -166,7 +166,8 @@ pub(crate) fn revision_or_head(revision: &str) -> String {
 
 /// Expands a set.
 pub(crate) async fn expand(git: &Git, set: &Value, clusters: &[ClusterInput], pins: &Pins) -> Expanded {
-    let mut inputs = Inputs { clusters: clusters.to_vec(), ..Inputs::default() };
+    let clusters = clusters.iter().cloned().map(Arc::new).collect();
+    let mut inputs = Inputs { clusters, ..Inputs::default() };
     let mut expanded = Expanded::default();
     let set = Arc::new(set.clone());
     for _ in 0..ROUNDS {

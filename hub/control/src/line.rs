@@ -289,13 +289,14 @@ impl Lines {
             conditions::unread(&mut evaluation.set, &troubles);
         }
         evaluation.retry |= failure.is_some() || later;
-        if !expansion.problems.is_empty() {
+        // A rollout names all members of its set: while some generator's are not known, none is frozen.
+        if !expansion.problems.is_empty() || !expansion.frozen.is_empty() {
             evaluation.unrendered = 1;
             return None;
         }
         settles &= !evaluation.retry && expansion.rejected.is_empty() && changes == Changes::default();
         let objects: Vec<Value> =
-            expansion.applications.into_iter().map(|generated| generated.object).collect();
+            expansion.applications.iter().map(shared_generate::Generated::object).collect();
         let mut resolved = self.timed(&objects, &pins).await;
         resolved.generate = generate;
         resolved.commits.extend(commits);
@@ -313,6 +314,7 @@ impl Lines {
             generated.chain(expansion.rejected.iter().map(|rejected| rejected.name.as_str())).collect();
         let mut apart = removal::apart(&self.index.read(), snapshot.existing.iter().map(|stored| &**stored));
         let sure = expansion.problems.is_empty()
+            && expansion.frozen.is_empty()
             && !expansion.unsupported.iter().any(|unsupported| unsupported.hides_applications);
         apart.homeless.retain(|name| sure && !wanted.contains(name.as_str()));
         let mine = |name: &&Arc<Object>| {
@@ -398,9 +400,10 @@ impl Lines {
             OwnerKind::ApplicationSet => {
                 let Expanded { expansion, later, .. } =
                     expand(&self.git, &rollout.spec.object, &snapshot.clusters, &pins).await;
-                let problem = expansion.problems.first().map(ToString::to_string);
+                let alone = expansion.frozen.first().and_then(|frozen| frozen.problems.first());
+                let problem = expansion.problems.first().or(alone).map(ToString::to_string);
                 let objects: Vec<Value> =
-                    expansion.applications.into_iter().map(|generated| generated.object).collect();
+                    expansion.applications.iter().map(shared_generate::Generated::object).collect();
                 let resolved = self.resolve(&objects, (&pins, &recorded)).await;
                 Resolved { retry: resolved.retry || later, problem, ..resolved }
             }

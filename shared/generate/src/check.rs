@@ -6,7 +6,7 @@
 
 use crate::params::{Params, go_string};
 use crate::remedy;
-use crate::render::TEMPLATE;
+use crate::render::{Rendered, TEMPLATE};
 use crate::{Problem, Reason};
 use serde_json::Value;
 use shared_model::Application;
@@ -31,19 +31,31 @@ const DECISIVE: [(&str, &str); 5] = [
 ];
 
 /// The name of a generated Application; empty when it has none.
-pub(crate) fn name(application: &Value) -> &str {
+pub(crate) fn name(application: &Rendered) -> &str {
     text(application, "/metadata/name")
 }
 
-/// Judges one Application that `template` gave for `params`.
-pub(crate) fn check(application: &Value, template: &Value, params: &Params, go_template: bool) -> Verdict {
+/// Judges one Application that a template gave for `params`; `bare` is it with the templates unrendered. With `is_shaped`, the types of its
+/// fields are known to be right.
+pub(crate) fn check(
+    application: &Rendered,
+    bare: &Value,
+    params: &Params,
+    go_template: bool,
+    is_shaped: bool,
+) -> Verdict {
     for (pointer, what) in DECISIVE {
-        let left = left_over(text(application, pointer), what, text(template, pointer), params, go_template);
+        let value = text(application, pointer);
+        // Most are short and plain.
+        if !value.contains(['{', '<', '[']) {
+            continue;
+        }
+        let left = left_over(value, what, text_of(bare, pointer), params, go_template);
         if let Some((message, remedy)) = left {
             return Verdict::Broken(problem(pointer, message, remedy, Reason::RenderTemplateParamsError));
         }
     }
-    invalid(application).map_or(Verdict::Fine, Verdict::Rejected)
+    invalid(application, is_shaped).map_or(Verdict::Fine, Verdict::Rejected)
 }
 
 fn left_over(
@@ -88,7 +100,7 @@ fn left_over(
     None
 }
 
-fn invalid(application: &Value) -> Option<Problem> {
+fn invalid(application: &Rendered, is_shaped: bool) -> Option<Problem> {
     let rejected = |pointer: &str, message: &str, remedy: &str| {
         Some(problem(pointer, message.to_owned(), remedy.to_owned(), Reason::ApplicationValidationError))
     };
@@ -126,7 +138,12 @@ fn invalid(application: &Value) -> Option<Problem> {
         }
         _ => {}
     }
-    match Application::from_value(application) {
+    let typed = match application {
+        Rendered::Filled(_) if is_shaped => return None,
+        Rendered::Filled(filled) => Application::from_value(&filled.value()),
+        Rendered::Whole(value) => Application::from_value(value),
+    };
+    match typed {
         Ok(_) => None,
         Err(error) => {
             let pointer = if error.path.is_empty() { "/spec".to_owned() } else { format!("/{}", error.path) };
@@ -152,6 +169,15 @@ fn problem(pointer: &str, message: String, remedy: String, reason: Reason) -> Pr
     Problem { path: format!("{TEMPLATE}{}", pointer.replace('/', ".")), message, remedy, reason }
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+fn text<'a>(application: &'a Rendered, pointer: &'static str) -> &'a str {
+    match application {
+        Rendered::Filled(filled) => filled.text(pointer.split('/').skip(1)),
+        Rendered::Whole(value) => text_of(value, pointer),
+    }
+}
+
+/// Like `Value::pointer`, without the escapes that these pointers do not have.
+fn text_of<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    let mut fields = pointer.split('/').skip(1);
+    fields.try_fold(value, |value, field| value.get(field)).and_then(Value::as_str).unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 //! `UnsupportedFields`.
 
 use crate::outcome::{Expansion, Held, Reason};
+use crate::reconcile;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared_model::unsupported;
@@ -31,7 +32,7 @@ pub fn conditions(
     previous: &[Value],
     now: Timestamp,
 ) -> Vec<Value> {
-    let mut found = outcome(expansion, failed);
+    let mut found = outcome(set, expansion, failed);
     if let Some(held) = held {
         let message = held.message.clone();
         found.push(Condition { kind: "DeletionsHeld", status: true, reason: "AwaitingApproval", message });
@@ -48,9 +49,19 @@ pub fn conditions(
     found.into_iter().map(|condition| condition.to_json(previous, now)).collect()
 }
 
-fn outcome(expansion: &Expansion, failed: Option<&str>) -> Vec<Condition> {
+fn outcome(set: &Value, expansion: &Expansion, failed: Option<&str>) -> Vec<Condition> {
+    let frozen = expansion
+        .frozen
+        .iter()
+        .flat_map(|frozen| frozen.problems.iter().map(move |problem| (frozen, problem)));
+    let frozen: Vec<_> = frozen.collect();
     let (reason, message) = if let Some(first) = expansion.problems.first() {
         (first.reason.as_str(), listed(&expansion.problems))
+    } else if let Some((_, first)) = frozen.first() {
+        let said = frozen.iter().map(|(frozen, problem)| {
+            format!("{problem}; the Applications of {} stay as they are", frozen.origin)
+        });
+        (first.reason.as_str(), listed(&said.collect::<Vec<_>>()))
     } else if !expansion.rejected.is_empty() {
         let rejected = expansion.rejected.iter().map(|rejected| match rejected.name.as_str() {
             "" => rejected.problem.to_string(),
@@ -58,7 +69,7 @@ fn outcome(expansion: &Expansion, failed: Option<&str>) -> Vec<Condition> {
         });
         (Reason::ApplicationValidationError.as_str(), listed(&rejected.collect::<Vec<_>>()))
     } else if let Some(failed) = failed {
-        ("UpdateApplicationError", failed.to_owned())
+        (reconcile::unwritten(set), failed.to_owned())
     } else {
         return vec![
             Condition {
@@ -67,12 +78,7 @@ fn outcome(expansion: &Expansion, failed: Option<&str>) -> Vec<Condition> {
                 reason: UP_TO_DATE,
                 message: GENERATED.to_owned(),
             },
-            Condition {
-                kind: "ParametersGenerated",
-                status: true,
-                reason: "ParametersGenerated",
-                message: GENERATED.to_owned(),
-            },
+            generated(),
             Condition {
                 kind: "ResourcesUpToDate",
                 status: true,
@@ -81,23 +87,15 @@ fn outcome(expansion: &Expansion, failed: Option<&str>) -> Vec<Condition> {
             },
         ];
     };
-    let without_parameters = expansion
-        .problems
-        .iter()
-        .any(|problem| problem.reason == Reason::ApplicationGenerationFromParamsError);
-    let parameters = if without_parameters {
+    // A template that fails counts as parameters that were not generated, as in Argo CD.
+    let parameters = if expansion.problems.is_empty() && expansion.frozen.is_empty() {
+        generated()
+    } else {
         Condition {
             kind: "ParametersGenerated",
             status: false,
             reason: "ErrorOccurred",
             message: message.clone(),
-        }
-    } else {
-        Condition {
-            kind: "ParametersGenerated",
-            status: true,
-            reason: "ParametersGenerated",
-            message: GENERATED.to_owned(),
         }
     };
     vec![
@@ -105,6 +103,15 @@ fn outcome(expansion: &Expansion, failed: Option<&str>) -> Vec<Condition> {
         parameters,
         Condition { kind: "ResourcesUpToDate", status: false, reason, message },
     ]
+}
+
+fn generated() -> Condition {
+    Condition {
+        kind: "ParametersGenerated",
+        status: true,
+        reason: "ParametersGenerated",
+        message: GENERATED.to_owned(),
+    }
 }
 
 impl Condition {

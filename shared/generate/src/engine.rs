@@ -9,20 +9,25 @@ use crate::{Problem, Reason};
 use serde_json::{Map, Value};
 use shared_template::Value as Data;
 use shared_template::{Error, Limits, MissingKey, Options, Template, fast};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
-/// The template language of a set.
-#[derive(Debug, Clone, Copy)]
+/// The template language of a set, and what was compiled in it.
+#[derive(Debug)]
 pub(crate) struct Engine {
     /// `spec.goTemplate`.
     pub(crate) go_template: bool,
     options: Options,
+    limits: Limits,
+    /// By name and text: a matrix configures its second generator anew for every parameter set of the first.
+    parsed: RefCell<BTreeMap<(String, String), Template>>,
 }
 
 /// A string of a set.
 #[derive(Debug)]
 enum Text {
     Fixed(String),
-    Fast(String),
+    Fast(fast::Template),
     Go(Template),
 }
 
@@ -61,7 +66,7 @@ impl Engine {
             remedy: String::new(),
             reason: Reason::RenderTemplateParamsError,
         })?;
-        Ok(Self { go_template, options })
+        Ok(Self { go_template, options, limits: Limits::default(), parsed: RefCell::default() })
     }
 
     pub(crate) fn bind<'a>(&self, params: &'a Params) -> Bound<'a> {
@@ -72,13 +77,23 @@ impl Engine {
     pub(crate) fn field(&self, path: &str, text: &str) -> Result<Field, Problem> {
         let compiled = match (text.contains("{{"), self.go_template) {
             (false, _) => Text::Fixed(text.to_owned()),
-            (true, false) => Text::Fast(text.to_owned()),
+            (true, false) => Text::Fast(fast::Template::parse(text)),
             (true, true) => {
-                let parsed = Template::parse(name_of(path), text);
+                let parsed = self.parsed(name_of(path), text);
                 Text::Go(parsed.map_err(|error| failure(path, &error, remedy::of_parse_error(&error, text)))?)
             }
         };
         Ok(Field { path: path.to_owned(), text: compiled })
+    }
+
+    fn parsed(&self, name: &str, text: &str) -> Result<Template, Error> {
+        let key = (name.to_owned(), text.to_owned());
+        if let Some(known) = self.parsed.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let parsed = Template::parse(name, text)?;
+        self.parsed.borrow_mut().insert(key, parsed.clone());
+        Ok(parsed)
     }
 
     /// Compiles every string below `value`. Null entries of objects are dropped, as in Argo CD.
@@ -124,27 +139,52 @@ impl Engine {
 
     /// Renders one string.
     pub(crate) fn render(&self, field: &Field, bound: &Bound<'_>) -> Result<String, Problem> {
-        self.render_with(field, bound, &self.options)
+        let mut out = String::new();
+        self.write(field, bound, &self.options, &mut out)?;
+        Ok(out)
+    }
+
+    /// Renders one string to the end of `out`.
+    pub(crate) fn append(&self, field: &Field, bound: &Bound<'_>, out: &mut String) -> Result<(), Problem> {
+        self.write(field, bound, &self.options, out)
     }
 
     /// Renders one string where a missing key is an error, whatever the set's options say.
     pub(crate) fn render_strictly(&self, field: &Field, bound: &Bound<'_>) -> Result<String, Problem> {
-        self.render_with(field, bound, &Options { missing_key: MissingKey::Error })
+        let mut out = String::new();
+        self.write(field, bound, &Options { missing_key: MissingKey::Error }, &mut out)?;
+        Ok(out)
     }
 
-    fn render_with(&self, field: &Field, bound: &Bound<'_>, options: &Options) -> Result<String, Problem> {
+    fn write(
+        &self,
+        field: &Field,
+        bound: &Bound<'_>,
+        options: &Options,
+        out: &mut String,
+    ) -> Result<(), Problem> {
+        let go = |template: &Template, data: &Data| template.render(data, options, &self.limits);
         let rendered = match (&field.text, &bound.data) {
-            (Text::Fixed(text), _) => Ok(text.clone()),
-            (Text::Fast(text), _) => fast::render(text, &bound.params.map),
-            (Text::Go(template), Some(data)) => template.render(data, options, &Limits::default()),
-            (Text::Go(template), None) => {
-                template.render(&bound.params.to_data(), options, &Limits::default())
+            (Text::Fixed(text), _) => {
+                out.push_str(text);
+                return Ok(());
             }
+            (Text::Fast(template), _) => template.render_into(&bound.params.map, out).map(|()| None),
+            (Text::Go(template), Some(data)) => go(template, data).map(Some),
+            (Text::Go(template), None) => go(template, &bound.params.to_data()).map(Some),
         };
-        rendered.map_err(|error| {
-            let remedy = remedy::of_run_error(&error, &bound.params.names(self.go_template));
-            failure(&field.path, &error, remedy)
-        })
+        match rendered {
+            Ok(text) => {
+                if let Some(text) = text {
+                    out.push_str(&text);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let remedy = remedy::of_run_error(&error, &bound.params.names(self.go_template));
+                Err(failure(&field.path, &error, remedy))
+            }
+        }
     }
 
     /// Renders every string below a compiled value.

@@ -3,7 +3,7 @@
 //! At the top an entry may set several kinds, which run in the order of Argo CD's struct; within matrix and merge it sets exactly one. A matrix
 //! or merge may hold another one, and that holds plain generators only.
 
-mod clusters;
+pub(crate) mod clusters;
 mod git;
 mod list;
 mod matrix;
@@ -11,13 +11,15 @@ mod merge;
 mod values;
 
 use crate::fields;
+use crate::memo::{Node, Sets};
 use crate::params::Params;
 use crate::run::{Run, Stop, failed};
 use crate::selector::Selector;
 use crate::{Problem, Repository};
 use serde_json::{Map, Value};
 use shared_model::nearest;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often generators that read Git run again unless the set says otherwise.
@@ -68,14 +70,16 @@ impl Kind {
     }
 }
 
+/// Takes parameter sets one by one.
+pub(crate) type Emit<'e> = dyn FnMut(Arc<Params>) + 'e;
+
 /// The generators that an entry sets.
 type Configured<'a> = Vec<(Kind, &'a Value)>;
 
 /// What one generator of a top-level entry gives.
 #[derive(Debug)]
 pub(crate) struct Produced<'a> {
-    pub(crate) origin: String,
-    pub(crate) params: Vec<Params>,
+    pub(crate) params: Sets,
     /// The generator's own template, which goes before the set's.
     pub(crate) template: Option<&'a Value>,
 }
@@ -102,30 +106,64 @@ impl Level {
     }
 }
 
-/// Runs every generator of a top-level entry.
-pub(crate) fn top<'a>(run: &mut Run<'_>, path: &str, entry: &'a Value) -> Vec<Result<Produced<'a>, Stop>> {
+/// Runs every generator of a top-level entry, each with its own memory.
+pub(crate) fn top<'a>(
+    run: &mut Run<'_>,
+    nodes: &mut BTreeMap<&'static str, Node>,
+    path: &str,
+    entry: &'a Value,
+) -> Vec<(String, Result<Produced<'a>, Stop>)> {
     let (kinds, selector) = match opened(run, path, entry) {
         Ok(opened) => opened,
-        Err(problem) => return vec![Err(problem.into())],
+        Err(problem) => return vec![(path.to_owned(), Err(problem.into()))],
     };
     let produce = |(kind, config): (Kind, &'a Value)| {
         let origin = format!("{path}.{}", kind.key());
-        let params = generate(run, &origin, kind, config, Level::Top)?;
-        let params = filtered(params, &selector);
-        Ok(Produced {
-            origin,
-            params,
+        let node = nodes.entry(kind.key()).or_default();
+        let made = remembered(run, node, &origin, kind, config, Level::Top).map(|sets| Produced {
+            params: node.filter(sets, &selector),
             template: config.get("template").filter(|template| !template.is_null()),
-        })
+        });
+        (origin, made)
     };
     kinds.into_iter().map(produce).collect()
 }
 
 /// Runs the one generator of an entry within matrix or merge, with its selector.
-pub(crate) fn child(run: &mut Run<'_>, path: &str, entry: &Value, level: Level) -> Result<Vec<Params>, Stop> {
+pub(crate) fn child(
+    run: &mut Run<'_>,
+    node: &mut Node,
+    path: &str,
+    entry: &Value,
+    level: Level,
+) -> Result<Sets, Stop> {
     let (kind, config, selector) = single(run, path, entry)?;
-    let params = generate(run, &format!("{path}.{}", kind.key()), kind, config, level)?;
-    Ok(filtered(params, &selector))
+    let sets = remembered(run, node, &format!("{path}.{}", kind.key()), kind, config, level)?;
+    Ok(node.filter(sets, &selector))
+}
+
+/// What a generator gave the last time, unless something that it read has changed.
+pub(crate) fn again(run: &mut Run<'_>, node: &mut Node) -> Option<Sets> {
+    let sets = Arc::clone(node.fresh(run.changes)?);
+    let (reads, notes) = node.said();
+    run.reads.add(reads);
+    run.unsupported.extend(notes.iter().cloned());
+    Some(sets)
+}
+
+/// Runs a generator whose configuration the memory was made with.
+fn remembered(
+    run: &mut Run<'_>,
+    node: &mut Node,
+    path: &str,
+    kind: Kind,
+    config: &Value,
+    level: Level,
+) -> Result<Sets, Stop> {
+    match again(run, node) {
+        Some(sets) => Ok(sets),
+        None => generate(run, node, path, kind, config, level),
+    }
 }
 
 /// The one generator of an entry within matrix or merge.
@@ -150,27 +188,77 @@ pub(crate) fn single<'a>(
     }
 }
 
-/// Keeps the parameter sets that the post-selector selects.
-pub(crate) fn filtered(params: Vec<Params>, selector: &Selector) -> Vec<Params> {
-    if selector.is_empty() {
-        return params;
-    }
-    params.into_iter().filter(|params| selector.matches(&params.flattened())).collect()
-}
-
 /// Runs one generator. `config` has gone through the outer parameters already.
 pub(crate) fn generate(
     run: &mut Run<'_>,
+    node: &mut Node,
     path: &str,
     kind: Kind,
     config: &Value,
     level: Level,
-) -> Result<Vec<Params>, Stop> {
+) -> Result<Sets, Stop> {
+    let (reads, notes) = (std::mem::take(&mut run.reads), std::mem::take(&mut run.unsupported));
+    node.begin(run.changes);
+    let mut sets = Vec::new();
+    let made = given(run, node, path, (kind, config, level), &mut |params| sets.push(params));
+    let (own, said) =
+        (std::mem::replace(&mut run.reads, reads), std::mem::replace(&mut run.unsupported, notes));
+    run.reads.add(&own);
+    run.unsupported.extend(said.iter().cloned());
+    made.map(|()| node.keep(sets, own, said))
+}
+
+/// Runs every generator of a top-level entry, once, and keeps nothing: the parameter sets that are selected go to `emit` with the generator's place.
+pub(crate) fn once<'a>(
+    run: &mut Run<'_>,
+    path: &str,
+    entry: &'a Value,
+    mut emit: impl FnMut(usize, &Origin<'a>, Arc<Params>),
+) -> Vec<(Origin<'a>, Result<(), Stop>)> {
+    let (kinds, selector) = match opened(run, path, entry) {
+        Ok(opened) => opened,
+        Err(problem) => return vec![(Origin { path: path.into(), template: None }, Err(problem.into()))],
+    };
+    let run_one = |(place, (kind, config)): (usize, (Kind, &'a Value))| {
+        let origin = Origin {
+            path: format!("{path}.{}", kind.key()).into(),
+            template: config.get("template").filter(|template| !template.is_null()),
+        };
+        let mut selected = |params: Arc<Params>| {
+            if selector.is_empty() || selector.matches(&params.flattened()) {
+                emit(place, &origin, params);
+            }
+        };
+        let made = given(run, &mut Node::default(), &origin.path, (kind, config, Level::Top), &mut selected);
+        (origin, made)
+    };
+    kinds.into_iter().enumerate().map(run_one).collect()
+}
+
+/// A generator at the top, and its own template.
+#[derive(Debug)]
+pub(crate) struct Origin<'a> {
+    pub(crate) path: Arc<str>,
+    pub(crate) template: Option<&'a Value>,
+}
+
+/// Whether an entry reads Git, nested or not.
+pub(crate) fn reads_git(entry: &Value) -> bool {
+    walk(entry).iter().any(|(kind, _)| *kind == Kind::Git)
+}
+
+fn given(
+    run: &mut Run<'_>,
+    node: &mut Node,
+    path: &str,
+    (kind, config, level): (Kind, &Value, Level),
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     let fields = fields::object(path, Some(config))?;
     match kind {
-        Kind::List => list::generate(run, path, fields),
-        Kind::Clusters => clusters::generate(run, path, fields),
-        Kind::Git => git::generate(run, path, fields),
+        Kind::List => list::generate(run, node, path, fields, emit),
+        Kind::Clusters => clusters::generate(run, node, path, fields, emit),
+        Kind::Git => git::generate(run, node, path, fields, emit),
         Kind::Matrix | Kind::Merge => {
             let Some(below) = level.below() else {
                 let message =
@@ -183,16 +271,16 @@ pub(crate) fn generate(
                 .into());
             };
             if kind == Kind::Matrix {
-                matrix::generate(run, path, fields, below)
+                matrix::generate(run, node, path, fields, below, emit)
             } else {
-                merge::generate(run, path, fields, below)
+                merge::generate(run, node, path, fields, below, emit)
             }
         }
         Kind::ScmProvider | Kind::ClusterDecisionResource | Kind::PullRequest | Kind::Plugin => {
             let message =
                 format!("the `{}` generator is not acted on yet and gives no Applications", kind.key());
             run.note(path, message, "use list, clusters, git, matrix or merge".to_owned(), true);
-            Ok(Vec::new())
+            Ok(())
         }
     }
 }

@@ -1,7 +1,8 @@
-//! The two kinds of patterns of the git generator.
+//! The kinds of patterns of the git generator.
 //!
 //! Directories use Go's `path.Match`: `*`, `?` and classes stay within one path segment, `**` is `*`. Files use git's pathspecs, as
-//! `git ls-files -- PATTERN` does: `*` and `?` cross `/`, and a pattern that names a directory matches everything below it.
+//! `git ls-files -- PATTERN` does: `*` and `?` cross `/`, and a pattern that names a directory matches everything below it. With Argo CD's
+//! new globbing they use doublestar's: `*` stays within a segment, `**` as a whole segment is any number of them, `{a,b}` is either.
 
 /// A pattern that is not well formed.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,64 +13,123 @@ enum Token {
     Char(char),
     Any,
     Star,
-    Class { negated: bool, ranges: Vec<(char, char)> },
+    /// `**/`: any number of whole segments, also none; at the end of a pattern followed by a star that crosses segments.
+    Segments,
+    Class {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
 }
 
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Glob {
-    tokens: Vec<Token>,
+    /// Any of these; more than one only where the pattern has braces.
+    alternatives: Vec<Vec<Token>>,
     crosses_slash: bool,
+    /// What every match starts with.
+    prefix: String,
     /// The pattern itself, when it also matches everything below it.
     directory: Option<String>,
 }
 
+/// How many alternatives the braces of a pattern may make.
+const MAX_ALTERNATIVES: usize = 256;
+
 impl Glob {
     /// A pattern for directories (Go's `path.Match`).
     pub(crate) fn directory(pattern: &str) -> Result<Self, BadPattern> {
-        Ok(Self { tokens: tokens(pattern, '^')?, crosses_slash: false, directory: None })
+        Ok(Self::of(vec![tokens(pattern, '^', false)?], false, None))
     }
 
     /// A pattern for files (git's pathspec). One that is not well formed matches nothing but its own text, as in git.
     pub(crate) fn pathspec(pattern: &str) -> Self {
         let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
-        let tokens =
-            tokens(pattern, '!').unwrap_or_else(|BadPattern| pattern.chars().map(Token::Char).collect());
-        Self { tokens, crosses_slash: true, directory: Some(pattern.trim_end_matches('/').to_owned()) }
+        let literal = |BadPattern| pattern.chars().map(Token::Char).collect();
+        let tokens = tokens(pattern, '!', false).unwrap_or_else(literal);
+        Self::of(vec![tokens], true, Some(pattern.trim_end_matches('/').to_owned()))
+    }
+
+    /// A pattern for files as bmatcuk/doublestar reads it.
+    pub(crate) fn doublestar(pattern: &str) -> Result<Self, BadPattern> {
+        let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
+        let alternatives = braces(pattern)?;
+        let compile = |pattern: &String| tokens(pattern, '!', true);
+        Ok(Self::of(alternatives.iter().map(compile).collect::<Result<_, _>>()?, false, None))
+    }
+
+    fn of(alternatives: Vec<Vec<Token>>, crosses_slash: bool, directory: Option<String>) -> Self {
+        let literal = |tokens: &[Token]| -> String {
+            let chars =
+                tokens.iter().map_while(|token| if let Token::Char(c) = token { Some(*c) } else { None });
+            chars.collect()
+        };
+        let mut prefix = alternatives.first().map(|tokens| literal(tokens)).unwrap_or_default();
+        for tokens in alternatives.iter().skip(1) {
+            let other = literal(tokens);
+            let common = prefix.char_indices().zip(other.chars()).find(|((_, a), b)| a != b);
+            prefix.truncate(common.map_or(prefix.len().min(other.len()), |((at, _), _)| at));
+        }
+        if let Some(directory) = &directory {
+            let same = prefix.char_indices().zip(directory.chars()).take_while(|((_, a), b)| a == b);
+            let len = same.last().map_or(0, |((at, c), _)| at + c.len_utf8());
+            prefix.truncate(len);
+        }
+        Self { alternatives, crosses_slash, prefix, directory }
+    }
+
+    /// What everything that it matches starts with.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     pub(crate) fn matches(&self, path: &str) -> bool {
         let below = |directory: &String| {
             path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.starts_with('/'))
         };
-        self.directory.as_ref().is_some_and(below) || self.matches_all(&path.chars().collect::<Vec<_>>())
+        self.directory.as_ref().is_some_and(below)
+            || self.alternatives.iter().any(|tokens| self.matches_all(tokens, path))
     }
 
-    /// Tries the text token by token; on a mismatch the last star takes one more character.
-    fn matches_all(&self, text: &[char]) -> bool {
+    /// Tries the text token by token; on a mismatch the last star takes one more character, or the last `**` one more segment.
+    fn matches_all(&self, tokens: &[Token], text: &str) -> bool {
         let (mut token, mut at) = (0, 0);
         let mut star: Option<(usize, usize)> = None;
+        let mut segments: Option<(usize, usize)> = None;
         loop {
-            match (self.tokens.get(token), text.get(at)) {
+            let next = text[at..].chars().next();
+            match (tokens.get(token), next) {
                 (None, None) => return true,
                 (Some(Token::Star), _) => {
                     star = Some((token, at));
                     token += 1;
                     continue;
                 }
-                (Some(one), Some(c)) if self.takes(one, *c) => {
-                    (token, at) = (token + 1, at + 1);
+                (Some(Token::Segments), _) => {
+                    (star, segments) = (None, Some((token, at)));
+                    token += 1;
+                    continue;
+                }
+                (Some(one), Some(c)) if self.takes(one, c) => {
+                    (token, at) = (token + 1, at + c.len_utf8());
                     continue;
                 }
                 _ => {}
             }
-            match star {
-                Some((from, taken)) if text.get(taken).is_some_and(|c| self.crosses_slash || *c != '/') => {
-                    star = Some((from, taken + 1));
-                    (token, at) = (from + 1, taken + 1);
-                }
-                _ => return false,
+            if let Some((from, taken)) = star
+                && let Some(c) = text[taken..].chars().next()
+                && (self.crosses_slash || c != '/')
+            {
+                let taken = taken + c.len_utf8();
+                star = Some((from, taken));
+                (token, at) = (from + 1, taken);
+                continue;
             }
+            let Some((from, taken)) = segments else { return false };
+            let Some(end) = text[taken..].find('/') else { return false };
+            let taken = taken + end + 1;
+            (star, segments) = (None, Some((from, taken)));
+            (token, at) = (from + 1, taken);
         }
     }
 
@@ -78,7 +138,7 @@ impl Glob {
         match token {
             Token::Char(expected) => *expected == c,
             Token::Any => !slash,
-            Token::Star => false,
+            Token::Star | Token::Segments => false,
             Token::Class { negated, ranges } => {
                 !slash && ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated
             }
@@ -86,20 +146,83 @@ impl Glob {
     }
 }
 
-fn tokens(pattern: &str, negation: char) -> Result<Vec<Token>, BadPattern> {
+/// The patterns that a pattern with braces stands for.
+fn braces(pattern: &str) -> Result<Vec<String>, BadPattern> {
+    let mut done = Vec::new();
+    let mut open = vec![pattern.to_owned()];
+    while let Some(pattern) = open.pop() {
+        let Some((from, commas, to)) = first_braces(&pattern)? else {
+            done.push(pattern);
+            continue;
+        };
+        let ends = commas.iter().copied().chain([to]);
+        let starts = [from].into_iter().chain(commas.iter().copied());
+        for (start, end) in starts.zip(ends) {
+            open.push(format!("{}{}{}", &pattern[..from], &pattern[start + 1..end], &pattern[to + 1..]));
+        }
+        if open.len() + done.len() > MAX_ALTERNATIVES {
+            return Err(BadPattern);
+        }
+    }
+    Ok(done)
+}
+
+/// Where the first braces open, their commas, and where they close.
+fn first_braces(pattern: &str) -> Result<Option<(usize, Vec<usize>, usize)>, BadPattern> {
+    let (mut from, mut commas, mut depth) = (0, Vec::new(), 0);
+    let mut chars = pattern.char_indices();
+    let mut in_class = false;
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => drop(chars.next().ok_or(BadPattern)?),
+            '[' if !in_class => in_class = true,
+            ']' => in_class = false,
+            _ if in_class => {}
+            '{' => {
+                depth += 1;
+                if depth == 1 {
+                    from = at;
+                }
+            }
+            ',' if depth == 1 => commas.push(at),
+            '}' if depth == 1 => return Ok(Some((from, commas, at))),
+            '}' if depth > 1 => depth -= 1,
+            _ => {}
+        }
+    }
+    if depth > 0 { Err(BadPattern) } else { Ok(None) }
+}
+
+fn tokens(pattern: &str, negation: char, has_segments: bool) -> Result<Vec<Token>, BadPattern> {
     let mut tokens = Vec::new();
     let mut chars = pattern.chars().peekable();
+    let mut is_start = true;
     while let Some(c) = chars.next() {
-        tokens.push(match c {
+        let starts = std::mem::replace(&mut is_start, c == '/');
+        let token = match c {
             '*' => {
-                while chars.next_if_eq(&'*').is_some() {}
+                let mut stars = 1;
+                while chars.next_if_eq(&'*').is_some() {
+                    stars += 1;
+                }
+                match chars.peek() {
+                    None if has_segments && starts && stars == 2 => tokens.push(Token::Segments),
+                    Some('/') if has_segments && starts && stars == 2 => {
+                        chars.next();
+                        is_start = true;
+                        tokens.push(Token::Segments);
+                        continue;
+                    }
+                    _ => {}
+                }
                 Token::Star
             }
             '?' => Token::Any,
             '\\' => Token::Char(chars.next().ok_or(BadPattern)?),
             '[' => class(&mut chars, negation)?,
             other => Token::Char(other),
-        });
+        };
+        tokens.push(token);
     }
     Ok(tokens)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 /// Everything that [`crate::generate`] reads beside the set itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs {
-    /// Every cluster, in any order.
-    pub clusters: Vec<ClusterInput>,
+    /// Every cluster, in any order; in the order of names it is fastest. One that has not changed is best given as the same allocation again.
+    pub clusters: Vec<Arc<ClusterInput>>,
     /// The answers so far. Answers that nobody asked for do no harm.
     pub git: BTreeMap<GitRequest, GitAnswer>,
 }

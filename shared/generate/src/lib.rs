@@ -1,13 +1,15 @@
 //! Argo CD's ApplicationSet language.
 //!
-//! Decides which Applications an ApplicationSet stands for ([`generate`]), from the set, the clusters and Git's answers; what writing them
+//! Decides which Applications an ApplicationSet stands for ([`generate`], and [`Expander`] for a set that is expanded again and again), from the set, the clusters and Git's answers; what writing them
 //! changes ([`reconcile`]); and what the set's conditions say ([`conditions`]). The semantics are those of Argo CD 3.5's `applicationset/`
 //! packages, quirks included, since sets depend on them.
 //!
 //! Invariants:
 //! - output is the same to the byte for the same set and inputs, in whatever order clusters and paths come; nothing panics, whatever the JSON;
-//! - a failure of any generator or template changes nothing at all; an Application that is not valid stands still alone;
-//! - every string of a template is compiled once per call, however many Applications it gives;
+//! - a failure of any generator or template changes nothing at all, or where the set asks for it nothing of that generator's Applications; an
+//!   Application that is not valid stands still alone;
+//! - every string of a template is compiled once per call, however many Applications it gives; an [`Expander`] does only what follows from
+//!   what has changed, and gives what [`generate`] gives;
 //! - nothing is deleted that a person would not expect: an empty expansion, a tenth of the set, or a generator that we do not act on hold
 //!   every deletion until it is approved.
 //!
@@ -23,12 +25,16 @@ mod check;
 mod condition;
 mod engine;
 mod expand;
+mod expander;
 mod fields;
+mod frame;
 mod generators;
 mod glob;
 mod input;
+mod memo;
 mod outcome;
 mod params;
+mod prepared;
 mod reconcile;
 mod remedy;
 mod render;
@@ -37,8 +43,11 @@ mod selector;
 
 pub use condition::conditions;
 pub use expand::{generate, repositories};
+pub use expander::{Expander, Update};
 pub use input::{ClusterInput, GitAnswer, GitRequest, Inputs, Repository};
-pub use outcome::{Changes, Expansion, Generated, Held, Outcome, Problem, Reason, Rejected, Unsupported};
+pub use outcome::{
+    Changes, Expansion, Frozen, Generated, Held, Outcome, Problem, Reason, Rejected, Unsupported,
+};
 pub use reconcile::reconcile;
 
 #[cfg(test)]

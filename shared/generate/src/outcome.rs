@@ -1,9 +1,12 @@
 //! What comes out of an expansion.
 
 use crate::GitRequest;
+use crate::frame::Filled;
+use crate::render::Rendered;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The result of [`crate::generate`].
@@ -23,6 +26,9 @@ pub struct Expansion {
     pub applications: Vec<Generated>,
     /// Failures of the set. When there are any, nothing is to change (Argo CD's whole-set freeze) and there are no Applications.
     pub problems: Vec<Problem>,
+    /// Generators that failed in a set that asks to isolate them (`flotilla.dev/on-generator-failure: Isolate`), sorted by origin: their
+    /// Applications alone are neither created nor updated nor deleted.
+    pub frozen: Vec<Frozen>,
     /// Applications that cannot be: they alone are neither created nor updated nor deleted. Sorted by name.
     pub rejected: Vec<Rejected>,
     /// Generators and fields that have no effect, sorted by path.
@@ -31,15 +37,83 @@ pub struct Expansion {
     pub requeue_after: Option<Duration>,
 }
 
-/// One Application.
-#[derive(Debug, Clone, PartialEq)]
+/// One Application. It keeps what its template gave and is made whole on demand; two are equal when they are as wholes.
+#[derive(Clone)]
 pub struct Generated {
     /// `metadata.name`.
     pub name: String,
-    /// The whole Application, without status and ownerReferences.
-    pub object: Value,
     /// The generator that gave its parameters, such as `spec.generators[0].matrix`.
+    pub origin: Arc<str>,
+    body: Body,
+}
+
+#[derive(Clone)]
+enum Body {
+    Filled(Filled),
+    Json(Box<str>),
+}
+
+impl Generated {
+    pub(crate) fn new(name: &str, origin: &Arc<str>, rendered: Rendered) -> Self {
+        let body = match rendered {
+            Rendered::Filled(filled) => Body::Filled(filled),
+            Rendered::Whole(value) => Body::Json(value.to_string().into()),
+        };
+        Self { name: name.to_owned(), origin: Arc::clone(origin), body }
+    }
+
+    /// The whole Application, without status and ownerReferences.
+    pub fn object(&self) -> Value {
+        match &self.body {
+            Body::Filled(filled) => filled.value(),
+            Body::Json(text) => serde_json::from_str(text).expect("written by this module"),
+        }
+    }
+
+    /// The whole Application as JSON text, its keys sorted.
+    pub fn json(&self) -> String {
+        match &self.body {
+            Body::Filled(filled) => filled.json(),
+            Body::Json(text) => text.to_string(),
+        }
+    }
+
+    /// About how many bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        let body = match &self.body {
+            Body::Filled(filled) => filled.bytes(),
+            Body::Json(text) => text.len(),
+        };
+        size_of::<Self>() + self.name.len() + body
+    }
+}
+
+impl PartialEq for Generated {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.origin == other.origin && self.object() == other.object()
+    }
+}
+
+impl fmt::Debug for Generated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Generated")
+            .field("name", &self.name)
+            .field("origin", &self.origin)
+            .field("object", &self.object())
+            .finish()
+    }
+}
+
+/// A generator whose Applications stay as they are while it fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frozen {
+    /// Such as `spec.generators[0].git`.
     pub origin: String,
+    /// Why. Never empty.
+    pub problems: Vec<Problem>,
+    /// The Applications that it gave when it last did, as an [`crate::Expander`] remembers; none when nobody knows. Then any Application
+    /// may be one of them, and none is deleted.
+    pub applications: Option<BTreeSet<String>>,
 }
 
 /// An Application that is left out, and why.

@@ -4,9 +4,12 @@
 //! A person's pause is kept too, with or without `preservedFields`: Argo CD takes `skip-reconcile` off a generated Application
 //! (argoproj/argo-cd#14027), and an application that somebody stopped would start again by itself. Whose a pause is, the object's
 //! managers tell: what came from the template has none, and goes with the template.
-//! Fields under `ignoreApplicationDifferences` stay as they are. Applications that are being deleted are left alone. When the expansion has problems, nothing changes.
+//! Fields under `ignoreApplicationDifferences` stay as they are. Applications that are being deleted are left alone. When the expansion has problems, nothing changes;
+//! when generators failed alone, what they gave stays as it is, and where nobody knows what that was, nothing is deleted.
 
 mod ignored;
+mod jq;
+mod normal;
 
 use crate::outcome::{Changes, Expansion, Held};
 use serde_json::{Value, json};
@@ -44,15 +47,25 @@ pub fn reconcile(set: &Value, existing: &[Value], expansion: &Expansion) -> Chan
         existing.iter().map(|application| (name(application), application)).collect();
     let owner = owner(set);
     let mut changes = Changes::default();
-    for generated in &expansion.applications {
+    // What a generator gave that stands still now is its own, whoever gives that name meanwhile.
+    let frozen: BTreeSet<&str> = expansion
+        .frozen
+        .iter()
+        .filter_map(|frozen| frozen.applications.as_ref())
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    for generated in
+        expansion.applications.iter().filter(|generated| !frozen.contains(generated.name.as_str()))
+    {
         match existing.get(generated.name.as_str()) {
             None => {
-                let mut created = generated.object.clone();
+                let mut created = normal::spec(generated.object());
                 own(&mut created, &owner);
                 changes.create.push(created);
             }
             Some(current) if policy.updates && !is_going(current) => {
-                let merged = merged(set, current, &generated.object, &owner);
+                let merged = merged(set, current, &normal::spec(generated.object()), &owner);
                 if merged != **current {
                     changes.update.push(merged);
                 }
@@ -66,6 +79,7 @@ pub fn reconcile(set: &Value, existing: &[Value], expansion: &Expansion) -> Chan
             .iter()
             .map(|generated| generated.name.as_str())
             .chain(expansion.rejected.iter().map(|rejected| rejected.name.as_str()))
+            .chain(frozen)
             .collect();
         let living: Vec<&str> =
             existing.iter().filter(|(_, current)| !is_going(current)).map(|(name, _)| *name).collect();
@@ -74,6 +88,11 @@ pub fn reconcile(set: &Value, existing: &[Value], expansion: &Expansion) -> Chan
         brake(set, expansion, living.len(), removals, &mut changes);
     }
     changes
+}
+
+/// Argo CD's reason for a condition when Applications could not be written: a policy without updates only creates.
+pub(crate) fn unwritten(set: &Value) -> &'static str {
+    if policy(set).updates { "UpdateApplicationError" } else { "CreateApplicationError" }
 }
 
 fn policy(set: &Value) -> Policy {
@@ -91,9 +110,15 @@ fn brake(set: &Value, expansion: &Expansion, of: usize, removals: Vec<String>, c
         return;
     }
     let hiding = expansion.unsupported.iter().find(|unsupported| unsupported.hides_applications);
-    let why = match hiding {
+    let hiding = hiding.map(|hiding| format!("{}: {}", hiding.path, hiding.message));
+    let unknown = expansion.frozen.iter().find(|frozen| frozen.applications.is_none());
+    let unknown = unknown.and_then(|frozen| frozen.problems.first()).map(ToString::to_string);
+    let why = match unknown.or(hiding) {
+        Some(hiding) if !expansion.frozen.is_empty() => {
+            format!("they may be missing only because of {hiding}")
+        }
         _ if expansion.applications.is_empty() => "the set generates no Application now".to_owned(),
-        Some(hiding) => format!("they may be missing only because of {}: {}", hiding.path, hiding.message),
+        Some(hiding) => format!("they may be missing only because of {hiding}"),
         None if removals.len() > (of / 10).max(1) => "that is more than a tenth of the set".to_owned(),
         None => {
             changes.delete = removals;

@@ -4,21 +4,22 @@ mod overlay;
 mod patch;
 
 use crate::engine::{Bound, Engine, Field, Tree};
+use crate::frame::{Filled, Frame};
 use crate::params::Params;
 use crate::{Problem, Reason, fields};
 use serde_json::{Map, Value, json};
 use shared_model::{DEFAULT_NAMESPACE, RESOURCES_FINALIZER};
+use std::sync::Arc;
 
 pub(crate) const TEMPLATE: &str = "spec.template";
 const PATCH: &str = "spec.templatePatch";
 
 /// What every template of a set shares.
 #[derive(Debug)]
-pub(crate) struct Renderer<'a> {
-    engine: Engine,
-    template: &'a Value,
+pub(crate) struct Renderer {
+    template: Value,
     patch: Option<Field>,
-    namespace: &'a str,
+    namespace: String,
     /// Whether Applications without finalizers get the one that deletes their objects with them.
     cascades: bool,
 }
@@ -26,12 +27,23 @@ pub(crate) struct Renderer<'a> {
 /// A generator's template merged with the set's, compiled.
 #[derive(Debug)]
 pub(crate) struct Program {
-    pub(crate) template: Value,
+    /// The Application with its templates not rendered, as one without parameters has it.
+    pub(crate) bare: Value,
     tree: Tree,
+    /// Where all Applications differ in strings only.
+    frame: Option<Arc<Frame>>,
 }
 
-impl<'a> Renderer<'a> {
-    pub(crate) fn of(engine: Engine, set: &'a Value, spec: &'a Map<String, Value>) -> Result<Self, Problem> {
+/// An Application rendered.
+#[derive(Debug)]
+pub(crate) enum Rendered {
+    /// What its templates gave, in the frame of its program.
+    Filled(Filled),
+    Whole(Value),
+}
+
+impl Renderer {
+    pub(crate) fn of(engine: &Engine, set: &Value, spec: &Map<String, Value>) -> Result<Self, Problem> {
         let Some(template) = spec.get("template").filter(|template| template.is_object()) else {
             return Err(failed(
                 TEMPLATE,
@@ -44,40 +56,53 @@ impl<'a> Renderer<'a> {
         let preserves =
             policy.and_then(|policy| policy.get("preserveResourcesOnDeletion")).and_then(Value::as_bool);
         Ok(Self {
-            engine,
-            template,
+            template: template.clone(),
             patch: if text.is_empty() { None } else { Some(engine.field(PATCH, text)?) },
-            namespace: namespace(set),
+            namespace: namespace(set).to_owned(),
             cascades: preserves != Some(true),
         })
     }
 
     /// Compiles the set's template with what the generator's own template puts before it.
-    pub(crate) fn program(&self, own: Option<&Value>) -> Result<Program, Problem> {
+    pub(crate) fn program(&self, engine: &Engine, own: Option<&Value>) -> Result<Program, Problem> {
         let mut template = match own {
-            Some(own) => overlay::filled(own, self.template),
+            Some(own) => overlay::filled(own, &self.template),
             None => self.template.clone(),
         };
         overlay::drop_nulls(&mut template);
-        Ok(Program { tree: self.engine.tree(TEMPLATE, &template)?, template })
+        let bare = self.assembled(template);
+        let mut full = bare.clone();
+        if let Some(metadata) = full.get_mut("metadata").and_then(Value::as_object_mut)
+            && self.cascades
+            && !metadata.contains_key("finalizers")
+        {
+            metadata.insert("finalizers".to_owned(), json!([RESOURCES_FINALIZER]));
+        }
+        let tree = engine.tree(TEMPLATE, &full)?;
+        let frame = if self.patch.is_none() { Frame::of(engine, TEMPLATE, &full)? } else { None };
+        Ok(Program { bare, tree, frame: frame.map(Arc::new) })
     }
 
     /// The Application of one parameter set. One without parameters is not rendered and gets no finalizer, as in Argo CD.
-    pub(crate) fn application(&self, program: &Program, params: &Params) -> Result<Value, Problem> {
-        let bound = self.engine.bind(params);
+    pub(crate) fn application(
+        &self,
+        engine: &Engine,
+        program: &Program,
+        params: &Params,
+    ) -> Result<Rendered, Problem> {
+        let bound = engine.bind(params);
+        if let Some(frame) = program.frame.as_ref().filter(|_| !params.map.is_empty()) {
+            return Ok(Rendered::Filled(Frame::fill(frame, engine, &bound)?));
+        }
         let mut application = if params.map.is_empty() {
-            self.assembled(program.template.clone())
+            program.bare.clone()
         } else {
-            let mut application = self.assembled(self.engine.render_tree(&program.tree, &bound)?);
-            if self.cascades && application.pointer("/metadata/finalizers").is_none() {
-                application["metadata"]["finalizers"] = json!([RESOURCES_FINALIZER]);
-            }
-            application
+            engine.render_tree(&program.tree, &bound)?
         };
         if let Some(patch) = &self.patch {
-            self.apply(patch, &mut application, &bound)?;
+            self.apply(engine, patch, &mut application, &bound)?;
         }
-        Ok(application)
+        Ok(Rendered::Whole(application))
     }
 
     fn assembled(&self, template: Value) -> Value {
@@ -88,7 +113,7 @@ impl<'a> Renderer<'a> {
             "name".to_owned(),
             given.get_mut("name").map(Value::take).unwrap_or_else(|| Value::from("")),
         );
-        metadata.insert("namespace".to_owned(), Value::from(self.namespace));
+        metadata.insert("namespace".to_owned(), Value::from(self.namespace.as_str()));
         for key in ["labels", "annotations", "finalizers"] {
             match given.get_mut(key).map(Value::take) {
                 None | Some(Value::Null) => {}
@@ -104,8 +129,14 @@ impl<'a> Renderer<'a> {
     }
 
     /// Neither the project nor the namespace can be changed by a patch, so that it cannot break out of the set's bounds.
-    fn apply(&self, patch: &Field, application: &mut Value, bound: &Bound<'_>) -> Result<(), Problem> {
-        let text = self.engine.render(patch, bound)?;
+    fn apply(
+        &self,
+        engine: &Engine,
+        patch: &Field,
+        application: &mut Value,
+        bound: &Bound<'_>,
+    ) -> Result<(), Problem> {
+        let text = engine.render(patch, bound)?;
         let parsed = shared_manifest::yaml::parse(&text);
         let patch = match parsed
             .map_err(|error| failed(PATCH, &format!("the rendered patch is not YAML: {error}"), ""))?
@@ -121,9 +152,8 @@ impl<'a> Renderer<'a> {
             }
         };
         let project = application.pointer("/spec/project").cloned();
-        patch::apply(application, patch).map_err(|(path, message)| {
-            failed(&format!("{PATCH}{path}"), message, "set it in one place only")
-        })?;
+        patch::apply(application, patch)
+            .map_err(|(path, message)| failed(&format!("{PATCH}{path}"), message, ""))?;
         let Value::Object(patched) = application else { return Ok(()) };
         let unpatched = |patched: &mut Map<String, Value>, part: &str, key: &str, value: Option<Value>| {
             let part = patched.entry(part).or_insert_with(|| json!({}));
@@ -136,7 +166,7 @@ impl<'a> Renderer<'a> {
                 _ => {}
             }
         };
-        unpatched(patched, "metadata", "namespace", Some(Value::from(self.namespace)));
+        unpatched(patched, "metadata", "namespace", Some(Value::from(self.namespace.as_str())));
         unpatched(patched, "spec", "project", project);
         patched.insert("apiVersion".to_owned(), Value::from("argoproj.io/v1alpha1"));
         patched.insert("kind".to_owned(), Value::from("Application"));

@@ -1,22 +1,44 @@
 //! One expansion on its way: what it reads, and what it has found out beside parameters.
 
 use crate::engine::Engine;
-use crate::{GitAnswer, GitRequest, Inputs, Problem, Reason, Unsupported};
+use crate::memo::{Changes, Reads};
+use crate::{ClusterInput, GitAnswer, GitRequest, Problem, Reason, Unsupported};
 use serde_json::{Map, Value};
 use shared_model::nearest;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The state that generators share.
 #[derive(Debug)]
 pub(crate) struct Run<'a> {
-    pub(crate) engine: Engine,
-    pub(crate) inputs: &'a Inputs,
+    pub(crate) engine: &'a Engine,
+    /// Sorted by name, each name once.
+    pub(crate) clusters: &'a [Arc<ClusterInput>],
+    pub(crate) git: &'a BTreeMap<GitRequest, GitAnswer>,
+    pub(crate) changes: &'a Changes,
+    /// How the patterns of git files are read.
+    pub(crate) globbing: Globbing,
+    /// Whether there is a next run that would make use of what this one remembers.
+    pub(crate) keeps: bool,
     pub(crate) needs: BTreeSet<GitRequest>,
     pub(crate) unsupported: BTreeSet<Unsupported>,
+    pub(crate) reads: Reads,
+    /// Listings of trees in the order of paths, by the address of the answer.
+    listings: BTreeMap<usize, Arc<Vec<String>>>,
+}
+
+/// How the patterns of git files are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Globbing {
+    /// As git's pathspecs.
+    #[default]
+    Pathspec,
+    /// As Argo CD's `--enable-new-git-file-globbing`.
+    Doublestar,
 }
 
 /// Why a generator gives no parameters.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Stop {
     /// It waits for answers; the questions stand in [`Run::needs`].
     Needs,
@@ -31,13 +53,31 @@ impl From<Problem> for Stop {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(engine: Engine, inputs: &'a Inputs) -> Self {
-        Self { engine, inputs, needs: BTreeSet::new(), unsupported: BTreeSet::new() }
+    pub(crate) fn new(
+        engine: &'a Engine,
+        globbing: Globbing,
+        clusters: &'a [Arc<ClusterInput>],
+        git: &'a BTreeMap<GitRequest, GitAnswer>,
+        changes: &'a Changes,
+    ) -> Self {
+        Self {
+            engine,
+            clusters,
+            git,
+            changes,
+            globbing,
+            keeps: true,
+            needs: BTreeSet::new(),
+            unsupported: BTreeSet::new(),
+            reads: Reads::default(),
+            listings: BTreeMap::new(),
+        }
     }
 
     /// The answer to `request`, or a note that it is wanted.
     pub(crate) fn ask(&mut self, path: &str, request: &GitRequest) -> Result<&'a GitAnswer, Stop> {
-        match self.inputs.git.get(request) {
+        self.read(request.repo_url(), request.revision());
+        match self.git.get(request) {
             Some(GitAnswer::Failed(why)) => Err(Stop::Failed(cannot_read(path, request, why))),
             Some(answer) => Ok(answer),
             None => {
@@ -45,6 +85,27 @@ impl<'a> Run<'a> {
                 Err(Stop::Needs)
             }
         }
+    }
+
+    fn read(&mut self, repo_url: &str, revision: &str) {
+        let known = self.reads.references.iter().any(|(url, at)| url == repo_url && at == revision);
+        if !known {
+            self.reads.references.insert((repo_url.to_owned(), revision.to_owned()));
+        }
+    }
+
+    /// The paths of an answer in order, each once.
+    pub(crate) fn in_order(&mut self, paths: &Arc<Vec<String>>) -> Arc<Vec<String>> {
+        let sort = || {
+            if paths.is_sorted_by(|a, b| a < b) {
+                return Arc::clone(paths);
+            }
+            let mut sorted = paths.to_vec();
+            sorted.sort_unstable();
+            sorted.dedup();
+            Arc::new(sorted)
+        };
+        Arc::clone(self.listings.entry(Arc::as_ptr(paths).addr()).or_insert_with(sort))
     }
 
     /// Notes the fields of `config` that nobody reads.

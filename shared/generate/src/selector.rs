@@ -52,11 +52,17 @@ impl Selector {
     }
 
     pub(crate) fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.selects(|key| labels.get(key).map(String::as_str))
+    }
+
+    /// Whether labels are selected that `label` looks up.
+    pub(crate) fn selects<'l>(&self, label: impl Fn(&str) -> Option<&'l str>) -> bool {
         self.0.iter().all(|requirement| {
-            let value = labels.get(&requirement.key);
+            let value = label(&requirement.key);
+            let is_one = |value: &str| requirement.values.iter().any(|one| one == value);
             match requirement.operator {
-                Operator::In => value.is_some_and(|value| requirement.values.contains(value)),
-                Operator::NotIn => !value.is_some_and(|value| requirement.values.contains(value)),
+                Operator::In => value.is_some_and(is_one),
+                Operator::NotIn => !value.is_some_and(is_one),
                 Operator::Exists => value.is_some(),
                 Operator::DoesNotExist => value.is_none(),
             }

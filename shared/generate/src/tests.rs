@@ -2,6 +2,8 @@
 
 mod clusters;
 mod git;
+mod incremental;
+mod isolation;
 mod list;
 mod matrix;
 mod merge;
@@ -43,7 +45,13 @@ impl World {
         self
     }
 
-    fn answer(&self, request: &GitRequest) -> GitAnswer {
+    /// The clusters, and no answers yet.
+    pub(super) fn inputs(&self) -> Inputs {
+        let clusters = self.clusters.iter().cloned().map(Arc::new).collect();
+        Inputs { clusters, git: BTreeMap::new() }
+    }
+
+    pub(super) fn answer(&self, request: &GitRequest) -> GitAnswer {
         if request.repo_url() != REPO {
             return GitAnswer::Failed("repository not found".to_owned());
         }
@@ -64,7 +72,7 @@ impl World {
 
 /// Expands a set, answering what it asks, as the hub does.
 pub(super) fn expand(set: &Value, world: &World) -> Expansion {
-    let mut inputs = Inputs { clusters: world.clusters.clone(), git: BTreeMap::new() };
+    let mut inputs = world.inputs();
     for _ in 0..6 {
         match generate(set, &inputs) {
             Outcome::Done(expansion) => return expansion,
@@ -104,8 +112,8 @@ pub(super) fn spec(generators: &str, name: &str, path: &str, server: &str) -> St
 pub(super) fn show(expansion: &Expansion) -> String {
     let mut out = String::new();
     for one in &expansion.applications {
-        let text =
-            |pointer: &str| one.object.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
+        let object = one.object();
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
         let (server, name) = (text("/spec/destination/server"), text("/spec/destination/name"));
         let to = if server == "-" { name } else { server };
         let _ = writeln!(
@@ -122,6 +130,10 @@ pub(super) fn show(expansion: &Expansion) -> String {
     }
     for problem in &expansion.problems {
         let _ = writeln!(out, "problem: {problem}");
+    }
+    for one in &expansion.frozen {
+        let problems: Vec<String> = one.problems.iter().map(ToString::to_string).collect();
+        let _ = writeln!(out, "frozen {}: {}", one.origin, problems.join("; "));
     }
     for one in &expansion.unsupported {
         let hides = if one.hides_applications { " (hides Applications)" } else { "" };

@@ -67,6 +67,10 @@ pub const SKIP_RECONCILE_ANNOTATION: &str = "argocd.argoproj.io/skip-reconcile";
 pub const HOLD_FINALIZER: &str = "flotilla.dev/deletion";
 /// Approves the deletions that a set holds; its value is the hash that the set's condition shows.
 pub const APPROVE_DELETIONS_ANNOTATION: &str = "flotilla.dev/approve-deletions";
+/// What an ApplicationSet does when one of its generators fails: `Freeze` all of it, or `Isolate` that generator's Applications.
+pub const ON_GENERATOR_FAILURE_ANNOTATION: &str = "flotilla.dev/on-generator-failure";
+/// How an ApplicationSet reads the patterns of git files: `Pathspec`, or `Doublestar` as with Argo CD's new globbing.
+pub const GIT_FILE_GLOBBING_ANNOTATION: &str = "flotilla.dev/git-file-globbing";
 
 #[cfg(test)]
 mod tests;

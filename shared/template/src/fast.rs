@@ -37,33 +37,75 @@ impl Parameters for serde_json::Map<String, serde_json::Value> {
     }
 }
 
+/// A text with its tags found, to be rendered often.
+#[derive(Clone, Debug)]
+pub struct Template {
+    pieces: Vec<Piece>,
+    /// How the tag starts that never ends.
+    unclosed: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Text(String),
+    Tag { name: String, written: String },
+}
+
+impl Template {
+    /// Finds the tags.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut template = Self { pieces: Vec::new(), unclosed: None };
+        let mut rest = text;
+        let has_tags = has_tag_on_one_line(text);
+        while let Some((before, after)) = cut(rest, b'{').filter(|_| has_tags) {
+            template.add_text(before);
+            let Some((tag, after)) = cut(after, b'}') else {
+                template.unclosed = Some(after.chars().take(80).collect());
+                return template;
+            };
+            let written = format!("{{{{{tag}}}}}");
+            template.pieces.push(match tag.trim() {
+                "" => Piece::Text(written),
+                name => Piece::Tag { name: name.to_owned(), written },
+            });
+            rest = after;
+        }
+        template.add_text(rest);
+        template
+    }
+
+    fn add_text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.pieces.push(Piece::Text(text.to_owned()));
+        }
+    }
+
+    /// Appends the text with its tags replaced to `out`.
+    ///
+    /// # Errors
+    /// [`Error::UnclosedTag`] when one tag is complete and another never ends.
+    pub fn render_into(&self, parameters: &impl Parameters, out: &mut String) -> Result<(), Error> {
+        if let Some(start) = &self.unclosed {
+            return Err(Error::UnclosedTag(start.clone()));
+        }
+        for piece in &self.pieces {
+            out.push_str(match piece {
+                Piece::Text(text) => text,
+                Piece::Tag { name, written } => parameters.string(name).unwrap_or(written),
+            });
+        }
+        Ok(())
+    }
+}
+
 /// Replaces the tags of `template`.
 ///
 /// # Errors
 /// [`Error::UnclosedTag`] when one tag is complete and another never ends.
 pub fn render(template: &str, parameters: &impl Parameters) -> Result<String, Error> {
-    if !has_tag_on_one_line(template) {
-        return Ok(template.to_owned());
-    }
     let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((before, after)) = cut(rest, b'{') {
-        out.push_str(before);
-        let Some((tag, after)) = cut(after, b'}') else {
-            return Err(Error::UnclosedTag(after.chars().take(80).collect()));
-        };
-        let name = tag.trim();
-        match parameters.string(name).filter(|_| !name.is_empty()) {
-            Some(value) => out.push_str(value),
-            None => {
-                out.push_str("{{");
-                out.push_str(tag);
-                out.push_str("}}");
-            }
-        }
-        rest = after;
-    }
-    out.push_str(rest);
+    Template::parse(template).render_into(parameters, &mut out)?;
     Ok(out)
 }
 

@@ -4,12 +4,18 @@
 
 mod content;
 
+use super::Emit;
 use super::values::Values;
+use crate::engine::Engine;
 use crate::glob::{BadPattern, Glob};
+use crate::memo::{Directory, File, Node};
 use crate::params::Params;
-use crate::run::{Run, Stop, cannot_read, failed};
+use crate::run::{Globbing, Run, Stop, cannot_read, failed};
 use crate::{GitAnswer, GitRequest, Problem, fields};
 use serde_json::{Map, Value};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const KNOWN: [&str; 8] = [
     "repoURL",
@@ -40,16 +46,18 @@ struct Item<'a> {
 
 pub(super) fn generate(
     run: &mut Run<'_>,
+    node: &mut Node,
     path: &str,
     config: &Map<String, Value>,
-) -> Result<Vec<Params>, Stop> {
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &KNOWN);
     let git = Git {
         path,
         repo_url: located(path, config, "repoURL")?.to_owned(),
         revision: revision(located(path, config, "revision")?),
         prefix: fields::string(path, config, "pathParamPrefix")?,
-        values: Values::compile(&run.engine, path, config)?,
+        values: Values::compile(run.engine, path, config)?,
     };
     if git.repo_url.is_empty() {
         return Err(failed(&format!("{path}.repoURL"), "repoURL is required", "").into());
@@ -57,9 +65,9 @@ pub(super) fn generate(
     let directories = items(path, config, "directories")?;
     let files = items(path, config, "files")?;
     if !directories.is_empty() {
-        git.directories(run, &directories)
+        git.directories(run, node, &directories, emit)
     } else if !files.is_empty() {
-        git.files(run, &files)
+        git.files(run, node, &files, emit)
     } else {
         Err(failed(
             path,
@@ -99,11 +107,17 @@ fn items<'a>(path: &str, config: &'a Map<String, Value>, key: &str) -> Result<Ve
 }
 
 impl Git<'_> {
-    fn directories(&self, run: &mut Run<'_>, items: &[Item<'_>]) -> Result<Vec<Params>, Stop> {
+    fn directories(
+        &self,
+        run: &mut Run<'_>,
+        node: &mut Node,
+        items: &[Item<'_>],
+        emit: &mut Emit<'_>,
+    ) -> Result<(), Stop> {
         let mut globs = Vec::new();
         for item in items {
             match Glob::directory(item.pattern) {
-                Ok(glob) => globs.push((glob, item.exclude)),
+                Ok(glob) => globs.push((glob, item)),
                 Err(BadPattern) => {
                     let message = format!("`{}` is not a valid pattern and matches nothing", item.pattern);
                     run.note(
@@ -120,30 +134,43 @@ impl Git<'_> {
         let GitAnswer::Directories(all) = run.ask(&self.at_repository(), &request)? else {
             return Err(self.mixed_up(&request));
         };
+        let all = run.in_order(all);
         let visible =
-            |path: &&String| !path.split('/').any(|segment| segment.is_empty() || segment.starts_with('.'));
-        let matches = |path: &str, exclude: bool| {
-            globs.iter().any(|(glob, excludes)| *excludes == exclude && glob.matches(path))
-        };
-        let wanted = |path: &&String| matches(path, false) && !matches(path, true);
-        let mut paths: Vec<&String> = all.iter().filter(visible).filter(wanted).collect();
-        paths.sort_unstable();
-        paths.dedup();
-        let params = |path: &String| {
+            |path: &str| !path.split('/').any(|segment| segment.is_empty() || segment.starts_with('.'));
+        let mut directories: Vec<Arc<Directory>> = Vec::new();
+        let mut known = node.directories.iter().peekable();
+        for (path, _) in wanted(&all, &globs).into_iter().filter(|(path, _)| visible(path)) {
+            while known.next_if(|known| known.path.as_str() < path).is_some() {}
+            if let Some(same) = known.peek().filter(|known| known.path == path) {
+                emit(Arc::clone(&same.params));
+                directories.push(Arc::clone(same));
+                continue;
+            }
             let mut params = Params::default();
             content::add_directory(&mut params.map, path, self.prefix, run.engine.go_template);
-            self.values.add_to(&run.engine, &mut params)?;
-            Ok(params)
-        };
-        paths.into_iter().map(params).collect()
+            self.values.add_to(run.engine, &mut params)?;
+            let params = Arc::new(params);
+            emit(Arc::clone(&params));
+            if run.keeps {
+                directories.push(Arc::new(Directory { path: path.to_owned(), params }));
+            }
+        }
+        node.directories = directories;
+        Ok(())
     }
 
-    fn files(&self, run: &mut Run<'_>, items: &[Item<'_>]) -> Result<Vec<Params>, Stop> {
+    fn files(
+        &self,
+        run: &mut Run<'_>,
+        node: &mut Node,
+        items: &[Item<'_>],
+        emit: &mut Emit<'_>,
+    ) -> Result<(), Stop> {
         let request = GitRequest::Paths { repo_url: self.repo_url.clone(), revision: self.revision.clone() };
         let GitAnswer::Paths(all) = run.ask(&self.at_repository(), &request)? else {
             return Err(self.mixed_up(&request));
         };
-        let globs: Vec<_> = items.iter().map(|item| (Glob::pathspec(item.pattern), item)).collect();
+        let all = run.in_order(all);
         if let Some(empty) = items.iter().find(|item| item.pattern.is_empty()) {
             return Err(failed(
                 &empty.path,
@@ -152,34 +179,54 @@ impl Git<'_> {
             )
             .into());
         }
-        let first = |path: &str, exclude: bool| {
-            globs.iter().find(|(glob, item)| item.exclude == exclude && glob.matches(path))
-        };
-        let mut wanted: Vec<_> = all.iter().filter_map(|path| Some((path, first(path, false)?.1))).collect();
-        wanted.retain(|(path, _)| first(path, true).is_none());
-        wanted.sort_unstable_by_key(|(path, _)| *path);
-        wanted.dedup_by_key(|(path, _)| *path);
-
-        let (mut found, mut waits) = (Vec::new(), false);
+        let glob = |item| Ok((self.glob(run.globbing, item)?, item));
+        let globs: Vec<_> = items.iter().map(glob).collect::<Result<_, Problem>>()?;
+        let wanted = wanted(&all, &globs);
+        let mut answers = Answers::of(self, run.git, wanted.len());
+        let (mut read, mut waits) = (Vec::with_capacity(wanted.len()), false);
         for (path, item) in wanted {
-            match self.file(run, path, item) {
-                Ok(params) => found.extend(params),
-                Err(Stop::Needs) => waits = true,
-                Err(failed) => return Err(failed),
+            match answers.get(path) {
+                Some((request, GitAnswer::Failed(why))) => {
+                    return Err(cannot_read(&item.path, request, why).into());
+                }
+                Some((_, GitAnswer::File(text))) => read.push((path, item, text)),
+                Some((request, GitAnswer::Directories(_) | GitAnswer::Paths(_))) => {
+                    return Err(self.mixed_up(request));
+                }
+                None => {
+                    run.needs.insert(self.file_request(path));
+                    waits = true;
+                }
             }
         }
-        if waits { Err(Stop::Needs) } else { Ok(found) }
+        if waits {
+            return Err(Stop::Needs);
+        }
+        let mut files = Vec::new();
+        let mut known = node.files.iter().peekable();
+        for (path, item, text) in read {
+            while known.next_if(|known| known.path.as_str() < path).is_some() {}
+            if let Some(same) = known.peek().filter(|known| known.path == path && known.text == *text) {
+                same.sets.iter().for_each(|params| emit(Arc::clone(params)));
+                files.push(Arc::clone(same));
+                continue;
+            }
+            let sets = self.file(run.engine, (path, text), item)?;
+            sets.iter().for_each(|params| emit(Arc::clone(params)));
+            if run.keeps {
+                files.push(Arc::new(File { path: path.to_owned(), text: Arc::clone(text), sets }));
+            }
+        }
+        node.files = files;
+        Ok(())
     }
 
-    fn file(&self, run: &mut Run<'_>, path: &str, item: &Item<'_>) -> Result<Vec<Params>, Stop> {
-        let request = GitRequest::File {
-            repo_url: self.repo_url.clone(),
-            revision: self.revision.clone(),
-            path: path.to_owned(),
-        };
-        let GitAnswer::File(text) = run.ask(&item.path, &request)? else {
-            return Err(self.mixed_up(&request));
-        };
+    fn file(
+        &self,
+        engine: &Engine,
+        (path, text): (&str, &str),
+        item: &Item<'_>,
+    ) -> Result<Vec<Arc<Params>>, Stop> {
         let objects = content::parse(text).map_err(|error| {
             failed(
                 &item.path,
@@ -187,14 +234,31 @@ impl Git<'_> {
                 "",
             )
         })?;
-        let go_template = run.engine.go_template;
         let params = |object: Map<String, Value>| {
-            let mut params = Params::new(if go_template { object } else { content::flat(&object) });
-            content::add_file(&mut params.map, path, self.prefix, go_template);
-            self.values.add_to(&run.engine, &mut params)?;
-            Ok(params)
+            let mut params = Params::new(if engine.go_template { object } else { content::flat(&object) });
+            content::add_file(&mut params.map, path, self.prefix, engine.go_template);
+            self.values.add_to(engine, &mut params)?;
+            Ok(Arc::new(params))
         };
         objects.into_iter().map(params).collect()
+    }
+
+    fn glob(&self, globbing: Globbing, item: &Item<'_>) -> Result<Glob, Problem> {
+        match globbing {
+            Globbing::Pathspec => Ok(Glob::pathspec(item.pattern)),
+            Globbing::Doublestar => Glob::doublestar(item.pattern).map_err(|BadPattern| {
+                let message = format!("`{}` is not a valid pattern", item.pattern);
+                failed(&item.path, message, "close every `[` and `{` and end no pattern with `\\`")
+            }),
+        }
+    }
+
+    fn file_request(&self, path: &str) -> GitRequest {
+        GitRequest::File {
+            repo_url: self.repo_url.clone(),
+            revision: self.revision.clone(),
+            path: path.to_owned(),
+        }
     }
 
     fn at_repository(&self) -> String {
@@ -203,5 +267,61 @@ impl Git<'_> {
 
     fn mixed_up(&self, request: &GitRequest) -> Stop {
         cannot_read(self.path, request, "the answer is not what was asked for").into()
+    }
+}
+
+/// The paths that an item includes and none excludes, in order, each with the first item that includes it. `all` is in order.
+fn wanted<'p, 'i>(all: &'p [String], globs: &'i [(Glob, &'i Item<'i>)]) -> Vec<(&'p str, &'i Item<'i>)> {
+    let mut included: Vec<(&'p str, usize)> = Vec::new();
+    for (index, (glob, _)) in globs.iter().enumerate().filter(|(_, (_, item))| !item.exclude) {
+        let prefix = glob.prefix();
+        let from = all.partition_point(|path| path.as_str() < prefix);
+        let near = all[from..].iter().take_while(|path| path.starts_with(prefix));
+        included.extend(near.filter(|path| glob.matches(path)).map(|path| (path.as_str(), index)));
+    }
+    if !included.is_sorted() {
+        included.sort_unstable();
+    }
+    included.dedup_by_key(|(path, _)| *path);
+    let excludes: Vec<_> = globs.iter().filter(|(_, item)| item.exclude).map(|(glob, _)| glob).collect();
+    included.retain(|(path, _)| !excludes.iter().any(|glob| glob.matches(path)));
+    included.into_iter().map(|(path, index)| (path, globs[index].1)).collect()
+}
+
+/// The answers about the files of one tree, asked for in the order of paths.
+enum Answers<'a, 'g> {
+    /// Walked beside the questions.
+    All(std::iter::Peekable<Range<'a>>, &'g Git<'g>),
+    /// Looked up, when there are only a few questions.
+    Few(&'a BTreeMap<GitRequest, GitAnswer>, &'g Git<'g>),
+}
+
+type Range<'a> = std::collections::btree_map::Range<'a, GitRequest, GitAnswer>;
+
+impl<'a, 'g> Answers<'a, 'g> {
+    fn of(git: &'g Git<'g>, all: &'a BTreeMap<GitRequest, GitAnswer>, questions: usize) -> Self {
+        if questions <= 64 {
+            return Self::Few(all, git);
+        }
+        Self::All(all.range(git.file_request("")..).peekable(), git)
+    }
+
+    fn get(&mut self, path: &str) -> Option<(&'a GitRequest, &'a GitAnswer)> {
+        match self {
+            Self::Few(all, git) => all.get_key_value(&git.file_request(path)),
+            Self::All(range, git) => {
+                let order = |request: &GitRequest| match request {
+                    GitRequest::File { repo_url, revision, path: known } => (
+                        repo_url.as_str(),
+                        revision.as_str(),
+                        known.as_str(),
+                    )
+                        .cmp(&(&git.repo_url, &git.revision, path)),
+                    GitRequest::Directories { .. } | GitRequest::Paths { .. } => Ordering::Less,
+                };
+                while range.next_if(|(request, _)| order(request).is_lt()).is_some() {}
+                range.peek().copied().filter(|(request, _)| order(request).is_eq())
+            }
+        }
     }
 }

@@ -3,28 +3,65 @@
 //! In flat mode every value of `elements` is a string, but for the map `values`; `elementsYaml` is not checked. In Go mode elements are taken as
 //! they are.
 
+use super::Emit;
 use crate::Problem;
 use crate::fields;
-use crate::params::Params;
+use crate::memo::Node;
+use crate::params::{Params, Typed};
 use crate::run::{Run, Stop, failed};
 use serde_json::{Map, Value};
 use shared_manifest::yaml;
+use std::sync::Arc;
 
 pub(super) fn generate(
     run: &mut Run<'_>,
+    node: &Node,
     path: &str,
     config: &Map<String, Value>,
-) -> Result<Vec<Params>, Stop> {
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &["elements", "elementsYaml", "template"]);
-    let mut found = Vec::new();
-    for (index, element) in fields::array(path, config, "elements")?.iter().enumerate() {
-        let path = format!("{path}.elements[{index}]");
-        let element = fields::object(&path, Some(element))?;
-        found.push(Params::new(if run.engine.go_template { element.clone() } else { flat(&path, element)? }));
+    let before = node.result().map_or(&[][..], |before| &before[..]);
+    let mut known = Known { before, at: 0 };
+    let go_template = run.engine.go_template;
+    let elements = fields::array(path, config, "elements")?;
+    for (index, element) in elements.iter().enumerate() {
+        let at = || format!("{path}.elements[{index}]");
+        let Value::Object(element) = element else {
+            emit(known.or(Params::new(fields::object(&at(), Some(element))?.clone())));
+            continue;
+        };
+        let taken_as_is = go_template || element.values().all(Value::is_string);
+        emit(match known.same(element).filter(|_| taken_as_is) {
+            Some(known) => known,
+            None => known.or(Params::new(if taken_as_is { element.clone() } else { flat(&at(), element)? })),
+        });
     }
     let text = fields::string(path, config, "elementsYaml")?;
-    found.extend(from_yaml(&format!("{path}.elementsYaml"), text)?);
-    Ok(found)
+    let listed = from_yaml(&format!("{path}.elementsYaml"), text)?;
+    listed.into_iter().for_each(|params| emit(known.or(params)));
+    Ok(())
+}
+
+/// The parameter sets of the last run, in which most stand where they stood.
+struct Known<'a> {
+    before: &'a [Arc<Params>],
+    at: usize,
+}
+
+impl Known<'_> {
+    fn same(&mut self, map: &Map<String, Value>) -> Option<Arc<Params>> {
+        let here = [self.at, self.at + 1];
+        let found = here.into_iter().find(|at| {
+            self.before.get(*at).is_some_and(|known| known.map == *map && known.typed == Typed::default())
+        })?;
+        self.at = found + 1;
+        Some(Arc::clone(&self.before[found]))
+    }
+
+    fn or(&mut self, params: Params) -> Arc<Params> {
+        self.same(&params.map).unwrap_or_else(|| Arc::new(params))
+    }
 }
 
 fn flat(path: &str, element: &Map<String, Value>) -> Result<Map<String, Value>, Problem> {
@@ -48,6 +85,9 @@ fn from_yaml(path: &str, text: &str) -> Result<Vec<Params>, Problem> {
     let wrong = |message: String, remedy: &str| {
         failed(path, format!("error unmarshling decoded ElementsYaml: {message}"), remedy)
     };
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
     let value = yaml::parse(text).map_err(|error| wrong(error.to_string(), ""))?;
     let items = match value {
         Value::Null => return Ok(Vec::new()),

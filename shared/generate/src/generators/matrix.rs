@@ -5,20 +5,24 @@
 //! flat mode everything becomes a string and a key with two values is an error.
 
 use super::values::Values;
-use super::{Kind, Level, child, filtered, generate as generate_kind, single};
+use super::{Emit, Kind, Level, again, child, generate as generate_kind, single};
 use crate::engine::{Bound, Engine, Tree};
+use crate::memo::{self, Aligned, Node, Row, Sets};
 use crate::params::{Params, Typed, go_string};
 use crate::run::{Run, Stop, failed};
 use crate::selector::Selector;
 use crate::{Problem, fields};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 pub(super) fn generate(
     run: &mut Run<'_>,
+    node: &mut Node,
     path: &str,
     config: &Map<String, Value>,
     below: Level,
-) -> Result<Vec<Params>, Stop> {
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &["generators", "template"]);
     let [first, second] = fields::array(path, config, "generators")? else {
         let remedy = "put the two into one matrix, and nest a matrix for a third";
@@ -26,21 +30,75 @@ pub(super) fn generate(
             failed(&format!("{path}.generators"), "a matrix needs exactly two generators", remedy).into()
         );
     };
-    let outer = child(run, &format!("{path}.generators[0]"), first, below)?;
-    let mut second = Second::compile(run, &format!("{path}.generators[1]"), second, below)?;
-    let (mut found, mut waits) = (Vec::new(), false);
-    for a in &outer {
-        match second.params(run, a) {
-            Ok(inner) => {
-                for b in inner {
-                    found.push(if run.engine.go_template { merged(a, b) } else { combined(path, a, &b)? });
-                }
+    node.members.resize_with(1, Node::default);
+    let outer = child(run, &mut node.members[0], &format!("{path}.generators[0]"), first, below)?;
+    let memory = node.second.get_or_insert_default();
+    if memory.entry != *second {
+        **memory = memo::Second { entry: second.clone(), ..memo::Second::default() };
+    }
+    let mut second = Second::compile(run, path, second, below)?;
+    let known = std::mem::take(&mut memory.rows);
+    let outers: Vec<_> = known.iter().map(|row| Arc::clone(&row.outer)).collect();
+    let mut aligned = Aligned::new(&outers);
+    let (mut rows, mut failure) = (Vec::with_capacity(outer.len()), None);
+    for a in outer.iter() {
+        let before = aligned.find(a);
+        match second.inner(run, memory, a, before.map(|at| &known[at])) {
+            Ok((node, inner)) => {
+                rows.push((Row { outer: Arc::clone(a), node, inner, pairs: Vec::new() }, before))
             }
-            Err(Stop::Needs) => waits = true,
-            Err(stop) => return Err(stop),
+            Err(Stop::Needs) => failure = Some(Stop::Needs),
+            Err(stop) => {
+                failure = Some(stop);
+                break;
+            }
         }
     }
-    if waits { Err(Stop::Needs) } else { Ok(found) }
+    if let Some(stop) = failure {
+        memory.rows = known;
+        return Err(stop);
+    }
+    // Nothing is asked any more: the pairs are made one by one, so that they can go as they come.
+    for (mut row, before) in rows {
+        row.pair(run, path, before.map(|at| &known[at]), emit)?;
+        if run.keeps {
+            memory.rows.push(row);
+        }
+    }
+    if run.keeps {
+        forget_unused(memory);
+    }
+    Ok(())
+}
+
+impl Row {
+    /// Makes the pairs that were not made before.
+    fn pair(
+        &mut self,
+        run: &Run<'_>,
+        matrix: &str,
+        known: Option<&Self>,
+        emit: &mut Emit<'_>,
+    ) -> Result<(), Problem> {
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.inner, &self.inner)) {
+            self.pairs = known.pairs.clone();
+            self.pairs.iter().for_each(|pair| emit(Arc::clone(pair)));
+            return Ok(());
+        }
+        let mut aligned = Aligned::new(known.map_or(&[][..], |row| &row.inner[..]));
+        for b in self.inner.iter() {
+            let pair = match (aligned.find(b), known) {
+                (Some(at), Some(row)) => Arc::clone(&row.pairs[at]),
+                _ if run.engine.go_template => Arc::new(merged(&self.outer, b)),
+                _ => Arc::new(combined(matrix, &self.outer, b)?),
+            };
+            emit(Arc::clone(&pair));
+            if run.keeps {
+                self.pairs.push(pair);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The second generator, compiled once.
@@ -52,41 +110,99 @@ struct Second<'a> {
     tree: Tree,
     values: Option<Values>,
     level: Level,
-    /// Its parameter sets, when those of the first generator change nothing in it.
-    fixed: Option<Vec<Params>>,
+    /// The configuration's place, when the parameters of the first generator change nothing in it.
+    fixed: Option<usize>,
+    /// What each configuration gave in this run.
+    gave: Vec<Option<Result<Sets, Stop>>>,
 }
 
 impl<'a> Second<'a> {
-    fn compile(run: &mut Run<'_>, path: &str, entry: &'a Value, level: Level) -> Result<Self, Problem> {
-        let (kind, config, selector) = single(run, path, entry)?;
+    fn compile(run: &mut Run<'_>, matrix: &'a str, entry: &'a Value, level: Level) -> Result<Self, Problem> {
+        let path = format!("{matrix}.generators[1]");
+        let (kind, config, selector) = single(run, &path, entry)?;
         let path = format!("{path}.{}", kind.key());
         let fields = fields::object(&path, Some(config))?;
         let has_values = !matches!(kind, Kind::List | Kind::Matrix | Kind::Merge);
-        let values = if has_values { Some(Values::compile(&run.engine, &path, fields)?) } else { None };
+        let values = if has_values { Some(Values::compile(run.engine, &path, fields)?) } else { None };
         let mut rest = fields.clone();
         rest.remove("template");
         if has_values {
             rest.remove("values");
         }
         let tree = run.engine.tree(&path, &Value::Object(rest))?;
-        Ok(Self { path, kind, config, selector, tree, values, level, fixed: None })
+        Ok(Self { path, kind, config, selector, tree, values, level, fixed: None, gave: Vec::new() })
     }
 
-    fn params(&mut self, run: &mut Run<'_>, outer: &Params) -> Result<Vec<Params>, Stop> {
-        if let Some(fixed) = &self.fixed {
-            return Ok(fixed.clone());
-        }
-        let config = if outer.map.is_empty() {
-            self.config.clone()
-        } else {
-            self.rendered(&run.engine, &run.engine.bind(outer))?
+    /// What the generator gives for one parameter set of the first, and where its configuration stands.
+    fn inner(
+        &mut self,
+        run: &mut Run<'_>,
+        memory: &mut memo::Second,
+        outer: &Arc<Params>,
+        known: Option<&Row>,
+    ) -> Result<(usize, Sets), Stop> {
+        let node = match known {
+            Some(row) => row.node,
+            None => self.place(run, memory, outer)?,
         };
-        let params =
-            filtered(generate_kind(run, &self.path, self.kind, &config, self.level)?, &self.selector);
-        if matches!(self.tree, Tree::Fixed(_)) && self.values.as_ref().is_none_or(Values::is_fixed) {
-            self.fixed = Some(params.clone());
+        Ok((node, self.sets(run, memory, node, outer)?))
+    }
+
+    /// Where the configuration stands that these parameters make.
+    fn place(
+        &mut self,
+        run: &Run<'_>,
+        memory: &mut memo::Second,
+        outer: &Arc<Params>,
+    ) -> Result<usize, Stop> {
+        if let Some(fixed) = self.fixed {
+            return Ok(fixed);
         }
-        Ok(params)
+        let config = self.configured(run, outer)?;
+        let fresh = memory.nodes.len();
+        let place = *memory.by_config.entry(config.to_string()).or_insert(fresh);
+        if place == fresh {
+            memory.nodes.push(Node::default());
+        }
+        if matches!(self.tree, Tree::Fixed(_)) && self.values.as_ref().is_none_or(Values::is_fixed) {
+            self.fixed = Some(place);
+        }
+        Ok(place)
+    }
+
+    fn configured(&self, run: &Run<'_>, outer: &Params) -> Result<Value, Problem> {
+        if outer.map.is_empty() {
+            Ok(self.config.clone())
+        } else {
+            self.rendered(run.engine, &run.engine.bind(outer))
+        }
+    }
+
+    /// What the generator gives for these parameters, run once for all that configure it alike.
+    fn sets(
+        &mut self,
+        run: &mut Run<'_>,
+        memory: &mut memo::Second,
+        place: usize,
+        outer: &Params,
+    ) -> Result<Sets, Stop> {
+        if self.gave.len() <= place {
+            self.gave.resize_with(memory.nodes.len(), || None);
+        }
+        if let Some(known) = &self.gave[place] {
+            return known.clone();
+        }
+        let node = &mut memory.nodes[place];
+        let given = match again(run, node) {
+            Some(sets) => Ok(sets),
+            None => {
+                let config = self.configured(run, outer)?;
+                generate_kind(run, node, &self.path, self.kind, &config, self.level)
+            }
+        };
+        let given = given.map(|sets| node.filter(sets, &self.selector));
+        self.gave[place] = Some(given.clone());
+        given
     }
 
     fn rendered(&self, engine: &Engine, outer: &Bound<'_>) -> Result<Value, Problem> {
@@ -101,10 +217,31 @@ impl<'a> Second<'a> {
     }
 }
 
+/// Drops the memory of configurations that no parameter set makes any more, once they are most of it.
+fn forget_unused(memory: &mut memo::Second) {
+    let mut used = vec![false; memory.nodes.len()];
+    memory.rows.iter().for_each(|row| used[row.node] = true);
+    if used.iter().filter(|used| **used).count() * 2 > used.len() {
+        return;
+    }
+    let mut places = vec![0; used.len()];
+    let mut nodes = Vec::new();
+    for (place, node) in std::mem::take(&mut memory.nodes).into_iter().enumerate() {
+        if used[place] {
+            places[place] = nodes.len();
+            nodes.push(node);
+        }
+    }
+    memory.nodes = nodes;
+    memory.by_config.retain(|_, place| used[*place]);
+    memory.by_config.values_mut().for_each(|place| *place = places[*place]);
+    memory.rows.iter_mut().for_each(|row| row.node = places[row.node]);
+}
+
 /// Go mode: `b` with `a` over it.
-fn merged(a: &Params, b: Params) -> Params {
+fn merged(a: &Params, b: &Params) -> Params {
     let typed = a.typed.with(&a.map, b.typed, &b.map);
-    let mut map = b.map;
+    let mut map = b.map.clone();
     overlay(&mut map, &a.map);
     Params { map, typed }
 }

@@ -4,19 +4,23 @@
 //! share are an error. Sets of later generators that match nothing are dropped.
 
 use super::matrix::{overlay, printed};
-use super::{Level, child};
+use super::{Emit, Level, child};
+use crate::memo::{Merged, Node, all_same};
 use crate::params::Params;
 use crate::run::{Run, Stop, failed};
 use crate::{Problem, fields};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(super) fn generate(
     run: &mut Run<'_>,
+    node: &mut Node,
     path: &str,
     config: &Map<String, Value>,
     below: Level,
-) -> Result<Vec<Params>, Stop> {
+    emit: &mut Emit<'_>,
+) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &["generators", "mergeKeys", "template"]);
     let keys = merge_keys(path, config)?;
     let entries = fields::array(path, config, "generators")?;
@@ -29,11 +33,12 @@ pub(super) fn generate(
         )
         .into());
     }
+    node.members.resize_with(entries.len(), Node::default);
     let (mut sets, mut waits) = (Vec::new(), false);
     for (index, entry) in entries.iter().enumerate() {
         let path = format!("{path}.generators[{index}]");
-        match child(run, &path, entry, below) {
-            Ok(params) => sets.push(by_key(&path, params, &keys)?),
+        match child(run, &mut node.members[index], &path, entry, below) {
+            Ok(params) => sets.push(by_key(&path, &params, &keys)?),
             Err(Stop::Needs) => waits = true,
             Err(stop) => return Err(stop),
         }
@@ -42,15 +47,40 @@ pub(super) fn generate(
         return Err(Stop::Needs);
     }
     let mut sets = sets.into_iter();
-    let mut base = sets.next().unwrap_or_default();
-    for overrides in sets {
-        for (key, over) in overrides {
-            if let Some(params) = base.get_mut(&key) {
-                override_with(params, &over, run.engine.go_template);
-            }
+    let base = sets.next().unwrap_or_default();
+    let mut later: Vec<_> = sets.map(|keyed| keyed.into_iter().peekable()).collect();
+    let mut known = node.merged.iter().peekable();
+    let mut merged = Vec::new();
+    for (key, params) in base {
+        let mut parts = vec![params];
+        for keyed in &mut later {
+            while keyed.next_if(|(other, _)| *other < key).is_some() {}
+            parts.extend(keyed.next_if(|(other, _)| *other == key).map(|(_, over)| over));
+        }
+        while known.next_if(|known| *known.key < *key).is_some() {}
+        let same = |known: &&&Merged| *known.key == *key && all_same(&known.parts, &parts);
+        let result = match known.peek().filter(same) {
+            Some(known) => Arc::clone(&known.result),
+            None => overridden(&parts, run.engine.go_template),
+        };
+        emit(Arc::clone(&result));
+        if run.keeps {
+            merged.push(Merged { key: key.into(), parts, result });
         }
     }
-    Ok(base.into_values().collect())
+    node.merged = merged;
+    Ok(())
+}
+
+/// The first of `parts` with the others over it, one after the other.
+fn overridden(parts: &[Arc<Params>], go_template: bool) -> Arc<Params> {
+    let [base, later @ ..] = parts else { return Arc::default() };
+    if later.is_empty() {
+        return Arc::clone(base);
+    }
+    let mut params = Params::clone(base);
+    later.iter().for_each(|over| override_with(&mut params, over, go_template));
+    Arc::new(params)
 }
 
 fn merge_keys<'a>(path: &str, config: &'a Map<String, Value>) -> Result<BTreeSet<&'a str>, Problem> {
@@ -70,24 +100,29 @@ fn merge_keys<'a>(path: &str, config: &'a Map<String, Value>) -> Result<BTreeSet
     Ok(keys)
 }
 
+/// The sets by their keys, in the order of keys.
 fn by_key(
     path: &str,
-    params: Vec<Params>,
+    params: &[Arc<Params>],
     keys: &BTreeSet<&str>,
-) -> Result<BTreeMap<String, Params>, Problem> {
-    let mut sets = BTreeMap::new();
-    for set in params {
+) -> Result<Vec<(String, Arc<Params>)>, Problem> {
+    let keyed = |set: &Arc<Params>| {
         let key: BTreeMap<_, _> =
             keys.iter().map(|key| (*key, set.map.get(*key).unwrap_or(&Value::Null))).collect();
-        let key = serde_json::to_string(&key).unwrap_or_default();
-        let taken = format!(
-            "the parameters from a generator were not unique by the given mergeKeys, Merge requires all param sets to be unique. Duplicate key was {key}"
-        );
-        if sets.insert(key, set).is_some() {
-            return Err(failed(path, taken, "name mergeKeys that every set has with values of its own"));
+        (serde_json::to_string(&key).unwrap_or_default(), Arc::clone(set))
+    };
+    let mut sets: Vec<_> = params.iter().map(keyed).collect();
+    sets.sort_by(|(a, _), (b, _)| a.cmp(b));
+    match sets.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        None => Ok(sets),
+        Some(pair) => {
+            let taken = format!(
+                "the parameters from a generator were not unique by the given mergeKeys, Merge requires all param sets to be unique. Duplicate key was {}",
+                pair[0].0
+            );
+            Err(failed(path, taken, "name mergeKeys that every set has with values of its own"))
         }
     }
-    Ok(sets)
 }
 
 fn override_with(params: &mut Params, over: &Params, go_template: bool) {

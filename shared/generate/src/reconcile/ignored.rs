@@ -1,10 +1,13 @@
 //! `ignoreApplicationDifferences`: fields of the Applications that the set leaves as they are.
 //!
 //! An entry is for the Application it names, or for all. Its `jsonPointers` (RFC 6901) point into the Application; a pointer that leads nowhere in
-//! the existing Application takes the field out of the generated one too. `jqPathExpressions` have no effect yet ([`without_effect`]).
+//! the existing Application takes the field out of the generated one too. `jqPathExpressions` are paths of jq ([`super::jq`]), looked up in both;
+//! one that is more than a path has no effect ([`without_effect`]).
 
+use super::jq::Path;
 use crate::Unsupported;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Puts the ignored fields of `current` into `merged`.
 pub(super) fn keep(set: &Value, name: &str, current: &Value, merged: &mut Value) {
@@ -15,7 +18,15 @@ pub(super) fn keep(set: &Value, name: &str, current: &Value, merged: &mut Value)
             .into_iter()
             .flatten()
             .filter_map(Value::as_str);
-        for pointer in pointers.filter(|pointer| pointer.starts_with('/')) {
+        let pointers = pointers.filter(|pointer| pointer.starts_with('/')).map(str::to_owned);
+        let found = expressions(entry).filter_map(Path::parse).flat_map(|path| {
+            let (mut mine, theirs) = (path.pointers(merged), path.pointers(current));
+            mine.extend(theirs);
+            mine
+        });
+        // From the last, so that what goes from a list moves nothing that is still to come.
+        let all: BTreeSet<String> = pointers.chain(found).collect();
+        for pointer in all.iter().rev() {
             match current.pointer(pointer) {
                 Some(value) => put(merged, pointer, value),
                 None => remove(merged, pointer),
@@ -26,15 +37,19 @@ pub(super) fn keep(set: &Value, name: &str, current: &Value, merged: &mut Value)
 
 /// The parts of the field that have no effect.
 pub(crate) fn without_effect(set: &Value) -> impl Iterator<Item = Unsupported> {
-    let queries = |entry: &Value| {
-        entry.get("jqPathExpressions").and_then(Value::as_array).is_some_and(|items| !items.is_empty())
-    };
-    entries(set).enumerate().filter(move |(_, entry)| queries(entry)).map(|(index, _)| Unsupported {
-        path: format!("spec.ignoreApplicationDifferences[{index}].jqPathExpressions"),
-        message: "jq paths are not acted on yet, the set writes these fields as its template says".to_owned(),
-        remedy: "use jsonPointers".to_owned(),
-        hides_applications: false,
+    entries(set).enumerate().flat_map(|(index, entry)| {
+        let unknown = expressions(entry).enumerate().filter(|(_, text)| Path::parse(text).is_none());
+        unknown.map(move |(at, text)| Unsupported {
+            path: format!("spec.ignoreApplicationDifferences[{index}].jqPathExpressions[{at}]"),
+            message: format!("`{text}` is more than a path of jq, and the set writes these fields as its template says"),
+            remedy: "name the fields: `.spec.source.helm.values`, `.spec.sources[] | select(.ref == \"x\") | .targetRevision`".to_owned(),
+            hides_applications: false,
+        })
     })
+}
+
+fn expressions(entry: &Value) -> impl Iterator<Item = &str> {
+    entry.get("jqPathExpressions").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 fn entries(set: &Value) -> impl Iterator<Item = &Value> {

@@ -205,10 +205,40 @@ fn ignored_differences_stay_as_they_are() {
     assert_eq!(names(&updated), ["a"]);
     assert_eq!(updated[0]["spec"]["source"], json!({"repoURL": super::REPO, "path": "p"}));
     assert_eq!(updated[0]["spec"]["syncPolicy"], json!({"automated": null}));
-    set["spec"]["ignoreApplicationDifferences"] = json!([{"jqPathExpressions": [".spec.source"]}]);
+    set["spec"]["ignoreApplicationDifferences"] = json!([{"jqPathExpressions": [".spec | keys"]}]);
     let unsupported = expand(&set, &World::default()).unsupported;
     assert_eq!(
         unsupported[0].to_string(),
-        "spec.ignoreApplicationDifferences[0].jqPathExpressions: jq paths are not acted on yet, the set writes these fields as its template says: use jsonPointers"
+        "spec.ignoreApplicationDifferences[0].jqPathExpressions[0]: `.spec | keys` is more than a path of jq, and the set writes these fields as its template says: name the fields: `.spec.source.helm.values`, `.spec.sources[] | select(.ref == \"x\") | .targetRevision`"
     );
+}
+
+#[test]
+fn jq_paths_leave_fields_alone() {
+    let mut current = existing(&["a"]);
+    current[0]["spec"]["source"] =
+        json!({"repoURL": super::REPO, "path": "edited", "helm": {"values": "mine"}});
+    current[0]["spec"]["destination"]["namespace"] = json!("edited");
+    let mut set = listing(&["a"]);
+    set["spec"]["ignoreApplicationDifferences"] = json!([{"jqPathExpressions": [".spec.source[\"helm\"]", ".spec.source | select(.path != null) | .targetRevision"]}]);
+    let updated = changes(&set, &current).update;
+    assert_eq!(
+        updated[0]["spec"]["source"],
+        json!({"repoURL": super::REPO, "path": "p", "helm": {"values": "mine"}})
+    );
+    assert_eq!(updated[0]["spec"]["destination"]["namespace"], "web");
+    assert_eq!(changes(&set, &updated), Changes::default());
+}
+
+#[test]
+fn blocks_that_say_nothing_are_not_written() {
+    let mut set = listing(&["a"]);
+    set["spec"]["template"]["spec"]["syncPolicy"] = json!({"syncOptions": []});
+    set["spec"]["template"]["spec"]["source"]["helm"] = json!({"values": "", "parameters": []});
+    set["spec"]["template"]["spec"]["source"]["directory"] = json!({"recurse": true});
+    let spec = &changes(&set, &[]).create[0]["spec"];
+    assert_eq!((spec.get("syncPolicy"), spec["source"].get("helm")), (None, None));
+    assert_eq!(spec["source"]["directory"], json!({"recurse": true}));
+    set["spec"]["template"]["spec"]["syncPolicy"] = json!({"automated": {}});
+    assert_eq!(changes(&set, &[]).create[0]["spec"]["syncPolicy"], json!({"automated": {}}));
 }

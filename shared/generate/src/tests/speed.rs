@@ -32,7 +32,7 @@ fn measure(go: bool) {
     let mode = if go { "Go" } else { "flat" };
     println!("10,000 Applications in {mode} mode: {} ms", start.elapsed().as_millis());
     assert_eq!(expansion.applications.len(), 10_000, "{:?}", expansion.problems);
-    let helm = &expansion.applications[9_999].object["spec"]["source"]["helm"]["values"];
+    let helm = &expansion.applications[9_999].object()["spec"]["source"]["helm"]["values"];
     assert_eq!(helm, "cluster: cluster-09999\nserver: https://cluster-09999.example\nenv: prod\n");
 }
 

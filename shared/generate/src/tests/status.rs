@@ -78,10 +78,10 @@ fn a_template_failed() {
         &spec("- list: {elements: [{app: a}]}", "{{.app}}", "p", "https://a"),
         None,
         expect![[r#"
-        ErrorOccurred=True 2026-11-21T12:00:00Z RenderTemplateParamsError: spec.template.metadata.name: `{{.app}}` is left in the generated name: uses Go template syntax: set goTemplate: true
-        ParametersGenerated=True 2026-11-21T12:00:00Z ParametersGenerated: Successfully generated parameters for all Applications
-        ResourcesUpToDate=False 2026-11-21T12:00:00Z RenderTemplateParamsError: spec.template.metadata.name: `{{.app}}` is left in the generated name: uses Go template syntax: set goTemplate: true
-    "#]],
+            ErrorOccurred=True 2026-11-21T12:00:00Z RenderTemplateParamsError: spec.template.metadata.name: `{{.app}}` is left in the generated name: uses Go template syntax: set goTemplate: true
+            ParametersGenerated=False 2026-11-21T12:00:00Z ErrorOccurred: spec.template.metadata.name: `{{.app}}` is left in the generated name: uses Go template syntax: set goTemplate: true
+            ResourcesUpToDate=False 2026-11-21T12:00:00Z RenderTemplateParamsError: spec.template.metadata.name: `{{.app}}` is left in the generated name: uses Go template syntax: set goTemplate: true
+        "#]],
     );
 }
 

@@ -7,7 +7,7 @@ use expect_test::{Expect, expect};
 fn check(spec: &str, expect: Expect) {
     let expansion = expand(&set(spec), &World::default());
     let shown = match expansion.applications.first() {
-        Some(first) => serde_json::to_string_pretty(&first.object).unwrap(),
+        Some(first) => serde_json::to_string_pretty(&first.object()).unwrap(),
         None => super::show(&expansion),
     };
     expect.assert_eq(&shown);
@@ -318,5 +318,24 @@ fn parameters_are_one_object_across_fields() {
             "project": "default"
           }
         }"#]],
+    );
+}
+
+#[test]
+fn directives_of_template_patches() {
+    let patch = "templatePatch: |\n  metadata:\n    $setElementOrder/finalizers: [b]\n    $deleteFromPrimitiveList/finalizers: [a]\n    finalizers: [c]\n    labels: {$patch: replace, only: x}\n  spec:\n    source: {$retainKeys: [repoURL], chart: web}\n    destination: {$patch: merge, namespace: other}\n";
+    let template = TEMPLATE.replace("labels:", "finalizers: [a, b], labels:");
+    let spec = format!("generators: [{{list: {{elements: [{{app: a}}]}}}}]\n{patch}{template}");
+    let expansion = expand(&set(&spec), &World::default());
+    let object =
+        expansion.applications.first().unwrap_or_else(|| panic!("{}", super::show(&expansion))).object();
+    assert_eq!(object["metadata"]["finalizers"], serde_json::json!(["b", "c"]));
+    assert_eq!(object["metadata"]["labels"], serde_json::json!({"only": "x"}));
+    assert_eq!(object["spec"]["source"], serde_json::json!({"repoURL": "r", "chart": "web"}));
+    assert_eq!(object["spec"]["destination"], serde_json::json!({"name": "eu", "namespace": "other"}));
+    let wrong = expand(&set(&spec.replace("$patch: merge", "$patch: erase")), &World::default());
+    assert_eq!(
+        wrong.problems[0].to_string(),
+        "spec.templatePatch.spec.destination.$patch: the directive is not merge, replace or delete"
     );
 }

@@ -8,7 +8,8 @@ use expect_test::{Expect, expect};
 fn check(spec: &str, world: &World, expect: Expect) {
     let expansion = expand(&set(spec), world);
     let lines = show(&expansion);
-    let first = expansion.applications.first().map(|one| serde_json::to_string_pretty(&one.object).unwrap());
+    let first =
+        expansion.applications.first().map(|one| serde_json::to_string_pretty(&one.object()).unwrap());
     expect.assert_eq(&format!("{lines}{}\n", first.unwrap_or_default()));
 }
 

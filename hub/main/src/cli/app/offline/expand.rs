@@ -36,7 +36,8 @@ pub(crate) async fn expand(
     revision: Option<&str>,
 ) -> anyhow::Result<(Vec<Value>, Vec<String>)> {
     let of = |said: &dyn std::fmt::Display| format!("{}: ApplicationSet {}: {said}", set.place, set.name());
-    let mut inputs = Inputs { clusters: clusters.to_vec(), ..Inputs::default() };
+    let seen = clusters.iter().cloned().map(Arc::new).collect();
+    let mut inputs = Inputs { clusters: seen, ..Inputs::default() };
     for _ in 0..ROUNDS {
         let expansion = match shared_generate::generate(&set.object, &inputs) {
             Outcome::Needs(questions) => {
@@ -64,7 +65,7 @@ pub(crate) async fn expand(
                 if clusters.is_empty() { " (no clusters are known: give --clusters FILE)" } else { "" };
             notes.push(of(&format!("it expands to no Application{hint}")));
         }
-        return Ok((expansion.applications.into_iter().map(|made| made.object).collect(), notes));
+        return Ok((expansion.applications.iter().map(shared_generate::Generated::object).collect(), notes));
     }
     bail!("{}", of(&"its generators ask Git without an end"))
 }

@@ -1,7 +1,7 @@
 //! Argo CD's ApplicationSet language.
 //!
 //! Decides which Applications an ApplicationSet stands for ([`generate`]), from the set, the clusters and Git's answers; what writing them
-//! changes ([`reconcile`]); and what the set's conditions say ([`conditions`]). The semantics are those of Argo CD 3.5's `applicationset/`
+//! changes ([`reconcile`]); what the set's conditions say ([`conditions`]); and what in a set will not do what its author thinks ([`lint`]). The semantics are those of Argo CD 3.5's `applicationset/`
 //! packages, quirks included, since sets depend on them.
 //!
 //! Invariants:
@@ -27,6 +27,7 @@ mod fields;
 mod generators;
 mod glob;
 mod input;
+pub mod lint;
 mod outcome;
 mod params;
 mod reconcile;

@@ -1,12 +1,14 @@
 //! The command line: the only reader of flags and environment.
 
 mod app;
+mod appset;
 mod decisions;
 mod simulate;
 mod timeline;
 mod tools;
 
 pub(crate) use app::{DiffOptions, Differences, Manifests, Offline, Range, RenderOptions};
+pub(crate) use appset::{Applications as SetOutput, GenerateOptions, LintOptions, SetDiffOptions, SetInputs};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
 use shared_model::parse_duration;
@@ -53,7 +55,7 @@ pub(crate) enum Command {
     /// List, sync, render, compare, pause, resume and forget Applications
     #[command(subcommand)]
     App(AppCommand),
-    /// List ApplicationSets and approve the deletions that they hold
+    /// Expand, compare and check ApplicationSets; list them and approve the deletions that they hold
     #[command(subcommand)]
     Appset(AppsetCommand),
     /// Let nothing new go out for a while, or at certain times
@@ -418,6 +420,12 @@ pub(crate) struct Applications {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AppsetCommand {
+    /// Print the Applications that ApplicationSets of files come to
+    Generate(Box<GenerateOptions>),
+    /// Show which Applications a change would add, change and remove, on which clusters and in which wave
+    Diff(Box<SetDiffOptions>),
+    /// Find what will not do what its author thinks
+    Lint(Box<LintOptions>),
     /// List ApplicationSets with the deletions that they hold
     #[command(visible_alias = "ls")]
     List {

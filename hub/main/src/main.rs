@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     shared_runtime::install_crypto();
     let args = Args::parse();
     // What these leave behind may be dropped: a tool that still runs ends with the process.
-    let brief = matches!(args.command, Command::App(_));
+    let brief = matches!(args.command, Command::App(_) | Command::Appset(_));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => {

@@ -1,8 +1,16 @@
-//! `flotilla app render` and `flotilla app diff` as a person runs them, with no hub.
+//! `flotilla app render`, `flotilla app diff` and `flotilla appset …` as a person runs them, with no hub.
+
+#[path = "offline/generate.rs"]
+mod generate;
+#[path = "offline/lint.rs"]
+mod lint;
+#[path = "offline/set_diff.rs"]
+mod set_diff;
 
 use expect_test::{Expect, expect};
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -63,6 +71,19 @@ impl Place {
         assert_eq!(output.status.code(), Some(code), "{line}\n{said}");
         expect.assert_eq(&said);
     }
+}
+
+/// A command that reads its standard input: what it says and how it ends.
+fn piped(place: &Place, line: &str, input: &str) -> (Option<i32>, String) {
+    let mut command = command(place.0.path(), line);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
 }
 
 fn command(folder: &Path, line: &str) -> Command {
@@ -193,15 +214,15 @@ fn faults_are_said_with_file_line_and_remedy_and_nothing_is_printed() {
         line,
         &APP.replace("path: apps/web", "paht: apps/web"),
         &expect![[r#"
-        error: bad.yaml, line 1: Application in version "v1alpha1" cannot be handled as a Application: strict decoding error: unknown field "spec.source.paht" (did you mean "spec.source.path"?)
-    "#]],
+            error: bad.yaml, line 6: Application in version "v1alpha1" cannot be handled as a Application: strict decoding error: unknown field "spec.source.paht" (did you mean "spec.source.path"?)
+        "#]],
     );
     at(
         line,
         &APP.replace("kind: Application", "kind: Aplication"),
         &expect![[r#"
-        error: bad.yaml, line 1: there is no kind Aplication in argoproj.io/v1alpha1; expected Application or ApplicationSet
-    "#]],
+            error: bad.yaml, line 2: there is no kind Aplication in argoproj.io/v1alpha1: did you mean Application?
+        "#]],
     );
     at(
         line,
@@ -365,7 +386,7 @@ fn revisions_differ_and_exit_codes_say_so() {
         assert!(!said.contains("hunter2") && !said.contains("aHVudGVyMg"), "{said}");
     }
     fleet.check(&format!("{line} nothing..main"), 2, &expect![[r#"
-        error: set.yaml, line 1: ApplicationSet fleet: spec.generators[0].matrix.generators[0].git.repoURL: cannot read the directories of https://git.example.com/fleet.git at `main`: revision `nothing` not found in file://DIR/repo: branches and tags there: main, v1
+        error: set.yaml, line 9: ApplicationSet fleet: spec.generators[0].matrix.generators[0].git.repoURL: cannot read the directories of https://git.example.com/fleet.git at `main`: revision `nothing` not found in file://DIR/repo: branches and tags there: main, v1
     "#]]);
 }
 

@@ -1,7 +1,9 @@
 //! Argo CD's ApplicationSet language.
 //!
-//! Decides which Applications an ApplicationSet stands for ([`generate`], and [`Expander`] for a set that is expanded again and again), from the set, the clusters and Git's answers; what writing them
-//! changes ([`reconcile`]); and what the set's conditions say ([`conditions`]). The semantics are those of Argo CD 3.5's `applicationset/`
+//! Decides which Applications an ApplicationSet stands for ([`generate`], and [`Expander`] for a set that is expanded again
+//! and again), from the set, the clusters and Git's answers; what writing them changes ([`reconcile`]); what the set's
+//! conditions say ([`conditions`]); and what in a set will not do what its author thinks ([`lint`]). The semantics are those
+//! of Argo CD 3.5's `applicationset/`
 //! packages, quirks included, since sets depend on them.
 //!
 //! Invariants:
@@ -31,6 +33,7 @@ mod frame;
 mod generators;
 mod glob;
 mod input;
+pub mod lint;
 mod memo;
 mod outcome;
 mod params;

@@ -36,10 +36,7 @@ impl Prepared {
         }
         let renderer = Renderer::of(&engine, set, spec)?;
         fields::array("spec", spec, "generators")?;
-        let globbing = match annotation(set, GIT_FILE_GLOBBING_ANNOTATION) {
-            Some("Doublestar") => Globbing::Doublestar,
-            _ => Globbing::Pathspec,
-        };
+        let globbing = globbing(set);
         let isolates = annotation(set, ON_GENERATOR_FAILURE_ANNOTATION) == Some("Isolate");
         Ok(Self { engine, renderer, globbing, isolates })
     }
@@ -58,6 +55,14 @@ impl Prepared {
         } else {
             after
         };
+    }
+}
+
+/// How a set's patterns of git files are read.
+pub(crate) fn globbing(set: &Value) -> Globbing {
+    match annotation(set, GIT_FILE_GLOBBING_ANNOTATION) {
+        Some("Doublestar") => Globbing::Doublestar,
+        _ => Globbing::Pathspec,
     }
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn given(names: &[String]) -> String {
 }
 
 /// `{{ .x }}`, `{{ $x }}`, `{{ if .x }}`, `{{ x | lower }}`, `{{- .x -}}`, `{{ lower .x }}`.
-fn looks_like_go(inner: &str) -> bool {
+pub(crate) fn looks_like_go(inner: &str) -> bool {
     let word = inner.split_whitespace().next().unwrap_or_default();
     let keyword = ["if", "else", "end", "range", "with", "define", "template", "block", "index", "printf"]
         .contains(&word);
@@ -136,11 +136,11 @@ fn flat_to_go(tag: &str) -> Option<String> {
     Some(if is_path { format!(".{tag}.path") } else { format!(".{tag}") })
 }
 
-fn inner(tag: &str) -> &str {
+pub(crate) fn inner(tag: &str) -> &str {
     tag.trim_start_matches("{{").trim_end_matches("}}").trim()
 }
 
-fn tags(mut text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn tags(mut text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
         let tag = first_tag(text)?;
         let start = text.find(tag)?;

@@ -24,6 +24,7 @@ mod excuse;
 mod fleet;
 mod gate;
 mod observe;
+mod places;
 mod plan;
 mod proof;
 mod record;
@@ -43,6 +44,7 @@ pub use check::{Rule, Violation, check, check_lines};
 pub use decide::{Refused, decide};
 pub use fleet::{ClusterState, Fleet, Hold, Line, Link, Member, Pause, Rollout, Seat};
 pub use observe::observe;
+pub use places::{Places, WavePlace, places};
 pub use plan::{plan, plan_lines};
 pub use record::{
     Adopted, Approved, Assigned, DECISIONS, Decided, Decision, Evidence, Excuse, Expedited, Halted, Head,

@@ -8,5 +8,6 @@ mod broken;
 mod invariants;
 mod observe;
 mod people;
+mod places;
 mod scripts;
 mod status;

@@ -20,6 +20,7 @@ mod eval;
 mod lex;
 mod parse;
 mod scope;
+mod uses;
 mod walk;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use scope::Scope;
+pub use uses::Use;
 
 use crate::functions::Functions;
 use crate::{Error, Value};

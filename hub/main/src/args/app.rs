@@ -117,7 +117,7 @@ pub(crate) struct Range {
     pub(crate) to: Option<String>,
 }
 
-fn range(text: &str) -> Result<Range, String> {
+pub(super) fn range(text: &str) -> Result<Range, String> {
     let wrong = || "write A..B, or A.. for the folders of --repo".to_owned();
     let (from, to) = text.split_once("..").ok_or_else(wrong)?;
     if to.starts_with('.') {
@@ -127,7 +127,7 @@ fn range(text: &str) -> Result<Range, String> {
     Ok(Range { from: revision(from)?, to: to.map(revision).transpose()? })
 }
 
-fn revision(text: &str) -> Result<String, String> {
+pub(super) fn revision(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("it names no revision: write a branch, a tag or a commit".to_owned());
     }

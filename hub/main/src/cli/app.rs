@@ -1,7 +1,7 @@
 //! `flotilla app`.
 
 mod diff;
-mod offline;
+pub(super) mod offline;
 mod pause;
 mod render;
 
@@ -53,7 +53,7 @@ pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::
 }
 
 /// What the work comes to; `None` when Ctrl-C came first.
-async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         done = work => Some(done),
         _ = tokio::signal::ctrl_c() => None,
@@ -61,7 +61,7 @@ async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
 }
 
 /// Says that it was interrupted.
-fn interrupted() -> ExitCode {
+pub(super) fn interrupted() -> ExitCode {
     offline::progress("");
     output::note("interrupted");
     ExitCode::from(130)

@@ -1,5 +1,11 @@
 //! `flotilla appset`.
 
+mod diff;
+mod generate;
+mod given;
+mod lint;
+mod staging;
+
 use crate::{
     args::{AppsetCommand, Connection},
     cli::{client::Hub, output},
@@ -10,23 +16,32 @@ use shared_model::{APPROVE_DELETIONS_ANNOTATION, Kind};
 use std::process::ExitCode;
 
 pub(crate) async fn run(connection: Connection, command: AppsetCommand) -> anyhow::Result<ExitCode> {
-    let hub = Hub::connect(connection)?;
-    let (name, namespace) = match command {
-        AppsetCommand::Approve { name, namespace } => (name, namespace),
-        AppsetCommand::List { namespace } => {
-            let sets = hub.list(Kind::ApplicationSet, &namespace.namespace, None).await?;
-            let rows: Vec<Vec<String>> = sets.iter().map(row).collect();
-            if rows.is_empty() {
-                output::note("No ApplicationSets yet. `kubectl apply -f` one.");
-            } else {
-                output::table(&["NAME", "APPLICATIONS", "ROLLOUT", "HOLDS"], &rows);
-            }
-            return Ok(ExitCode::SUCCESS);
+    match command {
+        AppsetCommand::Generate(options) => Box::pin(generate::run(*options)).await,
+        AppsetCommand::Diff(options) => Ok(Box::pin(diff::run(connection, *options)).await),
+        AppsetCommand::Lint(options) => Ok(Box::pin(lint::run(*options)).await),
+        AppsetCommand::List { namespace } => list(&Hub::connect(connection)?, &namespace.namespace).await,
+        AppsetCommand::Approve { name, namespace } => {
+            approve(&Hub::connect(connection)?, &name, &namespace.namespace).await
         }
-    };
-    let sets = hub.list(Kind::ApplicationSet, &namespace.namespace, None).await?;
+    }
+}
+
+async fn list(hub: &Hub, namespace: &str) -> anyhow::Result<ExitCode> {
+    let sets = hub.list(Kind::ApplicationSet, namespace, None).await?;
+    let rows: Vec<Vec<String>> = sets.iter().map(row).collect();
+    if rows.is_empty() {
+        output::note("No ApplicationSets yet. `kubectl apply -f` one.");
+    } else {
+        output::table(&["NAME", "APPLICATIONS", "ROLLOUT", "HOLDS"], &rows);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn approve(hub: &Hub, name: &str, namespace: &str) -> anyhow::Result<ExitCode> {
+    let sets = hub.list(Kind::ApplicationSet, namespace, None).await?;
     let Some(set) = sets.iter().find(|set| set["metadata"]["name"] == name) else {
-        bail!("there is no ApplicationSet `{name}` in namespace {}", namespace.namespace);
+        bail!("there is no ApplicationSet `{name}` in namespace {namespace}");
     };
     let conditions = set.pointer("/status/conditions").and_then(Value::as_array);
     let held = conditions.into_iter().flatten().find(|condition| condition["type"] == "DeletionsHeld");
@@ -40,7 +55,7 @@ pub(crate) async fn run(connection: Connection, command: AppsetCommand) -> anyho
     };
     let approval: String = approval.chars().take_while(char::is_ascii_alphanumeric).collect();
     let patch = json!({"metadata": {"annotations": {APPROVE_DELETIONS_ANNOTATION: approval}}});
-    hub.merge(Kind::ApplicationSet, &namespace.namespace, &name, &patch).await?;
+    hub.merge(Kind::ApplicationSet, namespace, name, &patch).await?;
     output::line(&format!("approved: {message}"));
     Ok(ExitCode::SUCCESS)
 }

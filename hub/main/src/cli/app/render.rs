@@ -1,6 +1,7 @@
 //! `flotilla app render`: the manifests of Applications, with no hub.
 
 use super::offline::{
+    clusters,
     documents::{self, Document},
     expand::{expand, seen},
     make::{Made, Maker, Subject},
@@ -65,7 +66,7 @@ pub(super) async fn run(options: RenderOptions) -> anyhow::Result<ExitCode> {
 
 /// The Clusters of `--clusters`.
 pub(super) fn clusters(options: &Offline) -> anyhow::Result<Vec<Value>> {
-    options.clusters.as_deref().map_or_else(|| Ok(Vec::new()), documents::clusters)
+    options.clusters.as_deref().map_or_else(|| Ok(Vec::new()), clusters::clusters)
 }
 
 /// The Applications of documents, sets expanded over clusters, each with what its cluster can do.

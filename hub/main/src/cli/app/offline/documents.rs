@@ -2,9 +2,10 @@
 
 use anyhow::{Context as _, bail};
 use serde_json::Value;
-use shared_manifest::yaml;
-use shared_model::{DEFAULT_NAMESPACE, Kind, gvk};
-use std::{fs, io::Read as _, path::Path};
+use shared_generate::lint::Rule;
+use shared_manifest::yaml::{self, Places};
+use shared_model::{DEFAULT_NAMESPACE, Kind, gvk, nearest};
+use std::{collections::BTreeMap, fmt, fs, io::Read as _, path::Path, sync::Arc};
 
 /// The most of one file, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -16,6 +17,7 @@ pub(crate) struct Document {
     pub(crate) place: String,
     pub(crate) kind: Kind,
     pub(crate) object: Value,
+    pub(crate) lines: Lines,
 }
 
 impl Document {
@@ -23,6 +25,131 @@ impl Document {
     pub(crate) fn name(&self) -> &str {
         self.object["metadata"]["name"].as_str().unwrap_or_default()
     }
+
+    /// The line that something said of a field is about: within a block of text the one that a template's error names.
+    pub(crate) fn line_of(&self, path: &str, said: &str) -> usize {
+        let line = self.lines.line(path);
+        let pointer = format!("/{}", path.replace('[', "/").replace(']', "").replace('.', "/"));
+        let block = self.object.pointer(&pointer).and_then(Value::as_str);
+        let named =
+            said.split("template: ").nth(1).and_then(|said| said.split(':').nth(1)?.parse::<usize>().ok());
+        match (block, named) {
+            // The text of a block begins below its key.
+            (Some(text), Some(named)) if text.lines().count() > 1 && named <= text.lines().count() => {
+                line + named
+            }
+            _ => line,
+        }
+    }
+
+    /// Its namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        self.object["metadata"]["namespace"].as_str().unwrap_or_default()
+    }
+}
+
+/// Where an object's fields stand.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines {
+    pub(crate) file: String,
+    places: Arc<Places>,
+    /// Where the object stands in its document, as an item of a list.
+    within: String,
+}
+
+impl Lines {
+    /// The line of a field, or of its nearest parent that is there.
+    pub(crate) fn line(&self, path: &str) -> usize {
+        self.places.line(&self.full(path))
+    }
+
+    /// `apps.yaml, line 3`.
+    pub(crate) fn at(&self, path: &str) -> String {
+        self.place(self.line(path))
+    }
+
+    /// `apps.yaml, line 3`; of what is in no file, where it is.
+    pub(crate) fn place(&self, line: usize) -> String {
+        if line == 0 { self.file.clone() } else { format!("{}, line {line}", self.file) }
+    }
+
+    /// Those of an object that no file holds.
+    pub(crate) fn of_hub() -> Self {
+        Self { file: "of the hub".to_owned(), places: Arc::default(), within: String::new() }
+    }
+
+    pub(super) fn item(&self, path: &str) -> Self {
+        Self { within: self.full(path), ..self.clone() }
+    }
+
+    fn full(&self, path: &str) -> String {
+        match (self.within.is_empty(), path.is_empty()) {
+            (true, _) => path.to_owned(),
+            (false, true) => self.within.clone(),
+            (false, false) => format!("{}.{path}", self.within),
+        }
+    }
+
+    /// The line of the field that a refusal names.
+    fn of_refusal(&self, said: &str) -> usize {
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '`' | ',' | ';' | '(' | ')');
+        let words = said.split(ends).map(|word| word.trim_end_matches(':'));
+        let named = |word: &&str| {
+            ["spec", "metadata", "data"].iter().any(|root| {
+                word.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            })
+        };
+        self.line(words.into_iter().find(named).unwrap_or_default())
+    }
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Trouble {
+    pub(crate) file: String,
+    pub(crate) line: usize,
+    pub(crate) rule: Rule,
+    pub(crate) message: String,
+    /// All of it, as people read it.
+    text: String,
+}
+
+impl Trouble {
+    pub(super) fn new(lines: &Lines, line: usize, message: String) -> Self {
+        let file = lines.file.clone();
+        let text = format!("{file}, line {line}: {message}");
+        Self { file, line, rule: Rule::InvalidObject, message, text }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// What files hold.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// Objects that were wanted.
+    pub(crate) found: Vec<Document>,
+    /// Objects that were not: where, and what.
+    pub(crate) passed: Vec<String>,
+    pub(crate) troubles: Vec<Trouble>,
+}
+
+impl Read {
+    /// The objects, when nothing is wrong.
+    pub(crate) fn checked(self) -> anyhow::Result<Vec<Document>> {
+        troubled(&self.troubles)?;
+        Ok(self.found)
+    }
+}
+
+/// All that is wrong, as one error.
+pub(crate) fn troubled(troubles: &[Trouble]) -> anyhow::Result<()> {
+    let said: Vec<String> = troubles.iter().map(ToString::to_string).collect();
+    if said.is_empty() { Ok(()) } else { bail!("{}", said.join("\n       ")) }
 }
 
 /// The Applications and ApplicationSets of files; `-` is the standard input.
@@ -30,53 +157,68 @@ impl Document {
 /// # Errors
 /// Files that cannot be read, all problems of their objects at once, and files without either.
 pub(crate) fn applications(files: &[String]) -> anyhow::Result<Vec<Document>> {
-    let found = read(files, &[Kind::Application, Kind::ApplicationSet])?;
+    let found = read(files, &[Kind::Application, Kind::ApplicationSet])?.checked()?;
     if found.is_empty() {
         bail!("{}: there is no Application or ApplicationSet in it", files.join(", "));
     }
     Ok(found)
 }
 
-/// The Clusters of a file.
+/// The objects of these kinds in files.
 ///
 /// # Errors
-/// As [`applications`].
-pub(crate) fn clusters(file: &str) -> anyhow::Result<Vec<Value>> {
-    let found = read(&[file.to_owned()], &[Kind::Cluster])?;
-    if found.is_empty() {
-        bail!("{file}: there is no Cluster in it");
-    }
-    let mut names: Vec<&str> = found.iter().map(Document::name).collect();
-    names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        bail!("{file}: Cluster {} is there twice", twice[0]);
-    }
-    Ok(found.into_iter().map(|document| document.object).collect())
-}
-
-fn read(files: &[String], wanted: &[Kind]) -> anyhow::Result<Vec<Document>> {
-    let (mut found, mut problems) = (Vec::new(), Vec::new());
+/// Files that cannot be read at all.
+pub(crate) fn read(files: &[String], wanted: &[Kind]) -> anyhow::Result<Read> {
+    let mut read = Read::default();
     for file in files {
-        let (name, text) = text(file)?;
-        // The text of an error names the line.
-        let documents = yaml::parse_all(&text).with_context(|| name.clone())?;
-        for twice in yaml::duplicate_keys(&text).unwrap_or_default() {
-            problems.push(format!("{name}, {twice}"));
-        }
-        for yaml::Document { value, line } in documents {
-            let place = format!("{name}, line {line}");
-            for object in opened(value) {
-                match check(&place, object, wanted) {
-                    Ok(document) => found.extend(document),
-                    Err(problem) => problems.push(problem),
-                }
+        let Some(values) = values(file, &mut read.troubles)? else { continue };
+        for (object, lines) in values {
+            match check(&lines, object, wanted) {
+                Ok(Checked::Wanted(document)) => read.found.push(*document),
+                Ok(Checked::Other(what)) => read.passed.push(format!("{}: {what}", lines.at(""))),
+                Err(trouble) => read.troubles.push(trouble),
             }
         }
     }
-    match problems.len() {
-        0 => Ok(found),
-        _ => bail!("{}", problems.join("\n       ")),
+    Ok(read)
+}
+
+/// The objects of a file, those of lists one by one, each with its lines; `None` when it is no YAML.
+///
+/// # Errors
+/// A file that cannot be read at all.
+pub(super) fn values(file: &str, troubles: &mut Vec<Trouble>) -> anyhow::Result<Option<Vec<(Value, Lines)>>> {
+    let (name, text) = text(file)?;
+    let documents = match yaml::parse_all(&text) {
+        Ok(documents) => documents,
+        Err(error) => {
+            // Its text names the line.
+            let (line, message, text) = (error.line, error.message.clone(), format!("{name}: {error}"));
+            troubles.push(Trouble { file: name, line, rule: Rule::InvalidObject, message, text });
+            return Ok(None);
+        }
+    };
+    for twice in yaml::duplicate_keys(&text).unwrap_or_default() {
+        let message = format!("`{}` is set again here and this one wins; keep one of them", twice.path);
+        let text = format!("{name}, {twice}");
+        troubles.push(Trouble {
+            file: name.clone(),
+            line: twice.line,
+            rule: Rule::DuplicateKey,
+            message,
+            text,
+        });
     }
+    let places = yaml::places(&text).unwrap_or_default();
+    let places: BTreeMap<usize, Arc<Places>> =
+        places.into_iter().map(|places| (places.start(), Arc::new(places))).collect();
+    let mut found = Vec::new();
+    for yaml::Document { value, line } in documents {
+        let places = places.get(&line).cloned().unwrap_or_default();
+        let lines = Lines { file: name.clone(), places, within: String::new() };
+        found.extend(opened(value, &lines));
+    }
+    Ok(Some(found))
 }
 
 fn text(file: &str) -> anyhow::Result<(String, String)> {
@@ -103,40 +245,53 @@ fn text(file: &str) -> anyhow::Result<(String, String)> {
 }
 
 /// The objects of a document: those of a `List`, as `kubectl get -o yaml` writes it.
-fn opened(mut value: Value) -> Vec<Value> {
+fn opened(mut value: Value, lines: &Lines) -> Vec<(Value, Lines)> {
     if value.is_null() {
         return Vec::new();
     }
     if !value["kind"].as_str().is_some_and(|kind| kind.ends_with("List")) {
-        return vec![value];
+        return vec![(value, lines.clone())];
     }
-    value["items"].as_array_mut().map(std::mem::take).unwrap_or_default()
+    let items = value["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    let placed =
+        items.into_iter().enumerate().map(|(index, item)| (item, lines.item(&format!("items[{index}]"))));
+    placed.collect()
+}
+
+pub(super) enum Checked {
+    Wanted(Box<Document>),
+    /// One of another kind: which, and what it is called.
+    Other(String),
 }
 
 /// An object that is wanted, checked; one of another kind that the hub serves, or of Kubernetes, is passed over.
-fn check(place: &str, mut object: Value, wanted: &[Kind]) -> Result<Option<Document>, String> {
+pub(super) fn check(lines: &Lines, mut object: Value, wanted: &[Kind]) -> Result<Checked, Trouble> {
+    let wrong = |path: &str, said: String| Err(Trouble::new(lines, lines.line(path), said));
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (api_version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
     if api_version.is_empty() || kind.is_empty() {
-        return Err(format!(
-            "{place}: apiVersion and kind are needed, e.g. apiVersion: argoproj.io/v1alpha1, kind: Application"
-        ));
+        let said = "apiVersion and kind are needed, e.g. apiVersion: argoproj.io/v1alpha1, kind: Application";
+        return wrong("", said.to_owned());
     }
     let Some(found) = wanted.iter().copied().find(|wanted| gvk(*wanted).kind == kind) else {
-        // `Aplication` is nothing that anybody serves.
+        // `Aplication` is nothing that anybody serves; `Rollout` is somebody else's.
         let ours = ["argoproj.io/", "flotilla.dev/"].iter().any(|group| api_version.starts_with(group));
-        let known = Kind::ALL.iter().any(|known| gvk(*known).kind == kind);
-        return if ours && !known {
-            let names: Vec<&str> = wanted.iter().map(|wanted| gvk(*wanted).kind).collect();
-            Err(format!("{place}: there is no kind {kind} in {api_version}; expected {}", names.join(" or ")))
-        } else {
-            Ok(None)
+        let known = || Kind::ALL.iter().map(|known| gvk(*known).kind);
+        let meant = nearest(&kind, known()).filter(|_| ours && !known().any(|known| known == kind));
+        return match meant {
+            Some(meant) => {
+                wrong("kind", format!("there is no kind {kind} in {api_version}: did you mean {meant}?"))
+            }
+            None => Ok(Checked::Other(format!("{kind} {}", text(&object["metadata"]["name"])))),
         };
     };
     let gvk = gvk(found);
     let right = format!("{}/{}", gvk.group, gvk.version);
     if api_version != right {
-        return Err(format!("{place}: {kind}: apiVersion: `{api_version}` has no such kind: write {right}"));
+        return wrong(
+            "apiVersion",
+            format!("{kind}: apiVersion: `{api_version}` has no such kind: write {right}"),
+        );
     }
     // What a hub wrote is not the file's to say; of a Cluster it tells what that can do.
     let status = object.as_object_mut().and_then(|fields| {
@@ -155,12 +310,13 @@ fn check(place: &str, mut object: Value, wanted: &[Kind]) -> Result<Option<Docum
         fields.entry("spec").or_insert_with(|| Value::Object(serde_json::Map::new()));
     }
     if let Some(refusal) = hub_api::refusal(found, &object) {
-        return Err(format!("{place}: {refusal}"));
+        return Err(Trouble::new(lines, lines.of_refusal(&refusal), refusal));
     }
     if let Some(status) = status.filter(|_| found == Kind::Cluster) {
         object["status"] = status;
     }
-    Ok(Some(Document { place: place.to_owned(), kind: found, object }))
+    let (place, lines) = (lines.at(""), lines.clone());
+    Ok(Checked::Wanted(Box::new(Document { place, kind: found, object, lines })))
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@ use super::{
     documents::Document,
     trees::{At, Trees},
 };
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use hub_render::{Tree, tree::Mode};
 use serde_json::Value;
-use shared_generate::{ClusterInput, GitAnswer, GitRequest, Inputs, Outcome};
+use shared_generate::{ClusterInput, Expansion, GitAnswer, GitRequest, Inputs, Outcome};
 use shared_model::{Cluster, RepoUrl};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, fmt::Display, sync::Arc};
 
 /// Questions lead to questions (matrix); this many rounds are more than any set needs.
 const ROUNDS: usize = 16;
@@ -25,6 +25,72 @@ pub(crate) fn seen(cluster: &Cluster) -> ClusterInput {
     }
 }
 
+/// A set, expanded.
+#[derive(Debug)]
+pub(crate) struct Expanded {
+    /// What it was expanded from, with Git's answers.
+    pub(crate) inputs: Inputs,
+    pub(crate) expansion: Expansion,
+}
+
+/// Expands a set, with all that Git has to say to it. `revision` stands for the revision of repositories that have a folder.
+///
+/// # Errors
+/// A set that asks without an end; what is wrong with it otherwise stands in the expansion.
+pub(crate) async fn expanded(
+    set: &Value,
+    clusters: &[ClusterInput],
+    trees: &Trees,
+    revision: Option<&str>,
+) -> anyhow::Result<Expanded> {
+    let mut inputs =
+        Inputs { clusters: clusters.iter().cloned().map(Arc::new).collect(), ..Inputs::default() };
+    for _ in 0..ROUNDS {
+        match shared_generate::generate(set, &inputs) {
+            Outcome::Needs(questions) => {
+                for question in questions {
+                    let answer = answer(trees, &question, revision).await.unwrap_or_else(GitAnswer::Failed);
+                    inputs.git.insert(question, answer);
+                }
+            }
+            Outcome::Done(expansion) => return Ok(Expanded { inputs, expansion }),
+        }
+    }
+    bail!("its generators ask Git without an end")
+}
+
+/// What is wrong with a set's expansion, all of it, each with its place in the file.
+pub(crate) fn problems(set: &Document, expansion: &Expansion) -> Vec<String> {
+    let of = |path: &str, said: &dyn Display| said_of(set, path, said);
+    let frozen = expansion.frozen.iter().flat_map(|frozen| &frozen.problems);
+    let failed = expansion.problems.iter().chain(frozen).map(|problem| of(&problem.path, problem));
+    let rejected = expansion.rejected.iter().map(|rejected| {
+        let problem = &rejected.problem;
+        of(&problem.path, &format!("{} of {}: {problem}", rejected.name, rejected.origin))
+    });
+    failed.chain(rejected).collect()
+}
+
+/// What a person may want to know of a set's expansion.
+pub(crate) fn remarks(set: &Document, expanded: &Expanded) -> Vec<String> {
+    let expansion = &expanded.expansion;
+    let ignored = expansion.unsupported.iter();
+    let mut notes: Vec<String> =
+        ignored.map(|unsupported| said_of(set, &unsupported.path, unsupported)).collect();
+    if expansion.applications.is_empty() {
+        let unknown = expanded.inputs.clusters.is_empty();
+        let hint = if unknown { " (no clusters are known: give --clusters FILE)" } else { "" };
+        notes.push(said_of(set, "", &format!("it expands to no Application{hint}")));
+    }
+    notes
+}
+
+fn said_of(set: &Document, path: &str, said: &dyn Display) -> String {
+    let said = said.to_string();
+    let place = set.lines.place(set.line_of(path, &said));
+    format!("{place}: ApplicationSet {}: {said}", set.name())
+}
+
 /// The Applications of a set, and remarks. `revision` stands for the revision of repositories that have a folder.
 ///
 /// # Errors
@@ -35,39 +101,14 @@ pub(crate) async fn expand(
     trees: &Trees,
     revision: Option<&str>,
 ) -> anyhow::Result<(Vec<Value>, Vec<String>)> {
-    let of = |said: &dyn std::fmt::Display| format!("{}: ApplicationSet {}: {said}", set.place, set.name());
-    let seen = clusters.iter().cloned().map(Arc::new).collect();
-    let mut inputs = Inputs { clusters: seen, ..Inputs::default() };
-    for _ in 0..ROUNDS {
-        let expansion = match shared_generate::generate(&set.object, &inputs) {
-            Outcome::Needs(questions) => {
-                for question in questions {
-                    let answer = answer(trees, &question, revision).await.unwrap_or_else(GitAnswer::Failed);
-                    inputs.git.insert(question, answer);
-                }
-                continue;
-            }
-            Outcome::Done(expansion) => expansion,
-        };
-        let mut wrong: Vec<String> = expansion.problems.iter().map(|problem| of(problem)).collect();
-        wrong.extend(
-            expansion.rejected.iter().map(|rejected| {
-                of(&format!("{} of {}: {}", rejected.name, rejected.origin, rejected.problem))
-            }),
-        );
-        if !wrong.is_empty() {
-            bail!("{}", wrong.join("\n       "));
-        }
-        let mut notes: Vec<String> =
-            expansion.unsupported.iter().map(|unsupported| of(unsupported)).collect();
-        if expansion.applications.is_empty() {
-            let hint =
-                if clusters.is_empty() { " (no clusters are known: give --clusters FILE)" } else { "" };
-            notes.push(of(&format!("it expands to no Application{hint}")));
-        }
-        return Ok((expansion.applications.iter().map(shared_generate::Generated::object).collect(), notes));
+    let expanded = expanded(&set.object, clusters, trees, revision).await;
+    let expanded = expanded.with_context(|| said_of(set, "", &"it cannot be expanded"))?;
+    let wrong = problems(set, &expanded.expansion);
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("\n       "));
     }
-    bail!("{}", of(&"its generators ask Git without an end"))
+    let notes = remarks(set, &expanded);
+    Ok((expanded.expansion.applications.iter().map(shared_generate::Generated::object).collect(), notes))
 }
 
 async fn answer(trees: &Trees, question: &GitRequest, revision: Option<&str>) -> Result<GitAnswer, String> {

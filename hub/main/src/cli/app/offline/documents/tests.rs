@@ -68,18 +68,3 @@ fn files_that_cannot_be_read_are_said() {
     let dir = applications(&[folder.path().display().to_string()]).unwrap_err();
     assert!(dir.to_string().contains("is a folder: name the files in it"), "{dir}");
 }
-
-#[test]
-fn clusters_of_a_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("clusters.yaml").display().to_string();
-    let cluster = |name: &str| {
-        format!("apiVersion: flotilla.dev/v1alpha1\nkind: Cluster\nmetadata: {{name: {name}}}\n---\n")
-    };
-    fs::write(&file, cluster("eu-1") + &cluster("eu-2")).unwrap();
-    assert_eq!(clusters(&file).unwrap().len(), 2);
-    fs::write(&file, cluster("eu-1") + &cluster("eu-1")).unwrap();
-    assert!(clusters(&file).unwrap_err().to_string().contains("eu-1 is there twice"));
-    fs::write(&file, APP).unwrap();
-    assert!(clusters(&file).unwrap_err().to_string().contains("there is no Cluster"));
-}

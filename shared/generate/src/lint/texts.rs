@@ -1,0 +1,66 @@
+//! The strings of a set that may be templates, with their paths.
+
+use super::given::Key;
+use crate::engine::Engine;
+use serde_json::{Map, Value};
+use shared_template::{Error, Template, Use, fast};
+
+/// A string of the set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text<'a> {
+    pub(super) path: String,
+    pub(super) text: &'a str,
+}
+
+/// Every string below `value` with a template in it, keys included.
+pub(super) fn templates<'a>(path: &str, value: &'a Value) -> Vec<Text<'a>> {
+    let mut found = Vec::new();
+    collect(path.to_owned(), value, &mut found);
+    found.retain(|text| text.text.contains("{{"));
+    found
+}
+
+fn collect<'a>(path: String, value: &'a Value, found: &mut Vec<Text<'a>>) {
+    match value {
+        Value::String(text) => found.push(Text { path, text }),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                collect(format!("{path}[{index}]"), item, found);
+            }
+        }
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let path = format!("{path}.{key}");
+                found.push(Text { path: path.clone(), text: key });
+                collect(path, value, found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What a string reads, if it parses.
+pub(super) fn uses(engine: &Engine, text: &Text<'_>) -> Result<Vec<Use>, Error> {
+    if engine.go_template {
+        let name = text.path.rsplit('.').next().unwrap_or_default();
+        return Ok(Template::parse(name, text.text)?.uses());
+    }
+    let tags = fast::unresolved(text.text, &Map::new()).into_iter();
+    Ok(tags.filter(|tag| !tag.is_empty()).map(|tag| Use { path: vec![tag], guarded: false }).collect())
+}
+
+/// A key as the set's language writes it: `.path.basename`, `index .metadata.labels "a/b"`, `path.basename`.
+pub(super) fn written(engine: &Engine, key: &Key) -> String {
+    if !engine.go_template {
+        return key.join(".");
+    }
+    let plain = |name: &str| {
+        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+    };
+    match key.iter().position(|name| !plain(name)) {
+        None => format!(".{}", key.join(".")),
+        Some(0) => format!("index . \"{}\"", key[0]),
+        Some(at) => format!("index .{} \"{}\"", key[..at].join("."), key[at]),
+    }
+}

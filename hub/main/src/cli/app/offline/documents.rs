@@ -92,6 +92,7 @@ impl Lines {
 
     /// The line of the field that a refusal names.
     fn of_refusal(&self, said: &str) -> usize {
+        let unknown = said.split_once("unknown field \"").and_then(|(_, rest)| rest.split('"').next());
         let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '`' | ',' | ';' | '(' | ')');
         let words = said.split(ends).map(|word| word.trim_end_matches(':'));
         let named = |word: &&str| {
@@ -99,7 +100,7 @@ impl Lines {
                 word.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
             })
         };
-        self.line(words.into_iter().find(named).unwrap_or_default())
+        self.line(unknown.or_else(|| words.into_iter().find(named)).unwrap_or_default())
     }
 }
 

@@ -42,7 +42,7 @@ fn applications_are_found_among_other_objects_and_in_lists() {
 
 #[test]
 fn faults_are_said_with_file_line_and_field() {
-    check(&APP.replace("path: web", "paht: web"), Err("line 1"));
+    check(&APP.replace("path: web", "paht: web"), Err("line 6"));
     check(&APP.replace("path: web", "paht: web"), Err("paht"));
     check(&APP.replace("kind: Application", "kind: Aplication"), Err("there is no kind Aplication"));
     check(&APP.replace("argoproj.io/v1alpha1", "argoproj.io/v1"), Err("write argoproj.io/v1alpha1"));
@@ -57,7 +57,7 @@ fn faults_are_said_with_file_line_and_field() {
     check("", Err("there is no Application or ApplicationSet"));
     let both =
         format!("{}---\n{}", APP.replace("path: web", "paht: web"), APP.replace("project:", "porject:"));
-    check(&both, Err("line 9"));
+    check(&both, Err("line 13"));
 }
 
 #[test]

@@ -5,10 +5,10 @@
 
 use crate::{
     chronicle::said,
-    expand::Reference,
     git::{Git, chain},
     index::Index,
     line::Evaluation,
+    pins::Reference,
 };
 use hub_records::{
     Records,

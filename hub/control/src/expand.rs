@@ -1,152 +1,29 @@
 //! A set becomes Applications: asks Git what generation needs, at the head or at frozen commits.
+//!
+//! At the head a set is expanded again and again, so what it came to before is kept ([`Memories`]), and only what follows
+//! from what has changed is done again. What a rollout froze is expanded from scratch, once for what surrounds it.
+
+mod answers;
+mod memory;
+
+pub(crate) use memory::{Memories, Memory};
 
 use crate::{
-    git::{Git, chain},
+    git::Git,
+    pins::{Pins, Reference},
     unmade::Unmade,
 };
-use hub_render::{is_lfs_pointer, pointed};
-use hub_source::{Mode, ReadLimit, charts::Address};
-use parking_lot::Mutex;
+use answers::{Answers, ask};
 use serde_json::Value;
 use shared_generate::{ClusterInput, Expansion, GitAnswer, GitRequest, Inputs, Outcome, Problem, Reason};
-use shared_model::{CommitId, PinnedCommit, RepoUrl};
+use shared_model::{CommitId, RepoUrl};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-/// The largest file that a generator reads.
-const LARGEST_FILE: u64 = 1024 * 1024;
-/// The most that the files of one round of questions may have together.
-const LARGEST_ROUND: u64 = 64 * 1024 * 1024;
 /// Questions lead to questions (matrix); this many rounds are more than any set needs.
 const ROUNDS: usize = 16;
-
-/// A repository and a revision as a set or an Application names them.
-pub(crate) type Reference = (RepoUrl, String);
-
-/// Which commit a reference is.
-#[derive(Debug, Clone)]
-pub(crate) enum Pins {
-    /// What it is now; what was asked for once stays what it was then.
-    Head(Now),
-    /// What it was when a rollout froze it.
-    Frozen(Known),
-}
-
-/// What references are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Known {
-    commits: BTreeMap<Reference, CommitId>,
-    /// Where charts are, by what somebody wrote.
-    names: Names,
-}
-
-/// The addresses of charts by what somebody wrote (see [`PinnedCommit::names`]).
-pub(crate) type Names = BTreeMap<String, RepoUrl>;
-
-/// What references were when they were asked for first. Whatever follows from one look at an owner follows from the same
-/// commits, however long it takes: a rollout names one commit for each reference, and ships that.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Now(Arc<Mutex<Known>>);
-
-impl Now {
-    async fn once<E>(
-        &self,
-        reference: &Reference,
-        ask: impl Future<Output = Result<CommitId, E>>,
-    ) -> Result<CommitId, E> {
-        if let Some(known) = self.0.lock().commits.get(reference) {
-            return Ok(known.clone());
-        }
-        let commit = ask.await?;
-        // Who asked at the same time may have heard something older: the first answer counts for all.
-        Ok(self.0.lock().commits.entry(reference.clone()).or_insert(commit).clone())
-    }
-}
-
-impl Pins {
-    /// What everything is now, for one look at an owner.
-    pub(crate) fn head() -> Self {
-        Self::Head(Now::default())
-    }
-
-    pub(crate) fn frozen(commits: &[PinnedCommit]) -> Self {
-        let mut known = Known::default();
-        for PinnedCommit { repo_url, revision, commit, names } in commits {
-            known.commits.insert((repo_url.clone(), revision.clone()), commit.clone());
-            known.names.extend(names.iter().map(|name| (name.clone(), repo_url.clone())));
-        }
-        Self::Frozen(known)
-    }
-
-    /// Where a chart is whose repository is written so: what a Secret says of it counts once.
-    ///
-    /// # Errors
-    /// When it is no address.
-    pub(crate) fn chart(&self, git: &Git, repository: &str, name: &str) -> Result<RepoUrl, String> {
-        let written = format!("{repository} {name}");
-        let plain = || plain(repository, name);
-        match self {
-            Self::Head(Now(known)) => {
-                if let Some(url) = known.lock().names.get(&written) {
-                    return Ok(url.clone());
-                }
-                let url = git.chart(repository, name)?;
-                Ok(known.lock().names.entry(written).or_insert(url).clone())
-            }
-            Self::Frozen(known) => {
-                let is_frozen = |plain: &RepoUrl| known.commits.keys().any(|(url, _)| url == plain);
-                let then = known.names.get(&written).cloned().or_else(|| plain().filter(is_frozen));
-                then.map_or_else(|| git.chart(repository, name), Ok)
-            }
-        }
-    }
-
-    /// What Secrets said of charts that were asked for.
-    pub(crate) fn names(&self) -> Names {
-        let mut names = match self {
-            Self::Head(Now(known)) => known.lock().names.clone(),
-            Self::Frozen(known) => known.names.clone(),
-        };
-        let is_plain = |written: &str, url: &RepoUrl| {
-            written.rsplit_once(' ').and_then(|(repository, name)| plain(repository, name)).as_ref()
-                == Some(url)
-        };
-        names.retain(|written, url| !is_plain(written, url));
-        names
-    }
-
-    /// The commit of a reference.
-    pub(crate) async fn commit(&self, git: &Git, reference: &Reference) -> Result<CommitId, Unmade> {
-        let (url, revision) = reference;
-        let found = match self {
-            Self::Head(now) => now.once(reference, git.resolve(url, revision)).await,
-            Self::Frozen(known) => {
-                let frozen = known.commits.get(reference).cloned();
-                frozen.ok_or_else(|| {
-                    format!("the rollout did not freeze {revision} of {}", Address::shown(url))
-                })
-            }
-        };
-        found.map_err(|message| Unmade::until_changed(message).asked([reference.clone()]))
-    }
-}
-
-/// Where a chart is by what is written alone, whatever Secrets say.
-fn plain(repository: &str, name: &str) -> Option<RepoUrl> {
-    Address::of_source(repository, name, false).ok().map(|address| address.to_url())
-}
-
-/// What a rollout freezes of these.
-pub(crate) fn pinned(commits: &BTreeMap<Reference, CommitId>, names: &Names) -> Vec<PinnedCommit> {
-    let pin = |((repo_url, revision), commit): (&Reference, &CommitId)| {
-        let names = names.iter().filter(|(_, url)| *url == repo_url).map(|(name, _)| name.clone()).collect();
-        let (repo_url, revision) = (repo_url.clone(), revision.clone());
-        PinnedCommit { repo_url, revision, commit: commit.clone(), names }
-    };
-    commits.iter().map(pin).collect()
-}
 
 /// A set's Applications, and the commits that they follow from.
 #[derive(Debug, Clone, Default)]
@@ -159,44 +36,71 @@ pub(crate) struct Expanded {
     pub(crate) later: bool,
 }
 
-/// The revision that an empty one means.
-pub(crate) fn revision_or_head(revision: &str) -> String {
-    if revision.is_empty() { "HEAD".to_owned() } else { revision.to_owned() }
+/// Expands a set from scratch.
+pub(crate) async fn expand(
+    git: &Git,
+    set: &Arc<Value>,
+    clusters: &[Arc<ClusterInput>],
+    pins: &Pins,
+) -> Expanded {
+    expand_with(git, set, clusters, pins, None).await.0
 }
 
-/// Expands a set.
-pub(crate) async fn expand(git: &Git, set: &Value, clusters: &[ClusterInput], pins: &Pins) -> Expanded {
-    let clusters = clusters.iter().cloned().map(Arc::new).collect();
-    let mut inputs = Inputs { clusters, ..Inputs::default() };
+/// Expands a set that was expanded before. The memory is gone when that was interrupted.
+pub(crate) async fn expand_again(
+    git: &Git,
+    set: &Arc<Value>,
+    clusters: &[Arc<ClusterInput>],
+    pins: &Pins,
+    memory: Memory,
+) -> (Expanded, Option<Memory>) {
+    expand_with(git, set, clusters, pins, Some(memory)).await
+}
+
+async fn expand_with(
+    git: &Git,
+    set: &Arc<Value>,
+    clusters: &[Arc<ClusterInput>],
+    pins: &Pins,
+    mut memory: Option<Memory>,
+) -> (Expanded, Option<Memory>) {
+    let mut inputs = Inputs { clusters: clusters.to_vec(), ..Inputs::default() };
     let mut expanded = Expanded::default();
-    let set = Arc::new(set.clone());
     for _ in 0..ROUNDS {
-        let round = Arc::clone(&set);
+        let round = Arc::clone(set);
         let outcome = tokio::task::spawn_blocking(move || {
-            let outcome = shared_generate::generate(&round, &inputs);
-            (outcome, inputs)
+            let outcome = match &mut memory {
+                Some(memory) => memory.expand(&round, &inputs),
+                None => shared_generate::generate(&round, &inputs),
+            };
+            (outcome, inputs, memory)
         })
         .await;
-        let (outcome, returned) = match outcome {
-            Ok(outcome) => outcome,
+        let outcome = match outcome {
+            Ok((outcome, returned, kept)) => {
+                (inputs, memory) = (returned, kept);
+                outcome
+            }
             Err(error) => {
                 tracing::error!(%error, "generation was interrupted");
                 expanded.later = true;
                 expanded.expansion.problems.push(unfinished("the set's expansion was interrupted"));
-                return expanded;
+                return (expanded, None);
             }
         };
-        inputs = returned;
         match outcome {
             Outcome::Done(expansion) => {
                 expanded.expansion = expansion;
-                return expanded;
+                return (expanded, memory);
             }
-            Outcome::Needs(requests) => answer(git, requests, pins, &mut inputs, &mut expanded).await,
+            Outcome::Needs(requests) => {
+                let before = memory.as_mut().map(|memory| &mut memory.answers);
+                answer(git, requests, pins, &mut inputs, &mut expanded, before).await;
+            }
         }
     }
     expanded.expansion.problems.push(unfinished("the set's generators ask Git without an end"));
-    expanded
+    (expanded, memory)
 }
 
 /// The whole set stays as it is, and says why.
@@ -215,22 +119,30 @@ async fn answer(
     pins: &Pins,
     inputs: &mut Inputs,
     expanded: &mut Expanded,
+    mut before: Option<&mut Answers>,
 ) {
     let mut by_reference: BTreeMap<Reference, Vec<GitRequest>> = BTreeMap::new();
     for request in requests {
         let reference = (RepoUrl::new(request.repo_url()), request.revision().to_owned());
         by_reference.entry(reference).or_default().push(request);
     }
+    let known = before.as_deref();
     let asked = by_reference.into_iter().map(|(reference, requests)| async move {
-        let answers = ask(git, &reference, &requests, pins).await;
+        let known = known.and_then(|known| known.of(&reference));
+        let answers = ask(git, &reference, &requests, pins, known).await;
         (reference, requests, answers)
     });
     for (reference, requests, answers) in futures::future::join_all(asked).await {
         expanded.references.insert(reference.clone());
         match answers {
-            Ok((commit, answers)) => {
-                expanded.commits.insert(reference, commit);
-                inputs.git.extend(answers);
+            Ok(said) => {
+                expanded.commits.insert(reference.clone(), said.commit.clone());
+                inputs
+                    .git
+                    .extend(said.answers.iter().map(|(request, answer)| (request.clone(), answer.clone())));
+                if let Some(before) = &mut before {
+                    before.keep(reference, said);
+                }
             }
             Err(Unmade { message, later, .. }) => {
                 expanded.later |= later;
@@ -238,91 +150,5 @@ async fn answer(
                 inputs.git.extend(requests.into_iter().map(failed));
             }
         }
-    }
-}
-
-async fn ask(
-    git: &Git,
-    reference: &Reference,
-    requests: &[GitRequest],
-    pins: &Pins,
-) -> Result<(CommitId, Vec<(GitRequest, GitAnswer)>), Unmade> {
-    let (url, revision) = reference;
-    let commit = pins.commit(git, reference).await?;
-    git.fetch(url, &commit, revision).await?;
-    let tree = git.repositories.list(url, &commit).await.map_err(|error| chain(&error))?;
-    let files: Vec<&str> = tree
-        .entries()
-        .iter()
-        .filter(|entry| entry.mode != Mode::Submodule)
-        .map(|entry| entry.path.as_str())
-        .collect();
-    let mut answers = Vec::new();
-    let mut wanted = Vec::new();
-    for request in requests {
-        match request {
-            GitRequest::Directories { .. } => {
-                answers.push((request.clone(), GitAnswer::Directories(Arc::new(directories(&files)))));
-            }
-            GitRequest::Paths { .. } => {
-                let paths = files.iter().map(|path| (*path).to_owned()).collect();
-                answers.push((request.clone(), GitAnswer::Paths(Arc::new(paths))));
-            }
-            GitRequest::File { path, .. } => wanted.push((request.clone(), path.clone())),
-        }
-    }
-    if !wanted.is_empty() {
-        let paths: Vec<String> = wanted.iter().map(|(_, path)| path.clone()).collect();
-        let limit = ReadLimit { per_file: LARGEST_FILE, total: LARGEST_ROUND };
-        let read = git.repositories.read(url, &commit, &paths, limit).await.map_err(|error| chain(&error))?;
-        for ((request, path), (_, bytes)) in wanted.into_iter().zip(read) {
-            if is_lfs_pointer(&bytes) {
-                answers.push((request, GitAnswer::Failed(pointed(&[&path]))));
-                continue;
-            }
-            answers.push((
-                request,
-                match std::str::from_utf8(&bytes) {
-                    Ok(text) => GitAnswer::File(text.into()),
-                    Err(_) => GitAnswer::Failed(format!("{path} is not UTF-8 text")),
-                },
-            ));
-        }
-    }
-    Ok((commit, answers))
-}
-
-/// Every folder that holds a file, at any depth.
-fn directories(files: &[&str]) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    for path in files {
-        let mut rest = *path;
-        while let Some((folder, _)) = rest.rsplit_once('/') {
-            if !found.insert(folder) {
-                break;
-            }
-            rest = folder;
-        }
-    }
-    found.into_iter().map(str::to_owned).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_branch_that_moves_is_one_commit_for_one_look() {
-        let now = Now::default();
-        let main = (RepoUrl::new("https://git.example.com/fleet"), "main".to_owned());
-        let at =
-            |digit: &str| -> Result<CommitId, String> { Ok(digit.repeat(40).parse().expect("a commit id")) };
-        assert_eq!(now.once(&main, async { Err("away".to_owned()) }).await, Err("away".to_owned()));
-        assert_eq!(now.once(&main, async { at("1") }).await, at("1"));
-        // A push came while the others were rendered.
-        assert_eq!(now.clone().once(&main, async { at("2") }).await, at("1"));
-        let next = (main.0.clone(), "next".to_owned());
-        assert_eq!(now.once(&next, async { at("2") }).await, at("2"));
-        assert_eq!(Now::default().once(&main, async { at("2") }).await, at("2"));
     }
 }

@@ -47,6 +47,7 @@ mod notices;
 mod operations;
 mod pace;
 mod pauses;
+mod pins;
 mod releases;
 mod removal;
 mod retention;

@@ -1,10 +1,12 @@
 //! One owner, evaluated: what its set expands to, what its Applications release, whether a new
 //! rollout is due, and who the members of its live rollouts are.
 
+mod frozen;
 mod policy;
 mod settled;
 mod timings;
 mod unsure;
+mod writes;
 
 use policy::{held, plan};
 use settled::Settled;
@@ -12,11 +14,12 @@ use unsure::unsure;
 
 use crate::{
     conditions,
-    expand::{Expanded, Names, Pins, Reference, expand, pinned},
+    expand::{Expanded, Memories, expand_again},
     git::{Git, chain},
     index::{Index, Object, Shared},
+    pins::{Names, Pins, Reference, pinned},
     releases::{COMPARISON_ERROR, Release, Releases, Unrendered},
-    removal, rollouts,
+    rollouts,
     sources::{Made, Said, Seen, Wanted},
     turns::in_turn,
 };
@@ -26,9 +29,10 @@ use hub_render::{Capabilities, Warning};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::Value;
-use shared_generate::{Changes, ClusterInput};
+use shared_generate::{Changes, ClusterInput, Frozen};
 use shared_model::{
-    AppKey, Application, ClusterName, CommitId, FleetRollout, Kind, Owner, OwnerKind, ReleaseId, RolloutName,
+    AppKey, Application, Cluster, ClusterName, CommitId, FleetRollout, Kind, Owner, OwnerKind, ReleaseId,
+    RolloutName,
     fleet_rollout::{PlanSpec, Took},
     unsupported,
 };
@@ -76,8 +80,15 @@ pub(crate) struct Evaluation {
     pub(crate) retry: bool,
 }
 
-/// The clusters as generators see them, with the number of the surroundings that they are part of.
-type Surroundings = (u64, Arc<Vec<ClusterInput>>);
+/// The clusters as generators see them.
+#[derive(Debug, Default)]
+struct Surroundings {
+    /// The number of the surroundings that they are part of.
+    of: Option<u64>,
+    inputs: Arc<Vec<Arc<ClusterInput>>>,
+    /// Each with what it was made from.
+    each: BTreeMap<ClusterName, (Arc<Cluster>, Arc<ClusterInput>)>,
+}
 
 /// Evaluates owners. Clones share memory.
 #[derive(Debug, Clone)]
@@ -90,7 +101,8 @@ pub(crate) struct Lines {
     /// nothing on what else rendering depends on.
     expanded: Arc<Mutex<BTreeMap<RolloutKey, (Around, Resolved)>>>,
     settled: Settled,
-    clusters: Arc<Mutex<Option<Surroundings>>>,
+    memories: Memories,
+    clusters: Arc<Mutex<Surroundings>>,
 }
 
 type RolloutKey = (String, RolloutName);
@@ -108,6 +120,8 @@ struct Resolved {
     references: BTreeSet<Reference>,
     unrendered: usize,
     retry: bool,
+    /// The generators that fail alone.
+    standing: BTreeSet<String>,
     /// Why it could not be expanded.
     problem: Option<String>,
     /// Applications that cannot be rendered now, and why.
@@ -155,7 +169,7 @@ type Doubts = BTreeMap<RolloutName, (Members, String)>;
 /// What of the index one evaluation needs, read at one moment.
 struct Snapshot {
     object: Arc<Object>,
-    clusters: Arc<Vec<ClusterInput>>,
+    clusters: Arc<Vec<Arc<ClusterInput>>>,
     existing: Vec<Arc<Object>>,
     line: Vec<Arc<FleetRollout>>,
     live: Vec<Arc<FleetRollout>>,
@@ -177,6 +191,7 @@ impl Lines {
             records,
             expanded: Arc::default(),
             settled: Settled::default(),
+            memories: Memories::default(),
             clusters: Arc::default(),
         }
     }
@@ -190,6 +205,7 @@ impl Lines {
             let sets = index.all(Kind::ApplicationSet).map(|(_, set)| set.uid());
             let sets: BTreeSet<&str> = sets.collect();
             self.settled.retain(|uid| sets.contains(uid));
+            self.memories.retain(|uid| sets.contains(uid));
         }
         let mut evaluation = Evaluation::default();
         let head = match owner.kind {
@@ -239,18 +255,22 @@ impl Lines {
         Some(Snapshot { object, clusters, existing, line, live, plan, surroundings, rendering, able })
     }
 
-    /// The clusters as generators see them, made once for all that look at the same.
-    fn clusters(&self, index: &Index) -> Arc<Vec<ClusterInput>> {
+    /// The clusters as generators see them: one that has not changed is the same allocation again.
+    fn clusters(&self, index: &Index) -> Arc<Vec<Arc<ClusterInput>>> {
         let mut known = self.clusters.lock();
-        match &*known {
-            Some((surroundings, clusters)) if *surroundings == index.surroundings => Arc::clone(clusters),
-            Some(_) | None => {
-                let staying = index.clusters.values().filter(|cluster| !cluster.is_leaving());
-                let clusters = Arc::new(staying.map(|cluster| seen(cluster)).collect());
-                *known = Some((index.surroundings, Arc::clone(&clusters)));
-                clusters
-            }
+        if known.of != Some(index.surroundings) {
+            let before = std::mem::take(&mut known.each);
+            let staying = index.clusters.iter().filter(|(_, cluster)| !cluster.is_leaving());
+            let each = staying.map(|(name, cluster)| {
+                let same = before.get(name).filter(|(was, _)| Arc::ptr_eq(was, cluster));
+                let input = same.map_or_else(|| Arc::new(seen(cluster)), |(_, input)| Arc::clone(input));
+                (name.clone(), (Arc::clone(cluster), input))
+            });
+            known.each = each.collect();
+            known.inputs = Arc::new(known.each.values().map(|(_, input)| Arc::clone(input)).collect());
+            known.of = Some(index.surroundings);
         }
+        Arc::clone(&known.inputs)
     }
 
     /// Expands a set at the head and writes its Applications. `None` when nothing is to change.
@@ -274,12 +294,17 @@ impl Lines {
             let render = Some(Took { from, to: shared_runtime::now() });
             return Some(Resolved { generate: None, render, ..resolved });
         }
-        let Expanded { expansion, commits, references, later } =
-            expand(&self.git, set, &snapshot.clusters, &pins).await;
+        let mut memory = self.memories.take(snapshot.object.uid());
+        let object = memory.set(snapshot.object.revision, set);
+        let (Expanded { expansion, commits, references, later }, memory) =
+            expand_again(&self.git, &object, &snapshot.clusters, &pins, memory).await;
+        let mut memory = memory.unwrap_or_default();
         let generate = Some(Took { from, to: shared_runtime::now() });
         let mut settles = references.is_empty();
+        memory.asks(&references);
         evaluation.references.extend(references);
-        let changes = self.changes(snapshot, &expansion);
+        let changes = self.changes(snapshot, &expansion, &mut memory);
+        self.memories.put(snapshot.object.uid(), memory, &expansion);
         let failure = self.write(snapshot, &changes, now).await.err();
         evaluation.set =
             shared_generate::conditions(set, &expansion, changes.held.as_ref(), failure.as_deref(), &[], now);
@@ -289,47 +314,26 @@ impl Lines {
             conditions::unread(&mut evaluation.set, &troubles);
         }
         evaluation.retry |= failure.is_some() || later;
-        // A rollout names all members of its set: while some generator's are not known, none is frozen.
-        if !expansion.problems.is_empty() || !expansion.frozen.is_empty() {
-            evaluation.unrendered = 1;
+        let is_whole = expansion.frozen.is_empty();
+        evaluation.unrendered = usize::from(!expansion.problems.is_empty() || !is_whole);
+        // Of generators that fail alone it has to be known which Applications they gave: a rollout leaves those out.
+        if !expansion.problems.is_empty() || !is_whole && !self.is_apart(snapshot, &expansion).await {
             return None;
         }
-        settles &= !evaluation.retry && expansion.rejected.is_empty() && changes == Changes::default();
+        settles &=
+            !evaluation.retry && expansion.rejected.is_empty() && changes == Changes::default() && is_whole;
         let objects: Vec<Value> =
             expansion.applications.iter().map(shared_generate::Generated::object).collect();
         let mut resolved = self.timed(&objects, &pins).await;
         resolved.generate = generate;
         resolved.commits.extend(commits);
+        resolved.unrendered += evaluation.unrendered;
+        resolved.standing = expansion.frozen.iter().map(|frozen| frozen.origin.clone()).collect();
+        resolved.conditions.extend(standing(&snapshot.object, &expansion.frozen));
         if settles && resolved.lost.is_empty() && !resolved.troubled {
             self.settled.keep(snapshot, &evaluation.set, &resolved);
         }
         Some(resolved)
-    }
-
-    /// What writing an expansion changes. What a retired cluster takes with it is not the set's to hold back.
-    fn changes(&self, snapshot: &Snapshot, expansion: &shared_generate::Expansion) -> Changes {
-        let set = &*snapshot.object.value();
-        let generated = expansion.applications.iter().map(|generated| generated.name.as_str());
-        let wanted: BTreeSet<&str> =
-            generated.chain(expansion.rejected.iter().map(|rejected| rejected.name.as_str())).collect();
-        let mut apart = removal::apart(&self.index.read(), snapshot.existing.iter().map(|stored| &**stored));
-        let sure = expansion.problems.is_empty()
-            && expansion.frozen.is_empty()
-            && !expansion.unsupported.iter().any(|unsupported| unsupported.hides_applications);
-        apart.homeless.retain(|name| sure && !wanted.contains(name.as_str()));
-        let mine = |name: &&Arc<Object>| {
-            !apart.leaving.contains(name.name()) && !apart.homeless.contains(name.name())
-        };
-        let existing: Vec<Value> =
-            snapshot.existing.iter().filter(mine).map(|object| object.value().into_owned()).collect();
-        let mut changes = shared_generate::reconcile(set, &existing, expansion);
-        let stays = |object: &Value| {
-            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            !apart.leaving.contains(name)
-        };
-        changes.create.retain(stays);
-        changes.delete.extend(apart.homeless);
-        changes
     }
 
     /// Takes what the inputs give now; freezes it in a new rollout when it is anything new.
@@ -352,8 +356,10 @@ impl Lines {
             evaluation.rollouts.get(name).or_else(doubted)
         });
         let object = &*snapshot.object.value();
-        let froze =
-            snapshot.line.last().is_some_and(|newest| rollouts::froze(&newest.spec, object, &head.commits));
+        let froze = snapshot
+            .line
+            .last()
+            .is_some_and(|newest| rollouts::froze(&newest.spec, object, &head.commits, &head.standing));
         // The same inputs may come to something else by another tool, or for a cluster that can do something else.
         let otherwise = known.is_some_and(|known| rollouts::differs(known, &head.members));
         let needed = (!froze || otherwise) && rollouts::is_needed(known, &head.members);
@@ -362,7 +368,8 @@ impl Lines {
             Ok(plan) if needed => {
                 let timings = self.timings(&head, &snapshot.line).await;
                 let commits = pinned(&head.commits, &head.names);
-                let mut object = rollouts::next(owner, object, commits, plan.clone(), &snapshot.line);
+                let frozen = (commits, head.standing.clone());
+                let mut object = rollouts::next(owner, object, frozen, plan.clone(), &snapshot.line);
                 rollouts::timed(&mut object, &timings);
                 match self.records.create(Kind::FleetRollout, object, now).await {
                     Ok(stored) => {
@@ -382,49 +389,6 @@ impl Lines {
             Ok(_) => {}
         }
         evaluation.head = head.members;
-    }
-
-    /// The members of a rollout, from its frozen inputs and the clusters there are.
-    async fn frozen(&self, rollout: &FleetRollout, snapshot: &Snapshot) -> Resolved {
-        let key = (rollout.metadata.namespace.clone(), RolloutName::new(rollout.metadata.name.clone()));
-        let around = (snapshot.surroundings, [snapshot.rendering, snapshot.able]);
-        if let Some((then, resolved)) = self.expanded.lock().get(&key) {
-            let whole = resolved.problem.is_none() && resolved.lost.is_empty();
-            if *then == around || (whole && then.0 == around.0) {
-                return resolved.clone();
-            }
-        }
-        let pins = Pins::frozen(&rollout.spec.commits);
-        let recorded = self.recorded(&key);
-        let resolved = match rollout.spec.owner.kind {
-            OwnerKind::ApplicationSet => {
-                let Expanded { expansion, later, .. } =
-                    expand(&self.git, &rollout.spec.object, &snapshot.clusters, &pins).await;
-                let alone = expansion.frozen.first().and_then(|frozen| frozen.problems.first());
-                let problem = expansion.problems.first().or(alone).map(ToString::to_string);
-                let objects: Vec<Value> =
-                    expansion.applications.iter().map(shared_generate::Generated::object).collect();
-                let resolved = self.resolve(&objects, (&pins, &recorded)).await;
-                Resolved { retry: resolved.retry || later, problem, ..resolved }
-            }
-            OwnerKind::Application => {
-                self.resolve(std::slice::from_ref(&rollout.spec.object), (&pins, &recorded)).await
-            }
-        };
-        // Its sources are frozen: what they came to is never asked again.
-        let able = if resolved.lost.is_empty() { BTreeMap::new() } else { resolved.able };
-        let resolved = Resolved { origins: Arc::default(), able, ..resolved };
-        if !resolved.retry {
-            self.expanded.lock().insert(key, (around, resolved.clone()));
-        }
-        resolved
-    }
-
-    /// What a rollout released, or is to release, to those of its members that were planned once.
-    fn recorded(&self, rollout: &(String, RolloutName)) -> Recorded {
-        let index = self.index.read();
-        let records = index.records.get(rollout).into_iter().flatten();
-        records.map(|(app, (record, _))| (app.clone(), (record.cluster.clone(), record.release))).collect()
     }
 
     /// The releases of Applications. One that has none does not keep the others from theirs.
@@ -597,70 +561,6 @@ impl Lines {
             None => Ok(cluster),
         }
     }
-
-    /// Writes what reconciling a set's Applications came to. The error is for the set's condition.
-    async fn write(&self, snapshot: &Snapshot, changes: &Changes, now: Timestamp) -> Result<(), String> {
-        let by_name: BTreeMap<&str, &Arc<Object>> =
-            snapshot.existing.iter().map(|stored| (stored.name(), stored)).collect();
-        let update = changes.update.iter().filter_map(|object| {
-            let name = object.pointer("/metadata/name").and_then(Value::as_str)?;
-            Some((*by_name.get(name)?, object))
-        });
-        let update: Vec<(&Arc<Object>, &Value)> = update.collect();
-        let mut failures = Vec::new();
-        // Writes that come together share the disk's next flush.
-        for part in changes.create.chunks(AT_ONCE) {
-            failures.extend(join_all(part.iter().map(|object| self.create(snapshot, object, now))).await);
-        }
-        for part in update.chunks(AT_ONCE) {
-            failures.extend(join_all(part.iter().map(|(old, object)| self.update(old, object))).await);
-        }
-        for part in changes.delete.chunks(AT_ONCE) {
-            failures.extend(join_all(part.iter().map(|name| self.delete(snapshot, name, now))).await);
-        }
-        let failures: Vec<String> = failures.into_iter().flatten().collect();
-        if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
-    }
-
-    /// Makes an Application of a set; answers why not.
-    async fn create(&self, snapshot: &Snapshot, object: &Value, now: Timestamp) -> Option<String> {
-        match self.records.create(Kind::Application, object.clone(), now).await {
-            Ok(stored) => {
-                tracing::info!(application = stored.name(), set = snapshot.object.name(), "created");
-                None
-            }
-            Err(hub_records::Error::AlreadyExists { name, .. }) => {
-                let namespace = snapshot.object.namespace();
-                let own = self.index.read().object(Kind::Application, namespace, &name).cloned();
-                let foreign = own.is_some_and(|stored| !is_of(&stored, &snapshot.object));
-                foreign
-                    .then(|| format!("Application {name} exists and does not belong to this ApplicationSet"))
-            }
-            Err(error) => Some(chain(&error)),
-        }
-    }
-
-    /// Changes an Application of a set; answers why not.
-    async fn update(&self, old: &Object, object: &Value) -> Option<String> {
-        match self.records.replace(Kind::Application, &old.stored(), object.clone()).await {
-            // A conflict is another writer's change: it makes the owner dirty again.
-            Ok(_) | Err(hub_records::Error::Conflict { .. }) => None,
-            Err(error) => Some(chain(&error)),
-        }
-    }
-
-    /// Deletes an Application that its set gives no more; answers why not.
-    async fn delete(&self, snapshot: &Snapshot, name: &str, now: Timestamp) -> Option<String> {
-        match self.records.delete(Kind::Application, snapshot.object.namespace(), name, now).await {
-            Ok(_) => {
-                let set = snapshot.object.name();
-                tracing::info!(application = name, set, "deleted: its set gives it no more");
-                None
-            }
-            Err(hub_records::Error::NotFound { .. }) => None,
-            Err(error) => Some(chain(&error)),
-        }
-    }
 }
 
 /// Says that the line waits until all members of its rollouts are known again.
@@ -676,8 +576,20 @@ fn doubted(owner: &Owner, evaluation: &mut Evaluation, why: &str) {
     }
 }
 
-fn is_of(application: &Object, set: &Object) -> bool {
-    application.set().is_some_and(|(_, uid)| uid == set.uid())
+/// Of the Applications of generators that fail alone, why nothing new comes to them.
+fn standing<'a>(
+    set: &'a Object,
+    frozen: &'a [Frozen],
+) -> impl Iterator<Item = (AppKey, Vec<Value>)> + use<'a> {
+    frozen.iter().flat_map(move |frozen| {
+        let why = frozen.problems.first().map(ToString::to_string).unwrap_or_default();
+        let message = format!(
+            "its ApplicationSet's generator fails, and it stays as it is until that is mended: {why}"
+        );
+        let said = conditions::of_application("GeneratorFailed", &message);
+        let names = frozen.applications.iter().flatten();
+        names.map(move |name| (AppKey::new(set.namespace(), name.clone()), vec![said.clone()]))
+    })
 }
 
 /// Projects live beside the Application or, as in Argo CD, in the control namespace.
@@ -688,7 +600,7 @@ pub(crate) fn project<'a>(index: &'a Index, namespace: &str, name: &str) -> Opti
 }
 
 /// A Cluster as the clusters generator sees it.
-fn seen(cluster: &shared_model::Cluster) -> ClusterInput {
+fn seen(cluster: &Cluster) -> ClusterInput {
     ClusterInput {
         name: cluster.metadata.name.clone(),
         server: cluster.server(),

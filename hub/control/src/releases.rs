@@ -1,8 +1,8 @@
 //! An Application becomes a release: its sources rendered at their commits, bundle and record durable.
 
 use crate::{
-    expand::{Pins, Reference},
     git::chain,
+    pins::{Pins, Reference},
     sources::{Made, Otherwise, Said, Seen, Sources, Wanted},
     unmade::Unmade,
 };

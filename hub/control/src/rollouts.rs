@@ -1,13 +1,16 @@
 //! When a line needs another rollout, and which of its rollouts still matter.
 
-use crate::{expand::Reference, line::Members};
+use crate::{line::Members, pins::Reference};
 use serde_json::{Value, json};
 use shared_model::{
     CommitId, Digest, FleetRollout, FleetRolloutSpec, Owner, OwnerKind, PinnedCommit, RolloutName,
     fleet_rollout::{PlanSpec, Timings},
 };
 use shared_rollout::{Head, Phase};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// How many finished rollouts of a line stay expanded, as baselines for joiners.
 const BASELINES: usize = 3;
@@ -32,16 +35,18 @@ pub(crate) fn differs(newest: &Members, head: &Members) -> bool {
     })
 }
 
-/// Whether a rollout froze exactly what its owner and Git say now. Then there is nothing new, whatever
-/// could or could not be read of it this time.
+/// Whether a rollout froze exactly what its owner and Git say now, without the same generators. Then there is nothing
+/// new, whatever could or could not be read of it this time.
 pub(crate) fn froze(
     newest: &FleetRolloutSpec,
     object: &Value,
     commits: &BTreeMap<Reference, CommitId>,
+    standing: &BTreeSet<String>,
 ) -> bool {
     let pinned = newest.commits.iter().map(|pin| ((&pin.repo_url, &pin.revision), &pin.commit));
     let now = commits.iter().map(|((url, revision), commit)| ((url, revision), commit));
     newest.object["spec"] == object["spec"]
+        && newest.standing == *standing
         && pinned.collect::<BTreeMap<_, _>>() == now.collect::<BTreeMap<_, _>>()
 }
 
@@ -92,7 +97,7 @@ pub(crate) fn name(owner: &Owner, sequence: u64) -> RolloutName {
 pub(crate) fn next(
     owner: &Owner,
     object: &Value,
-    commits: Vec<PinnedCommit>,
+    (commits, standing): (Vec<PinnedCommit>, BTreeSet<String>),
     plan: PlanSpec,
     line: &[Arc<FleetRollout>],
 ) -> Value {
@@ -106,6 +111,7 @@ pub(crate) fn next(
         sequence,
         object: trimmed(object),
         commits,
+        standing,
         plan,
         parent: parent.map(|parent| RolloutName::new(parent.metadata.name.clone())),
         trace_id,

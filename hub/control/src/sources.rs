@@ -12,10 +12,10 @@ mod unpacked;
 
 use crate::{
     argocd,
-    expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
     index::{Index, Object},
     modules::{self, Permit, Place},
+    pins::{Pins, Reference, revision_or_head},
     turns::outside,
     unmade::Unmade,
 };

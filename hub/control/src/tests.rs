@@ -3,6 +3,7 @@
 mod commit;
 mod deletions;
 mod history;
+mod isolation;
 mod limits;
 pub(crate) mod line;
 mod modules;

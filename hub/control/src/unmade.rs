@@ -5,7 +5,7 @@
 //! [`Unmade::references`], and Secrets, settings, projects and clusters wake all that depend on them. So does a
 //! revision that cannot be resolved: who asks the server has a schedule of his own, and tells of each other answer.
 
-use crate::expand::Reference;
+use crate::pins::Reference;
 use hub_render::{Failure, Unfetched};
 use std::{collections::BTreeSet, fmt};
 

@@ -51,7 +51,7 @@ pub use input::{ClusterInput, GitAnswer, GitRequest, Inputs, Repository};
 pub use outcome::{
     Changes, Expansion, Frozen, Generated, Held, Outcome, Problem, Reason, Rejected, Unsupported,
 };
-pub use reconcile::reconcile;
+pub use reconcile::{Existing, reconcile};
 
 #[cfg(test)]
 mod tests;

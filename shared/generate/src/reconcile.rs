@@ -14,6 +14,7 @@ mod normal;
 use crate::outcome::{Changes, Expansion, Held};
 use serde_json::{Value, json};
 use shared_model::{APPROVE_DELETIONS_ANNOTATION, Digest, PAUSE_ANNOTATION, SKIP_RECONCILE_ANNOTATION};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use ignored::without_effect;
@@ -36,15 +37,37 @@ struct Policy {
     deletes: bool,
 }
 
+/// An Application that a set owns already.
+#[derive(Debug)]
+pub struct Existing<'a> {
+    /// `metadata.name`.
+    pub name: &'a str,
+    /// Whether it is being deleted.
+    pub is_going: bool,
+    /// The object; none where it is known to be as the set would have it: neither it, nor the set, nor what the set gives under its name has
+    /// changed since [`reconcile`] found nothing to change in it.
+    pub object: Option<Cow<'a, Value>>,
+}
+
+impl<'a> From<&'a Value> for Existing<'a> {
+    fn from(object: &'a Value) -> Self {
+        Self { name: name(object), is_going: is_going(object), object: Some(Cow::Borrowed(object)) }
+    }
+}
+
 /// Compares `expansion` with `existing`, the Applications that `set` owns, under the set's policy. A set that is being deleted changes nothing:
 /// its Applications go by their owner references.
-pub fn reconcile(set: &Value, existing: &[Value], expansion: &Expansion) -> Changes {
+pub fn reconcile<'a>(
+    set: &Value,
+    existing: impl IntoIterator<Item = impl Into<Existing<'a>>>,
+    expansion: &Expansion,
+) -> Changes {
     if !expansion.problems.is_empty() || is_going(set) {
         return Changes::default();
     }
     let policy = policy(set);
-    let existing: BTreeMap<&str, &Value> =
-        existing.iter().map(|application| (name(application), application)).collect();
+    let existing = existing.into_iter().map(Into::into);
+    let existing: BTreeMap<&str, Existing<'a>> = existing.map(|one| (one.name, one)).collect();
     let owner = owner(set);
     let mut changes = Changes::default();
     // What a generator gave that stands still now is its own, whoever gives that name meanwhile.
@@ -64,7 +87,7 @@ pub fn reconcile(set: &Value, existing: &[Value], expansion: &Expansion) -> Chan
                 own(&mut created, &owner);
                 changes.create.push(created);
             }
-            Some(current) if policy.updates && !is_going(current) => {
+            Some(Existing { object: Some(current), is_going: false, .. }) if policy.updates => {
                 let merged = merged(set, current, &normal::spec(generated.object()), &owner);
                 if merged != **current {
                     changes.update.push(merged);
@@ -82,7 +105,7 @@ pub fn reconcile(set: &Value, existing: &[Value], expansion: &Expansion) -> Chan
             .chain(frozen)
             .collect();
         let living: Vec<&str> =
-            existing.iter().filter(|(_, current)| !is_going(current)).map(|(name, _)| *name).collect();
+            existing.values().filter(|current| !current.is_going).map(|current| current.name).collect();
         let removals =
             living.iter().filter(|name| !wanted.contains(*name)).map(|name| (*name).to_owned()).collect();
         brake(set, expansion, living.len(), removals, &mut changes);

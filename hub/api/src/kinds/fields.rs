@@ -143,6 +143,7 @@ fn fields(kind: Kind) -> Fields {
             "spec.sequence",
             "spec.object",
             "spec.commits",
+            "spec.standing",
             "spec.plan",
             "spec.parent",
             "spec.traceId",

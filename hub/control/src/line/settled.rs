@@ -9,7 +9,7 @@
 //! said while a repository cannot be read: who asks it looks for that himself.
 
 use super::{Resolved, Snapshot};
-use crate::{expand::Pins, releases::Releases, sources::Seen, turns::in_turn};
+use crate::{pins::Pins, releases::Releases, sources::Seen, turns::in_turn};
 use hub_render::Capabilities;
 use hub_store::Revision;
 use parking_lot::Mutex;

@@ -1,7 +1,7 @@
 //! How long it took to make what a rollout ships: frozen with it, so that its trace shows it after a restart too.
 
 use super::{Lines, Resolved};
-use crate::expand::Pins;
+use crate::pins::Pins;
 use jiff::Timestamp;
 use serde_json::Value;
 use shared_model::{

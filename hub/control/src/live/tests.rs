@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use shared_model::{Digest, Kind, ReleaseId, RolloutName, cluster::PauseRequest};
 use shared_rollout::{HeldUp, plan};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 const CLUSTERS: [&str; 3] = ["eu-1", "eu-2", "us-1"];
 const SETS: [&str; 3] = ["db", "web", "zoo"];
@@ -212,7 +212,7 @@ impl World {
     async fn commit(&mut self, set: &str) {
         let line = self.index.line(&owner(set));
         let object = json!({"metadata": {"name": set, "namespace": "argocd"}, "spec": {}});
-        let next = rollouts::next(&owner(set), &object, Vec::new(), policy(set), &line);
+        let next = rollouts::next(&owner(set), &object, (Vec::new(), BTreeSet::new()), policy(set), &line);
         let stored = self.records.create(Kind::FleetRollout, next, self.now).await.unwrap();
         let member = |cluster: &str| {
             let app = AppKey::new("argocd", format!("{set}-{cluster}"));

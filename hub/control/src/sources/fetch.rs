@@ -11,9 +11,9 @@
 use super::{Seen, Wanted};
 use crate::{
     credentials,
-    expand::{Pins, Reference, revision_or_head},
     git::{Git, chain},
     modules::Permit,
+    pins::{Pins, Reference, revision_or_head},
     unmade::Unmade,
 };
 use async_trait::async_trait;

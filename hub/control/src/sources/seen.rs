@@ -7,9 +7,9 @@
 
 use super::{Made, Said, Wanted, settings};
 use crate::{
-    expand::{Pins, Reference},
     git::{Git, chain},
     modules::{self, Mount, Permit, Place},
+    pins::{Pins, Reference},
     trees::GitTree,
     turns::outside,
     unmade::Unmade,

@@ -20,7 +20,10 @@ use shared_model::{
     fleet_rollout::PlanSpec,
 };
 use shared_rollout::{Decided, Decision, Fleet, Head, Link, Phase, Plan, decide};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 const CLUSTERS: [&str; 4] = ["eu-1", "eu-2", "us-1", "us-2"];
 
@@ -102,7 +105,7 @@ async fn world() -> Records {
     let set = json!({"metadata": {"name": "web", "namespace": "argocd"}, "spec": {}});
     records.create(Kind::ApplicationSet, set.clone(), at(0)).await.unwrap();
     let policy: RolloutPolicySpec = serde_json::from_value(policy()).unwrap();
-    let next = rollouts::next(&owner(), &set, Vec::new(), PlanSpec::Policy(policy), &[]);
+    let next = rollouts::next(&owner(), &set, (Vec::new(), BTreeSet::new()), PlanSpec::Policy(policy), &[]);
     records.create(Kind::FleetRollout, next, at(0)).await.unwrap();
     records
 }

@@ -64,7 +64,7 @@ impl Wide {
         for (line, (plan, clusters)) in lines.iter().enumerate() {
             let set = json!({"metadata": {"name": owner(line).name, "namespace": "argocd"}, "spec": {}});
             records.create(Kind::ApplicationSet, set.clone(), at(0)).await.unwrap();
-            let next = rollouts::next(&owner(line), &set, Vec::new(), plan.clone(), &[]);
+            let next = rollouts::next(&owner(line), &set, (Vec::new(), BTreeSet::new()), plan.clone(), &[]);
             records.create(Kind::FleetRollout, next, at(0)).await.unwrap();
             let mut evaluation = Evaluation::default();
             let members = evaluation.rollouts.entry(rollout(line)).or_default();

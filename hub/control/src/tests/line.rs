@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    expand::{Pins, pinned},
     git::Git,
     line::{Evaluation, Lines},
+    pins::{Pins, pinned},
     releases::{Noted, Releases},
     sources::Sources,
 };
@@ -64,6 +64,23 @@ impl Line {
     /// One Application for each cluster.
     pub(crate) fn set(&self) -> Value {
         set(&self.ground.repository())
+    }
+
+    /// Commits a file; answers which commit that is.
+    pub(crate) fn commit(&self, path: &str, text: &str) -> CommitId {
+        self.ground.commit(path, text);
+        self.ground.head().parse().unwrap()
+    }
+
+    /// Where the repository is.
+    pub(crate) fn repository(&self) -> String {
+        self.ground.repository().to_str().unwrap().to_owned()
+    }
+
+    /// Removes it, and its mirrors.
+    pub(crate) fn remove_repository(&self) {
+        std::fs::remove_dir_all(self.ground.repository()).unwrap();
+        std::fs::remove_dir_all(self.ground.folder.path().join("mirrors")).unwrap();
     }
 
     /// Takes what the store says by now. The numbers of what changed go on, as those of a watch do.

@@ -21,7 +21,10 @@ use shared_model::{
     RESOURCES_FINALIZER, ReleaseId, RolloutName, fleet_rollout::PlanSpec,
 };
 use shared_rollout::{Assigned, Link, Order};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 fn release(text: &str) -> ReleaseId {
     ReleaseId(Digest::of(text.as_bytes()))
@@ -71,7 +74,8 @@ impl Hub {
     async fn commit(&mut self, text: &str, seconds: i64) {
         let line = index(&self.records).await.line(&owner());
         let object = json!({"metadata": {"name": "web", "namespace": "argocd"}, "spec": {}});
-        let next = rollouts::next(&owner(), &object, Vec::new(), PlanSpec::Immediate, &line);
+        let next =
+            rollouts::next(&owner(), &object, (Vec::new(), BTreeSet::new()), PlanSpec::Immediate, &line);
         let stored = self.records.create(Kind::FleetRollout, next, at(seconds)).await.unwrap();
         let member = |(name, on): (&str, &str)| {
             let member = MemberInput {

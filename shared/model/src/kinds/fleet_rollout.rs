@@ -4,6 +4,7 @@ use crate::{CommitId, Object, Owner, RepoUrl, RollingSync, RolloutName, RolloutP
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A FleetRollout.
 pub type FleetRollout = Object<FleetRolloutSpec>;
@@ -23,6 +24,10 @@ pub struct FleetRolloutSpec {
     /// What every (repository, revision) that generators and sources name resolved to.
     #[serde(default)]
     pub commits: Vec<PinnedCommit>,
+    /// The generators of the set that gave nothing then and were isolated (`spec.generators[0].git`): none of their Applications is a member,
+    /// whatever they would give now.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub standing: BTreeSet<String>,
     /// How it goes through the fleet.
     pub plan: PlanSpec,
     /// The rollout before it.

@@ -8,7 +8,7 @@ use shared_model::{
     fleet_rollout::{CommitSeen, PlanSpec, Timings, Took},
 };
 use shared_rollout::{Head, Member, MemberRecord, MemberState, Phase, Rollout, WaveHead};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds after the hub saw the commit.
 pub(super) fn at(seconds: i64) -> Timestamp {
@@ -51,6 +51,7 @@ impl World {
             sequence: 7,
             object: serde_json::Value::Null,
             commits: Vec::new(),
+            standing: BTreeSet::new(),
             plan: plan.clone(),
             parent: None,
             trace_id: "0af7651916cd43dd8448eb211c80319c".into(),

@@ -26,11 +26,11 @@ async fn only_what_has_changed_is_read_again() {
         };
         ask(&line.lines.git, &reference, requests, &Pins::frozen(&[pin]), before).await.unwrap()
     };
-    let text = |said: &Said, path: &str| match &said.answers[&file(path)] {
-        GitAnswer::File(text) => Arc::clone(text),
-        other => panic!("{other:?}"),
+    let text = |said: &Said, path: &str| {
+        let GitAnswer::File(text) = &said.answers[&file(path)] else { panic!("{path} is a file") };
+        Arc::clone(text)
     };
-    let one = ask(&first, &[paths.clone()], None).await;
+    let one = ask(&first, std::slice::from_ref(&paths), None).await;
     let one = ask(&first, &[file("envs/a.yaml"), file("envs/b.yaml")], Some(&one)).await;
     assert_eq!(one.answers.len(), 3, "what the same commit said before comes with it");
     let two = ask(&second, &[paths, file("envs/a.yaml"), file("envs/b.yaml")], Some(&one)).await;

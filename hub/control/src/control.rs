@@ -330,6 +330,7 @@ impl Loop {
             }
         }
         if touched.all
+            || touched.collects
             || !touched.owners.is_empty()
             || touched.parts.iter().any(|part| may_leave(&index, part))
         {

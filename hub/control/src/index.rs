@@ -2,9 +2,11 @@
 
 mod able;
 mod object;
+mod owned;
 
 pub(crate) use able::Able;
 pub(crate) use object::{Object, REFRESH};
+pub(crate) use owned::{FOREGROUND, Owned, OwnerRef};
 
 use crate::{argocd, credentials, sources::rendered_by};
 use hub_records::{Adoption, Restored, Stored, history::Seen, keys};
@@ -55,6 +57,8 @@ pub(crate) struct Index {
     running: BTreeMap<RolloutName, usize>,
     /// The Applications for which somebody asks for a sync.
     asked: BTreeSet<Name>,
+    /// What belongs to others.
+    pub(crate) owned: Owned,
     /// What clusters can do.
     pub(crate) able: Able,
     /// Another number, whenever something changed that members of frozen rollouts depend on.
@@ -77,6 +81,8 @@ pub(crate) struct Touched {
     pub(crate) all: bool,
     /// These clusters can do something else now.
     pub(crate) able: BTreeSet<ClusterName>,
+    /// The garbage collector may have something to do.
+    pub(crate) collects: bool,
     /// What repositories are read with changed.
     pub(crate) access: bool,
     /// What the fleet is built from.
@@ -247,6 +253,8 @@ impl Index {
             }
         }
         let (before, after) = (old.as_deref(), new.as_deref());
+        self.owned.put(kind, &name, after);
+        touched.collects |= self.owned.concerns(kind, before, after);
         let surrounds = kind == Kind::AppProject
             || (kind == Kind::Cluster && seen_by_generators(before) != seen_by_generators(after));
         self.surroundings += u64::from(surrounds);

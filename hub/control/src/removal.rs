@@ -13,6 +13,7 @@
 
 mod going;
 mod held;
+mod owned;
 mod perform;
 mod retire;
 
@@ -53,6 +54,12 @@ pub(crate) enum Removal {
     Hold { kind: Kind, namespace: String, name: String, message: String },
     /// Nobody needs the object any more.
     LetGo { kind: Kind, namespace: String, name: String },
+    /// Its owners are gone, or take it with them; in that case those that it owns itself go before it.
+    Collect { kind: Kind, namespace: String, name: String, in_turn: bool },
+    /// It has other owners than these, by their uids.
+    Disown { kind: Kind, namespace: String, name: String, owners: Vec<String> },
+    /// What it owned is gone.
+    Outlived { kind: Kind, namespace: String, name: String },
     /// Its Namespace goes, or the cluster that it lets in.
     Delete { kind: Kind, namespace: String, name: String },
 }
@@ -125,6 +132,7 @@ pub(crate) fn plan(index: &Index, clusters: &BTreeMap<ClusterName, ClusterState>
     found.extend(lost.map(|seat| Removal::Forget { seat: seat.clone() }));
     let waits = of_applications(index, &planned.waits, &mut found);
     found.extend(of_rollouts(index));
+    found.extend(owned::removals(index));
     found.extend(retire::removals(index, &planned));
     let kept = held::removals(index, &planned);
     let held = kept.iter().filter_map(|removal| {

@@ -224,11 +224,41 @@ async fn orphans_stay_when_their_owner_goes() {
         owned["metadata"]["ownerReferences"] = json!([{"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "name": "web", "uid": uid}]);
         server.post(APPS, owned).await.ok(201);
     }
+    // Whatever its kind.
+    let reference =
+        json!([{"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "name": "web", "uid": uid}]);
+    let config = json!({"metadata": {"name": "web", "ownerReferences": reference}});
+    server.post(MAPS, config).await.ok(201);
     server.delete(&format!("{sets}/web?propagationPolicy=Orphan")).await.ok(200);
+    let config = server.get(&format!("{MAPS}/web")).await.ok(200);
+    assert_eq!(config["metadata"]["ownerReferences"], json!([]));
     let left = server.get(APPS).await.ok(200);
     let left = left["items"].as_array().unwrap();
     assert_eq!(left.len(), 40);
     assert!(left.iter().all(|app| app["metadata"]["ownerReferences"] == json!([])));
+
+    // One that waits for its finalizers lets go of what it owns at once.
+    let owner = json!({"metadata": {"name": "owner", "finalizers": ["example.com/waits"]}});
+    let uid = server.post(MAPS, owner).await.ok(201)["metadata"]["uid"].clone();
+    let reference = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}]);
+    server.post(MAPS, json!({"metadata": {"name": "owned", "ownerReferences": reference}})).await.ok(201);
+    let marked = server.delete(&format!("{MAPS}/owner?propagationPolicy=Orphan")).await.ok(200);
+    assert!(marked["metadata"]["deletionTimestamp"].is_string(), "{marked}");
+    let owned = server.get(&format!("{MAPS}/owned")).await.ok(200);
+    assert_eq!(owned["metadata"]["ownerReferences"], json!([]));
+}
+
+#[tokio::test]
+async fn in_the_foreground_an_object_waits_for_what_it_owns() {
+    let server = server().await;
+    let path = format!("{MAPS}/owner");
+    server.post(MAPS, json!({"metadata": {"name": "owner"}})).await.ok(201);
+    let marked = server.delete(&format!("{path}?propagationPolicy=Foreground")).await.ok(200);
+    assert_eq!(marked["metadata"]["finalizers"], json!(["foregroundDeletion"]));
+    assert!(marked["metadata"]["deletionTimestamp"].is_string(), "{marked}");
+    // Somebody does not want to wait.
+    server.delete(&format!("{path}?propagationPolicy=Background")).await.ok(200);
+    server.get(&path).await.refused(404, "NotFound");
 }
 
 #[tokio::test]

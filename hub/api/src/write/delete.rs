@@ -53,8 +53,9 @@ async fn once(
     };
     let parts = list::complete(records, kind, stored.clone()).await?;
     check_version(asked, &parts, kind).map_err(Error::Invalid)?;
-    // The version was compared above, as readers see it.
-    let asked = Deletion { version: None, ..asked.clone() };
+    // The version was compared above, as readers see it. What an orphan is left by goes at once: see [`orphan`].
+    let waits = propagation.filter(|policy| *policy != Propagation::Orphan);
+    let asked = Deletion { version: None, propagation: waits, ..asked.clone() };
     let going = prepare::going(change, stored.value.clone(), propagation);
     let deleted = meta::delete(going, &asked, resource(kind), change.now).map_err(Error::Invalid)?;
     let marked = |stored| {
@@ -64,11 +65,16 @@ async fn once(
     match deleted {
         Deleted::Waits(_) => Ok(marked(stored)),
         Deleted::Marked(_) if dry_run => Ok(marked(stored)),
+        Deleted::Marked(value) if propagation == Some(Propagation::Orphan) => {
+            orphan(change, &stored, Some(&value)).await?;
+            let stored = records.get(kind, change.namespace, change.name).await?;
+            stored.map(marked).ok_or_else(|| Error::NotFound { kind, name: change.name.to_owned() })
+        }
         Deleted::Marked(value) => Ok(marked(records.put(kind, &stored, value).await?)),
         Deleted::Removed(_) => {
             if !dry_run {
                 match propagation {
-                    Some(Propagation::Orphan) => orphan(change, &stored).await?,
+                    Some(Propagation::Orphan) => orphan(change, &stored, None).await?,
                     Some(Propagation::Background | Propagation::Foreground) | None => {
                         records.remove(kind, &stored).await?;
                     }
@@ -93,17 +99,17 @@ fn check_version(asked: &Deletion, parts: &Parts, kind: Kind) -> Result<(), Stat
     }
 }
 
-/// Removes an object while what it owns stays (`--cascade=orphan`). The last owned objects are let go of in
-/// the same transaction that removes their owner, so that nothing can take them back in between.
-async fn orphan(change: &Change<'_>, owner: &Stored) -> Result<(), Error> {
+/// Removes an object, or marks it, while what it owns stays (`--cascade=orphan`). The last owned objects are let go of in
+/// the same transaction, so that nothing can take them back in between, and the garbage collector never sees them
+/// without their owner. Where Kubernetes leaves that to its collector, by a finalizer, this is done when it answers.
+async fn orphan(change: &Change<'_>, owner: &Stored, marked: Option<&Value>) -> Result<(), Error> {
     let (kind, records) = (change.kind, change.records);
     let conflict = || Error::Conflict { kind, name: owner.name().to_owned() };
     for _ in 0..1000 {
-        let (all, _) = records.list(Kind::Application, Some(owner.namespace())).await?;
-        let owned: Vec<Stored> = all.into_iter().filter(|stored| owns(owner, &stored.value)).collect();
+        let owned = owned(change, owner).await?;
         let mut txn = Txn::new();
-        for stored in owned.iter().take(BATCH) {
-            let key = keys::object(Kind::Application, stored.namespace(), stored.name());
+        for (kind, stored) in owned.iter().take(BATCH) {
+            let key = keys::object(*kind, stored.namespace(), stored.name());
             let still = Compare::ModRevision { key: key.clone(), revision: stored.revision };
             txn = txn.when(still).put(key, let_go(owner, &stored.value).to_string());
         }
@@ -112,7 +118,10 @@ async fn orphan(change: &Change<'_>, owner: &Stored) -> Result<(), Error> {
             let key = keys::object(kind, owner.namespace(), owner.name());
             let still = Compare::ModRevision { key: key.clone(), revision: owner.revision };
             let status = keys::status(kind, owner.namespace(), owner.name());
-            txn = txn.when(still).delete(key).delete(status);
+            txn = match marked {
+                Some(marked) => txn.when(still).put(key, marked.to_string()),
+                None => txn.when(still).delete(key).delete(status),
+            };
         }
         match records.store().commit(txn).await? {
             Outcome::Committed(_) if last => return Ok(()),
@@ -121,6 +130,18 @@ async fn orphan(change: &Change<'_>, owner: &Stored) -> Result<(), Error> {
         }
     }
     Err(conflict())
+}
+
+/// Everything that an object owns: in its namespace, or anywhere if it has none.
+async fn owned(change: &Change<'_>, owner: &Stored) -> Result<Vec<(Kind, Stored)>, Error> {
+    let namespace = Some(owner.namespace()).filter(|namespace| !namespace.is_empty());
+    let mut found = Vec::new();
+    for kind in Kind::ALL.into_iter().filter(|kind| gvk(*kind).namespaced || namespace.is_none()) {
+        let (all, _) = change.records.list(kind, namespace).await?;
+        found
+            .extend(all.into_iter().filter(|stored| owns(owner, &stored.value)).map(|stored| (kind, stored)));
+    }
+    Ok(found)
 }
 
 fn owns(owner: &Stored, object: &Value) -> bool {

@@ -3,6 +3,7 @@
 //! A tree of values takes five to ten times the memory of its text. Of the kinds that a large fleet has many of, objects
 //! keep their text, and beside it what is asked of each of them again and again; whoever wants the tree has it made.
 
+use super::owned::{FOREGROUND, OwnerRef};
 use hub_records::{About, Notice, Stored, is_deleted};
 use hub_store::{Entry, Revision};
 use jiff::Timestamp;
@@ -25,8 +26,12 @@ pub(crate) struct Object {
     uid: Box<str>,
     /// The ApplicationSet that its owner reference names, and that one's uid.
     set: Option<(Box<str>, Box<str>)>,
+    /// Its owners, but of an Application of a set.
+    pub(crate) owners: Box<[OwnerRef]>,
     /// Whether its deletion was asked for.
     pub(crate) is_deleted: bool,
+    /// Whether its deletion waits until what it owns is gone.
+    pub(crate) waits_for_owned: bool,
     /// Whether its resources are to go with it.
     pub(crate) has_finalizer: bool,
     /// Whether it is kept while something needs it.
@@ -81,7 +86,9 @@ impl Object {
             namespace: stored.namespace().into(),
             uid: stored.uid().into(),
             set: set_of(metadata),
+            owners: OwnerRef::of(kind, metadata),
             is_deleted: is_deleted(value),
+            waits_for_owned: finalizers().any(|finalizer| finalizer == FOREGROUND),
             has_finalizer: finalizers().any(|finalizer| finalizer.starts_with(RESOURCES_FINALIZER)),
             is_held: finalizers().any(|finalizer| finalizer == HOLD_FINALIZER),
             asks_sync: !value["operation"]["sync"].is_null(),

@@ -4,7 +4,7 @@ use super::Removal;
 use crate::{
     conditions,
     git::chain,
-    index::{Index, Object},
+    index::{FOREGROUND, Index, Object},
 };
 use hub_records::{Error, Identity, Records, Stored, keys};
 use hub_store::{Compare, Op, Txn, lease::Lease};
@@ -86,6 +86,26 @@ async fn one(
             }
             found(without_hold(records, *kind, namespace, name).await)
         }
+        Removal::Collect { kind, namespace, name, in_turn } => {
+            tracing::info!(kind = gvk(*kind).kind, namespace, name, "deleted: its owners are gone");
+            // Who still needs one of these keeps it, as when a person deletes it.
+            let is_held =
+                [Kind::AppProject, Kind::RolloutPolicy, Kind::Secret, Kind::Namespace].contains(kind);
+            for finalizer in
+                in_turn.then_some(FOREGROUND).into_iter().chain(is_held.then_some(HOLD_FINALIZER))
+            {
+                let mark = |object: &Value| with_finalizer(object, finalizer);
+                found(records.modify(*kind, namespace, name, mark).await)?;
+            }
+            delete(records, *kind, namespace, name, now).await
+        }
+        Removal::Disown { kind, namespace, name, owners } => {
+            found(records.modify(*kind, namespace, name, |object| disowned(object, owners)).await)
+        }
+        Removal::Outlived { kind, namespace, name } => {
+            let outlived = |object: &Value| without(object, |finalizer| finalizer == FOREGROUND);
+            found(records.modify(*kind, namespace, name, outlived).await)
+        }
         Removal::Delete { kind, namespace, name } => delete(records, *kind, namespace, name, now).await,
     }
 }
@@ -147,28 +167,33 @@ async fn draining(
     now: Timestamp,
 ) -> Result<(), Error> {
     // The finalizer says that it began: whoever calls it off is told from one who never asked.
-    let begin = |object: &Value| {
-        let mut object = object.clone();
-        add_hold(&mut object).then_some(object)
-    };
+    let begin = |object: &Value| with_finalizer(object, HOLD_FINALIZER);
     found(records.modify(Kind::Cluster, "", cluster.as_str(), begin).await)?;
     let say = |status: &mut Value| retiring(status, Some((message, stuck, now)));
     records.modify_status(Kind::Cluster, "", cluster.as_str(), say).await.map(|_| ())
 }
 
-/// Adds the finalizer; answers whether it was missing.
-fn add_hold(object: &mut Value) -> bool {
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return false };
+/// The object with a finalizer; `None` when it has it.
+fn with_finalizer(object: &Value, finalizer: &str) -> Option<Value> {
+    let mut object = object.clone();
+    let metadata = object.get_mut("metadata").and_then(Value::as_object_mut)?;
     let finalizers = metadata.entry("finalizers").or_insert_with(|| json!([]));
     if !finalizers.is_array() {
         *finalizers = json!([]);
     }
-    let Value::Array(finalizers) = finalizers else { return false };
-    let missing = !finalizers.iter().any(|finalizer| finalizer == HOLD_FINALIZER);
-    if missing {
-        finalizers.push(json!(HOLD_FINALIZER));
-    }
-    missing
+    let finalizers = finalizers.as_array_mut()?;
+    let missing = !finalizers.iter().any(|one| one == finalizer);
+    finalizers.push(json!(finalizer));
+    missing.then_some(object)
+}
+
+/// The object without some of its owners; `None` when it has none of them.
+fn disowned(object: &Value, owners: &[String]) -> Option<Value> {
+    let mut object = object.clone();
+    let references = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut)?;
+    let before = references.len();
+    references.retain(|reference| !owners.iter().any(|owner| reference["uid"] == owner.as_str()));
+    (references.len() < before).then_some(object)
 }
 
 fn retiring(status: &mut Value, message: Option<(&str, bool, Timestamp)>) {
@@ -261,10 +286,7 @@ fn seconds(now: Timestamp) -> String {
 /// Deletes an object because its Namespace goes; a set keeps its order of deletion until its Applications went.
 async fn delete(records: &Records, kind: Kind, ns: &str, name: &str, now: Timestamp) -> Result<(), Error> {
     if kind == Kind::ApplicationSet {
-        let held = |object: &Value| {
-            let mut object = object.clone();
-            add_hold(&mut object).then_some(object)
-        };
+        let held = |object: &Value| with_finalizer(object, HOLD_FINALIZER);
         found(records.modify(kind, ns, name, held).await)?;
     }
     found(records.delete(kind, ns, name, now).await)

@@ -486,3 +486,24 @@ async fn on_a_copy_of_the_store_nothing_goes_before_its_agents_word_was_adopted(
     assert!(store.settle(|_, state| state.hold = Some(Hold::HubRestored)).await.is_empty());
     assert_eq!(store.names(Kind::Application).await, ["web"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_belongs_to_another_object_goes_after_it_without_anybody_asking() {
+    let loops = Loops::start().await;
+    let records = &loops.records;
+    let config = |name: &str, owner: Option<&str>| {
+        let reference =
+            |uid: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid});
+        let owners: Vec<Value> = owner.into_iter().map(reference).collect();
+        json!({"metadata": {"name": name, "namespace": "argocd", "ownerReferences": owners}})
+    };
+    let owner = records.create(Kind::ConfigMap, config("owner", None), at(0)).await.unwrap();
+    records.create(Kind::ConfigMap, config("owned", Some(owner.uid())), at(0)).await.unwrap();
+    records.create(Kind::ConfigMap, config("other", None), at(0)).await.unwrap();
+    records.delete(Kind::ConfigMap, "argocd", "owner", at(1)).await.unwrap();
+    let gone =
+        async |records: &Records| records.get(Kind::ConfigMap, "argocd", "owned").await.unwrap().is_none();
+    loops.until("the owned one is gone", gone).await;
+    assert!(records.get(Kind::ConfigMap, "argocd", "other").await.unwrap().is_some());
+    assert!(loops.tasks.drain(Duration::from_secs(5)).await);
+}

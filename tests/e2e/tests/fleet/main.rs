@@ -12,6 +12,7 @@ mod journal;
 mod membership;
 mod metrics;
 mod outage;
+mod owners;
 mod pause;
 mod retire;
 mod rollout;

@@ -14,14 +14,27 @@ pub const fn rules(kind: Kind) -> Rules {
     let immutable: &[&str] = match kind {
         // Immutable records: what was shipped, and what was promised to a cluster.
         Kind::FleetRollout | Kind::EnrollmentToken => &["spec"],
+        Kind::Secret => &["type"],
         Kind::Application
         | Kind::ApplicationSet
         | Kind::AppProject
         | Kind::Cluster
         | Kind::RolloutPolicy
         | Kind::Namespace
-        | Kind::Secret
         | Kind::ConfigMap
+        | Kind::Event => &[],
+    };
+    let sealable: &[&str] = match kind {
+        Kind::Secret => &["data"],
+        Kind::ConfigMap => &["data", "binaryData"],
+        Kind::Application
+        | Kind::ApplicationSet
+        | Kind::AppProject
+        | Kind::Cluster
+        | Kind::FleetRollout
+        | Kind::RolloutPolicy
+        | Kind::EnrollmentToken
+        | Kind::Namespace
         | Kind::Event => &[],
     };
     let name = match kind {
@@ -38,5 +51,5 @@ pub const fn rules(kind: Kind) -> Rules {
         | Kind::Event => NameRule::Subdomain,
     };
     // Statuses live under keys of their own for every kind: an object never carries one.
-    Rules { namespaced: gvk(kind).namespaced, name, status_subresource: true, immutable }
+    Rules { namespaced: gvk(kind).namespaced, name, status_subresource: true, immutable, sealable }
 }

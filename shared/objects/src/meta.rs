@@ -32,6 +32,8 @@ pub struct Rules {
     pub status_subresource: bool,
     /// Fields that cannot change once the object exists, as in `spec.destination.server`.
     pub immutable: &'static [&'static str],
+    /// Fields that cannot change any more once `immutable: true` stands in the object, as in ConfigMaps and Secrets (KEP-1412).
+    pub sealable: &'static [&'static str],
 }
 
 /// `metadata.name`, empty when there is none.

@@ -343,3 +343,26 @@ async fn a_dry_run_writes_nothing() {
     let after = server.get(&format!("{MAPS}/x")).await.ok(200);
     assert_eq!((version(&after), &after["data"]["a"]), (version(&real), &json!("b")));
 }
+
+#[tokio::test]
+async fn what_is_marked_immutable_stays_as_it_is() {
+    let server = server().await;
+    let secrets = "/api/v1/namespaces/argocd/secrets";
+    let sealed =
+        json!({"metadata": {"name": "sealed"}, "immutable": true, "stringData": {"password": "hunter2"}});
+    server.post(secrets, sealed).await.ok(201);
+    let path = format!("{secrets}/sealed");
+    for change in
+        [json!({"stringData": {"password": "hunter3"}}), json!({"immutable": false}), json!({"type": "x"})]
+    {
+        let said = server.patch("merge", &path, change).await.refused(422, "Invalid");
+        assert!(said.contains("field is immutable") && !said.contains("hunter"), "{said}");
+    }
+    server.patch("merge", &path, json!({"metadata": {"labels": {"team": "shop"}}})).await.ok(200);
+    server
+        .post(MAPS, json!({"metadata": {"name": "sealed"}, "immutable": true, "data": {"a": "b"}}))
+        .await
+        .ok(201);
+    let data = json!({"data": {"a": "c"}});
+    server.patch("merge", &format!("{MAPS}/sealed"), data).await.refused(422, "Invalid");
+}

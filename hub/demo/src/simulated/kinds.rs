@@ -58,12 +58,13 @@ impl Kind {
         Resource { group: self.group, kind: self.kind, plural: self.plural }
     }
 
-    pub(crate) const fn rules(&self) -> Rules {
+    pub(crate) fn rules(&self) -> Rules {
         Rules {
             namespaced: self.namespaced,
             name: NameRule::Subdomain,
             status_subresource: self.has_status,
             immutable: &[],
+            sealable: if matches!(self.kind, "ConfigMap" | "Secret") { &["data", "binaryData"] } else { &[] },
         }
     }
 

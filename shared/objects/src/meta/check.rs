@@ -120,7 +120,21 @@ pub(super) fn check_change(old: &Value, new: &Value, rules: &Rules) -> Vec<Field
             errors.push(FieldError::invalid(*field, after, "field is immutable"));
         }
     }
+    errors.extend(check_sealed(old, new, rules));
     errors
+}
+
+/// Says nothing of values: they may be a Secret's.
+fn check_sealed(old: &Value, new: &Value, rules: &Rules) -> Vec<FieldError> {
+    let is_sealed = |object: &Value| value::get(object, &["immutable"]) == Some(&Value::Bool(true));
+    if rules.sealable.is_empty() || !is_sealed(old) {
+        return Vec::new();
+    }
+    let opened = (!is_sealed(new)).then_some("immutable");
+    let changed =
+        rules.sealable.iter().filter(|field| value::get(old, &[field]) != value::get(new, &[field]));
+    let fields = opened.into_iter().chain(changed.copied());
+    fields.map(|field| FieldError::forbidden(field, "field is immutable when `immutable` is set")).collect()
 }
 
 fn check_new_finalizers(old: &Value, new: &Value) -> Option<FieldError> {

@@ -12,6 +12,7 @@ const RULES: Rules = Rules {
     name: NameRule::Subdomain,
     status_subresource: true,
     immutable: &["spec.server"],
+    sealable: &["data"],
 };
 
 fn now() -> Timestamp {
@@ -236,4 +237,22 @@ fn preconditions() {
         error.message,
         r#"DeleteOptions is invalid: propagationPolicy: Unsupported value: "Now": supported values: "Background", "Foreground", "Orphan""#
     );
+}
+
+#[test]
+fn what_is_sealed_stays_as_it_is() {
+    let sealed = with(stored(), &json!({"immutable": true, "data": {"a": "hunter2"}}));
+    let check = |change: Value, expect: Result<(), &str>| {
+        let new = with(sealed.clone(), &change);
+        let said = update(&sealed, new, Part::Main, APPS, &RULES).map(drop).map_err(|status| status.message);
+        assert!(said.as_ref().is_err_and(|said| !said.contains("hunter")) || said.is_ok(), "{said:?}");
+        let expect = expect.map_err(|field| {
+            format!("Application.argoproj.io \"a\" is invalid: {field}: Forbidden: field is immutable when `immutable` is set")
+        });
+        assert_eq!(said, expect);
+    };
+    check(json!({"metadata": {"labels": {"team": "shop"}}}), Ok(()));
+    check(json!({"data": {"a": "hunter3"}}), Err("data"));
+    check(json!({"immutable": false}), Err("immutable"));
+    check(json!({"immutable": null}), Err("immutable"));
 }

@@ -22,7 +22,7 @@ use redb::{Database, ReadableDatabase};
 
 use crate::error::checked;
 use crate::window::Publisher;
-use crate::{Config, Entry, Error, Listing, Outcome, Page, Revision, Store, Turn, Txn, Watch};
+use crate::{Before, Config, Entry, Error, Keys, Listing, Outcome, Page, Revision, Store, Turn, Txn, Watch};
 
 use table::Snapshot;
 use writer::Writer;
@@ -99,6 +99,10 @@ impl Store for Embedded {
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {
         self.publisher.watch(prefix, from)
+    }
+
+    async fn before(&self, keys: &Keys, at: Revision, upto: Revision) -> Result<Before, Error> {
+        self.publisher.before(keys, at, upto).await
     }
 
     async fn revision(&self) -> Result<Revision, Error> {

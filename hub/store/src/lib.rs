@@ -25,6 +25,7 @@ mod error;
 pub mod lease;
 mod memory;
 mod metrics;
+mod past;
 mod txn;
 mod watch;
 mod window;
@@ -36,6 +37,7 @@ pub use entry::{Change, ChangeKind, Entry, Listing, Page, Revision};
 pub use error::Error;
 pub use memory::Memory;
 pub use metrics::{Measured, Metrics};
+pub use past::{Before, Keys, Past};
 pub use txn::{Compare, MAX_KEY_BYTES, MAX_OPS, MAX_TXN_BYTES, MAX_VALUE_BYTES, Op, Outcome, Turn, Txn};
 pub use watch::Watch;
 
@@ -117,6 +119,12 @@ pub trait Store: Send + Sync + Debug {
     /// [`Error::Compacted`] when changes after `from` have left the window, which a restart empties: list
     /// again, and watch from the listing's revision.
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error>;
+
+    /// What those of `keys` that changed after `at`, and up to `upto`, held at `at`: see [`Past`].
+    ///
+    /// # Errors
+    /// [`Error::Compacted`] when changes after `at` have left the window.
+    async fn before(&self, keys: &Keys, at: Revision, upto: Revision) -> Result<Before, Error>;
 
     /// The newest revision.
     ///

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::apply::{Applied, Table, apply};
 use crate::error::checked;
 use crate::window::Publisher;
-use crate::{Config, Entry, Error, Listing, Outcome, Page, Revision, Store, Txn, Watch};
+use crate::{Before, Config, Entry, Error, Keys, Listing, Outcome, Page, Revision, Store, Txn, Watch};
 
 /// A [`Store`] that forgets everything when it is dropped.
 #[derive(Debug)]
@@ -87,6 +87,10 @@ impl Store for Memory {
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {
         self.publisher.watch(prefix, from)
+    }
+
+    async fn before(&self, keys: &Keys, at: Revision, upto: Revision) -> Result<Before, Error> {
+        self.publisher.before(keys, at, upto).await
     }
 
     async fn revision(&self) -> Result<Revision, Error> {

@@ -1,7 +1,8 @@
 //! How long the store takes, and what it holds: counted around any [`Store`].
 
 use crate::{
-    Embedded, Entry, Error, Listing, Outcome, Page, Revision, Store, Turn, Txn, Watch, embedded::Shown,
+    Before, Embedded, Entry, Error, Keys, Listing, Outcome, Page, Revision, Store, Turn, Txn, Watch,
+    embedded::Shown,
 };
 use prometheus_client::{
     collector::Collector,
@@ -177,6 +178,10 @@ impl Store for Measured {
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {
         self.metrics.time("watch", self.store.watch(prefix, from)).await
+    }
+
+    async fn before(&self, keys: &Keys, at: Revision, upto: Revision) -> Result<Before, Error> {
+        self.store.before(keys, at, upto).await
     }
 
     async fn revision(&self) -> Result<Revision, Error> {

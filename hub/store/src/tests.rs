@@ -2,6 +2,7 @@
 
 mod limits;
 mod model;
+mod past;
 mod same;
 mod watching;
 

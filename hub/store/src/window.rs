@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
-use crate::{Change, Config, Error, Revision, Watch};
+use crate::{Before, Change, Config, Error, Keys, Revision, Watch};
 
 /// How many changes one step of a watch looks at, give or take one revision.
 const SCAN: usize = 1024;
@@ -94,6 +94,21 @@ impl Window {
         self.floor = self.floor.max(upto);
     }
 
+    /// What those of `keys` that changed after `at` and up to `upto` held at `at`; `None` when some of it is gone.
+    fn before(&self, keys: &Keys, at: Revision, upto: Revision) -> Option<Before> {
+        if at < self.floor {
+            return None;
+        }
+        let start = self.changes.partition_point(|c| c.revision <= at);
+        let end = self.changes.partition_point(|c| c.revision <= upto);
+        let mut before = Before::new();
+        // The first change of a key says what it held.
+        for change in self.changes.range(start..end.max(start)).filter(|c| keys.has(&c.key)) {
+            before.entry(change.key.clone()).or_insert_with(|| change.previous.clone());
+        }
+        Some(before)
+    }
+
     /// The next changes after `at` under `prefix`; `None` when some after `at` are gone.
     pub(crate) fn step(&self, at: Revision, prefix: &str) -> Option<Step> {
         if at < self.floor {
@@ -152,6 +167,16 @@ impl Publisher {
         let at: Vec<u64> =
             places.iter().filter_map(Weak::upgrade).map(|place| place.load(Ordering::Relaxed)).collect();
         (at.len(), at.iter().map(|at| tip.saturating_sub(*at)).max().unwrap_or_default())
+    }
+
+    /// As [`Store::before`](crate::Store::before). What is durable can be read a moment before it is here.
+    pub(crate) async fn before(&self, keys: &Keys, at: Revision, upto: Revision) -> Result<Before, Error> {
+        if at < upto {
+            let mut tip = self.tip.subscribe();
+            tip.wait_for(|tip| *tip >= upto).await.map_err(|_| Error::Closed)?;
+        }
+        let window = self.window.read();
+        window.before(keys, at, upto).ok_or(Error::Compacted { from: at, oldest: window.oldest() })
     }
 
     pub(crate) fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {

@@ -1,5 +1,5 @@
 use super::*;
-use hub_store::{Entry, Error, Listing, Memory, Outcome, Page, Revision, Store, Watch};
+use hub_store::{Before, Entry, Error, Keys, Listing, Memory, Outcome, Page, Revision, Store, Watch};
 use serde_json::json;
 use shared_history::{Filter, What};
 use shared_model::AppKey;
@@ -35,6 +35,10 @@ impl Store for Full {
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, Error> {
         self.0.watch(prefix, from).await
+    }
+
+    async fn before(&self, keys: &Keys, at: Revision, upto: Revision) -> Result<Before, Error> {
+        self.0.before(keys, at, upto).await
     }
 
     async fn revision(&self) -> Result<Revision, Error> {

@@ -1,5 +1,5 @@
 use super::*;
-use hub_store::{Listing, Memory, Store, Watch};
+use hub_store::{Before, Keys, Listing, Memory, Store, Watch};
 use serde_json::{Value, json};
 use shared_history::What;
 use shared_model::{ClusterName, Kind};
@@ -153,6 +153,10 @@ impl Store for Meddled {
 
     async fn watch(&self, prefix: &str, from: Revision) -> Result<Watch, hub_store::Error> {
         self.0.watch(prefix, from).await
+    }
+
+    async fn before(&self, keys: &Keys, at: Revision, upto: Revision) -> Result<Before, hub_store::Error> {
+        self.0.before(keys, at, upto).await
     }
 
     async fn revision(&self) -> Result<Revision, hub_store::Error> {

@@ -81,6 +81,10 @@ impl Store for Wrong {
         Err(self.0.clone())
     }
 
+    async fn before(&self, _keys: &Keys, _at: Revision, _upto: Revision) -> Result<Before, Error> {
+        Err(self.0.clone())
+    }
+
     async fn revision(&self) -> Result<Revision, Error> {
         Err(self.0.clone())
     }

@@ -7,7 +7,7 @@
 //! go-yaml's order of keys, quotes, block scalars and folded lines, byte for byte.
 //!
 //! Flow of reading: `scan` makes tokens of characters, `parse` events of tokens, `compose` values of events, `scalar` the meaning of one
-//! scalar; `json` takes what is JSON as a whole. Of writing: `emit`, which asks `scalar` what needs quotes.
+//! scalar; `json` takes what is JSON as a whole, `lines` what can be read without tokens. Of writing: `emit`, which asks `scalar` what needs quotes.
 //!
 //! Invariants: no text makes it panic, recurse without bound or take time out of proportion (reading is one pass, and there are budgets
 //! for depth, nodes and what aliases expand to); what [`parse`] accepts, `serde_json` can read again from JSON text; `parse(&to_string(v))`
@@ -29,6 +29,7 @@ mod emit;
 mod error;
 mod go;
 mod json;
+mod lines;
 mod number;
 mod parse;
 mod places;
@@ -71,9 +72,14 @@ pub struct DuplicateKey {
 /// # Errors
 /// Text that is no YAML, keys that are mappings or null, infinities, and texts over the limits, with line and remedy.
 pub fn parse(text: &str) -> Result<Value, Error> {
-    if let Some(value) = json::read(text) {
+    if let Some(value) = json::read(text).or_else(|| lines::read(text)) {
         return Ok(value);
     }
+    by_grammar(text)
+}
+
+/// As [`parse`], whatever shorter way there may be.
+fn by_grammar(text: &str) -> Result<Value, Error> {
     let document = compose::Stream::new(text)?.next_document()?;
     Ok(document.map_or(Value::Null, |document| document.value))
 }

@@ -22,17 +22,20 @@ pub(crate) enum Verdict {
 }
 
 /// The fields that decide which Application goes where.
-const DECISIVE: [(&str, &str); 5] = [
-    ("/metadata/name", "name"),
-    ("/spec/destination/server", "destination server"),
-    ("/spec/destination/name", "destination name"),
-    ("/spec/destination/namespace", "destination namespace"),
-    ("/spec/project", "project"),
+const DECISIVE: [(&[&str], &str); 5] = [
+    (NAME, "name"),
+    (&["spec", "destination", "server"], "destination server"),
+    (&["spec", "destination", "name"], "destination name"),
+    (&["spec", "destination", "namespace"], "destination namespace"),
+    (PROJECT, "project"),
 ];
+const NAME: &[&str] = &["metadata", "name"];
+const PROJECT: &[&str] = &["spec", "project"];
+const DESTINATION: &[&str] = &["spec", "destination"];
 
 /// The name of a generated Application; empty when it has none.
 pub(crate) fn name(application: &Rendered) -> &str {
-    text(application, "/metadata/name")
+    text(application, NAME)
 }
 
 /// Judges one Application that a template gave for `params`; `bare` is it with the templates unrendered. With `is_shaped`, the types of its
@@ -44,18 +47,18 @@ pub(crate) fn check(
     go_template: bool,
     is_shaped: bool,
 ) -> Verdict {
-    for (pointer, what) in DECISIVE {
-        let value = text(application, pointer);
+    let decisive = DECISIVE.map(|(path, _)| text(application, path));
+    for ((path, what), value) in DECISIVE.into_iter().zip(decisive) {
         // Most are short and plain.
-        if !value.contains(['{', '<', '[']) {
+        if !value.bytes().any(|byte| matches!(byte, b'{' | b'<' | b'[')) {
             continue;
         }
-        let left = left_over(value, what, text_of(bare, pointer), params, go_template);
+        let left = left_over(value, what, text_of(bare, path), params, go_template);
         if let Some((message, remedy)) = left {
-            return Verdict::Broken(problem(pointer, message, remedy, Reason::RenderTemplateParamsError));
+            return Verdict::Broken(problem(path, message, remedy, Reason::RenderTemplateParamsError));
         }
     }
-    invalid(application, is_shaped).map_or(Verdict::Fine, Verdict::Rejected)
+    invalid(application, decisive, is_shaped).map_or(Verdict::Fine, Verdict::Rejected)
 }
 
 fn left_over(
@@ -100,38 +103,33 @@ fn left_over(
     None
 }
 
-fn invalid(application: &Rendered, is_shaped: bool) -> Option<Problem> {
-    let rejected = |pointer: &str, message: &str, remedy: &str| {
-        Some(problem(pointer, message.to_owned(), remedy.to_owned(), Reason::ApplicationValidationError))
+/// `decisive` are the texts of [`DECISIVE`].
+fn invalid(application: &Rendered, decisive: [&str; 5], is_shaped: bool) -> Option<Problem> {
+    let [name, server, cluster, _, project] = decisive;
+    let rejected = |path: &[&str], message: &str, remedy: &str| {
+        Some(problem(path, message.to_owned(), remedy.to_owned(), Reason::ApplicationValidationError))
     };
-    let name = name(application);
     if name.is_empty() {
-        return rejected(
-            "/metadata/name",
-            "the generated name is empty",
-            "use a parameter that every parameter set has",
-        );
+        return rejected(NAME, "the generated name is empty", "use a parameter that every parameter set has");
     }
     if !is_dns_name(name) {
         let message = format!("`{name}` cannot be the name of an Application");
         let remedy = "use lower-case letters, digits, `-` and `.`, at most 253: nameNormalized, path.basenameNormalized, or `normalize` with goTemplate";
-        return rejected("/metadata/name", &message, remedy);
+        return rejected(NAME, &message, remedy);
     }
-    if text(application, "/spec/project").is_empty() {
-        return rejected("/spec/project", "project is required, e.g. default", "");
+    if project.is_empty() {
+        return rejected(PROJECT, "project is required, e.g. default", "");
     }
-    let (server, cluster) =
-        (text(application, "/spec/destination/server"), text(application, "/spec/destination/name"));
     match (server.is_empty(), cluster.is_empty()) {
         (false, false) => {
             let message = format!(
                 "application destination can't have both name and server defined: {cluster} {server}"
             );
-            return rejected("/spec/destination", &message, "keep one of them");
+            return rejected(DESTINATION, &message, "keep one of them");
         }
         (true, true) => {
             return rejected(
-                "/spec/destination",
+                DESTINATION,
                 "the destination names no cluster",
                 "set destination.name or destination.server",
             );
@@ -146,38 +144,35 @@ fn invalid(application: &Rendered, is_shaped: bool) -> Option<Problem> {
     match typed {
         Ok(_) => None,
         Err(error) => {
-            let pointer = if error.path.is_empty() { "/spec".to_owned() } else { format!("/{}", error.path) };
-            rejected(&pointer, &format!("not a valid Application: {}", error.what), "")
+            let path = if error.path.is_empty() { "spec" } else { &error.path };
+            rejected(&[path], &format!("not a valid Application: {}", error.what), "")
         }
     }
 }
 
 /// RFC 1123 subdomain, as Kubernetes checks names.
 fn is_dns_name(name: &str) -> bool {
-    let ends = |part: &str, at: fn(&str) -> Option<char>| {
-        at(part).is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
+    let is_end = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
     let label = |label: &str| {
-        ends(label, |part| part.chars().next())
-            && ends(label, |part| part.chars().next_back())
-            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        is_end(label.as_bytes().first())
+            && is_end(label.as_bytes().last())
+            && label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     };
     name.len() <= 253 && name.split('.').all(label)
 }
 
-fn problem(pointer: &str, message: String, remedy: String, reason: Reason) -> Problem {
-    Problem { path: format!("{TEMPLATE}{}", pointer.replace('/', ".")), message, remedy, reason }
+fn problem(path: &[&str], message: String, remedy: String, reason: Reason) -> Problem {
+    Problem { path: format!("{TEMPLATE}.{}", path.join(".")), message, remedy, reason }
 }
 
-fn text<'a>(application: &'a Rendered, pointer: &'static str) -> &'a str {
+fn text<'a>(application: &'a Rendered, path: &[&str]) -> &'a str {
     match application {
-        Rendered::Filled(filled) => filled.text(pointer.split('/').skip(1)),
-        Rendered::Whole(value) => text_of(value, pointer),
+        Rendered::Filled(filled) => filled.text(path),
+        Rendered::Whole(value) => text_of(value, path),
     }
 }
 
-/// Like `Value::pointer`, without the escapes that these pointers do not have.
-fn text_of<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    let mut fields = pointer.split('/').skip(1);
-    fields.try_fold(value, |value, field| value.get(field)).and_then(Value::as_str).unwrap_or_default()
+fn text_of<'a>(value: &'a Value, path: &[&str]) -> &'a str {
+    let found = path.iter().try_fold(value, |value, key| value.get(key));
+    found.and_then(Value::as_str).unwrap_or_default()
 }

@@ -196,7 +196,7 @@ pub(crate) fn candidate(
     };
     shaped.0 |= rejected.is_none() && matches!(rendered, Rendered::Filled(_));
     let name = check::name(&rendered).to_owned();
-    Ok(Candidate { application: Generated::new(&name, origin, rendered), rejected: rejected.map(Box::new) })
+    Ok(Candidate { application: Generated::new(name, origin, rendered), rejected: rejected.map(Box::new) })
 }
 
 /// What becomes of the Applications of one name.
@@ -241,6 +241,11 @@ fn sorted(mut candidates: Vec<Candidate>) -> Expansion {
     let mut rejected = BTreeSet::new();
     for copies in candidates.chunk_by(|a, b| a.application.name == b.application.name) {
         let name = &copies[0].application.name;
+        if let [one] = copies
+            && one.rejected.is_none()
+        {
+            continue;
+        }
         if let Fate::Rejected(problems) = fate(name, &copies.iter().collect::<Vec<_>>()) {
             rejected.insert(name.clone());
             expansion.rejected.extend(problems);

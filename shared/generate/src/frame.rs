@@ -156,9 +156,9 @@ impl Filled {
     }
 
     /// The string at a path of keys; empty when there is none.
-    pub(crate) fn text<'s>(&'s self, path: impl IntoIterator<Item = &'s str>) -> &'s str {
+    pub(crate) fn text(&self, path: &[&str]) -> &str {
         let mut at = &self.frame.skeleton;
-        let mut path = path.into_iter();
+        let mut path = path.iter();
         while let Some(key) = path.next() {
             at = match at {
                 Skeleton::Object(fields) => match fields.iter().find(|(known, _)| known == key) {

@@ -54,12 +54,12 @@ enum Body {
 }
 
 impl Generated {
-    pub(crate) fn new(name: &str, origin: &Arc<str>, rendered: Rendered) -> Self {
+    pub(crate) fn new(name: String, origin: &Arc<str>, rendered: Rendered) -> Self {
         let body = match rendered {
             Rendered::Filled(filled) => Body::Filled(filled),
             Rendered::Whole(value) => Body::Json(value.to_string().into()),
         };
-        Self { name: name.to_owned(), origin: Arc::clone(origin), body }
+        Self { name, origin: Arc::clone(origin), body }
     }
 
     /// The whole Application, without status and ownerReferences.

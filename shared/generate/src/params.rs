@@ -45,7 +45,7 @@ impl Params {
                 ("clusters", Value::Array(clusters)) if self.typed.clusters => {
                     Data::list(clusters.iter().map(cluster_data).collect())
                 }
-                _ => Data::from(value.clone()),
+                _ => Data::from(value),
             };
             (key.as_str().into(), data)
         });
@@ -54,7 +54,7 @@ impl Params {
 
     /// Dotted keys and printed values, as post-selectors see them.
     pub(crate) fn flattened(&self) -> BTreeMap<String, String> {
-        flatten(&self.map).into_iter().map(|(key, value)| (key, go_string(value))).collect()
+        flatten(self.map.clone()).into_iter().collect()
     }
 
     /// The names that a template can use, in the form that the mode uses, for messages.
@@ -84,28 +84,31 @@ impl Params {
     }
 }
 
-/// Leaves of nested objects and arrays under dotted keys: `a.b`, `tags.0`. Empty objects and arrays vanish.
-pub(crate) fn flatten(map: &Map<String, Value>) -> BTreeMap<String, &Value> {
-    let mut flat = BTreeMap::new();
-    for (key, value) in map {
-        flatten_into(key.clone(), value, &mut flat);
-    }
+/// Leaves of nested objects and arrays, printed, under dotted keys: `a.b`, `tags.0`. Empty objects and arrays vanish; of keys that are equal the
+/// last counts.
+pub(crate) fn flatten(map: Map<String, Value>) -> Vec<(String, String)> {
+    let mut flat = Vec::with_capacity(16);
+    map.into_iter().for_each(|(key, value)| flatten_into(key, value, &mut flat));
     flat
 }
 
-fn flatten_into<'a>(key: String, value: &'a Value, flat: &mut BTreeMap<String, &'a Value>) {
+fn flatten_into(key: String, value: Value, flat: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(field, value)| flatten_into(format!("{key}.{field}"), value, flat))
+            fields
+                .into_iter()
+                .for_each(|(field, value)| flatten_into([&key, ".", &field].concat(), value, flat));
         }
         Value::Array(items) => {
             items
-                .iter()
+                .into_iter()
                 .enumerate()
                 .for_each(|(index, value)| flatten_into(format!("{key}.{index}"), value, flat));
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            flat.insert(key, value);
+        Value::String(text) => flat.push((key, text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {
+            let text = go_string(&value);
+            flat.push((key, text));
         }
     }
 }
@@ -127,20 +130,20 @@ fn go_names(prefix: &str, map: &Map<String, Value>, names: &mut Vec<String>) {
 }
 
 fn strings(map: &Map<String, Value>) -> Data {
-    let entries = map.iter().map(|(key, value)| (key.as_str().into(), Data::from(value.clone())));
+    let entries = map.iter().map(|(key, value)| (key.as_str().into(), Data::from(value)));
     Data::Map(DataMap::new(Element::Str, entries.collect()))
 }
 
 fn metadata_data(metadata: &Map<String, Value>) -> Data {
     let entries = metadata.iter().map(|(key, value)| {
-        let data = value.as_object().map_or_else(|| Data::from(value.clone()), strings);
+        let data = value.as_object().map_or_else(|| Data::from(value), strings);
         (key.as_str().into(), data)
     });
     Data::Map(DataMap::new(Element::Any, entries.collect()))
 }
 
 fn cluster_data(cluster: &Value) -> Data {
-    let Value::Object(map) = cluster else { return Data::from(cluster.clone()) };
+    let Value::Object(map) = cluster else { return Data::from(cluster) };
     let typed = Typed { metadata: true, values: true, clusters: false };
     Params { map: map.clone(), typed }.to_data()
 }

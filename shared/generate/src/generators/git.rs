@@ -13,7 +13,6 @@ use crate::params::Params;
 use crate::run::{Globbing, Run, Stop, cannot_read, failed};
 use crate::{GitAnswer, GitRequest, Problem, fields};
 use serde_json::{Map, Value};
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -146,8 +145,7 @@ impl Git<'_> {
                 directories.push(Arc::clone(same));
                 continue;
             }
-            let mut params = Params::default();
-            content::add_directory(&mut params.map, path, self.prefix, run.engine.go_template);
+            let mut params = Params::new(content::of_directory(path, self.prefix, run.engine.go_template));
             self.values.add_to(run.engine, &mut params)?;
             let params = Arc::new(params);
             emit(Arc::clone(&params));
@@ -183,13 +181,13 @@ impl Git<'_> {
         let globs: Vec<_> = items.iter().map(glob).collect::<Result<_, Problem>>()?;
         let wanted = wanted(&all, &globs);
         let mut answers = Answers::of(self, run.git, wanted.len());
-        let (mut read, mut waits) = (Vec::with_capacity(wanted.len()), false);
-        for (path, item) in wanted {
+        let (mut texts, mut waits) = (Vec::with_capacity(wanted.len()), false);
+        for (path, item) in &wanted {
             match answers.get(path) {
                 Some((request, GitAnswer::Failed(why))) => {
                     return Err(cannot_read(&item.path, request, why).into());
                 }
-                Some((_, GitAnswer::File(text))) => read.push((path, item, text)),
+                Some((_, GitAnswer::File(text))) => texts.push(text),
                 Some((request, GitAnswer::Directories(_) | GitAnswer::Paths(_))) => {
                     return Err(self.mixed_up(request));
                 }
@@ -204,7 +202,7 @@ impl Git<'_> {
         }
         let mut files = Vec::new();
         let mut known = node.files.iter().peekable();
-        for (path, item, text) in read {
+        for ((path, item), text) in wanted.into_iter().zip(texts) {
             while known.next_if(|known| known.path.as_str() < path).is_some() {}
             if let Some(same) = known.peek().filter(|known| known.path == path && known.text == *text) {
                 same.sets.iter().for_each(|params| emit(Arc::clone(params)));
@@ -235,8 +233,7 @@ impl Git<'_> {
             )
         })?;
         let params = |object: Map<String, Value>| {
-            let mut params = Params::new(if engine.go_template { object } else { content::flat(&object) });
-            content::add_file(&mut params.map, path, self.prefix, engine.go_template);
+            let mut params = Params::new(content::of_object(object, path, self.prefix, engine.go_template));
             self.values.add_to(engine, &mut params)?;
             Ok(Arc::new(params))
         };
@@ -310,17 +307,20 @@ impl<'a, 'g> Answers<'a, 'g> {
         match self {
             Self::Few(all, git) => all.get_key_value(&git.file_request(path)),
             Self::All(range, git) => {
-                let order = |request: &GitRequest| match request {
-                    GitRequest::File { repo_url, revision, path: known } => (
-                        repo_url.as_str(),
-                        revision.as_str(),
-                        known.as_str(),
-                    )
-                        .cmp(&(&git.repo_url, &git.revision, path)),
-                    GitRequest::Directories { .. } | GitRequest::Paths { .. } => Ordering::Less,
+                // Those of other trees come later only, and none of this one's after them.
+                let path_of = |request: &'a GitRequest| match request {
+                    GitRequest::File { path, .. } => Some(path.as_str()),
+                    GitRequest::Directories { .. } | GitRequest::Paths { .. } => None,
                 };
-                while range.next_if(|(request, _)| order(request).is_lt()).is_some() {}
-                range.peek().copied().filter(|(request, _)| order(request).is_eq())
+                while range
+                    .next_if(|(request, _)| path_of(request).is_some_and(|known| known < path))
+                    .is_some()
+                {}
+                range.peek().copied().filter(|(request, _)| {
+                    path_of(request) == Some(path)
+                        && request.repo_url() == git.repo_url
+                        && request.revision() == git.revision
+                })
             }
         }
     }

@@ -38,8 +38,11 @@ fn go_float(value: f64) -> String {
 /// Argo CD's `SanitizeName`, behind `nameNormalized` and `basenameNormalized`: lower case, `-` for what a DNS name cannot hold, at most 253
 /// characters, no `-` or `.` at the ends.
 pub(crate) fn normalize(name: &str) -> String {
-    let fit =
-        |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.' { c } else { '-' };
-    let text: String = name.to_lowercase().chars().map(fit).take(MAX_NAME).collect();
-    text.trim_matches(['-', '.']).to_owned()
+    let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let trimmed = |text: &str| text.trim_matches(['-', '.']).to_owned();
+    if name.len() <= MAX_NAME && name.chars().all(is_fit) {
+        return trimmed(name);
+    }
+    let fit = |c: char| if is_fit(c) { c } else { '-' };
+    trimmed(&name.to_lowercase().chars().map(fit).take(MAX_NAME).collect::<String>())
 }

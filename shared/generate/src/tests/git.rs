@@ -49,6 +49,19 @@ fn directories() {
 }
 
 #[test]
+fn the_path_goes_before_what_a_file_says_of_it() {
+    let world = World::default()
+        .file("fleet/eu/x.yaml", "path: mine\npath.basename: mine\na.b: first\na: {b: second}\n");
+    check(
+        &spec(&git("files: [{path: 'fleet/*'}]"), "{{path.basename}}-x", "{{path}}|{{a.b}}", "https://a"),
+        &world,
+        expect![[r#"
+            eu-x fleet/eu|first -> https://a/web [spec.generators[0].git]
+        "#]],
+    );
+}
+
+#[test]
 fn a_prefix_moves_the_path() {
     let generators =
         git("pathParamPrefix: app, values: {v: '{{app.path.basename}}!'}, directories: [{path: apps/w*}]");

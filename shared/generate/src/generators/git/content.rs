@@ -1,6 +1,6 @@
 //! What a path and a file's content give as parameters.
 
-use crate::params::{flatten, go_string, normalize};
+use crate::params::{flatten, normalize};
 use serde_json::{Map, Value, json};
 use shared_manifest::yaml;
 
@@ -20,25 +20,20 @@ pub(super) fn parse(text: &str) -> Result<Vec<Map<String, Value>>, String> {
     }
 }
 
-/// An object's leaves as strings under dotted keys.
-pub(super) fn flat(object: &Map<String, Value>) -> Map<String, Value> {
-    flatten(object).into_iter().map(|(key, value)| (key, Value::String(go_string(value)))).collect()
-}
-
-/// Adds `path` and what belongs to it for a directory.
-pub(super) fn add_directory(
-    params: &mut Map<String, Value>,
-    directory: &str,
-    prefix: &str,
-    go_template: bool,
-) {
+/// The parameters of a directory: `path` and what belongs to it.
+pub(super) fn of_directory(directory: &str, prefix: &str, go_template: bool) -> Map<String, Value> {
     let basename = base(directory);
     let named = [("basename", basename.to_owned()), ("basenameNormalized", normalize(basename))];
-    add(params, directory, prefix, go_template, &named);
+    with_path(Map::new(), directory, prefix, go_template, named)
 }
 
-/// Adds `path` and what belongs to it for a file; `path` is the directory that it stands in, `.` for the root.
-pub(super) fn add_file(params: &mut Map<String, Value>, file: &str, prefix: &str, go_template: bool) {
+/// The parameters of an object in a file; `path` is the directory that the file stands in, `.` for the root.
+pub(super) fn of_object(
+    object: Map<String, Value>,
+    file: &str,
+    prefix: &str,
+    go_template: bool,
+) -> Map<String, Value> {
     let (directory, filename) = file.rsplit_once('/').unwrap_or((".", file));
     let basename = base(directory);
     let named = [
@@ -47,35 +42,36 @@ pub(super) fn add_file(params: &mut Map<String, Value>, file: &str, prefix: &str
         ("filename", filename.to_owned()),
         ("filenameNormalized", normalize(filename)),
     ];
-    add(params, directory, prefix, go_template, &named);
+    with_path(object, directory, prefix, go_template, named)
 }
 
-fn add(
-    params: &mut Map<String, Value>,
+/// Adds `path` and what is `named` below it, which go before what the object holds under these names.
+fn with_path<const N: usize>(
+    mut object: Map<String, Value>,
     directory: &str,
     prefix: &str,
     go_template: bool,
-    named: &[(&str, String)],
-) {
+    named: [(&str, String); N],
+) -> Map<String, Value> {
     let segments = directory.split('/');
     if go_template {
-        let mut path = Map::from_iter([
-            ("path".to_owned(), Value::from(directory)),
-            ("segments".to_owned(), segments.collect()),
-        ]);
-        path.extend(named.iter().map(|(key, value)| ((*key).to_owned(), Value::from(value.as_str()))));
+        let mut path = Map::from_iter(named.map(|(key, value)| (key.to_owned(), Value::String(value))));
+        path.insert("path".to_owned(), Value::from(directory));
+        path.insert("segments".to_owned(), segments.collect());
         if prefix.is_empty() {
-            params.insert("path".to_owned(), Value::Object(path));
+            object.insert("path".to_owned(), Value::Object(path));
         } else {
-            params.insert(prefix.to_owned(), json!({ "path": path }));
+            object.insert(prefix.to_owned(), json!({ "path": path }));
         }
-        return;
+        return object;
     }
-    let name = if prefix.is_empty() { "path".to_owned() } else { format!("{prefix}.path") };
-    params.insert(name.clone(), Value::from(directory));
-    params.extend(named.iter().map(|(key, value)| (format!("{name}.{key}"), Value::from(value.as_str()))));
+    let name = if prefix.is_empty() { "path" } else { &[prefix, ".path"].concat() };
+    let mut flat = flatten(object);
+    flat.push((name.to_owned(), directory.to_owned()));
+    flat.extend(named.map(|(key, value)| ([name, ".", key].concat(), value)));
     let indexed = segments.enumerate().filter(|(_, segment)| !segment.is_empty());
-    params.extend(indexed.map(|(index, segment)| (format!("{name}[{index}]"), Value::from(segment))));
+    flat.extend(indexed.map(|(index, segment)| (format!("{name}[{index}]"), segment.to_owned())));
+    flat.into_iter().map(|(key, value)| (key, Value::String(value))).collect()
 }
 
 fn base(path: &str) -> &str {

@@ -21,7 +21,6 @@ pub mod args;
 mod bundles;
 mod ground;
 mod heals;
-pub mod machine;
 mod others;
 pub mod quantile;
 mod requests;

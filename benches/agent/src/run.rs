@@ -4,13 +4,14 @@ use crate::{
     args::Args,
     bundles,
     ground::Ground,
-    heals, machine, others,
+    heals, others,
     quantile::quantile,
     requests::Count,
     table::{Table, megabytes, say, time},
     usage::{Usage, Watched},
 };
 use anyhow::{Context, Result};
+use benches_machine::{load, machine};
 use kube::Api;
 use std::{
     collections::BTreeMap,
@@ -27,8 +28,8 @@ const BASELINE: Duration = Duration::from_secs(20);
 /// # Errors
 /// When something cannot be started, or does not get where it should.
 pub async fn run(args: &Args) -> Result<()> {
-    let (machine, load) = (machine::machine(), machine::load());
-    say(&format!("{machine}; load before: {load}"));
+    let (machine, load_before) = (machine(), load());
+    say(&format!("{machine}; load before: {load_before}"));
     say(&format!("fills a cluster with {} objects", args.others));
     let filled = Instant::now();
     let mut ground = Ground::start(args).await?;
@@ -74,7 +75,7 @@ pub async fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.log {
         std::fs::write(path, log).with_context(|| format!("write {}", path.display()))?;
     }
-    say(&format!("\n{machine}; load average before {load}, after {}\n\n{}", machine::load(), table.text()));
+    say(&format!("\n{machine}; load average before {load_before}, after {}\n\n{}", load(), table.text()));
     Ok(())
 }
 

@@ -24,8 +24,9 @@ mod samples;
 mod trouble;
 mod truth;
 
-use crate::{args::Args, machine, table::say};
+use crate::{args::Args, table::say};
 use anyhow::{Context, Result};
+use benches_machine::{load, machine};
 use ground::Ground;
 use samples::Samples;
 use std::time::{Duration, Instant};
@@ -38,8 +39,8 @@ const REST: Duration = Duration::from_secs(60);
 /// # Errors
 /// When something cannot be started, one of the programs ends, or the cluster is not as Git says at the end.
 pub async fn soak(args: &Args, time: Duration) -> Result<()> {
-    let (machine, load) = (machine::machine(), machine::load());
-    say(&format!("{machine}; load before: {load}"));
+    let (machine, load_before) = (machine(), load());
+    say(&format!("{machine}; load before: {load_before}"));
     let ground = Ground::start(args).await?;
     say("all is synced; the trouble begins");
     let mut samples = Samples::default();
@@ -57,7 +58,7 @@ pub async fn soak(args: &Args, time: Duration) -> Result<()> {
     tokio::time::sleep(REST).await;
     let after = samples::sample(&ground, began)?;
     let counts = ground.counts.borrow();
-    say(&format!("\n{machine}; load average before {load}, after {}\n", machine::load()));
+    say(&format!("\n{machine}; load average before {load_before}, after {}\n", load()));
     say(&samples.text());
     say(&format!("{counts}. At the end the cluster is as Git says."));
     say(&format!("After {} s without trouble: {}.", REST.as_secs(), after.memory()));

@@ -6,7 +6,6 @@
 //! figure is taken in a process of its own, so that none finds memory that another has left. Nothing is asserted: the figures depend on the machine.
 
 mod ground;
-mod machine;
 mod run;
 
 pub use run::run;

@@ -1,11 +1,8 @@
 //! The measurements, each in a process of its own.
 
-use crate::{
-    Args, Generator, Mode, Part,
-    ground::ground,
-    machine::{computed, machine, peak, resident},
-};
+use crate::{Args, Generator, Mode, Part, ground::ground};
 use anyhow::{Context as _, bail, ensure};
+use benches_machine::{Memory, computed, load, machine, memory};
 use clap::ValueEnum as _;
 use shared_generate::{Expander, Generated, Outcome, Update, generate};
 use std::{
@@ -35,7 +32,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn table(args: &Args) -> anyhow::Result<()> {
-    say(&format!("{}; times are of computing, on one core\n", machine()));
+    say(&format!("{}, load average {}; times are of computing, on one core\n", machine(), load()));
     say(
         "| Applications | generator | mode | expansion | each | then as JSON text | or as values | output in memory | as JSON | peak above inputs | peak / output | Argo CD 3.5.7 |\n|---|---|---|---|---|---|---|---|---|---|---|---|",
     );
@@ -106,6 +103,11 @@ fn part<const N: usize>(part: Part, case: &[String]) -> anyhow::Result<[u64; N]>
     <[u64; N]>::try_from(figures).map_err(|figures| anyhow::anyhow!("{part:?} told {figures:?}"))
 }
 
+/// Resident memory without the pages of the program, which are read in once as they are first run.
+fn own(memory: Memory) -> u64 {
+    memory.resident - memory.files
+}
+
 fn asked(args: &Args) -> anyhow::Result<(Generator, Mode, usize)> {
     let generator = args.generator.context("--generator is missing")?;
     Ok((
@@ -120,9 +122,10 @@ fn asked(args: &Args) -> anyhow::Result<(Generator, Mode, usize)> {
 fn scratch(args: &Args) -> anyhow::Result<()> {
     let (generator, mode, size) = asked(args)?;
     let ground = ground(generator, mode, size);
-    let (before, began) = (resident(), computed());
+    let (before, began) = (memory(), computed());
     let outcome = generate(&ground.set, &ground.inputs);
-    let (took, peak) = (computed() - began, peak().saturating_sub(before) * 1024);
+    let (took, after) = (computed() - began, memory());
+    let peak = (after.peak - after.files).saturating_sub(own(before)) * 1024;
     let Outcome::Done(expansion) = outcome else { bail!("asks for more") };
     ensure!(expansion.problems.is_empty(), "{}", expansion.problems[0]);
     ensure!(expansion.applications.len() == size, "{} Applications", expansion.applications.len());
@@ -145,10 +148,10 @@ fn scratch(args: &Args) -> anyhow::Result<()> {
 fn change(args: &Args) -> anyhow::Result<()> {
     let (generator, mode, size) = asked(args)?;
     let mut ground = ground(generator, mode, size);
-    let before = resident();
+    let before = own(memory());
     let mut expander = Expander::default();
     ensure!(matches!(expander.update(&ground.set, &ground.inputs), Update::Done { .. }), "asks for more");
-    let kept = resident().saturating_sub(before) * 1024;
+    let kept = own(memory()).saturating_sub(before) * 1024;
     let (mut clock, mut changes, mut idle) = (Vec::new(), Duration::ZERO, Duration::ZERO);
     for round in 0..ROUNDS {
         ground.change(round);

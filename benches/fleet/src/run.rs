@@ -10,10 +10,10 @@ use crate::{
 };
 use anyhow::{Context as _, Result, ensure};
 use benches_agent::{
-    machine,
     quantile::quantile,
     table::{megabytes, say, time},
 };
+use benches_machine::{load, machine};
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub(crate) struct Row {
 /// When something cannot be started, or does not get where it should.
 pub async fn run(args: &Args, program: &Path) -> Result<()> {
     let _allowed = rlimit::increase_nofile_limit(u64::MAX).context("raise the limit of open files")?;
-    let (machine, load) = (machine::machine(), machine::load());
+    let (machine, load_before) = (machine(), load());
     let folder = tempfile::tempdir()?;
     let floors = Floors::measure(folder.path())?;
     let names = if args.workloads.is_empty() { Name::ALL.to_vec() } else { args.workloads.clone() };
@@ -68,7 +68,7 @@ pub async fn run(args: &Args, program: &Path) -> Result<()> {
         let mut ground = Ground::start(args, workload, program).await?;
         rows.extend(measure(args, &mut ground, floors).await?);
     }
-    say(&format!("\n{machine}; load average before {load}, after {}", machine::load()));
+    say(&format!("\n{machine}; load average before {load_before}, after {}", load()));
     say(&format!(
         "floors: {:.0} mutual TLS handshakes a second on a core (both sides), {:.0} durable writes of 4 KiB a second, {:.1} GB a second over loopback\n",
         floors.handshakes,

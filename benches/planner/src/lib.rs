@@ -7,7 +7,6 @@
 //! the machine.
 
 mod ground;
-mod machine;
 mod run;
 mod table;
 

@@ -2,10 +2,10 @@
 
 use crate::{
     Args, ground,
-    machine::{computed, machine, resident, timed},
     table::{head, quantiles, row, say, time},
 };
 use anyhow::{Context as _, ensure};
+use benches_machine::{computed, load, machine, memory, timed};
 use jiff::{SignedDuration, Timestamp};
 use shared_rollout::{Fleet, Plan, Seat, apply, check, check_lines, plan, plan_lines};
 use std::{
@@ -19,14 +19,18 @@ use std::{
 /// When the fleet does not do what it is meant to.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let (clusters, applications) = (args.clusters(), args.applications);
-    say(&format!("{clusters} clusters x {applications} applications; {}\n", machine()));
+    say(&format!(
+        "{clusters} clusters x {applications} applications; {}, load average {}\n",
+        machine(),
+        load()
+    ));
     head();
     let mut now: Timestamp = "2026-01-01T00:00:00Z".parse()?;
-    let before = resident();
+    let before = memory().resident;
     let mut fleet = ground::fleet(clusters, applications, now)?;
     ground::finish(&mut fleet, now);
     ground::commit(&mut fleet, 0, now)?;
-    let taken = resident().saturating_sub(before) * 1024;
+    let taken = memory().resident.saturating_sub(before) * 1024;
     row("memory of the index", &format!("{} MB", taken / 1_000_000), "200 MB");
 
     // All is proven everywhere; one line has a commit and stops half way.

@@ -34,14 +34,14 @@ enum Piece {
     Place(usize),
 }
 
-/// What fills a frame.
+/// What fills a frame. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Filled {
     frame: Arc<Frame>,
     /// All strings, one after the other.
-    text: Box<str>,
+    text: Arc<str>,
     /// Where each ends.
-    ends: Box<[u32]>,
+    ends: Arc<[u32]>,
 }
 
 impl Frame {
@@ -108,8 +108,8 @@ impl Frame {
             ends.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
         }
         // A copy of the right size, since what grew may be twice as large as what it holds.
-        let text = Box::from(text.as_str());
-        Ok(Filled { frame: Arc::clone(frame), text, ends: ends.into_boxed_slice() })
+        let (text, ends) = (Arc::from(text.as_str()), Arc::from(ends.as_slice()));
+        Ok(Filled { frame: Arc::clone(frame), text, ends })
     }
 }
 
@@ -213,7 +213,7 @@ impl Filled {
 
     /// What it takes in memory beside the frame, with what an allocator adds.
     pub(crate) fn bytes(&self) -> usize {
-        const ALLOCATION: usize = 16;
+        const ALLOCATION: usize = 16 + 2 * size_of::<usize>();
         self.text.len() + size_of_val(&*self.ends) + 2 * ALLOCATION
     }
 }

@@ -37,7 +37,7 @@ pub struct Expansion {
     pub requeue_after: Option<Duration>,
 }
 
-/// One Application. It keeps what its template gave and is made whole on demand; two are equal when they are as wholes.
+/// One Application. It keeps what its template gave and is made whole on demand; clones share that. Two are equal when they are as wholes.
 #[derive(Clone)]
 pub struct Generated {
     /// `metadata.name`.
@@ -50,7 +50,7 @@ pub struct Generated {
 #[derive(Clone)]
 enum Body {
     Filled(Filled),
-    Json(Box<str>),
+    Json(Arc<str>),
 }
 
 impl Generated {

@@ -295,7 +295,8 @@ impl Lines {
             return Some(Resolved { generate: None, render, ..resolved });
         }
         let mut memory = self.memories.take(snapshot.object.uid());
-        let object = memory.set(snapshot.object.revision, set);
+        let object = snapshot.object.shared();
+        memory.set(snapshot.object.revision, &object);
         let (Expanded { expansion, commits, references, later }, memory) =
             expand_again(&self.git, &object, &snapshot.clusters, &pins, memory).await;
         let mut memory = memory.unwrap_or_default();

@@ -85,16 +85,11 @@ impl Memories {
 }
 
 impl Memory {
-    /// The set as it was stored at that revision.
-    pub(crate) fn set(&mut self, revision: Revision, set: &Value) -> Arc<Value> {
-        match &self.set {
-            Some((at, known)) if *at == revision => Arc::clone(known),
-            Some(_) | None => {
-                self.settled.clear();
-                let set = Arc::new(set.clone());
-                self.set = Some((revision, Arc::clone(&set)));
-                set
-            }
+    /// Takes the set as it was stored at that revision.
+    pub(crate) fn set(&mut self, revision: Revision, set: &Arc<Value>) {
+        if self.set.as_ref().is_none_or(|(at, _)| *at != revision) {
+            self.settled.clear();
+            self.set = Some((revision, Arc::clone(set)));
         }
     }
 

@@ -9,7 +9,7 @@ use hub_store::{Entry, Revision};
 use jiff::Timestamp;
 use serde_json::Value;
 use shared_model::{HOLD_FINALIZER, Kind, PAUSE_ANNOTATION, RESOURCES_FINALIZER, SKIP_RECONCILE_ANNOTATION};
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 /// Argo CD's annotations that ask for a refresh.
 pub(crate) const REFRESH: [&str; 2] =
@@ -49,7 +49,7 @@ pub(crate) struct Object {
 
 #[derive(Debug)]
 enum Body {
-    Tree(Value),
+    Tree(Arc<Value>),
     Text(Box<[u8]>),
 }
 
@@ -66,7 +66,7 @@ impl Object {
             | Kind::RolloutPolicy
             | Kind::Namespace
             | Kind::Secret
-            | Kind::ConfigMap => Body::Tree(stored.value.clone()),
+            | Kind::ConfigMap => Body::Tree(Arc::new(stored.value.clone())),
         };
         Some((Self::of(kind, &stored, body), stored))
     }
@@ -127,6 +127,14 @@ impl Object {
         match &self.body {
             Body::Tree(value) => Cow::Borrowed(value),
             Body::Text(text) => Cow::Owned(serde_json::from_slice(text).expect("it was read before")),
+        }
+    }
+
+    /// The object, shared where it is kept as a tree.
+    pub(crate) fn shared(&self) -> Arc<Value> {
+        match &self.body {
+            Body::Tree(value) => Arc::clone(value),
+            Body::Text(_) => Arc::new(self.value().into_owned()),
         }
     }
 

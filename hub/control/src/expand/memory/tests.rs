@@ -26,7 +26,8 @@ fn revision(number: u64) -> Revision {
 /// Expands a set, and puts its memory back.
 fn look(memories: &Memories, uid: &str, at: u64, set: &Value) {
     let mut memory = memories.take(uid);
-    let set = memory.set(revision(at), set);
+    let set = Arc::new(set.clone());
+    memory.set(revision(at), &set);
     let Outcome::Done(expansion) = memory.expand(&set, &Inputs::default()) else { panic!("it asks nothing") };
     assert_eq!(expansion.problems, []);
     memories.put(uid, memory, &expansion);
@@ -62,7 +63,8 @@ fn what_is_large_is_kept_until_there_is_no_room() {
 fn an_application_is_settled_until_it_or_its_set_or_what_that_gives_changes() {
     let mut memory = Memory::default();
     let expand = |memory: &mut Memory, at: u64, names: &[&str]| {
-        let set = memory.set(revision(at), &listing(names));
+        let set = Arc::new(listing(names));
+        memory.set(revision(at), &set);
         assert!(matches!(memory.expand(&set, &Inputs::default()), Outcome::Done(_)));
     };
     expand(&mut memory, 1, &["a", "b"]);

@@ -100,7 +100,10 @@ impl Template {
                 Piece::Tag { name, written } => parameters.string(name).unwrap_or(written),
             };
             if out.len().saturating_add(text.len()) > most {
-                return Err(Error::Limit { name: "fasttemplate".to_owned(), exceeded: Exceeded::Output(MOST) });
+                return Err(Error::Limit {
+                    name: "fasttemplate".to_owned(),
+                    exceeded: Exceeded::Output(MOST),
+                });
             }
             out.push_str(text);
         }

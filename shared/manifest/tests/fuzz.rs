@@ -1,5 +1,9 @@
 //! Texts that nobody wrote: the recorded ones and a corpus of hostile ones, cut up and put together again by a generator with a fixed seed.
-//! Whatever comes out is read or refused within the reader's budgets, and what is read can be written and read back.
+//! Whatever comes out is read or refused within the reader's budgets, and what is read can be written and read back. `FUZZ_ROUNDS` at compile
+//! time asks for so many times as much, and `FUZZ_SEED` for other texts.
+
+#[path = "support/measure.rs"]
+mod measure;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,6 +11,10 @@ use shared_manifest::yaml::{duplicate_keys, parse, parse_all, places, to_string,
 
 /// How many texts are made from each base in one run.
 const ROUNDS: usize = 3;
+/// Bytes that reading one byte may take, what anchors and aliases may take, and what any text may: see `bounds.rs`.
+const PER_BYTE: usize = 256;
+const COPIES: usize = 200 << 20;
+const FIXED: usize = 1 << 20;
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -77,7 +85,9 @@ impl Dice {
 
 /// Whether all readers agree on `text`, and what they read survives writing.
 fn check(text: &str) {
-    let first = parse(text);
+    let (first, held) = measure::held(text, || parse(text));
+    let copies = if text.contains('&') { COPIES } else { 0 };
+    assert!(held <= text.len() * PER_BYTE + copies + FIXED, "{held} bytes: {text:?}");
     let all = parse_all(text);
     assert_eq!(
         all.is_ok(),
@@ -111,9 +121,11 @@ fn the_corpus_itself() {
 #[test]
 fn texts_made_from_the_corpus() {
     let bases = bases();
-    let mut dice = Dice(20_260_101);
+    let number = |text: Option<&str>| text.map(|text| text.parse::<u64>().expect("a number"));
+    let times = usize::try_from(number(option_env!("FUZZ_ROUNDS")).unwrap_or(1)).expect("a number of times");
+    let mut dice = Dice(20_260_101 + number(option_env!("FUZZ_SEED")).unwrap_or(0));
     for text in &bases {
-        for _ in 0..ROUNDS {
+        for _ in 0..ROUNDS * times {
             let made = dice.mutated(text, &bases);
             check(&made);
         }

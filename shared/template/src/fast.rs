@@ -11,7 +11,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::Error;
+use crate::{Error, Exceeded};
+
+/// Bytes that a text may come to.
+const MOST: usize = 8 << 20;
 
 /// Parameters by name. Only strings are substituted.
 pub trait Parameters {
@@ -84,16 +87,25 @@ impl Template {
     /// Appends the text with its tags replaced to `out`.
     ///
     /// # Errors
-    /// [`Error::UnclosedTag`] when one tag is complete and another never ends.
+    /// [`Error::UnclosedTag`] when one tag is complete and another never ends; [`Error::Limit`] when it would be more than 8 MiB, as much as
+    /// the other engine prints by default. What was appended before the error stays.
     pub fn render_into(&self, parameters: &impl Parameters, out: &mut String) -> Result<(), Error> {
         if let Some(start) = &self.unclosed {
             return Err(Error::UnclosedTag(start.clone()));
         }
+        let most = out.len().saturating_add(MOST);
         for piece in &self.pieces {
-            out.push_str(match piece {
+            let text = match piece {
                 Piece::Text(text) => text,
                 Piece::Tag { name, written } => parameters.string(name).unwrap_or(written),
-            });
+            };
+            if out.len().saturating_add(text.len()) > most {
+                return Err(Error::Limit {
+                    name: "fasttemplate".to_owned(),
+                    exceeded: Exceeded::Output(MOST),
+                });
+            }
+            out.push_str(text);
         }
         Ok(())
     }
@@ -102,7 +114,7 @@ impl Template {
 /// Replaces the tags of `template`.
 ///
 /// # Errors
-/// [`Error::UnclosedTag`] when one tag is complete and another never ends.
+/// As [`Template::render_into`].
 pub fn render(template: &str, parameters: &impl Parameters) -> Result<String, Error> {
     let mut out = String::with_capacity(template.len());
     Template::parse(template).render_into(parameters, &mut out)?;

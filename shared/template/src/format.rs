@@ -280,18 +280,18 @@ impl<'a, 't> Printer<'a, 't> {
             (true, 'x') => "0x",
             (true, _) => "0X",
         };
-        let digits: Vec<String> = bytes
-            .iter()
-            .map(|byte| if directive.verb == 'x' { format!("{byte:02x}") } else { format!("{byte:02X}") })
-            .collect();
-        let text = if digits.is_empty() {
-            String::new()
-        } else if directive.space {
-            digits.iter().map(|digit| format!("{prefix}{digit}")).collect::<Vec<_>>().join(" ")
-        } else {
-            format!("{prefix}{}", digits.concat())
-        };
-        self.pad(directive, text.as_bytes())
+        let digits: &[u8; 16] = if directive.verb == 'x' { b"0123456789abcdef" } else { b"0123456789ABCDEF" };
+        let mut text = Vec::with_capacity(bytes.len().saturating_mul(2));
+        for (index, byte) in bytes.iter().enumerate() {
+            if directive.space && index > 0 {
+                text.push(b' ');
+            }
+            if directive.space || index == 0 {
+                text.extend_from_slice(prefix.as_bytes());
+            }
+            text.extend([digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]);
+        }
+        self.pad(directive, &text)
     }
 
     fn list(&mut self, directive: Directive, list: &List, depth: usize) -> Result<(), Fail> {

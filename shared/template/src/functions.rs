@@ -202,7 +202,7 @@ impl Function {
             Body::Host(function) => function(scope, arguments)?,
             Body::Shortcut(_) => return Err(Fail::from("evaluated by the executor")),
         };
-        scope.charge(made.as_str().map_or(0, crate::Str::len))?;
+        scope.charge(made.size())?;
         Ok(made)
     }
 }
@@ -278,6 +278,12 @@ impl Functions {
     /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.table.keys().map(String::as_str)
+    }
+
+    /// What the function `name` takes; `None` when there is none of this name.
+    #[must_use]
+    pub fn signature(&self, name: &str) -> Option<&Signature> {
+        self.table.get(name).map(|function| &function.signature)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Arc<Function>> {

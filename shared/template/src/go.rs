@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub(crate) use scope::ENTRIES;
 pub use scope::Scope;
 pub use uses::Use;
 

@@ -121,6 +121,26 @@ pub enum Element {
     List,
 }
 
+impl Value {
+    /// Bytes that it takes for itself: what lists and maps hold is charged where they are made.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Str(text) => text.len(),
+            // A time, a version, a certificate; the texts in it are charged where it is made.
+            Self::Object(_) => 1024,
+            Self::Missing
+            | Self::Nil
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::Int64(_)
+            | Self::Byte(_)
+            | Self::Float(_)
+            | Self::List(_)
+            | Self::Map(_) => 0,
+        }
+    }
+}
+
 impl Element {
     pub(crate) fn type_name(self) -> &'static str {
         match self {

@@ -1,20 +1,27 @@
 //! Broken templates by the thousand: none makes the parser or the executor panic, hang or fill memory, and each gives the same twice.
 //!
 //! A fixed budget of mutations, always the same ones: of the templates that Go answered (`vectors/`), and of those in `corpus/`, where every
-//! one that ever made trouble is kept, a JSON string per line. `FUZZ_ROUNDS` at compile time asks for more.
+//! one that ever made trouble is kept, a JSON string per line. `FUZZ_ROUNDS` at compile time asks for so many times as much, and `FUZZ_SEED`
+//! for other ones.
+
+#[path = "support/chance.rs"]
+mod chance;
+#[path = "support/measure.rs"]
+mod measure;
 
 use std::collections::BTreeMap;
 
+use chance::{Chance, rounds};
 use serde_json::Value as Json;
 use shared_template::{Error, Limits, Options, Present, Template, Value, fast};
 
 /// Mutations tried.
-const ROUNDS: &str = match option_env!("FUZZ_ROUNDS") {
-    Some(rounds) => rounds,
-    None => "12000",
-};
+const ROUNDS: usize = 12_000;
 /// What one rendering may use: small, so that a limit that does not hold shows.
 const LIMITS: Limits = Limits { steps: 60_000, output_bytes: 64 << 10, memory_bytes: 512 << 10, depth: 40 };
+
+/// Bytes held whatever the template: the data, patterns of our own that are compiled when first used, tables of functions.
+const FIXED: usize = 4 << 20;
 
 /// Pieces that mean something to the parser.
 const PIECES: [&str; 48] = [
@@ -68,21 +75,9 @@ const PIECES: [&str; 48] = [
     "\u{10ffff}",
 ];
 
-/// A small generator of numbers, the same on every machine (xorshift).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound.max(1) as u64).unwrap_or(0)
-    }
-
-    /// An offset in `text` where a character starts.
-    fn offset(&mut self, text: &str) -> usize {
-        floor(text, self.below(text.len() + 1))
-    }
+/// An offset in `text` where a character starts.
+fn offset(chance: &mut Chance, text: &str) -> usize {
+    floor(text, chance.below(text.len() + 1))
 }
 
 /// Where the character at `at`, or before it, starts.
@@ -105,7 +100,7 @@ fn swapped(chance: &mut Chance, text: &str, donor: &str) -> String {
 fn mutated(chance: &mut Chance, corpus: &[String]) -> String {
     let mut text = corpus[chance.below(corpus.len())].clone();
     for _ in 0..=chance.below(4) {
-        let (one, other) = (chance.offset(&text), chance.offset(&text));
+        let (one, other) = (offset(chance, &text), offset(chance, &text));
         let (from, to) = (one.min(other), one.max(other));
         match chance.below(10) {
             0 => text.replace_range(from..floor(&text, to.min(from + 12)).max(from), ""),
@@ -116,7 +111,7 @@ fn mutated(chance: &mut Chance, corpus: &[String]) -> String {
             }
             3 => {
                 let donor = &corpus[chance.below(corpus.len())];
-                text = format!("{}{}", &text[..from], &donor[chance.offset(donor)..]);
+                text = format!("{}{}", &text[..from], &donor[offset(chance, donor)..]);
             }
             4 => text = text.replacen(['(', ')', '"', '.', '|', ' '], PIECES[chance.below(PIECES.len())], 1),
             5 => text.truncate(to),
@@ -150,7 +145,11 @@ fn recorded() -> (Json, Vec<String>) {
 
 /// Whether it rendered.
 fn check(text: &str, data: &Json) -> bool {
-    let first = render(text, data);
+    let (first, held) = measure::held(text, || render(text, data));
+    assert!(
+        held <= LIMITS.memory_bytes * 4 + LIMITS.output_bytes * 3 + text.len() * 256 + FIXED,
+        "{held} bytes: {text:?}"
+    );
     if let Ok(printed) = &first {
         assert!(printed.len() <= LIMITS.output_bytes * 3, "{text:?} printed {} bytes", printed.len());
     }
@@ -178,8 +177,8 @@ fn broken_templates_end_in_bounds() {
     corpus.retain(|text| {
         !["gen", "bcrypt", "htpasswd", "derivePassword"].iter().any(|slow| text.contains(slow))
     });
-    let mut chance = Chance(0x9e37_79b9_7f4a_7c15);
-    let rounds: usize = ROUNDS.parse().expect("a number of rounds");
+    let mut chance = Chance::default();
+    let rounds = rounds(ROUNDS);
     let rendered = (0..rounds).filter(|_| check(&mutated(&mut chance, &corpus), &data)).count();
     // Or the mutations break everything, and only the parser is tried.
     assert!(rendered > rounds / 10, "{rendered} of {rounds} rendered");

@@ -166,9 +166,14 @@ impl<'a> Stream<'a> {
 
     /// Notes an error of a pass after the grammar.
     fn note(&mut self, pass: Pass, error: Error) {
-        if self.wrong.as_ref().is_none_or(|(before, _)| pass < *before) {
+        if self.is_first(pass) {
             self.wrong = Some((pass, error));
         }
+    }
+
+    /// Whether an error of this pass would be told: one that costs much to put into words is made only then.
+    fn is_first(&self, pass: Pass) -> bool {
+        self.wrong.as_ref().is_none_or(|(before, _)| pass < *before)
     }
 
     fn open(

@@ -54,3 +54,12 @@ fn unresolved_tags_are_named() {
     assert_eq!(unresolved("{{name}} {{ .path.path }} {{}}", &parameters), [".path.path", ""]);
     assert!(unresolved("{{\n}}", &parameters).is_empty());
 }
+
+#[test]
+fn a_text_of_many_long_parameters_ends() {
+    let parameters = BTreeMap::from([("a".to_owned(), "x".repeat(1 << 20))]);
+    let render = |tags: usize| render(&"{{a}}".repeat(tags), &parameters);
+    assert_eq!(render(8).map(|text| text.len()), Ok(8 << 20));
+    let error = render(9).expect_err("one byte too many is too many").to_string();
+    assert_eq!(error, "template: fasttemplate: its output is larger than 8388608 bytes");
+}

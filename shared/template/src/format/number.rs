@@ -6,6 +6,15 @@ use crate::functions::Fail;
 use crate::number::{exponential, format_shortest, format_special, positional, split_exponent};
 use crate::quote::{is_print, quote_with};
 
+/// More digits after the point than any float has: what follows is zeros. Rust's formatter takes no precision beyond 65,535.
+const EXACT: usize = 1_100;
+
+/// The zeros of a precision beyond [`EXACT`].
+fn with_zeros(mut digits: String, precision: usize) -> String {
+    digits.extend(std::iter::repeat_n('0', precision.saturating_sub(EXACT)));
+    digits
+}
+
 impl Printer<'_, '_> {
     pub(super) fn integer(&mut self, directive: Directive, value: &Value, number: i128) -> Result<(), Fail> {
         let size = number.unsigned_abs();
@@ -27,7 +36,9 @@ impl Printer<'_, '_> {
                 let shown = shown.map(|shown| format!(" '{shown}'")).unwrap_or_default();
                 let digits = directive.precision.unwrap_or(0).max(4);
                 self.scope.charge(digits)?;
-                let code = format!("U+{:0digits$X}{shown}", number & i128::from(u64::MAX));
+                let code = format!("{:X}", number & i128::from(u64::MAX));
+                let zeros = "0".repeat(digits.saturating_sub(code.len()));
+                let code = format!("U+{zeros}{code}{shown}");
                 return self.pad(Directive { zero: false, ..directive }, code.as_bytes());
             }
             _ => return self.bad_verb(directive, value),
@@ -67,10 +78,14 @@ impl Printer<'_, '_> {
         let digits = match directive.verb {
             'v' | 'g' | 'G' => general(size, precision),
             'e' | 'E' => {
-                let (digits, exponent) = split_exponent(&format!("{size:.*e}", precision.unwrap_or(6)));
-                exponential(&digits, exponent)
+                let precision = precision.unwrap_or(6);
+                let (digits, exponent) = split_exponent(&format!("{size:.*e}", precision.min(EXACT)));
+                exponential(&with_zeros(digits, precision), exponent)
             }
-            'f' | 'F' => format!("{size:.*}", precision.unwrap_or(6)),
+            'f' | 'F' => {
+                let precision = precision.unwrap_or(6);
+                with_zeros(format!("{size:.*}", precision.min(EXACT)), precision)
+            }
             'x' | 'X' => hexadecimal(size, precision),
             _ => binary(size),
         };
@@ -105,7 +120,7 @@ fn character(number: i128) -> char {
 fn general(size: f64, precision: Option<usize>) -> String {
     let Some(precision) = precision else { return format_shortest(size) };
     let precision = precision.max(1);
-    let (digits, exponent) = split_exponent(&format!("{size:.*e}", precision - 1));
+    let (digits, exponent) = split_exponent(&format!("{size:.*e}", (precision - 1).min(EXACT)));
     let digits = match digits.trim_end_matches('0') {
         "" => "0",
         trimmed => trimmed,
@@ -165,7 +180,10 @@ fn hexadecimal(size: f64, precision: Option<usize>) -> String {
     }
     let digits = format!("{:013x}", scaled & ((1 << 52) - 1));
     let digits = match precision {
-        Some(precision) => format!("{digits:0<precision$}")[..precision].to_owned(),
+        Some(precision) => {
+            let zeros = "0".repeat(precision.saturating_sub(digits.len()));
+            format!("{digits}{zeros}")[..precision].to_owned()
+        }
         None => digits.trim_end_matches('0').to_owned(),
     };
     let point = if digits.is_empty() { "" } else { "." };

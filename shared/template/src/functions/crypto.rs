@@ -126,7 +126,7 @@ fn encrypt(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let cipher = cipher(bytes(arguments, 0));
     let padding = BLOCK - plain.len() % BLOCK;
     let padded = [plain, &vec![u8::try_from(padding).unwrap_or(0); padding]].concat();
-    let mut previous: [u8; BLOCK] = scope.random().array();
+    let mut previous: [u8; BLOCK] = scope.random()?.array();
     let mut out = previous.to_vec();
     for block in padded.chunks_exact(BLOCK) {
         previous.iter_mut().zip(block).for_each(|(byte, plain)| *byte ^= plain);

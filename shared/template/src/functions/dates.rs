@@ -36,9 +36,9 @@ pub(super) const TABLE: &[Row] = &[
     ("durationRound", "a", duration_round),
     ("htmlDate", "a", |scope, a| shown(scope, "2006-01-02", any(a, 0), "")),
     ("htmlDateInZone", "as", |scope, a| shown(scope, "2006-01-02", any(a, 0), &text(a, 1))),
-    ("mustToDate", "ss", |_, a| Ok(parse(&text(a, 0), &text(a, 1))?.into())),
+    ("mustToDate", "ss", |scope, a| Ok(read(scope, a)??.into())),
     ("now", "", |scope, _| Ok(Moment::utc(scope.now()?).into())),
-    ("toDate", "ss", |_, a| Ok(parse(&text(a, 0), &text(a, 1)).unwrap_or(Moment::utc(ZERO)).into())),
+    ("toDate", "ss", |scope, a| Ok(read(scope, a)?.unwrap_or(Moment::utc(ZERO)).into())),
     ("unixEpoch", "t", |scope, a| Ok(moment(scope, any(a, 0))?.instant.as_second().to_string().into())),
 ];
 
@@ -102,10 +102,13 @@ impl Object for Moment {
         "time.Time"
     }
 
-    fn member(&self, _: &mut Scope<'_>, name: &str, arguments: &[Value]) -> Option<Answer> {
+    fn member(&self, scope: &mut Scope<'_>, name: &str, arguments: &[Value]) -> Option<Answer> {
         let date = self.civil();
         Some(match (name, arguments) {
-            ("Format", [Value::Str(layout)]) => Ok(format(&layout.text(), self).into()),
+            ("Format", [Value::Str(layout)]) => {
+                let longest = layout.len().saturating_mul(10);
+                scope.charge(longest).map(|()| format(&layout.text(), self).into())
+            }
             ("Unix", []) => Ok(Value::Int64(self.instant.as_second())),
             ("UnixMilli", []) => Ok(Value::Int64(self.instant.as_millisecond())),
             ("Year", []) => Ok(Value::Int(date.year().into())),
@@ -194,6 +197,17 @@ fn shown(scope: &mut Scope<'_>, layout: &str, value: &Value, name: &str) -> Answ
     let instant = moment(scope, value)?.instant;
     scope.charge(layout.len().saturating_mul(10))?;
     Ok(format(layout, &Moment { instant, zone: zone(name) }).into())
+}
+
+/// The time that a text says in a layout.
+fn read(scope: &mut Scope<'_>, arguments: &[Value]) -> Result<Result<Moment, Fail>, Fail> {
+    let (layout, source) = (text(arguments, 0), text(arguments, 1));
+    // An error quotes both twice.
+    let held = layout.len().saturating_add(source.len()).saturating_mul(8);
+    scope.charge(held)?;
+    let moment = parse(&layout, &source);
+    scope.release(held);
+    Ok(moment)
 }
 
 fn modified(arguments: &[Value]) -> Result<Option<Value>, Fail> {

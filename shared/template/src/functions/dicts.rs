@@ -1,13 +1,13 @@
 //! sprig's dicts. `set`, `unset` and the merges change the dict they are given, for everyone who holds it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::math::is_empty;
 use super::strings::maps;
 use super::text::{any, bytes, map, string_of, text};
 use super::{Answer, Fail, Row};
 use crate::error::Exceeded;
-use crate::go::Scope;
+use crate::go::{ENTRIES, Scope};
 use crate::{Element, List, Map, Str, Value};
 
 /// How deep values may nest to be copied, compared or merged.
@@ -47,7 +47,7 @@ fn new_map(entries: impl IntoIterator<Item = (Str, Value)>) -> Value {
 }
 
 fn dict(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
-    scope.charge(size_of_val(arguments) * 2)?;
+    scope.charge(size_of_val(arguments) * 2 + ENTRIES)?;
     let mut made = BTreeMap::new();
     for pair in arguments.chunks(2) {
         let key = string_of(scope, &pair[0])?;
@@ -102,9 +102,8 @@ fn omit(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     for key in arguments.iter().skip(1) {
         scope.charge(key.as_str().map_or(0, Str::len))?;
     }
-    let omitted =
-        |key: &Str| arguments.iter().skip(1).filter_map(Value::as_str).any(|omitted| omitted == key);
-    Ok(new_map(kept.into_iter().filter(|(key, _)| !omitted(key))))
+    let omitted: BTreeSet<&Str> = arguments.iter().skip(1).filter_map(Value::as_str).collect();
+    Ok(new_map(kept.into_iter().filter(|(key, _)| !omitted.contains(key))))
 }
 
 fn dig(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
@@ -205,6 +204,7 @@ fn deep_copy(scope: &mut Scope<'_>, value: &Value, depth: usize) -> Answer {
             Ok(List::new(list.element(), copies).into())
         }
         Value::Map(map) => {
+            scope.charge(ENTRIES)?;
             let mut copies = BTreeMap::new();
             for (key, item) in entries(scope, map)? {
                 copies.insert(key, deep_copy(scope, &item, depth + 1)?);

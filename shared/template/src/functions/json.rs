@@ -84,7 +84,9 @@ impl Writer<'_, '_> {
             Value::List(list) if list.is_nil() => self.push("null"),
             Value::List(list) => {
                 let items = super::text::items(self.scope, list)?;
-                self.all(b"[]", &items, depth, |writer, item| writer.value(item, depth + 1))
+                self.all(b"[]", &items, depth, |writer, item| writer.value(item, depth + 1))?;
+                self.scope.release(size_of_val(items.as_slice()));
+                Ok(())
             }
             Value::Map(map) => {
                 self.scope.steps(map.len())?;

@@ -2,7 +2,7 @@
 
 use super::dicts::deep_equal;
 use super::math::is_empty;
-use super::text::{any, int, items};
+use super::text::{PIECE, any, int, items};
 use super::{Answer, Fail, Row};
 use crate::go::Scope;
 use crate::number::to_int;
@@ -90,6 +90,7 @@ fn chunk(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
         };
         return Ok(List::new(Element::List, pieces).into());
     };
+    scope.charge(items.len().div_ceil(size).saturating_mul(PIECE + size_of::<Value>()))?;
     let chunks = items.chunks(size).map(|chunk| Value::list(chunk.to_vec())).collect();
     Ok(List::new(Element::List, chunks).into())
 }

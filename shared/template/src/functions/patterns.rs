@@ -9,19 +9,23 @@ use std::sync::Arc;
 
 use regex::{NoExpand, RegexBuilder};
 
-use super::text::{bytes, int, text};
+use super::text::{PIECE, bytes, int, text};
 use super::{Answer, Fail, Row};
 use crate::go::Scope;
 use crate::{Element, List, Value};
 
 /// The longest pattern, in bytes.
 const MAX_LENGTH: usize = 16 << 10;
-/// Bytes that an ordinary pattern takes when compiled.
+/// Bytes that an ordinary pattern takes when compiled: what its matching costs is a multiple of what matching a pattern of this size does.
 const SMALL_SIZE: usize = 64 << 10;
-/// Bytes that any pattern may take.
-const MAX_SIZE: usize = 1 << 20;
-/// Sizes to try before the largest, as multiples of the small one.
-const WEIGHTS: [usize; 2] = [1, 4];
+/// Bytes that patterns may take, each tried before the next: matching is linear in the text, but also in the size of the pattern.
+const SIZES: [usize; 4] = [8 << 10, SMALL_SIZE, 4 * SMALL_SIZE, 16 * SMALL_SIZE];
+/// The least that a state of a compiled pattern takes, in bytes.
+const STATE: usize = 24;
+/// Bytes that all searches of one call may look over at no further charge, beyond those of one pass: see [`Effort`].
+const FREE: usize = 16 << 20;
+/// Bytes beyond these that count as one step, where the pattern is of the least size.
+const PER_STEP: usize = 512;
 
 pub(super) const TABLE: &[Row] = &[
     ("mustRegexFind", "ss", find),
@@ -62,17 +66,50 @@ pub(crate) struct Pattern {
     regex: regex::Regex,
     /// Of its groups, from the first on; nameless ones are empty.
     names: Arc<[String]>,
+    /// The size that it fits in.
+    size: usize,
+}
+
+impl Pattern {
     /// How many times a small pattern's work its matching may take.
-    weight: usize,
+    fn weight(&self) -> usize {
+        self.size.div_ceil(SMALL_SIZE)
+    }
+
+    /// Bytes that it takes, and what searching with it keeps for the next time: states made on the way, and where the groups of each are.
+    pub(crate) fn size(&self) -> usize {
+        let groups = (self.names.len() + 1) * 2 * size_of::<usize>();
+        self.size.saturating_add(2 * cache(self.size)).saturating_add(self.size / STATE * groups * 2)
+    }
+}
+
+/// Bytes of states that searching may keep.
+fn cache(size: usize) -> usize {
+    (128 << 10) + 2 * size
+}
+
+/// What the searches of one call look over. Each may look at all of the text that is left before it knows its match, which makes them
+/// quadratic together for some patterns (`.*[^A-Z]|[A-Z]`); most stop soon, which cannot be seen from here.
+struct Effort {
+    looked: usize,
+}
+
+impl Effort {
+    /// Counts the search for what follows a match that ends at `end`.
+    fn next(&mut self, scope: &mut Scope<'_>, pattern: &Pattern, text: &str, end: usize) -> Result<(), Fail> {
+        let left = text.len() - end;
+        self.looked = self.looked.saturating_add(left);
+        scope.steps(1 + if self.looked > FREE { left / PER_STEP * (pattern.size / SIZES[0]) } else { 0 })
+    }
 }
 
 fn compiled(scope: &mut Scope<'_>, arguments: &[Value]) -> Result<Pattern, Fail> {
     let pattern = scope.pattern(&text(arguments, 0), compile)?;
-    scope.steps(bytes(arguments, 1).len().saturating_mul(4 * pattern.weight))?;
+    scope.steps(bytes(arguments, 1).len().saturating_mul(4 * pattern.weight()))?;
     Ok(pattern)
 }
 
-/// Tries the sizes from the smallest on. Matching is linear in the text, but also in the size of the pattern.
+/// Tries the sizes from the smallest on.
 fn compile(pattern: &str) -> Result<Pattern, Fail> {
     if pattern.len() > MAX_LENGTH {
         return Err(Fail::from(format!(
@@ -81,16 +118,26 @@ fn compile(pattern: &str) -> Result<Pattern, Fail> {
     }
     let checked = syntax::check(pattern)?;
     let names: Arc<[String]> = checked.names.into();
-    let build = |size| RegexBuilder::new(&checked.translated).size_limit(size).nest_limit(100).build();
-    for weight in WEIGHTS {
-        if let Ok(regex) = build(weight * SMALL_SIZE) {
-            return Ok(Pattern { regex, names, weight });
+    let build = |size| {
+        let mut builder = RegexBuilder::new(&checked.translated);
+        builder.size_limit(size).dfa_size_limit(cache(size)).nest_limit(100).build()
+    };
+    for size in SIZES {
+        if let Ok(regex) = build(size) {
+            return Ok(Pattern { regex, names, size });
         }
     }
-    match build(MAX_SIZE) {
-        Ok(regex) => Ok(Pattern { regex, names, weight: MAX_SIZE / SMALL_SIZE }),
-        Err(_) => Err(Fail::from(format!("error parsing regexp: expression too large: `{pattern}`"))),
+    Err(Fail::from(format!("error parsing regexp: expression too large: `{pattern}`")))
+}
+
+/// How many matches there are, each search counted.
+fn count(scope: &mut Scope<'_>, pattern: &Pattern, text: &str) -> Result<usize, Fail> {
+    let (mut count, mut effort) = (0, Effort { looked: 0 });
+    for found in pattern.regex.find_iter(text) {
+        count += 1;
+        effort.next(scope, pattern, text, found.end())?;
     }
+    Ok(count)
 }
 
 fn matches(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
@@ -112,8 +159,10 @@ fn find_all(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let pattern = compiled(scope, arguments)?;
     let source = text(arguments, 1);
     let mut found: Vec<Value> = Vec::new();
+    let mut effort = Effort { looked: 0 };
     for piece in pattern.regex.find_iter(&source).take(limit(int(arguments, 2))) {
-        scope.charge(piece.len() + size_of::<Value>())?;
+        effort.next(scope, &pattern, &source, piece.end())?;
+        scope.charge(piece.len() + PIECE)?;
         found.push(piece.as_str().into());
     }
     Ok(if found.is_empty() { List::nil(Element::Str).into() } else { List::new(Element::Str, found).into() })
@@ -122,20 +171,25 @@ fn find_all(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 fn replace(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let pattern = compiled(scope, arguments)?;
     let (source, replacement) = (text(arguments, 1), text(arguments, 2));
-    let count = pattern.regex.find_iter(&source).count();
+    let count = count(scope, &pattern, &source)?;
     let expanded = replacement.len().saturating_mul(count);
-    let dollars = replacement.matches('$').count().saturating_mul(source.len());
+    let references = replacement.matches('$').count();
+    let dollars = references.saturating_mul(source.len());
     scope.charge(source.len().saturating_add(expanded).saturating_add(dollars))?;
+    let held = references.saturating_mul(4 * size_of::<expand::Part>());
+    scope.charge(held)?;
     let parts = expand::parts(&replacement, &pattern.names);
+    scope.steps(count.saturating_mul(parts.iter().map(expand::Part::work).sum()))?;
     let replaced =
         pattern.regex.replace_all(&source, |groups: &regex::Captures<'_>| expand::fill(&parts, groups));
+    scope.release(held);
     Ok(replaced.into_owned().into())
 }
 
 fn replace_literal(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let pattern = compiled(scope, arguments)?;
     let (source, replacement) = (text(arguments, 1), text(arguments, 2));
-    let count = pattern.regex.find_iter(&source).count();
+    let count = count(scope, &pattern, &source)?;
     scope.charge(source.len().saturating_add(replacement.len().saturating_mul(count)))?;
     Ok(pattern.regex.replace_all(&source, NoExpand(&replacement)).into_owned().into())
 }
@@ -154,13 +208,15 @@ fn split(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let mut pieces: Vec<Value> = Vec::new();
     let mut start = 0;
     let mut end = 0;
+    let mut effort = Effort { looked: 0 };
     for found in pattern.regex.find_iter(&source) {
         if pieces.len() + 1 == limit(count) {
             break;
         }
+        effort.next(scope, &pattern, &source, found.end())?;
         end = found.start();
         if found.end() != 0 {
-            scope.charge(found.start() - start + size_of::<Value>())?;
+            scope.charge(found.start() - start + PIECE)?;
             pieces.push(source[start..found.start()].into());
         }
         start = found.end();

@@ -25,7 +25,7 @@ fn picked(scope: &mut Scope<'_>, arguments: &[Value], allowed: &dyn Fn(u8) -> bo
     scope.charge(count)?;
     scope.steps(count)?;
     let alphabet: Vec<u8> = (0..=127).filter(|byte| allowed(*byte)).collect();
-    let random = scope.random();
+    let random = scope.random()?;
     let pick = |_| alphabet[usize::try_from(random.below(alphabet.len() as u64)).unwrap_or(0)];
     Ok((0..count).map(pick).collect::<Vec<u8>>().into())
 }
@@ -37,7 +37,7 @@ fn random_bytes(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     scope.charge(count.saturating_mul(3))?;
     scope.steps(count)?;
     let mut made = vec![0; count];
-    scope.random().fill(&mut made);
+    scope.random()?.fill(&mut made);
     Ok(STANDARD.encode(made).into())
 }
 
@@ -45,7 +45,7 @@ fn random_bytes(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 fn random_int(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let (least, end) = (int(arguments, 0), int(arguments, 1));
     match u64::try_from(i128::from(end) - i128::from(least)) {
-        Ok(range) if range > 0 => Ok(Value::Int(least.wrapping_add_unsigned(scope.random().below(range)))),
+        Ok(range) if range > 0 => Ok(Value::Int(least.wrapping_add_unsigned(scope.random()?.below(range)))),
         _ => Err(Fail::from("invalid argument to Intn")),
     }
 }
@@ -55,14 +55,14 @@ fn shuffle(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     scope.charge(bytes(arguments, 0).len().saturating_mul(8))?;
     let mut characters: Vec<char> = text(arguments, 0).chars().collect();
     for last in (1..characters.len()).rev() {
-        let other = usize::try_from(scope.random().below(last as u64 + 1)).unwrap_or(0);
+        let other = usize::try_from(scope.random()?.below(last as u64 + 1)).unwrap_or(0);
         characters.swap(last, other);
     }
     Ok(characters.into_iter().collect::<String>().into())
 }
 
 fn uuid(scope: &mut Scope<'_>, _: &[Value]) -> Answer {
-    let mut bytes: [u8; 16] = scope.random().array();
+    let mut bytes: [u8; 16] = scope.random()?.array();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     let digits = hex::encode(bytes);

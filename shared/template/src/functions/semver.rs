@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::text::text;
+use super::text::{bytes, text};
 use super::{Answer, Fail, Row};
 use crate::go::Scope;
 use crate::value::exotic::Exotic;
@@ -24,13 +24,20 @@ static VERSION: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("a constant pattern")
 });
 
-fn semver(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+fn semver(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+    scope.charge(bytes(arguments, 0).len().saturating_mul(3))?;
     Ok(Value::Object(Rc::new(Version::parse(&text(arguments, 0))?)))
 }
 
-fn compare(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+fn compare(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+    // Of `>1` comes a constraint with a version.
+    let held = bytes(arguments, 0).len().saturating_mul(64);
+    scope.charge(held)?;
+    scope.steps(bytes(arguments, 0).len().saturating_mul(4))?;
     let constraints = Constraints::parse(&text(arguments, 0))?;
-    Ok(Value::Bool(constraints.accept(&Version::parse(&text(arguments, 1))?)))
+    let accepted = constraints.accept(&Version::parse(&text(arguments, 1))?);
+    scope.release(held);
+    Ok(Value::Bool(accepted))
 }
 
 /// A version; ordered as the specification says, build metadata aside.

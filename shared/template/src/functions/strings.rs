@@ -1,10 +1,12 @@
 //! sprig's strings: trimming, searching, splitting, joining, quoting.
 
+use std::collections::BTreeSet;
+
 use super::text::{
     any, bytes, charge_pieces, contains, int, join, map, replace, split, split_n, string_of, strings_of, text,
 };
 use super::{Answer, Fail, Row};
-use crate::go::Scope;
+use crate::go::{ENTRIES, Scope};
 use crate::quote::quote;
 use crate::{Element, Map, Str, Value};
 
@@ -28,15 +30,18 @@ pub(super) const TABLE: &[Row] = &[
     ("replace", "sss", |scope, a| Ok(replace(scope, bytes(a, 2), bytes(a, 0), bytes(a, 1))?.into())),
     ("sortAlpha", "a", sort_alpha),
     ("split", "ss", |scope, a| {
-        charge_pieces(scope, bytes(a, 1), bytes(a, 0)).map(|()| numbered(&split(bytes(a, 1), bytes(a, 0))))
+        charge_pieces(scope, bytes(a, 1), bytes(a, 0))?;
+        scope.charge(ENTRIES)?;
+        Ok(numbered(&split(bytes(a, 1), bytes(a, 0))))
     }),
     ("splitList", "ss", |scope, a| {
         charge_pieces(scope, bytes(a, 1), bytes(a, 0))
             .map(|()| Value::strings(split(bytes(a, 1), bytes(a, 0))))
     }),
     ("splitn", "sis", |scope, a| {
-        charge_pieces(scope, bytes(a, 2), bytes(a, 0))
-            .map(|()| numbered(&split_n(bytes(a, 2), bytes(a, 0), int(a, 1))))
+        charge_pieces(scope, bytes(a, 2), bytes(a, 0))?;
+        scope.charge(ENTRIES)?;
+        Ok(numbered(&split_n(bytes(a, 2), bytes(a, 0), int(a, 1))))
     }),
     ("squote", "A", |scope, a| quoted(scope, a, |text| [b"'", text, b"'"].concat())),
     ("substr", "iis", substr),
@@ -82,7 +87,8 @@ fn abbreviate(source: &[u8], offset: i64, width: i64) -> Vec<u8> {
     }
     let kept = width - 3;
     let mut offset = offset.min(size);
-    if size - offset < kept {
+    // As Go's `int` wraps: an offset far below 0 counts as one beyond the end.
+    if size.wrapping_sub(offset) < kept {
         offset = size - kept;
     }
     if offset <= 4 {
@@ -194,7 +200,9 @@ fn substr(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
 
 fn trim_all(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let (set, source) = (text(arguments, 0), text(arguments, 1));
-    Ok(source.trim_matches(|character| set.contains(character)).into())
+    // By look-up: both may be long.
+    let set: BTreeSet<char> = set.chars().collect();
+    Ok(source.trim_matches(|character| set.contains(&character)).into())
 }
 
 fn trunc(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {

@@ -33,10 +33,10 @@ pub(super) fn map(arguments: &[Value], index: usize) -> Option<&Map> {
     any(arguments, index).as_map()
 }
 
-/// The items of a list, which are visited.
+/// The items of a list, which are visited, and copied into another that may be kept.
 pub(super) fn items(scope: &mut Scope<'_>, list: &List) -> Result<Vec<Value>, Fail> {
     scope.steps(list.len())?;
-    scope.charge(list.len() * size_of::<Value>())?;
+    scope.charge(list.len() * size_of::<Value>() + PIECE)?;
     Ok(list.items())
 }
 
@@ -44,7 +44,10 @@ pub(super) fn items(scope: &mut Scope<'_>, list: &List) -> Result<Vec<Value>, Fa
 pub(super) fn string_of(scope: &mut Scope<'_>, value: &Value) -> Result<Str, Fail> {
     match value.as_str() {
         Some(text) => Ok(text.clone()),
-        None => Ok(crate::format::plain(scope, value)?.into()),
+        None => {
+            scope.charge(PIECE)?;
+            Ok(crate::format::plain(scope, value)?.into())
+        }
     }
 }
 
@@ -69,28 +72,39 @@ pub(super) fn join(scope: &mut Scope<'_>, parts: &[Str], separator: &[u8]) -> Re
 }
 
 /// Bytes that a small string takes as a value: the value, its reference counts, the allocator's share.
-const PIECE: usize = 64;
+pub(super) const PIECE: usize = 64;
 
 /// Replaces every `old`, having charged for the result. An empty `old` matches before each character and at the end.
 pub(super) fn replace(scope: &mut Scope<'_>, source: &[u8], old: &[u8], new: &[u8]) -> Result<Vec<u8>, Fail> {
-    scope.charge(if old.is_empty() { source.len().saturating_mul(size_of::<&[u8]>()) } else { 0 })?;
-    let pieces = if old.is_empty() {
-        let mut pieces: Vec<&[u8]> = vec![b""];
-        pieces.extend(runes(source));
-        if source.is_empty() {
-            pieces.push(b"");
-        }
-        pieces
+    let places = if old.is_empty() {
+        crate::format::count_runes(source) + 1
     } else {
-        split(source, old)
+        memchr::memmem::find_iter(source, old).count()
     };
-    scope.charge(source.len().saturating_add(new.len().saturating_mul(pieces.len())))?;
-    let mut out = pieces.join(new);
-    if old.is_empty() && !source.is_empty() {
+    let size = source.len().saturating_add(new.len().saturating_mul(places));
+    scope.charge(size)?;
+    let mut out = Vec::with_capacity(size);
+    if old.is_empty() {
         out.extend_from_slice(new);
-    } else if old.is_empty() {
-        out = new.to_vec();
+        for chunk in source.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                out.extend_from_slice(new);
+            }
+            for byte in chunk.invalid() {
+                out.push(*byte);
+                out.extend_from_slice(new);
+            }
+        }
+        return Ok(out);
     }
+    let mut start = 0;
+    for at in memchr::memmem::find_iter(source, old) {
+        out.extend_from_slice(&source[start..at]);
+        out.extend_from_slice(new);
+        start = at + old.len();
+    }
+    out.extend_from_slice(&source[start..]);
     Ok(out)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::dicts::text_at;
 use super::text::{map, text};
 use super::{Answer, Fail, Row};
-use crate::go::Scope;
+use crate::go::{ENTRIES, Scope};
 use crate::quote::{quote, replaced};
 use crate::{Element, Map, Value};
 
@@ -51,8 +51,10 @@ const HOST: &str = "!$&'()*+,;=:[]<>\"";
 const PATH: &str = "$&+,/:;=@";
 const FRAGMENT: &str = "$&+,/:;=?@!()*";
 
-fn parse(_: &mut Scope<'_>, arguments: &[Value]) -> Answer {
+fn parse(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
     let source = text(arguments, 0);
+    // Its parts; the host comes twice.
+    scope.charge(source.len().saturating_mul(3).saturating_add(2 * ENTRIES))?;
     let url = Url::parse(&source).map_err(|reason| {
         Fail::from(format!("unable to parse url: parse {}: {reason}", quote(source.as_bytes())))
     })?;

@@ -5,10 +5,10 @@ mod tests;
 
 use serde_json::Value as Json;
 
-use super::text::{any, text};
+use super::text::{PIECE, any, text};
 use super::{Answer, Fail, Row};
 use crate::Value;
-use crate::go::Scope;
+use crate::go::{ENTRIES, Scope};
 
 pub(super) const TABLE: &[Row] =
     &[("fromYaml", "s", from_yaml), ("fromYamlArray", "s", from_yaml_array), ("toYaml", "a", to_yaml)];
@@ -18,21 +18,59 @@ fn to_yaml(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
         Fail::Message(message) => Fail::from(format!("error marshaling into JSON: {message}")),
         Fail::Exceeded(_) | Fail::Template(_) => fail,
     })?;
+    let held = weight(&json);
+    scope.charge(held)?;
     let value =
         shared_manifest::yaml::parse(&json).map_err(|error| Fail::from(error.go_text().to_owned()))?;
     // Indentation may make it much longer than the JSON that has been paid for.
     let left = scope.memory_left();
     let yaml = shared_manifest::yaml::to_string_within(&value, left);
     scope.charge(yaml.as_ref().map_or(usize::MAX, String::len))?;
+    scope.release(held);
     let yaml = yaml.unwrap_or_default();
     Ok(yaml.strip_suffix('\n').unwrap_or(&yaml).into())
 }
 
 fn parse(scope: &mut Scope<'_>, arguments: &[Value]) -> Result<Json, Fail> {
     let source = text(arguments, 0);
-    scope.charge(source.len().saturating_mul(16))?;
-    shared_manifest::yaml::parse(&source)
-        .map_err(|error| Fail::from(format!("error converting YAML to JSON: {}", error.go_text())))
+    let held = weight(&source);
+    scope.charge(held.saturating_add(source.len().saturating_mul(4)))?;
+    let parsed = shared_manifest::yaml::parse(&source)
+        .map_err(|error| Fail::from(format!("error converting YAML to JSON: {}", error.go_text())))?;
+    // Aliases may have made it larger than its text.
+    let size = size(&parsed);
+    scope.charge(size)?;
+    scope.release(held);
+    Ok(parsed)
+}
+
+/// The most bytes that a text's values may take while they are read, aliases aside: each is set apart by one of these, a mapping
+/// by another.
+fn weight(text: &str) -> usize {
+    let bytes = text.bytes().map(|byte| match byte {
+        b',' | b'[' | b'-' | b'\n' => 2 + NODE,
+        b':' | b'{' => 2 + NODE + OBJECT,
+        _ => 2,
+    });
+    bytes.sum::<usize>() + NODE
+}
+
+/// Bytes of a value of JSON, twice: lists grow by doubling.
+const NODE: usize = 2 * size_of::<Json>();
+/// Bytes of an object of JSON with one entry.
+const OBJECT: usize = 640;
+
+/// What a value takes as a template's, about.
+fn size(value: &Json) -> usize {
+    match value {
+        Json::Null | Json::Bool(_) | Json::Number(_) => size_of::<Value>(),
+        Json::String(text) => text.len() + PIECE,
+        Json::Array(items) => PIECE + items.iter().map(size).sum::<usize>(),
+        Json::Object(entries) => {
+            let entry = |(key, value): (&String, &Json)| key.len() + PIECE + size(value);
+            ENTRIES + entries.iter().map(entry).sum::<usize>()
+        }
+    }
 }
 
 fn from_yaml(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {

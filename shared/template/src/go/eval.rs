@@ -199,7 +199,10 @@ impl<'t> Scope<'t> {
                 }
                 values.extend(last.map(Value::or_nil));
                 match object.member(self, name, &values) {
-                    Some(Ok(value)) => Ok(value),
+                    Some(Ok(value)) => {
+                        self.charge(value.size()).or_else(|fail| self.fail(fail, ""))?;
+                        Ok(value)
+                    }
                     Some(Err(fail)) => {
                         self.place = Some(Place::Expr(word));
                         self.fail(fail, &format!("error calling {name}: "))

@@ -19,6 +19,12 @@ pub(super) type Run<T> = Result<T, Box<Error>>;
 /// What compiling a pattern counts for: it may take as long as many thousand ordinary steps.
 const COMPILE_STEPS: usize = 20_000;
 
+/// Bytes that a byte of a template may take when it is parsed.
+const PARSED: usize = 128;
+
+/// Bytes that a map takes that is not empty, besides its entries: they come in nodes of eleven.
+pub(crate) const ENTRIES: usize = 400;
+
 type Compile = fn(&str) -> Result<Pattern, Fail>;
 
 /// One rendering, as a function sees it.
@@ -34,6 +40,8 @@ pub struct Scope<'t> {
     /// The dot came out of a list or map of interfaces, by `range`: errors name that type.
     pub(super) boxed_dot: bool,
     pub(super) out: Vec<u8>,
+    /// What is printed becomes a value (`include`, `tpl`), so it counts as memory.
+    captured: bool,
     limits: Limits,
     used: Used,
     present: Present,
@@ -76,6 +84,7 @@ impl<'t> Scope<'t> {
             variables: Vec::new(),
             boxed_dot: false,
             out: Vec::with_capacity(set.trees.get(&set.name).map_or(0, |tree| tree.source.text.len())),
+            captured: false,
             limits,
             used: Used::default(),
             present,
@@ -100,12 +109,60 @@ impl<'t> Scope<'t> {
     }
 
     /// The randomness of this rendering, from its seed.
-    pub(crate) fn random(&mut self) -> &mut Stream {
-        let random = match self.random.take() {
-            Some(random) => random,
-            None => Box::new(Stream::new(self.present.seed.unwrap_or_else(|| self.own_seed()))),
+    ///
+    /// # Errors
+    /// When the seed is to be made of data that is too much to look through.
+    pub(crate) fn random(&mut self) -> Result<&mut Stream, Fail> {
+        let random = match (self.random.take(), self.present.seed) {
+            (Some(random), _) => random,
+            (None, Some(seed)) => Box::new(Stream::new(seed)),
+            (None, None) => {
+                let held = self.weigh(&self.data.clone())?;
+                let seed = self.own_seed();
+                self.release(held);
+                Box::new(Stream::new(seed))
+            }
         };
-        self.random.insert(random)
+        Ok(self.random.insert(random))
+    }
+
+    /// Charges for `value` as JSON, where what it shares stands as often as it is shared; how many bytes that is.
+    fn weigh(&mut self, value: &Value) -> Result<usize, Fail> {
+        let mut held = 0;
+        let mut pending = vec![value.clone()];
+        while let Some(value) = pending.pop() {
+            let bytes = match &value {
+                Value::Str(text) => text.len().saturating_mul(2),
+                Value::List(list) => list.len().saturating_mul(2 * size_of::<Value>()),
+                Value::Map(map) => ENTRIES + map.len().saturating_mul(4 * size_of::<Value>()),
+                Value::Missing
+                | Value::Nil
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Int64(_)
+                | Value::Byte(_)
+                | Value::Float(_)
+                | Value::Object(_) => 0,
+            };
+            let bytes = bytes.saturating_add(2 * size_of::<serde_json::Value>());
+            self.step()?;
+            self.charge(bytes)?;
+            held += bytes;
+            match &value {
+                Value::List(list) => pending.extend(list.items()),
+                Value::Map(map) => pending.extend(map.entries().into_iter().map(|(_, value)| value)),
+                Value::Missing
+                | Value::Nil
+                | Value::Bool(_)
+                | Value::Int(_)
+                | Value::Int64(_)
+                | Value::Byte(_)
+                | Value::Float(_)
+                | Value::Str(_)
+                | Value::Object(_) => {}
+            }
+        }
+        Ok(held)
     }
 
     /// A seed of the template's name and text, and of what it was given.
@@ -149,6 +206,11 @@ impl<'t> Scope<'t> {
             return Err(Exceeded::Memory(self.limits.memory_bytes).into());
         }
         Ok(())
+    }
+
+    /// Gives back bytes that were charged for something that is gone again: so what needs much for a moment may be done often.
+    pub fn release(&mut self, bytes: usize) {
+        self.used.memory = self.used.memory.saturating_sub(bytes);
     }
 
     /// Bytes that may still be made.
@@ -208,6 +270,7 @@ impl<'t> Scope<'t> {
         self.steps(COMPILE_STEPS)?;
         self.charge(pattern.len().saturating_mul(64))?;
         let compiled = compile(pattern)?;
+        self.charge(compiled.size())?;
         self.patterns.insert(pattern.to_owned(), compiled.clone());
         Ok(compiled)
     }
@@ -217,13 +280,15 @@ impl<'t> Scope<'t> {
     /// # Errors
     /// The template's own, or a limit.
     pub fn include(&mut self, name: &str, data: &Value) -> Result<Str, Fail> {
+        self.charge(name.len().saturating_mul(2))?;
         let outer = std::mem::take(&mut self.out);
+        let captured = std::mem::replace(&mut self.captured, true);
         let (tree, place, boxed) = (self.tree, self.place, self.boxed_dot);
         let run = self.execute(name, data);
         let printed = std::mem::replace(&mut self.out, outer);
         (self.tree, self.place, self.boxed_dot) = (tree, place, boxed);
+        self.captured = captured;
         run.map_err(Fail::Template)?;
-        self.charge(printed.len())?;
         Ok(printed.into())
     }
 
@@ -232,13 +297,15 @@ impl<'t> Scope<'t> {
     /// # Errors
     /// When it does not parse, fails, or reaches a limit.
     pub fn render_text(&mut self, name: &str, text: &str, data: &Value) -> Result<Str, Fail> {
-        self.charge(text.len().saturating_mul(8))?;
+        let nodes = text.len().saturating_mul(PARSED);
+        self.charge(text.len().saturating_mul(8).saturating_add(nodes))?;
         let parsed = Template::parse_with(name, text, &self.set.functions)
             .map_err(|error| Fail::Template(Box::new(error)))?;
         let mut trees = self.set.trees.clone();
         trees.extend(parsed.set.trees.iter().map(|(name, tree)| (name.clone(), Arc::clone(tree))));
         let set = Set { name: name.to_owned(), trees, functions: self.set.functions.clone() };
         let mut inner = Scope::new(&set, self.options, self.limits, self.present, &self.data);
+        inner.captured = true;
         inner.used = self.used;
         inner.patterns = std::mem::take(&mut self.patterns);
         inner.random = self.random.take();
@@ -246,10 +313,9 @@ impl<'t> Scope<'t> {
         self.used = Used { depth: self.used.depth, ..inner.used };
         self.patterns = std::mem::take(&mut inner.patterns);
         self.random = inner.random.take();
+        self.release(nodes);
         run.map_err(Fail::Template)?;
-        let printed = inner.into_output();
-        self.charge(printed.len())?;
-        Ok(printed.into())
+        Ok(inner.into_output().into())
     }
 
     /// The error `message` at the present place.
@@ -286,6 +352,9 @@ impl<'t> Scope<'t> {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Run<()> {
         if self.out.len().saturating_add(bytes.len()) > self.limits.output_bytes {
             return self.fail(Exceeded::Output(self.limits.output_bytes).into(), "");
+        }
+        if self.captured {
+            self.charge(bytes.len()).or_else(|fail| self.fail(fail, ""))?;
         }
         self.out.extend_from_slice(bytes);
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ast::{List, Node, Pipe, Place, Tree};
 use super::scope::{Run, Scope};
 use crate::format::Printer;
-use crate::{Element, Error, Value};
+use crate::{Element, Error, Str, Value};
 
 /// How a list of nodes ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,17 +155,18 @@ impl<'t> Scope<'t> {
                 self.each(pipe, body, false, (0..*count).map(|index| (Value::Missing, Value::Byte(index))))?
             }
             Value::List(list) => {
-                self.tick_all(list.len())?;
-                self.each(pipe, body, is_boxed(list.element()), (0..).map(Value::Int).zip(list.items()))?
+                let held = self.walks(list.len(), size_of::<Value>())?;
+                let pairs = (0..).map(Value::Int).zip(list.items());
+                let ran = self.each(pipe, body, is_boxed(list.element()), pairs)?;
+                self.release(held);
+                ran
             }
             Value::Map(map) => {
-                self.tick_all(map.len())?;
-                self.each(
-                    pipe,
-                    body,
-                    is_boxed(map.element()),
-                    map.entries().into_iter().map(|(key, value)| (Value::Str(key), value)),
-                )?
+                let held = self.walks(map.len(), size_of::<(Str, Value)>())?;
+                let pairs = map.entries().into_iter().map(|(key, value)| (Value::Str(key), value));
+                let ran = self.each(pipe, body, is_boxed(map.element()), pairs)?;
+                self.release(held);
+                ran
             }
             Value::Missing | Value::Nil => false,
             Value::Bool(_) | Value::Float(_) | Value::Str(_) | Value::Object(_) => {
@@ -179,8 +180,11 @@ impl<'t> Scope<'t> {
         }
     }
 
-    fn tick_all(&mut self, count: usize) -> Run<()> {
-        self.steps(count).or_else(|fail| self.fail(fail, ""))
+    /// Counts the items that a loop visits and charges for the copy that it visits them in; how many bytes that is.
+    fn walks(&mut self, count: usize, size: usize) -> Run<usize> {
+        let held = count.saturating_mul(size);
+        self.steps(count).and_then(|()| self.charge(held)).or_else(|fail| self.fail(fail, ""))?;
+        Ok(held)
     }
 
     fn plain(&mut self, value: &Value) -> Run<String> {

@@ -75,14 +75,20 @@ impl<'a> Stream<'a> {
             Content::Scalar(scalar @ (Scalar::Null | Scalar::UInt(_))) => Key::Unfit(scalar, node.at),
             Content::Scalar(scalar) => Key::Name(scalar.into_key()),
             Content::Collection(value) => {
-                let go = format!("invalid map key: {}", go_value(&value));
-                self.note(Pass::Meaning, Error::complex_key(node.at, self.text, &go));
+                if self.is_first(Pass::Meaning) {
+                    let go = format!("invalid map key: {}", go_value(&value));
+                    self.note(Pass::Meaning, Error::complex_key(node.at, self.text, &go));
+                }
                 Key::Wrong
             }
         }
     }
 
     fn unfit_key(&mut self, key: &Scalar, at: Mark, node: Node) {
+        if !self.is_first(Pass::Keys) {
+            self.value_of(node);
+            return;
+        }
         let value = match &node.content {
             Content::Scalar(scalar) => go_scalar(scalar),
             Content::Merge => "\"<<\"".to_owned(),

@@ -19,7 +19,7 @@ pub(super) fn hash(scope: &mut Scope<'_>, password: &[u8]) -> Result<String, Fai
         );
     }
     scope.steps(STEPS)?;
-    let salt: [u8; 16] = scope.random().array();
+    let salt: [u8; 16] = scope.random()?.array();
     Ok(hash_with(password, salt))
 }
 

@@ -128,7 +128,7 @@ fn wanted(
             )));
         }
     }
-    let serial = BigUint::from_bytes_be(&scope.random().array::<16>());
+    let serial = BigUint::from_bytes_be(&scope.random()?.array::<16>());
     let start = scope.now()?;
     let days = int(arguments, days);
     let end = days
@@ -253,7 +253,7 @@ fn create(scope: &mut Scope<'_>, wanted: &Wanted, key: &Key, issuer: &Issuer<'_>
         public.clone(),
         value(0xa3, &extensions(wanted, &public, issuer)),
     ]);
-    let signature = issuer.key.sign(&body, scope.random());
+    let signature = issuer.key.sign(&body, scope.random()?);
     let der = sequence(&[body, algorithm, bits(&signature)]);
     let pair = Pair { cert: pem::encode("CERTIFICATE", &der), key: key.to_pem() };
     scope.charge(pair.cert.len() + pair.key.len())?;

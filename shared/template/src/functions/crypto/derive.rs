@@ -11,6 +11,8 @@ use crate::go::Scope;
 const SALT: &[u8] = b"com.lyndir.masterpassword";
 /// What its work counts as.
 const STEPS: usize = 500_000;
+/// The memory that makes it hard, for a moment: `128 * r * N`.
+const MEMORY: usize = 33 << 20;
 
 /// The forms of a password, each letter a class of characters.
 fn forms(kind: &str) -> Option<&'static [&'static str]> {
@@ -68,11 +70,13 @@ pub(super) fn password(scope: &mut Scope<'_>, arguments: &[Value]) -> Answer {
         return Ok(format!("cannot find password template {kind}").into());
     };
     scope.steps(STEPS)?;
+    scope.charge(MEMORY)?;
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
     let params = scrypt::Params::new(15, 8, 2, 64).map_err(|error| Fail::from(error.to_string()))?;
     let mut key = [0; 64];
     scrypt::scrypt(secret, &[SALT, &length(user), user].concat(), &params, &mut key)
         .map_err(|error| Fail::from(error.to_string()))?;
+    scope.release(MEMORY);
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| Fail::from(error.to_string()))?;
     // Of the counter, 32 bits count.
     let counter = &counter.to_be_bytes()[4..];

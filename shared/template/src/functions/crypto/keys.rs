@@ -113,7 +113,7 @@ impl Key {
             Kind::Dsa => 1_000_000,
             Kind::Ecdsa | Kind::Ed25519 => 2_000,
         })?;
-        let random = scope.random();
+        let random = scope.random()?;
         Ok(match kind {
             Kind::Rsa(size) => Self::Rsa(Box::new(Rsa::generate(random, size))),
             Kind::Dsa => Self::Dsa(Box::new(primes::dsa(random))),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::functions::Fail;
-use crate::go::Scope;
+use crate::functions::text::PIECE;
+use crate::go::{ENTRIES, Scope};
 use crate::quote::quote_with;
 use crate::{Element, Map, Str, Value};
 
@@ -125,6 +126,7 @@ impl Reader<'_, '_, '_> {
 
     fn array(&mut self, depth: usize) -> Result<Value, Fail> {
         self.at += 1;
+        self.scope.charge(PIECE)?;
         let mut items = Vec::new();
         self.space();
         if self.peek() == Some(b']') {
@@ -146,6 +148,7 @@ impl Reader<'_, '_, '_> {
 
     fn object(&mut self, depth: usize) -> Result<Value, Fail> {
         self.at += 1;
+        self.scope.charge(ENTRIES)?;
         let mut entries = BTreeMap::new();
         self.space();
         if self.peek() == Some(b'}') {

@@ -1,5 +1,8 @@
 //! `$1` and `${name}` in a replacement, as Go's `Regexp.Expand` reads them.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use regex::Captures;
 
 /// A piece of a replacement.
@@ -7,11 +10,25 @@ use regex::Captures;
 pub(super) enum Part {
     Text(String),
     /// The first of these groups that took part in the match.
-    Groups(Vec<usize>),
+    Groups(Rc<[usize]>),
+}
+
+impl Part {
+    /// Groups that filling it in may look at; thousands may have one name.
+    pub(super) fn work(&self) -> usize {
+        match self {
+            Self::Text(_) => 1,
+            Self::Groups(groups) => 1 + groups.len(),
+        }
+    }
 }
 
 /// Takes a replacement apart. A `$` that starts no name is itself, and `$$` is one.
 pub(super) fn parts(replacement: &str, names: &[String]) -> Vec<Part> {
+    let mut named: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    names.iter().enumerate().for_each(|(index, name)| named.entry(name).or_default().push(index + 1));
+    let named: BTreeMap<&str, Rc<[usize]>> =
+        named.into_iter().map(|(name, all)| (name, all.into())).collect();
     let mut parts = Vec::new();
     let mut rest = replacement;
     while let Some((before, after)) = rest.split_once('$') {
@@ -20,7 +37,7 @@ pub(super) fn parts(replacement: &str, names: &[String]) -> Vec<Part> {
             parts.push(Part::Text("$".to_owned()));
             rest = after;
         } else if let Some((name, after)) = reference(after) {
-            parts.push(Part::Groups(groups(name, names)));
+            parts.push(Part::Groups(groups(name, &named)));
             rest = after;
         } else {
             parts.push(Part::Text("$".to_owned()));
@@ -47,14 +64,14 @@ fn reference(text: &str) -> Option<(&str, &str)> {
     Some((name, if braced { after.strip_prefix('}')? } else { after }))
 }
 
-fn groups(name: &str, names: &[String]) -> Vec<usize> {
+fn groups(name: &str, named: &BTreeMap<&str, Rc<[usize]>>) -> Rc<[usize]> {
     if name.bytes().all(|byte| byte.is_ascii_digit()) {
         let number = name.parse::<usize>().ok().filter(|number| *number < 100_000_000);
         if let Some(number) = number.filter(|_| name == "0" || !name.starts_with('0')) {
-            return vec![number];
+            return Rc::new([number]);
         }
     }
-    names.iter().enumerate().filter(|(_, known)| *known == name).map(|(index, _)| index + 1).collect()
+    named.get(name).map_or_else(|| Rc::new([]), Rc::clone)
 }
 
 /// The replacement of one match.

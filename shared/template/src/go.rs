@@ -29,7 +29,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use scope::Scope;
-pub use uses::Use;
+pub use uses::{Guard, Step, Use};
 
 use crate::functions::Functions;
 use crate::{Error, Value};

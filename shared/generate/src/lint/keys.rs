@@ -208,8 +208,7 @@ fn by_index(look: &Look<'_>, key: &[Step]) -> String {
 
 fn unknown(look: &Look<'_>, text: &Text<'_>, one: &Use, nodes: &[&Node<'_>]) -> Finding {
     let key = texts::written(look.engine, &one.path);
-    let given: BTreeSet<String> = nodes.iter().flat_map(|node| names(look, node, &one.path)).collect();
-    let given: Vec<String> = given.into_iter().collect();
+    let (absent, given) = names(look, nodes, &one.path);
     let (what, severity) = if provides(look, one) {
         ("so that what asks for it never finds it".to_owned(), Severity::Warning)
     } else if one.guard == Guard::Index && is_of_texts(&one.path) {
@@ -219,25 +218,40 @@ fn unknown(look: &Look<'_>, text: &Text<'_>, one: &Use, nodes: &[&Node<'_>]) -> 
     };
     let who = if nodes.len() == 1 { nodes[0].path.as_str() } else { "any generator" };
     let message = format!("`{key}` is not given by {who}, {what}");
-    Finding::new(Rule::UnknownKey, &text.path, message, remedy::of_unknown_name(&key, &given))
+    Finding::new(Rule::UnknownKey, &text.path, message, remedy::of_unknown_name(&absent, &given))
         .milder(severity)
 }
 
-/// The names that a template can use in the place of `key`.
-fn names(look: &Look<'_>, node: &Node<'_>, key: &Key) -> Vec<String> {
-    let items = key.iter().rposition(|step| *step == Step::Item).map(|at| &key[..=at]);
-    match (node.sets.as_deref(), items) {
-        (Some(sets @ [_, ..]), Some(items)) => {
-            let mut found = BTreeSet::new();
-            sets.iter().for_each(|set| below(&Value::Object(set.map.clone()), items, &mut found));
-            found
-                .iter()
-                .map(|name| texts::written(look.engine, &[items, &[Step::Key(name.clone())]].concat()))
-                .collect()
+/// What is not there of `key`, and the names that a template can use in its place.
+fn names(look: &Look<'_>, nodes: &[&Node<'_>], key: &Key) -> (String, Vec<String>) {
+    let mut given = BTreeSet::new();
+    let Some(items) = key.iter().rposition(|step| *step == Step::Item) else {
+        for node in nodes {
+            match node.sets.as_deref() {
+                Some([first, ..]) => given.extend(first.names(look.engine.go_template)),
+                Some([]) | None => given.extend(shaped(look, node)),
+            }
         }
-        (Some([first, ..]), None) => first.names(look.engine.go_template),
-        (Some([]) | None, _) => node.shape.known.iter().map(|key| texts::written(look.engine, key)).collect(),
+        return (texts::written(look.engine, key), given.into_iter().collect());
+    };
+    // Of items, what is beside the first step that is not there.
+    let sets = || nodes.iter().filter_map(|node| node.sets.as_ref()).flatten();
+    for at in (items + 1..key.len()).rev() {
+        let mut found = BTreeSet::new();
+        sets().for_each(|set| below(&Value::Object(set.map.clone()), &key[..at], &mut found));
+        if !found.is_empty() {
+            let beside = |name: &String| {
+                texts::written(look.engine, &[&key[..at], &[Step::Key(name.clone())]].concat())
+            };
+            return (texts::written(look.engine, &key[..=at]), found.iter().map(beside).collect());
+        }
     }
+    given.extend(nodes.iter().flat_map(|node| shaped(look, node)));
+    (texts::written(look.engine, key), given.into_iter().collect())
+}
+
+fn shaped(look: &Look<'_>, node: &Node<'_>) -> Vec<String> {
+    node.shape.known.iter().map(|key| texts::written(look.engine, key)).collect()
 }
 
 /// The keys of what is at `path`.

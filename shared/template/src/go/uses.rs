@@ -219,9 +219,10 @@ impl Walk<'_> {
             _ => return None,
         };
         let steps: Path = steps.iter().map(|step| as_step(step, name)).collect::<Option<_>>()?;
-        let mut path = match &holder.kind {
-            Kind::Pipe(_) | Kind::Chain(..) => self.expr(holder, dot, guard),
-            _ => self.place(holder, dot),
+        let mut path = if matches!(holder.kind, Kind::Pipe(_) | Kind::Chain(..)) {
+            self.expr(holder, dot, guard)
+        } else {
+            self.place(holder, dot)
         }?;
         path.extend(steps);
         if let Some(default) = default {

@@ -43,6 +43,19 @@ fn unknown_key_behind_loops_and_variables() {
         "#]],
     );
     check(
+        Rule::UnknownKey,
+        &set(
+            "[{clusters: {flatList: true}}]",
+            &named(
+                "{{ range .clusters }}{{ .name }}{{ .metadata.lables.env }}{{ index .metadata.labels \"env\" }}{{ end }}",
+            ),
+            "",
+        ),
+        &expect![[r#"
+            error spec.template.metadata.name: `.clusters[].metadata.lables.env` is not given by spec.generators[0].clusters, it prints `<no value>`: did you mean .clusters[].metadata.labels; this generator gives: .clusters[].metadata.labels
+        "#]],
+    );
+    check(
         Rule::MissingKey,
         &patched("{{ range $i, $app := .apps }}{{ $app.name }}{{ $app.port }}{{ end }}", ""),
         &expect![[r#"

@@ -104,9 +104,9 @@ pub(crate) async fn post(asker: Option<&Asker>, subject: &Subject, body: &Value)
 
 fn asked(body: &Value) -> Result<Vec<GitRequest>, Status> {
     let questions: Vec<Question> = serde_json::from_value(body["questions"].clone())
-        .map_err(|error| Status::bad_request(&format!("questions: {error}")))?;
+        .map_err(|error| Status::bad_request(format!("questions: {error}")))?;
     if questions.is_empty() || questions.len() > MOST {
-        return Err(Status::bad_request(&format!("questions: must be from 1 to {MOST}")));
+        return Err(Status::bad_request(format!("questions: must be from 1 to {MOST}")));
     }
     let request = |question| {
         let request = match question {

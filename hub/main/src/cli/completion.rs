@@ -43,10 +43,10 @@ mod tests {
             for path in &known {
                 let name = path.last().expect("a path has a command");
                 // Each script has a part for each command, named by all that is above it but for fish's.
-                let part = match shell {
-                    Shell::Bash => format!("flotilla__subcmd__{}", path.join("__subcmd__")),
-                    Shell::Zsh => format!("_flotilla__subcmd__{}_commands", path.join("__subcmd__")),
-                    Shell::Fish => format!("-a \"{name}\""),
+                let part = match shell.to_string().as_str() {
+                    "bash" => format!("flotilla__subcmd__{}", path.join("__subcmd__")),
+                    "zsh" => format!("_flotilla__subcmd__{}_commands", path.join("__subcmd__")),
+                    "fish" => format!("-a \"{name}\""),
                     _ => format!("flotilla;{}", path.join(";")),
                 };
                 assert!(script.contains(&part), "{shell}: {part}");

@@ -13,9 +13,10 @@ pub(super) fn check(look: &Look<'_>, found: &mut Vec<Finding>) {
     let Some(read) = everything_read(look) else { return };
     let is_read = |key: &Key| read.iter().any(|read| given::begins(read, key) || given::begins(key, read));
     for node in &look.nodes {
-        let (rule, spelled_out) = match node.kind {
-            Kind::List => (Rule::UnusedKey, elements(look, node)),
-            _ => (Rule::UnusedValue, values(look, &node.path, node.config)),
+        let (rule, spelled_out) = if node.kind == Kind::List {
+            (Rule::UnusedKey, elements(look, node))
+        } else {
+            (Rule::UnusedValue, values(look, &node.path, node.config))
         };
         for (key, path) in spelled_out.into_iter().filter(|(key, _)| !is_read(key)) {
             let written = texts::written(look.engine, &key);

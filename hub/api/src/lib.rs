@@ -44,6 +44,7 @@ mod namespaces;
 mod notifications;
 mod options;
 mod query;
+mod questions;
 mod read;
 mod route;
 mod server;
@@ -59,6 +60,7 @@ pub use comparisons::{Comparer, Comparison, Unanswered};
 pub use identities::{Keeper, Wanted, Wish};
 pub use kinds::refusal;
 pub use metrics::Metrics;
+pub use questions::{Asker, Questions, answers, questions};
 pub use server::{Api, Config, Error, HubInfo, fixed, listen};
 pub use webhooks::{Delivery, LARGEST_WEBHOOK_MIB, Verdict, Webhooks};
 

@@ -42,6 +42,8 @@ pub(crate) enum Route {
     Revoke(String),
     /// `/flotilla/v1/clusters/NAME/compare`
     Compare(String),
+    /// `/flotilla/v1/git`
+    Git,
     /// A review of the authorization or authentication group, by its plural.
     Review(String),
     /// All objects of a kind, in a namespace or all of them.
@@ -77,6 +79,7 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["flotilla", "v1", "authority"] => Route::Authority,
         ["flotilla", "v1", "clusters", name, "revoke"] => Route::Revoke(text(name)),
         ["flotilla", "v1", "clusters", name, "compare"] => Route::Compare(text(name)),
+        ["flotilla", "v1", "git"] => Route::Git,
         ["api", "webhook"] => Route::Webhook,
         ["api", version] => Route::Resources { group: String::new(), version: text(version) },
         ["apis", group] => Route::Group(text(group)),
@@ -175,6 +178,7 @@ mod tests {
         check("/flotilla/v1/authority", Some(Route::Authority));
         check("/flotilla/v1/clusters/eu-1/revoke", Some(Route::Revoke("eu-1".into())));
         check("/flotilla/v1/clusters/eu-1/compare", Some(Route::Compare("eu-1".into())));
+        check("/flotilla/v1/git", Some(Route::Git));
         check("/flotilla/v1/clusters/eu-1", None);
         check("/apis/argoproj.io", Some(Route::Group("argoproj.io".into())));
         let v1 = || (String::new(), "v1".to_owned());

@@ -8,6 +8,7 @@ use crate::{
     kinds,
     metrics::Metrics,
     namespaces,
+    questions::Asker,
     service::Service,
     webhooks::{Door, Webhooks},
 };
@@ -55,6 +56,8 @@ pub struct Config {
     pub keeper: Option<Keeper>,
     /// Who asks agents what would change; without, there is no such path.
     pub comparer: Option<Comparer>,
+    /// Who asks Git what generators ask; without, there is no such path.
+    pub asker: Option<Asker>,
     /// Who takes webhooks; without, there is no such path.
     pub webhooks: Option<Webhooks>,
     /// Who sends notifications; without one nothing of them is served.
@@ -153,6 +156,7 @@ impl Api {
             info: config.info,
             keeper: config.keeper,
             comparer: config.comparer,
+            asker: config.asker,
             webhooks: config.webhooks.map(Door::new),
             notify: config.notify,
             violations: config.violations,

@@ -13,6 +13,7 @@ use crate::{
     notifications,
     options::{Selector, failed},
     query::Query,
+    questions::{self, Asker},
     read,
     route::{self, Route},
     server::HubInfo,
@@ -51,6 +52,7 @@ pub(crate) struct Service {
     pub(crate) info: watch::Receiver<HubInfo>,
     pub(crate) keeper: Option<Keeper>,
     pub(crate) comparer: Option<Comparer>,
+    pub(crate) asker: Option<Asker>,
     pub(crate) webhooks: Option<webhooks::Door>,
     pub(crate) notify: Option<hub_notify::Handle>,
     pub(crate) violations: Counter,
@@ -152,6 +154,11 @@ impl Service {
                     comparisons::post(self.comparer.as_ref(), &self.records, subject, &cluster, &body)
                         .await?;
                 Ok(answer::ok(&compared))
+            }
+            Route::Git => {
+                only(&asked, &Method::POST)?;
+                let body = options(headers, &body::read(incoming).await?)?;
+                Ok(answer::ok(&questions::post(self.asker.as_ref(), subject, &body).await?))
             }
             Route::Revoke(_) | Route::Authority => self.identity(&asked, incoming, &route).await,
             Route::Health
@@ -271,6 +278,7 @@ impl Service {
             | Route::NotifyTest(_)
             | Route::Revoke(_)
             | Route::Compare(_)
+            | Route::Git
             | Route::Authority
             | Route::Review(_)
             | Route::Collection { .. }

@@ -69,6 +69,7 @@ async fn with(store: hub_store::Config, webhooks: Option<crate::Webhooks>) -> Se
         certificate: crate::fixed(vec![made.cert.der().clone()], &key).unwrap(),
         keeper: None,
         comparer: None,
+        asker: None,
         webhooks,
         notify: Some(notify),
         violations: Default::default(),

@@ -26,6 +26,7 @@ use crate::{
     mirrors, notices, operations,
     pace::Pace,
     pins::Reference,
+    questions::Questions,
     releases::Releases,
     removal, retention,
     settings::Told,
@@ -73,6 +74,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub struct Control {
     /// Takes webhooks of Git forges.
     pub webhooks: Webhooks,
+    /// Answers what generators ask of Git.
+    pub questions: Questions,
 }
 
 struct Loop {
@@ -167,6 +170,7 @@ impl Control {
         if let Some(settings) = argocd.refresh(&index.read()) {
             git.set(settings);
         }
+        let questions = Questions::new(git.clone());
         let webhooks =
             Webhooks::new(Arc::clone(&index), git.clone(), metrics.webhooks.clone(), argocd.limit());
         let traces = Traces::new(tracing, links.clone());
@@ -213,7 +217,7 @@ impl Control {
             turns: Turns::default(),
         };
         tasks.spawn_until_stopped("control", control.run(queue, resolutions));
-        Ok(Self { webhooks })
+        Ok(Self { webhooks, questions })
     }
 }
 

@@ -113,6 +113,17 @@ fn unfinished(message: &str) -> Problem {
     }
 }
 
+/// What Git says to questions that follow from no set that is here.
+pub(crate) async fn answers(
+    git: &Git,
+    requests: BTreeSet<GitRequest>,
+    pins: &Pins,
+) -> BTreeMap<GitRequest, GitAnswer> {
+    let (mut inputs, mut expanded) = (Inputs::default(), Expanded::default());
+    answer(git, requests, pins, &mut inputs, &mut expanded, None).await;
+    inputs.git
+}
+
 async fn answer(
     git: &Git,
     requests: BTreeSet<GitRequest>,

@@ -48,6 +48,7 @@ mod operations;
 mod pace;
 mod pauses;
 mod pins;
+mod questions;
 mod releases;
 mod removal;
 mod retention;
@@ -65,6 +66,7 @@ mod windows;
 
 pub use control::{Config, Control, Deps, Error};
 pub use metrics::Metrics;
+pub use questions::Questions;
 pub use retention::Retention;
 pub use webhooks::{Unheard, Webhooks};
 

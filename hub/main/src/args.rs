@@ -77,7 +77,19 @@ pub(crate) enum Command {
     /// See rollouts and what they wait for; approve, pause, take back, and watch them
     #[command(subcommand)]
     Rollout(RolloutCommand),
+    /// Print a script that completes commands and flags in a shell
+    #[command(after_help = COMPLETION)]
+    Completion {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
 }
+
+const COMPLETION: &str = "\
+bash: flotilla completion bash > ~/.local/share/bash-completion/completions/flotilla
+zsh: flotilla completion zsh > \"${fpath[1]}/_flotilla\"
+fish: flotilla completion fish > ~/.config/fish/completions/flotilla.fish
+powershell: flotilla completion powershell | Out-String | Invoke-Expression";
 
 /// How to reach the hub.
 #[derive(Debug, Clone, Group)]

@@ -5,6 +5,7 @@ pub(crate) mod appset;
 pub(crate) mod authority;
 mod client;
 pub(crate) mod cluster;
+pub(crate) mod completion;
 mod confirm;
 pub(crate) mod freeze;
 mod kubeconfig;

@@ -63,5 +63,6 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Notify(command) => cli::notify::run(args.connection, command).await,
         Command::Timeline(options) => cli::timeline::run(args.connection, *options).await,
         Command::Rollout(command) => cli::rollout::run(args.connection, command).await,
+        Command::Completion { shell } => Ok(cli::completion::run(shell)),
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     folder::{self, FolderError},
     home,
     metrics::Metrics,
-    webhooks,
+    questions, webhooks,
 };
 use hub_api::{Api, HubInfo, Token};
 use hub_control::{Control, Deps, Retention};
@@ -194,7 +194,8 @@ impl Hub {
         let agent_address = config.agent_address.clone().unwrap_or_else(|| reach(gateway.address));
         let scraped = scraped(config.metrics_listen, &exposed, tasks).await?;
         let (door, delivered, limit) = webhooks::door();
-        let shown = (&metrics, exposed, door);
+        let (asker, asked) = questions::door();
+        let shown = (&metrics, exposed, (door, asker));
         let api = api(&config, &authority, &gateway, &agent_address, &records, shown, tasks).await?;
         let repositories = Repositories::build(source(&config, metrics.source.clone()))?;
         let charts = Charts::build(charts(&config, metrics.source.clone()))?;
@@ -219,6 +220,7 @@ impl Hub {
         };
         let control = Control::build(control, deps, tasks).await?;
         webhooks::take(control.webhooks, delivered, limit, tasks);
+        questions::take(control.questions, asked, tasks);
         Ok(Self {
             api,
             agents: gateway.address,
@@ -262,7 +264,7 @@ async fn api(
     gateway: &Gateway,
     agent_address: &str,
     records: &Records,
-    (metrics, exposed, door): (&Metrics, Exposed, hub_api::Webhooks),
+    (metrics, exposed, (door, asker)): (&Metrics, Exposed, (hub_api::Webhooks, hub_api::Asker)),
     tasks: &Tasks,
 ) -> Result<SocketAddr, Error> {
     // Bound first: the kubeconfig names the port.
@@ -294,6 +296,7 @@ async fn api(
         info,
         keeper: Some(keeper),
         comparer: Some(comparisons::answer(gateway.links.clone(), tasks)),
+        asker: Some(asker),
         webhooks: Some(door),
         notify: Some(notify),
         violations: metrics.control.violations.clone(),

@@ -18,6 +18,7 @@ mod folder;
 mod home;
 mod hub;
 mod metrics;
+mod questions;
 mod webhooks;
 
 pub use folder::FolderError;

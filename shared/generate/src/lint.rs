@@ -7,7 +7,8 @@
 //! | module | looks at |
 //! |---|---|
 //! | [`given`] | what each generator gives: as far as its form tells, and as far as it ran |
-//! | [`keys`] | template keys that no generator gives, values that nobody reads |
+//! | [`keys`] | template keys that no generator gives, or not always |
+//! | [`unused`] | values, and keys of list elements, that nobody reads |
 //! | [`generators`] | generators that give nothing, or whose output is dropped |
 //! | [`selectors`] | selectors on labels that no cluster has |
 //! | [`syntax`] | one template language in place of the other |
@@ -28,6 +29,7 @@ mod selectors;
 mod syntax;
 mod texts;
 mod types;
+mod unused;
 mod waves;
 
 use crate::engine::Engine;
@@ -134,6 +136,7 @@ pub fn lint(set: &Value, known: &Known<'_>) -> Vec<Finding> {
             syntax::check(&look, &mut found);
             types::check(&look, &mut found);
             keys::check(&look, &mut found);
+            unused::check(&look, &mut found);
             generators::check(&look, &mut found);
             selectors::check(&look, &mut found);
             names::check(&look, &mut found);

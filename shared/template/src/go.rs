@@ -30,7 +30,7 @@ use jiff::Timestamp;
 
 pub(crate) use scope::ENTRIES;
 pub use scope::Scope;
-pub use uses::Use;
+pub use uses::{Guard, Step, Use};
 
 use crate::functions::Functions;
 use crate::{Error, Value};

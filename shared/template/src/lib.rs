@@ -16,5 +16,5 @@ mod value;
 
 pub use error::{Error, Exceeded};
 pub use functions::{Answer, Fail, Functions, Signature, Type};
-pub use go::{Limits, MissingKey, Options, Present, Scope, Template, Use};
+pub use go::{Guard, Limits, MissingKey, Options, Present, Scope, Step, Template, Use};
 pub use value::{Element, Fields, List, Map, Object, Str, Value};

@@ -4,7 +4,12 @@ use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
-use tests_e2e::{control_plane, eventually, fleet::Hub, programs};
+use tests_e2e::{
+    control_plane, eventually,
+    fleet::Hub,
+    git::{GitServer, Login, Repository},
+    programs,
+};
 
 /// As long as anything may take on a busy machine.
 const SOON: Duration = Duration::from_secs(90);
@@ -70,13 +75,19 @@ async fn names(hub: &Hub) -> Result<String> {
     hub.kubectl().run(&["get", "applications", "--namespace=argocd", output]).await
 }
 
-/// What the command says and how it ends.
-fn check(hub: &Hub, folder: &Path, line: &str, code: i32, expect: &str) -> Result<()> {
-    let output = Command::new(&programs().flotilla)
+/// A command of somebody who may ask the hub.
+fn command(hub: &Hub, folder: &Path, line: &str) -> Command {
+    let mut command = Command::new(&programs().flotilla);
+    command
         .args(line.split_whitespace())
         .current_dir(folder)
-        .env("KUBECONFIG", hub.data().join("admin.kubeconfig"))
-        .output()?;
+        .env("KUBECONFIG", hub.data().join("admin.kubeconfig"));
+    command
+}
+
+/// What the command says and how it ends.
+fn check(hub: &Hub, folder: &Path, line: &str, code: i32, expect: &str) -> Result<()> {
+    let output = command(hub, folder, line).output()?;
     let said = String::from_utf8([output.stdout, output.stderr].concat()).context("text")?;
     assert_eq!((said.as_str(), output.status.code()), (expect.trim_start(), Some(code)), "{line}");
     Ok(())
@@ -164,5 +175,67 @@ note: argocd/other: Application web-eu-1 is on the hub already and is not this s
     check("appset diff -f other.yaml", 1, taken)?;
     let gone = "error: applicationsets.argoproj.io \"gone\" not found\n";
     check("appset diff gone --clusters clusters.yaml", 2, gone)?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hub_reads_private_repositories_for_a_comparison() -> Result<()> {
+    let Some((hub, folder)) = fleet().await? else { return Ok(()) };
+    let repository = Repository::create("private")?;
+    repository.commit(&[("apps/api/a.yaml", "kind: ConfigMap\n"), ("envs/prod/env.yaml", "size: big\n")])?;
+    repository.push()?;
+    let login = Login { username: "flotilla".to_owned(), password: "not-for-everybody".to_owned() };
+    let git = GitServer::start(repository.root(), Some(&login))?;
+    let url = git.url("private");
+    let set = SET.replace("name: fleet", "name: private").replace("web-{{.name}}", "{{.path.basename}}").replace(
+        "clusters: {selector: {matchExpressions: [{key: env, operator: In, values: [prod]}]}}",
+        &format!(
+            "matrix: {{generators: [{{git: {{repoURL: '{url}', revision: main, directories: [{{path: apps/*}}]}}}}, {{git: {{repoURL: '{url}', revision: main, files: [{{path: 'envs/*/env.yaml'}}], pathParamPrefix: env}}}}]}}"
+        ),
+    );
+    let set = set.replace("path: web", "path: 'web/{{.size}}'").replace("'{{.name}}'", "eu-1");
+    std::fs::write(folder.path().join("set.yaml"), set)?;
+    let said = |line: &str| -> Result<(Option<i32>, String)> {
+        let output = command(&hub, folder.path(), line).output()?;
+        Ok((output.status.code(), String::from_utf8([output.stdout, output.stderr].concat())?))
+    };
+    // Without credentials the hub reads no more than anybody, and says what to do.
+    let (code, refused) = said("appset diff -f set.yaml")?;
+    assert_eq!(code, Some(2), "{refused}");
+    ensure!(
+        refused.contains(&format!("--repo {url}=DIR")) && refused.contains("set.yaml, line 10"),
+        "{refused}"
+    );
+    hub.kubectl()
+        .apply(&format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: private, namespace: argocd, labels: {{argocd.argoproj.io/secret-type: repository}}}}\nstringData: {{url: '{url}', username: {}, password: {}}}\n",
+            login.username, login.password
+        ))
+        .await?;
+    let added = "
+ApplicationSet argocd/private: 1 added, 0 changed, 0 removed, 0 equal
++ api on eu-1, wave canary
+
+Blast radius: 1 of 1 applications, 1 of 3 clusters
+  WAVE     CLUSTERS   ADDED   CHANGED   REMOVED   WHICH
+  canary   1 of 1     1       0         0         eu-1
+";
+    eventually(SOON, "the hub uses its credentials", async || {
+        let (code, said) = said("appset diff -f set.yaml")?;
+        ensure!((code, said.as_str()) == (Some(1), added.trim_start()), "{said}");
+        Ok(())
+    })
+    .await;
+    let (_, all) = said("appset diff -f set.yaml -o json")?;
+    ensure!(all.contains("web/big"), "{all}");
+    // A folder stands for one of them without the hub's help, and nobody follows what was asked.
+    std::fs::create_dir_all(folder.path().join("local/apps/job"))?;
+    std::fs::create_dir_all(folder.path().join("local/envs/prod"))?;
+    std::fs::write(folder.path().join("local/apps/job/a.yaml"), "kind: ConfigMap\n")?;
+    std::fs::write(folder.path().join("local/envs/prod/env.yaml"), "size: small\n")?;
+    let (_, local) = said(&format!("appset diff -f set.yaml --repo {url}=local -o json"))?;
+    ensure!(local.contains("web/small") && !local.contains("web/big"), "{local}");
+    ensure!(!hub.log().contains(&login.password), "the hub logs the password");
+    assert_eq!(names(&hub).await?, "web-eu-1 web-eu-2");
     Ok(())
 }

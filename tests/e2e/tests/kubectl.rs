@@ -35,6 +35,7 @@ async fn hub(control_plane: ControlPlane) -> Result<Hub> {
         certificate: hub_api::fixed(vec![made.cert.der().clone()], &key)?,
         keeper: None,
         comparer: None,
+        asker: None,
         webhooks: None,
         notify: None,
         violations: Default::default(),

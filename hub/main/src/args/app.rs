@@ -2,16 +2,16 @@
 
 use super::{Namespace, ToolOptions};
 use crate::cli::app::Repo;
-use clap::{Args as Group, ValueEnum};
+use clap::{Args as Group, ValueEnum, ValueHint};
 
 /// How to read sources without a hub.
 #[derive(Debug, Clone, Group)]
 pub(crate) struct Offline {
     /// Read this folder in place of a repository, as it is on disk (repeatable); a DIR alone stands for every repository
-    #[arg(long = "repo", value_name = "URL=DIR")]
+    #[arg(long = "repo", value_name = "URL=DIR", value_hint = ValueHint::DirPath)]
     pub(crate) repos: Vec<Repo>,
     /// The Clusters that ApplicationSets of files expand over
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) clusters: Option<String>,
     /// Render for this version of Kubernetes, e.g. 1.34; that of the destination's Cluster when left out
     #[arg(long, value_name = "V", value_parser = version)]
@@ -41,7 +41,7 @@ pub(crate) struct Offline {
 )]
 pub(crate) struct RenderOptions {
     /// Applications and ApplicationSets, YAML or JSON; - for the standard input (repeatable)
-    #[arg(long = "file", short = 'f', value_name = "FILE", required = true)]
+    #[arg(long = "file", short = 'f', value_name = "FILE", value_hint = ValueHint::FilePath, required = true)]
     pub(crate) files: Vec<String>,
     #[command(flatten)]
     pub(crate) offline: Offline,
@@ -80,7 +80,7 @@ pub(crate) struct DiffOptions {
     #[arg(long, value_name = "SET", conflicts_with = "files")]
     pub(crate) set: Option<String>,
     /// Applications and ApplicationSets of files in place of the hub's; - for the standard input (repeatable)
-    #[arg(long = "file", short = 'f', value_name = "FILE")]
+    #[arg(long = "file", short = 'f', value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<String>,
     #[command(flatten)]
     pub(crate) namespace: Namespace,

@@ -55,6 +55,8 @@ pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::
 /// What the work comes to; `None` when Ctrl-C came first.
 pub(super) async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
+        // Files are read before it waits for anything: until then an interrupt ends the process by itself, even in the middle of a read.
+        biased;
         done = work => Some(done),
         _ = tokio::signal::ctrl_c() => None,
     }

@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use reqwest::{Certificate, Client, Method, StatusCode};
 use serde_json::Value;
 use shared_model::{Kind, gvk};
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Longer than any watch of the hub's.
 const LONGEST_WATCH: Duration = Duration::from_secs(3600);
@@ -20,8 +20,8 @@ pub(crate) struct Refused {
     said: String,
 }
 
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.said)
     }
 }
@@ -29,10 +29,17 @@ impl std::fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// A signed-in client.
+#[derive(Clone)]
 pub(crate) struct Hub {
     client: Client,
     server: String,
     token: String,
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("server", &self.server).finish_non_exhaustive()
+    }
 }
 
 impl Hub {

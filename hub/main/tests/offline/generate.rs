@@ -415,3 +415,25 @@ fn wrong_command_lines_say_what_to_write() {
     "#]],
     );
 }
+
+#[test]
+fn the_standard_input_is_read_once_and_called_so() {
+    let place = place();
+    place.write(&[("set.yaml", &set("examples", "  - clusters: {}", "{{.name}}"))]);
+    for (line, input, part) in [
+        ("appset generate -f - --clusters -", "", "the standard input can be read once"),
+        ("appset lint -f - -f -", "", "the standard input can be read once"),
+        ("appset generate -f -", "", "standard input: there is no ApplicationSet in it"),
+        ("appset generate -f -", "a: [\n", "standard input: line 2"),
+        ("appset generate -f set.yaml --clusters -", "", "standard input: there is no Cluster in it"),
+        ("appset generate -f set.yaml --clusters -", "clusters: [{name: a}]", "leave `clusters:` out"),
+    ] {
+        let (code, said) = piped(&place, line, input);
+        assert!(code != Some(0) && said.contains(part), "{line}: {part} in {said}");
+    }
+    let (code, said) = piped(&place, "appset generate -f set.yaml --clusters - -o name", "- {name: eu-1}\n");
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "application.argoproj.io/eu-1\napplication.argoproj.io/in-cluster\n")
+    );
+}

@@ -230,3 +230,52 @@ fn rules_are_listed_and_wrong_command_lines_say_what_to_write() {
         assert!(said.contains(part) && output.stdout.is_empty(), "{line}: {part} in {said}");
     }
 }
+
+#[test]
+fn a_comment_says_that_a_finding_is_meant() {
+    let place = fleet(&SET.replace("  annotations: {flotilla.dev/rollout-policy: careful}\n", ""));
+    let prune = "      syncPolicy: {automated: {prune: true}}\n";
+    let alone = "      # The team wants it so. flotilla:allow is no rule of its own here.\n      # flotilla:allow unpinned-prune, missing-key -- a sandbox\n      # (see the handbook)\n";
+    for (meant, rule) in [
+        (format!("{alone}{prune}"), ""),
+        (prune.replace('\n', " # flotilla:allow unpinned-prune\n"), ""),
+        (prune.replace('\n', " # flotilla:allow missing-key\n"), "unpinned-prune"),
+        (format!("      # flotilla:allow unpinned-prune\n      info: []\n{prune}"), "unpinned-prune"),
+    ] {
+        let set = SET.replace("  annotations: {flotilla.dev/rollout-policy: careful}\n", "");
+        place.write(&[("set.yaml", &set.replace(prune, &meant))]);
+        let output = place.flotilla(LINE);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!((said.contains(rule), said.is_empty()), (true, rule.is_empty()), "{meant}{said}");
+    }
+    place.write(&[(
+        "set.yaml",
+        &SET.replace(prune, &format!("      # flotilla:allow unpinned-prnue\n{prune}")),
+    )]);
+    place.check(
+        LINE,
+        2,
+        &expect![[r#"
+            error: set.yaml, line 26: `# flotilla:allow`: there is no rule `unpinned-prnue`: did you mean unpinned-prune?
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_merely_worth_knowing_is_told_when_asked_for() {
+    let place =
+        fleet(&format!("{}{POLICY}", SET.replace("  syncPolicy: {preserveResourcesOnDeletion: true}\n", "")));
+    place.check(
+        LINE,
+        0,
+        &expect![[r#"
+        0 errors, 0 warnings in 1 ApplicationSet; 1 more to know (--info)
+    "#]],
+    );
+    place.check(&format!("{LINE} --info --strict"), 0, &expect![[r#"
+        set.yaml:12: info cascading-deletion: spec.generators[0].matrix.generators[0].git: a folder or file that goes takes the Application and its objects along (only more than a tenth of the set at once is held): set spec.syncPolicy.preserveResourcesOnDeletion: true where the objects must outlive that
+        0 errors, 0 warnings in 1 ApplicationSet
+    "#]]);
+    let output = place.flotilla(&format!("{LINE} -o json"));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("cascading-deletion"));
+}

@@ -7,10 +7,22 @@ use crate::memo::{self, Changes, Sets};
 use crate::params::Params;
 use crate::run::{Globbing, Run};
 use serde_json::{Map, Value};
+use shared_template::Step;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The keys from the parameters down; in flat mode one, with its dots.
-pub(super) type Key = Vec<String>;
+/// The steps from the parameters down; in flat mode one key, with its dots.
+pub(super) type Key = Vec<Step>;
+
+/// A key of these names.
+pub(super) fn key<'a>(names: impl IntoIterator<Item = &'a str>) -> Key {
+    names.into_iter().map(|name| Step::Key(name.to_owned())).collect()
+}
+
+/// Whether `long` is `short`, or below it. An item may be under any key.
+pub(super) fn begins(long: &[Step], short: &[Step]) -> bool {
+    let meet = |(one, other): (&Step, &Step)| one == other || *one == Step::Item || *other == Step::Item;
+    long.len() >= short.len() && long.iter().zip(short).all(meet)
+}
 
 /// What generators run with.
 #[derive(Debug, Clone, Copy)]
@@ -95,14 +107,37 @@ impl Shape {
         self.open.extend(other.open);
     }
 
+    /// Adds the leaves of a value that is known.
+    fn leaf(&mut self, at: Key, value: &Value) {
+        let below = |step: Step| at.iter().cloned().chain([step]).collect::<Key>();
+        match value {
+            Value::Object(fields) if !fields.is_empty() => {
+                fields.iter().for_each(|(name, value)| self.leaf(below(Step::Key(name.clone())), value));
+            }
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().for_each(|item| self.leaf(below(Step::Item), item));
+            }
+            Value::Object(_)
+            | Value::Array(_)
+            | Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_) => drop(self.known.insert(at)),
+        }
+    }
+
     /// Whether the key, or something below it, may be there.
     pub(super) fn may_have(&self, key: &Key) -> bool {
         let under = |open: &Key| match (open.as_slice(), key.as_slice()) {
             // Flat: `metadata.labels.` and `path[` open names.
-            ([open], [name]) if open.ends_with(['.', '[']) => name.starts_with(open.as_str()),
-            (open, key) => key.starts_with(open),
+            ([Step::Key(open)], [Step::Key(name)]) if open.ends_with(['.', '[']) => {
+                name.starts_with(open.as_str())
+            }
+            (open, key) => begins(key, open),
         };
-        self.open.iter().any(under) || self.known.iter().any(|known| known.starts_with(key))
+        // What a leaf is made of, if it has items, its form does not tell.
+        let within = |known: &Key| key.get(known.len()) == Some(&Step::Item) && begins(key, known);
+        self.open.iter().any(under) || self.known.iter().any(|known| begins(known, key) || within(known))
     }
 }
 
@@ -233,7 +268,7 @@ struct Form {
 
 impl Form {
     fn key(&self, dotted: &str) -> Key {
-        if self.go { dotted.split('.').map(str::to_owned).collect() } else { vec![dotted.to_owned()] }
+        if self.go { key(dotted.split('.')) } else { key([dotted]) }
     }
 
     fn has(&mut self, dotted: &str) {
@@ -242,20 +277,15 @@ impl Form {
     }
 
     fn opens(&mut self, dotted: &str) {
-        let key = if self.go { self.key(dotted) } else { vec![format!("{dotted}.")] };
-        self.shape.open.insert(key);
+        let open = if self.go { self.key(dotted) } else { key([format!("{dotted}.").as_str()]) };
+        self.shape.open.insert(open);
     }
 
     fn values(&mut self, config: &Value) {
         for name in
             config.get("values").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name)
         {
-            let key = if self.go {
-                vec!["values".to_owned(), name.clone()]
-            } else {
-                vec![format!("values.{name}")]
-            };
-            self.shape.known.insert(key);
+            self.shape.known.insert(value(self.go, name));
         }
     }
 
@@ -263,15 +293,16 @@ impl Form {
         for element in config.get("elements").and_then(Value::as_array).into_iter().flatten() {
             let Some(fields) = element.as_object() else { continue };
             if self.go {
-                leaves(&mut Vec::new(), fields, &mut self.shape.known);
+                fields.iter().for_each(|(name, value)| self.shape.leaf(key([name.as_str()]), value));
             } else {
                 let names = fields.iter().filter(|(name, _)| *name != "values").map(|(name, _)| name);
-                self.shape.known.extend(names.map(|name| vec![name.clone()]));
+                self.shape.known.extend(names.map(|name| key([name.as_str()])));
                 self.values(element);
             }
         }
         let yaml = config.get("elementsYaml").and_then(Value::as_str).unwrap_or_default();
-        if !yaml.is_empty() || self.shape.known.iter().flatten().any(|name| name.contains("{{")) {
+        let is_template = |step: &Step| matches!(step, Step::Key(name) if name.contains("{{"));
+        if !yaml.is_empty() || self.shape.known.iter().flatten().any(is_template) {
             self.shape.open.insert(Vec::new());
         }
     }
@@ -308,19 +339,13 @@ impl Form {
             self.has(&format!("{path}.segments"));
         } else {
             self.has(&path);
-            self.shape.open.insert(vec![format!("{path}[")]);
+            self.shape.open.insert(key([format!("{path}[").as_str()]));
         }
         self.values(config);
     }
 }
 
-fn leaves(at: &mut Key, fields: &Map<String, Value>, found: &mut BTreeSet<Key>) {
-    for (name, value) in fields {
-        at.push(name.clone());
-        match value.as_object().filter(|fields| !fields.is_empty()) {
-            Some(fields) => leaves(at, fields, found),
-            None => drop(found.insert(at.clone())),
-        }
-        at.pop();
-    }
+/// What a template reads a value by.
+pub(super) fn value(go_template: bool, name: &str) -> Key {
+    if go_template { key(["values", name]) } else { key([format!("values.{name}").as_str()]) }
 }

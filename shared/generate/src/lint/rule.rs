@@ -78,6 +78,7 @@ rules! {
     UnknownKey "unknown-key" Error "A template key that no generator gives.",
     MissingKey "missing-key" Warning "A template key that not every generator, or not every parameter set, gives.",
     UnusedValue "unused-value" Warning "A value of a generator that nothing reads.",
+    UnusedKey "unused-key" Warning "A key of list elements that nothing reads.",
     NoEffect "no-effect" Warning "A field or generator that is accepted and not acted on.",
     GivesNothing "generator-gives-nothing" Warning "A generator that gives no parameters.",
     PathMatchesNothing "path-matches-nothing" Warning "A path of a git generator that matches, or excludes, nothing.",

@@ -26,13 +26,23 @@ pub(super) fn check(look: &Look<'_>, found: &mut Vec<Finding>) {
                 continue;
             }
             let Some(values) = labels.get(key) else {
-                found.push(unknown_label(&at, key, &labels));
+                // What nobody has, everybody lacks; only a slip of the pen is told.
+                if !asks_for_absence(selector, &at[path.len() + 1..])
+                    || nearest(key, labels.keys().copied()).is_some()
+                {
+                    found.push(unknown_label(&at, key, &labels));
+                }
                 continue;
             };
             let wanted = wanted(selector, key);
-            let absent = wanted.iter().filter(|value| !value.contains("{{") && !values.contains(*value));
-            for value in absent {
+            let is_there = |value: &&&str| value.contains("{{") || values.contains(**value);
+            let others = wanted.iter().any(|value| is_there(&value));
+            for value in wanted.iter().filter(|value| !is_there(value)) {
                 let meant = nearest(value, values.iter().copied());
+                // Beside one that is there it may be meant for clusters to come.
+                if others && meant.is_none() {
+                    continue;
+                }
                 let meant = meant.map(|meant| format!("did you mean `{meant}`; ")).unwrap_or_default();
                 let given = listed(values);
                 let message = format!("no given cluster has the label {key} with the value `{value}`");
@@ -41,6 +51,13 @@ pub(super) fn check(look: &Look<'_>, found: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Whether an expression takes clusters that lack the label.
+fn asks_for_absence(selector: &Value, at: &str) -> bool {
+    let index = at.strip_prefix("matchExpressions[").and_then(|rest| rest.strip_suffix(']')?.parse().ok());
+    let expression = index.and_then(|index: usize| selector.get("matchExpressions")?.get(index));
+    expression.is_some_and(|one| matches!(one["operator"].as_str(), Some("DoesNotExist" | "NotIn")))
 }
 
 fn unknown_label(at: &str, key: &str, labels: &BTreeMap<&str, BTreeSet<&str>>) -> Finding {

@@ -4,7 +4,7 @@ use super::texts::{self, Text};
 use super::{Finding, Look, Rule};
 use crate::remedy;
 use serde_json::Value;
-use shared_template::{Template, Use};
+use shared_template::{Step, Template, Use};
 
 pub(super) fn check(look: &Look<'_>, found: &mut Vec<Finding>) {
     let go = look.engine.go_template;
@@ -26,7 +26,8 @@ pub(super) fn check(look: &Look<'_>, found: &mut Vec<Finding>) {
 
 fn in_flat_mode(text: &Text<'_>, found: &mut Vec<Finding>) {
     let mut tags = remedy::tags(text.text).filter(|tag| tag.ends_with("}}"));
-    let Some(tag) = tags.find(|tag| remedy::looks_like_go(remedy::inner(tag))) else { return };
+    let is_go = |tag: &&str| remedy::looks_like_go(remedy::inner(tag)) && !is_for_others(tag);
+    let Some(tag) = tags.find(is_go) else { return };
     let message = format!("`{tag}` is Go template syntax, and without goTemplate it stays as it is written");
     let plain = remedy::inner(tag).strip_prefix('.').filter(|name| {
         name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')) && !name.is_empty()
@@ -48,5 +49,18 @@ fn in_go_mode(text: &Text<'_>, found: &mut Vec<Finding>) {
 
 /// Whether a tag of flat mode has been said to be Go's.
 pub(super) fn is_go(look: &Look<'_>, one: &Use) -> bool {
-    !look.engine.go_template && one.path.first().is_some_and(|tag| remedy::looks_like_go(tag))
+    let tag = |step: &Step| matches!(step, Step::Key(tag) if remedy::looks_like_go(tag));
+    !look.engine.go_template && one.path.first().is_some_and(tag)
+}
+
+/// Whether a tag is for what reads the text later, such as a chart's `{{ .Values.x }}` or an alert's `{{ $labels.pod }}`: generators give no
+/// names with a capital, and flat mode leaves it as it is written.
+pub(super) fn is_for_others(tag: &str) -> bool {
+    let inner = remedy::inner(tag).trim_matches('-').trim();
+    let capital = |word: &str| {
+        word.trim_start_matches(['(', '$'])
+            .strip_prefix('.')
+            .is_some_and(|name| name.starts_with(|c: char| c.is_ascii_uppercase()))
+    };
+    inner.split_whitespace().any(capital) || inner.starts_with("$labels") || inner.starts_with("$value")
 }

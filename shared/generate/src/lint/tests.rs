@@ -2,6 +2,7 @@
 
 mod keys;
 mod more;
+mod reach;
 
 use super::*;
 use crate::{ClusterInput, GitAnswer, GitRequest, Outcome, generate};

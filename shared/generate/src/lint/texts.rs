@@ -1,9 +1,9 @@
 //! The strings of a set that may be templates, with their paths.
 
-use super::given::Key;
+use super::given;
 use crate::engine::Engine;
 use serde_json::{Map, Value};
-use shared_template::{Error, Template, Use, fast};
+use shared_template::{Error, Guard, Step, Template, Use, fast};
 
 /// A string of the set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,21 +46,34 @@ pub(super) fn uses(engine: &Engine, text: &Text<'_>) -> Result<Vec<Use>, Error> 
         return Ok(Template::parse(name, text.text)?.uses());
     }
     let tags = fast::unresolved(text.text, &Map::new()).into_iter();
-    Ok(tags.filter(|tag| !tag.is_empty()).map(|tag| Use { path: vec![tag], guarded: false }).collect())
+    let tags = tags.filter(|tag| !tag.is_empty());
+    Ok(tags.map(|tag| Use { path: given::key([tag.as_str()]), guard: Guard::None }).collect())
 }
 
-/// A key as the set's language writes it: `.path.basename`, `index .metadata.labels "a/b"`, `path.basename`.
-pub(super) fn written(engine: &Engine, key: &Key) -> String {
+/// A key as the set's language writes it: `.path.basename`, `index .metadata.labels "a/b"`, `path.basename`; with `[]` for any item.
+pub(super) fn written(engine: &Engine, key: &[Step]) -> String {
     if !engine.go_template {
-        return key.join(".");
+        let names = key.iter().map(|step| if let Step::Key(name) = step { name } else { "[]" });
+        return names.collect::<Vec<_>>().join(".");
     }
-    let plain = |name: &str| {
-        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            && !name.starts_with(|c: char| c.is_ascii_digit())
-    };
-    match key.iter().position(|name| !plain(name)) {
-        None => format!(".{}", key.join(".")),
-        Some(0) => format!("index . \"{}\"", key[0]),
-        Some(at) => format!("index .{} \"{}\"", key[..at].join("."), key[at]),
+    let mut text = String::new();
+    for step in key {
+        match step {
+            Step::Item => text.push_str("[]"),
+            Step::Key(name) if is_plain(name) => text.push_str(&format!(".{name}")),
+            Step::Key(name) => {
+                let holder = if text.is_empty() { "." } else { text.as_str() };
+                text = format!("index {holder} \"{name}\"");
+                break;
+            }
+        }
     }
+    if text.is_empty() { ".".to_owned() } else { text }
+}
+
+/// Whether Go's language takes a name behind a dot.
+fn is_plain(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
 }

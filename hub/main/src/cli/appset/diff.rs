@@ -9,6 +9,7 @@ mod compared;
 mod show;
 mod sides;
 
+use super::given;
 use crate::{
     args::{Connection, Output, SetDiffOptions},
     cli::{app, output},
@@ -61,9 +62,8 @@ async fn compare(connection: Connection, options: &SetDiffOptions) -> anyhow::Re
             "--against hub compares with what the hub has: leave --against-clusters, --revisions and other files out"
         );
     }
-    if options.files.iter().chain(&options.against).filter(|file| *file == "-").count() > 1 {
-        bail!("the standard input can be read once: name a file for one of the two sides");
-    }
+    let clusters = options.inputs.clusters.iter().chain(&options.against_clusters);
+    given::once(options.files.iter().chain(&options.against).chain(clusters))?;
     let same = !options.against.is_empty() && options.against == options.files;
     if same && options.against_clusters.is_none() && options.revisions.is_none() {
         bail!("--against names the same files as -f: there is nothing to compare");

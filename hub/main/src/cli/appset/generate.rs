@@ -28,6 +28,7 @@ pub(super) async fn run(options: GenerateOptions) -> anyhow::Result<ExitCode> {
 
 /// The Applications of all sets, sorted by name.
 async fn made(options: &GenerateOptions) -> anyhow::Result<Vec<Made>> {
+    given::once(options.files.iter().chain(&options.inputs.clusters))?;
     let bench = Bench::new(&options.inputs)?;
     let sets = given::sets(&options.files, false)?.sets;
     let clusters = given::inputs(&given::clusters(options.inputs.clusters.as_deref())?)?;

@@ -10,6 +10,7 @@ use crate::{
             places::Places,
             trees::Trees,
         },
+        client::Hub,
         output,
     },
 };
@@ -38,6 +39,11 @@ impl Bench {
         Ok(Self { _scratch: scratch, trees, places })
     }
 
+    /// The same, with a hub that answers for repositories that have no folder.
+    pub(super) fn with_hub(self, hub: Hub) -> Self {
+        Self { trees: self.trees.with_hub(hub), ..self }
+    }
+
     /// Says when one folder stands for several revisions of a repository.
     pub(super) fn note_revisions(&self, sets: &[Document]) {
         let mut asked: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -53,6 +59,14 @@ impl Bench {
             ));
         }
     }
+}
+
+/// That the standard input is named once, of all files that are read.
+pub(super) fn once<'a>(files: impl IntoIterator<Item = &'a String>) -> anyhow::Result<()> {
+    if files.into_iter().filter(|file| *file == "-").count() > 1 {
+        bail!("the standard input can be read once: name a file for all but one `-`");
+    }
+    Ok(())
 }
 
 /// Sets of files, and the policies beside them.
@@ -77,7 +91,7 @@ pub(super) fn sets(files: &[String], with_policies: bool) -> anyhow::Result<Sets
     let (sets, policies): (Vec<_>, Vec<_>) =
         read.checked()?.into_iter().partition(|document| document.kind == Kind::ApplicationSet);
     if sets.is_empty() {
-        bail!("{}: there is no {} in it", files.join(", "), gvk(Kind::ApplicationSet).kind);
+        bail!("{}: there is no {} in it", documents::listed(files), gvk(Kind::ApplicationSet).kind);
     }
     let twice = twice(&sets);
     if !twice.is_empty() {

@@ -70,7 +70,10 @@ fn tell(mut found: Vec<Found>, sets: usize, options: &LintOptions) -> ExitCode {
     found.sort();
     found.dedup();
     match options.output {
-        Output::Text => found.iter().for_each(|one| output::line(&text(one))),
+        Output::Text => {
+            let told = found.iter().filter(|one| options.info || one.severity != Severity::Info);
+            told.for_each(|one| output::line(&text(one)));
+        }
         Output::Json => {
             let all: Vec<Value> = found.iter().map(as_json).collect();
             output::line(&serde_json::to_string_pretty(&all).expect("values have string keys only"));
@@ -79,8 +82,14 @@ fn tell(mut found: Vec<Found>, sets: usize, options: &LintOptions) -> ExitCode {
     let count = |severity| found.iter().filter(|one| one.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let s = |count: usize| if count == 1 { "" } else { "s" };
+    let hidden = count(Severity::Info);
+    let more = if hidden > 0 && !options.info && options.output == Output::Text {
+        format!("; {hidden} more to know (--info)")
+    } else {
+        String::new()
+    };
     output::note(&format!(
-        "{errors} error{}, {warnings} warning{} in {sets} ApplicationSet{}",
+        "{errors} error{}, {warnings} warning{} in {sets} ApplicationSet{}{more}",
         s(errors),
         s(warnings),
         s(sets)
@@ -103,6 +112,7 @@ fn as_json(one: &Found) -> Value {
 }
 
 async fn look(options: &LintOptions) -> anyhow::Result<(Vec<Found>, usize)> {
+    given::once(options.files.iter().chain(&options.inputs.clusters))?;
     let bench = Bench::new(&options.inputs)?;
     let read = documents::read(&options.files, &[Kind::ApplicationSet, Kind::RolloutPolicy])?;
     given::note_passed(&read.passed);
@@ -110,18 +120,22 @@ async fn look(options: &LintOptions) -> anyhow::Result<(Vec<Found>, usize)> {
     let (sets, policies): (Vec<Document>, Vec<Document>) =
         read.found.into_iter().partition(|document| document.kind == Kind::ApplicationSet);
     if sets.is_empty() && found.is_empty() {
-        bail!("{}: there is no ApplicationSet in it", options.files.join(", "));
+        bail!("{}: there is no ApplicationSet in it", documents::listed(&options.files));
     }
     let policies: Vec<Value> = policies.into_iter().map(|policy| policy.object).collect();
     let clusters = given::clusters(options.inputs.clusters.as_deref())?;
     let inputs = given::inputs(&clusters)?;
     let fleet = options.inputs.clusters.as_ref().map(|_| Fleet::new(&clusters)).transpose()?;
     let mut all = Vec::new();
+    if let Some(wrong) = sets.iter().find_map(|set| set.lines.wrong_comment()) {
+        bail!("{wrong}");
+    }
     for set in &sets {
         let revision = options.revision.as_deref();
         let expanded = expand::expanded(&set.object, &inputs, &bench.trees, revision).await?;
         let findings = one(set, &expanded, fleet.as_ref(), &policies)?;
-        found.extend(findings.into_iter().map(|finding| of_set(set, finding)));
+        let findings = findings.into_iter().map(|finding| of_set(set, finding));
+        found.extend(findings.filter(|one| !set.lines.is_meant(one.line, one.rule)));
         all.push(expanded);
     }
     found.extend(between(&sets, &all));

@@ -115,7 +115,7 @@ fn missing_key() {
         Rule::MissingKey,
         &set(LIST, &named("{{.cluster}}-{{.env}}"), "  goTemplateOptions: [missingkey=error]\n"),
         &expect![[r#"
-            error spec.template.metadata.name: `.env` is not given by 1 of the 2 parameter sets of spec.generators[0].list, such as us-1, and the whole set fails (missingkey=error): write {{ if }} or `default` around it, e.g. {{ .env | default "x" }}, or give it everywhere
+            error spec.template.metadata.name: `.env` is not given by 1 of the 2 parameter sets of spec.generators[0].list, such as us-1, and the whole set fails (missingkey=error): write {{ index . "env" | default "x" }}, or give it everywhere
         "#]],
     );
     check(

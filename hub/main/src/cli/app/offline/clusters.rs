@@ -40,7 +40,8 @@ pub(crate) fn clusters(file: &str) -> anyhow::Result<Vec<Value>> {
     troubled(&troubles)?;
     if found.is_empty() {
         bail!(
-            "{file}: there is no Cluster in it: write Clusters, Argo CD's cluster Secrets, or a list such as `- {{name: eu-1, labels: {{env: prod}}}}`"
+            "{}: there is no Cluster in it: write Clusters, Argo CD's cluster Secrets, or a list such as `- {{name: eu-1, labels: {{env: prod}}}}`",
+            documents::called(file)
         );
     }
     Ok(found.into_iter().map(|(cluster, _)| cluster).collect())
@@ -93,6 +94,9 @@ fn plain(value: &Value, lines: &Lines) -> Result<Value, Trouble> {
                     let path = format!("{key}.{name}");
                     return wrong(&path, format!("{path}: must be a text: put it in quotes"));
                 }
+            }
+            "clusters" | "items" if value.is_array() => {
+                return wrong(key, format!("the list stands by itself in the file: leave `{key}:` out"));
             }
             _ => {
                 let meant = nearest(key, PLAIN).map(|meant| format!("did you mean {meant}?"));

@@ -7,6 +7,8 @@ use shared_manifest::yaml::{self, Places};
 use shared_model::{DEFAULT_NAMESPACE, Kind, gvk, nearest};
 use std::{collections::BTreeMap, fmt, fs, io::Read as _, path::Path, sync::Arc};
 
+/// What a comment begins with that says that findings are meant; rules follow.
+const MEANT: &str = "flotilla:allow";
 /// The most of one file, in bytes.
 const LARGEST: u64 = 64 << 20;
 
@@ -55,6 +57,8 @@ pub(crate) struct Lines {
     places: Arc<Places>,
     /// Where the object stands in its document, as an item of a list.
     within: String,
+    /// What comments say is meant, by the line that they are about.
+    meant: Arc<BTreeMap<usize, Vec<String>>>,
 }
 
 impl Lines {
@@ -75,7 +79,27 @@ impl Lines {
 
     /// Those of an object that no file holds.
     pub(crate) fn of_hub() -> Self {
-        Self { file: "of the hub".to_owned(), places: Arc::default(), within: String::new() }
+        Self {
+            file: "of the hub".to_owned(),
+            places: Arc::default(),
+            within: String::new(),
+            meant: Arc::default(),
+        }
+    }
+
+    /// Whether a comment says that what a rule finds in a line is meant.
+    pub(crate) fn is_meant(&self, line: usize, rule: Rule) -> bool {
+        self.meant.get(&line).is_some_and(|rules| rules.iter().any(|name| name == rule.name()))
+    }
+
+    /// A comment that names no rule: where, and what is wrong with it.
+    pub(crate) fn wrong_comment(&self) -> Option<String> {
+        let mut named =
+            self.meant.iter().flat_map(|(line, rules)| rules.iter().map(move |name| (line, name)));
+        named.find_map(|(line, name)| {
+            let error = name.parse::<Rule>().err()?;
+            Some(format!("{}: `# {MEANT}`: {error}", self.place(*line)))
+        })
     }
 
     pub(super) fn item(&self, path: &str) -> Self {
@@ -160,7 +184,7 @@ pub(crate) fn troubled(troubles: &[Trouble]) -> anyhow::Result<()> {
 pub(crate) fn applications(files: &[String]) -> anyhow::Result<Vec<Document>> {
     let found = read(files, &[Kind::Application, Kind::ApplicationSet])?.checked()?;
     if found.is_empty() {
-        bail!("{}: there is no Application or ApplicationSet in it", files.join(", "));
+        bail!("{}: there is no Application or ApplicationSet in it", listed(files));
     }
     Ok(found)
 }
@@ -214,17 +238,45 @@ pub(super) fn values(file: &str, troubles: &mut Vec<Trouble>) -> anyhow::Result<
     let places: BTreeMap<usize, Arc<Places>> =
         places.into_iter().map(|places| (places.start(), Arc::new(places))).collect();
     let mut found = Vec::new();
+    let meant = Arc::new(meant(&text));
     for yaml::Document { value, line } in documents {
         let places = places.get(&line).cloned().unwrap_or_default();
-        let lines = Lines { file: name.clone(), places, within: String::new() };
+        let lines = Lines { file: name.clone(), places, within: String::new(), meant: Arc::clone(&meant) };
         found.extend(opened(value, &lines));
     }
     Ok(Some(found))
 }
 
+/// The rules of `# flotilla:allow a, b -- why`, by the line that it is about: its own, or when it is alone there the next one that is no comment.
+fn meant(text: &str) -> BTreeMap<usize, Vec<String>> {
+    let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    let mut waiting: Vec<String> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let comment = line.split_once('#').and_then(|(_, comment)| comment.trim_start().strip_prefix(MEANT));
+        let rules = comment.map(|rules| rules.split(" -- ").next().unwrap_or_default().split([',', ' ']));
+        let rules =
+            rules.into_iter().flatten().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
+        waiting.extend(rules);
+        if !line.trim_start().starts_with('#') && !waiting.is_empty() {
+            found.entry(index + 1).or_default().append(&mut waiting);
+        }
+    }
+    found
+}
+
+/// Files, for people.
+pub(crate) fn listed(files: &[String]) -> String {
+    files.iter().map(|file| called(file)).collect::<Vec<_>>().join(", ")
+}
+
+/// What people call a file.
+pub(super) fn called(file: &str) -> &str {
+    if file == "-" { "standard input" } else { file }
+}
+
 fn text(file: &str) -> anyhow::Result<(String, String)> {
     let (name, mut reader): (String, Box<dyn std::io::Read>) = if file == "-" {
-        ("standard input".to_owned(), Box::new(std::io::stdin().lock()))
+        (called(file).to_owned(), Box::new(std::io::stdin().lock()))
     } else {
         let path = Path::new(file);
         if path.is_dir() {

@@ -2,6 +2,7 @@
 
 use super::{
     documents::Document,
+    progress,
     trees::{At, Trees},
 };
 use anyhow::{Context as _, bail};
@@ -48,10 +49,16 @@ pub(crate) async fn expanded(
     for _ in 0..ROUNDS {
         match shared_generate::generate(set, &inputs) {
             Outcome::Needs(questions) => {
+                let mut of_hub = Vec::new();
                 for question in questions {
+                    if trees.hub_for(&RepoUrl::new(question.repo_url())).is_some() {
+                        of_hub.push(question);
+                        continue;
+                    }
                     let answer = answer(trees, &question, revision).await.unwrap_or_else(GitAnswer::Failed);
                     inputs.git.insert(question, answer);
                 }
+                inputs.git.extend(answers_of_hub(trees, of_hub).await?);
             }
             Outcome::Done(expansion) => return Ok(Expanded { inputs, expansion }),
         }
@@ -109,6 +116,32 @@ pub(crate) async fn expand(
     }
     let notes = remarks(set, &expanded);
     Ok((expanded.expansion.applications.iter().map(shared_generate::Generated::object).collect(), notes))
+}
+
+/// What a hub's Git says, with the hub's credentials.
+async fn answers_of_hub(
+    trees: &Trees,
+    questions: Vec<GitRequest>,
+) -> anyhow::Result<Vec<(GitRequest, GitAnswer)>> {
+    let Some(first) = questions.first() else { return Ok(Vec::new()) };
+    let Some(hub) = trees.hub_for(&RepoUrl::new(first.repo_url())) else { return Ok(Vec::new()) };
+    progress(&format!("the hub asks {}", first.repo_url()));
+    let said = hub.post_patiently("/flotilla/v1/git", &hub_api::questions(&questions)).await;
+    progress("");
+    let said = said.context("the hub was asked what Git says")?;
+    let answers = hub_api::answers(said, questions.len())
+        .context("the hub's answer is none: it may be of another version")?;
+    let told = |(question, answer): (GitRequest, GitAnswer)| {
+        let answer = match answer {
+            GitAnswer::Failed(why) => GitAnswer::Failed(format!(
+                "{why}; the hub was asked, and --repo {}=DIR reads a folder in its place",
+                question.repo_url()
+            )),
+            found @ (GitAnswer::Directories(_) | GitAnswer::Paths(_) | GitAnswer::File(_)) => found,
+        };
+        (question, answer)
+    };
+    Ok(questions.into_iter().zip(answers).map(told).collect())
 }
 
 async fn answer(trees: &Trees, question: &GitRequest, revision: Option<&str>) -> Result<GitAnswer, String> {

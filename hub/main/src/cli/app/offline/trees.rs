@@ -4,7 +4,7 @@
 //! two of them compare without any network.
 
 use super::{places::Places, progress};
-use crate::cli::output;
+use crate::cli::{client::Hub, output};
 use async_trait::async_trait;
 use bytes::Bytes;
 use hub_render::{
@@ -76,6 +76,8 @@ pub(crate) struct Trees {
     charts: Charts,
     packed: Cells<(String, String), Packed>,
     known: Cells<(String, At), Found>,
+    /// Who answers generators for repositories that have no folder.
+    hub: Option<Hub>,
 }
 
 impl Trees {
@@ -89,7 +91,18 @@ impl Trees {
             charts: Charts::build(archives)?,
             packed: Mutex::default(),
             known: Mutex::default(),
+            hub: None,
         })
+    }
+
+    /// The same, with a hub that answers generators for repositories that have no folder.
+    pub(crate) fn with_hub(self, hub: Hub) -> Self {
+        Self { hub: Some(hub), ..self }
+    }
+
+    /// The hub to ask what a repository says to generators; `None` where that is read here.
+    pub(crate) fn hub_for(&self, url: &RepoUrl) -> Option<&Hub> {
+        self.hub.as_ref().filter(|_| !self.has_folder(url))
     }
 
     /// Whether a folder stands for a repository.

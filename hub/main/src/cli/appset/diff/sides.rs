@@ -108,7 +108,7 @@ fn of_expansion(document: Document, expanded: Expanded, plan: Plan) -> Set {
 /// What a hub has, and what sets come to.
 pub(super) async fn of_hub(connection: Connection, options: &SetDiffOptions) -> anyhow::Result<(Side, Side)> {
     let hub = Hub::connect(connection)?;
-    let bench = Bench::new(&options.inputs)?;
+    let bench = Bench::new(&options.inputs)?.with_hub(hub.clone());
     let given = if options.files.is_empty() {
         named(&hub, options).await?
     } else {

@@ -38,13 +38,14 @@ fn going(mut object: Value) -> Value {
 }
 
 fn told(removal: &Removal) -> String {
-    match removal {
-        Removal::Collect { name, in_turn: false, .. } => format!("collect {name}"),
-        Removal::Collect { name, in_turn: true, .. } => format!("collect {name} in turn"),
-        Removal::Disown { name, owners, .. } => format!("disown {name} of {}", owners.join(" ")),
-        Removal::Outlived { name, .. } => format!("outlived {name}"),
-        other => format!("{other:?}"),
+    if let Removal::Collect { name, in_turn, .. } = removal {
+        return format!("collect {name}{}", if *in_turn { " in turn" } else { "" });
     }
+    if let Removal::Disown { name, owners, .. } = removal {
+        return format!("disown {name} of {}", owners.join(" "));
+    }
+    let Removal::Outlived { name, .. } = removal else { panic!("{removal:?} is none of these") };
+    format!("outlived {name}")
 }
 
 async fn check(objects: &[Value], expect: &[&str]) {
@@ -75,7 +76,7 @@ async fn an_owner_that_goes_in_the_foreground_takes_what_it_owns_first() {
     let owned = |name: &str, waits: bool| {
         config(name, &[if waits { "ConfigMap/owner/owner!" } else { "ConfigMap/owner/owner" }])
     };
-    check(&[owner.clone()], &["outlived owner"]).await;
+    check(std::slice::from_ref(&owner), &["outlived owner"]).await;
     check(&[owner.clone(), owned("a", true)], &["collect a"]).await;
     // It does not wait for those that do not say so.
     check(&[owner.clone(), owned("a", false)], &["collect a", "outlived owner"]).await;

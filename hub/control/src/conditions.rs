@@ -26,6 +26,23 @@ pub(crate) fn unread(conditions: &mut Vec<Value>, troubles: &[String]) {
     conditions.push(of_set("ErrorOccurred", true, "ApplicationGenerationFromParamsError", &message));
 }
 
+/// Has a set's conditions say that the annotation that asks for a refresh is still there, unless something worse is wrong; an Application has
+/// none of these conditions.
+pub(crate) fn unrefreshed(conditions: &mut [Value], message: &str) {
+    let worse = |condition: &Value| condition["type"] == "ErrorOccurred" && condition["status"] == "True";
+    if conditions.iter().any(worse) {
+        return;
+    }
+    for condition in conditions {
+        let said = match condition["type"].as_str() {
+            Some("ErrorOccurred") => of_set("ErrorOccurred", true, "RefreshApplicationError", message),
+            Some("ResourcesUpToDate") => of_set("ResourcesUpToDate", false, "ErrorOccurred", message),
+            _ => continue,
+        };
+        *condition = said;
+    }
+}
+
 /// Argo CD's `RolloutProgressing` (`applicationset_types.go`), with its reasons; `None` without a policy or
 /// rollingSync. Its message names the wave and not what that waits for, so that the time is since when.
 pub(crate) fn rollout_progressing(rollout: &Rollout, phase: Phase) -> Option<Value> {

@@ -17,7 +17,7 @@ use crate::{
     collect::Collection,
     commit::{self, Progress},
     commits::Commits,
-    credentials,
+    conditions, credentials,
     git::{Git, chain},
     index::{Index, Part, REFRESH, Shared, Touched, kind_of},
     line::{Evaluation, Lines},
@@ -118,6 +118,8 @@ struct Loop {
     moved: BTreeMap<Owner, Moved>,
     traces: Traces,
     followed: BTreeSet<Key>,
+    /// Whose refresh annotation could not be taken away, and why.
+    unrefreshed: BTreeMap<Owner, String>,
     lease: Option<lease::Lease>,
     holder: String,
     started: Timestamp,
@@ -207,6 +209,7 @@ impl Control {
             moved: BTreeMap::new(),
             traces,
             followed: BTreeSet::new(),
+            unrefreshed: BTreeMap::new(),
             lease: None,
             holder: format!("hub-{}", uuid::Uuid::new_v4()),
             started: shared_runtime::now(),
@@ -358,7 +361,7 @@ impl Loop {
     }
 
     /// Argo CD's refresh annotations: ask Git now, and take the annotation away.
-    async fn refresh_if_asked(&self, owner: &Owner) {
+    async fn refresh_if_asked(&mut self, owner: &Owner) {
         if !self.index.read().owner(owner).is_some_and(|object| object.asks_refresh) {
             return;
         }
@@ -372,12 +375,18 @@ impl Loop {
             Some(object)
         };
         let changed = self.records.modify(kind_of(owner.kind), &owner.namespace, &owner.name, change).await;
+        self.unrefreshed.remove(owner);
         if let Err(error) = changed {
-            tracing::warn!(%owner, error = chain(&error), "the refresh annotation could not be taken away");
+            let message = format!("the refresh annotation could not be taken away: {}", chain(&error));
+            tracing::warn!(%owner, message, "a refresh is not done");
+            self.unrefreshed.insert(owner.clone(), message);
         }
     }
 
-    fn take(&mut self, owner: Owner, evaluation: Evaluation) {
+    fn take(&mut self, owner: Owner, mut evaluation: Evaluation) {
+        if let Some(message) = self.unrefreshed.get(&owner) {
+            conditions::unrefreshed(&mut evaluation.set, message);
+        }
         self.running.remove(&owner);
         let moved = self.moved.remove(&owner).unwrap_or_default();
         self.tell.insert(owner.clone());

@@ -308,7 +308,7 @@ impl Lines {
         self.memories.put(snapshot.object.uid(), memory, &expansion);
         let failure = self.write(snapshot, &changes, now).await.err();
         evaluation.set =
-            shared_generate::conditions(set, &expansion, changes.held.as_ref(), failure.as_deref(), &[], now);
+            shared_generate::conditions(set, &expansion, changes.held.as_ref(), failure.as_ref(), &[], now);
         if expansion.problems.is_empty() {
             let troubles: Vec<String> =
                 commits.keys().filter_map(|reference| self.trouble(reference)).collect();

@@ -151,7 +151,7 @@ fn invalid(application: &Rendered, decisive: [&str; 5], is_shaped: bool) -> Opti
 }
 
 /// RFC 1123 subdomain, as Kubernetes checks names.
-fn is_dns_name(name: &str) -> bool {
+pub(crate) fn is_dns_name(name: &str) -> bool {
     let is_end = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
     let label = |label: &str| {
         is_end(label.as_bytes().first())

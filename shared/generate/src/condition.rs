@@ -3,7 +3,7 @@
 //! Argo CD's: `ErrorOccurred`, `ParametersGenerated`, `ResourcesUpToDate`. Ours, present only while true: `DeletionsHeld`,
 //! `UnsupportedFields`.
 
-use crate::outcome::{Expansion, Held, Reason};
+use crate::outcome::{Expansion, Failed, Held, Reason};
 use crate::reconcile;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,6 +11,8 @@ use shared_model::unsupported;
 use std::fmt::Display;
 
 const UP_TO_DATE: &str = "ApplicationSetUpToDate";
+const ERROR: &str = "ErrorOccurred";
+const ALL_WELL: &str = "All applications have been generated successfully";
 const GENERATED: &str = "Successfully generated parameters for all Applications";
 /// How many entries a message lists.
 const LISTED: usize = 5;
@@ -22,13 +24,13 @@ struct Condition {
     message: String,
 }
 
-/// The conditions of `set` after an expansion. `held` is what [`crate::reconcile`] held; `failed` is why a write failed, if one did;
+/// The conditions of `set` after an expansion. `held` is what [`crate::reconcile`] held; `failed` is what failed after generation, if anything did;
 /// `previous` are the conditions so far: one whose status stays keeps its `lastTransitionTime`, others get `now`.
 pub fn conditions(
     set: &Value,
     expansion: &Expansion,
     held: Option<&Held>,
-    failed: Option<&str>,
+    failed: Option<&Failed>,
     previous: &[Value],
     now: Timestamp,
 ) -> Vec<Value> {
@@ -49,7 +51,7 @@ pub fn conditions(
     found.into_iter().map(|condition| condition.to_json(previous, now)).collect()
 }
 
-fn outcome(set: &Value, expansion: &Expansion, failed: Option<&str>) -> Vec<Condition> {
+fn outcome(set: &Value, expansion: &Expansion, failed: Option<&Failed>) -> Vec<Condition> {
     let frozen = expansion
         .frozen
         .iter()
@@ -69,21 +71,21 @@ fn outcome(set: &Value, expansion: &Expansion, failed: Option<&str>) -> Vec<Cond
         });
         (Reason::ApplicationValidationError.as_str(), listed(&rejected.collect::<Vec<_>>()))
     } else if let Some(failed) = failed {
-        (reconcile::unwritten(set), failed.to_owned())
+        let (reason, message) = match failed {
+            Failed::Write(message) => (reconcile::unwritten(set), message),
+            Failed::Delete(message) => ("DeleteApplicationError", message),
+            Failed::Refresh(message) => ("RefreshApplicationError", message),
+        };
+        (reason, message.clone())
     } else {
         return vec![
-            Condition {
-                kind: "ErrorOccurred",
-                status: false,
-                reason: UP_TO_DATE,
-                message: GENERATED.to_owned(),
-            },
+            Condition { kind: ERROR, status: false, reason: UP_TO_DATE, message: ALL_WELL.to_owned() },
             generated(),
             Condition {
                 kind: "ResourcesUpToDate",
                 status: true,
                 reason: UP_TO_DATE,
-                message: "ApplicationSet up to date".to_owned(),
+                message: ALL_WELL.to_owned(),
             },
         ];
     };
@@ -91,17 +93,12 @@ fn outcome(set: &Value, expansion: &Expansion, failed: Option<&str>) -> Vec<Cond
     let parameters = if expansion.problems.is_empty() && expansion.frozen.is_empty() {
         generated()
     } else {
-        Condition {
-            kind: "ParametersGenerated",
-            status: false,
-            reason: "ErrorOccurred",
-            message: message.clone(),
-        }
+        Condition { kind: "ParametersGenerated", status: false, reason: ERROR, message: message.clone() }
     };
     vec![
-        Condition { kind: "ErrorOccurred", status: true, reason, message: message.clone() },
+        Condition { kind: ERROR, status: true, reason, message: message.clone() },
         parameters,
-        Condition { kind: "ResourcesUpToDate", status: false, reason, message },
+        Condition { kind: "ResourcesUpToDate", status: false, reason: ERROR, message },
     ]
 }
 

@@ -5,6 +5,8 @@
 
 use crate::params::Params;
 use crate::remedy;
+use crate::render::TEMPLATE;
+use crate::shape;
 use crate::{Problem, Reason};
 use serde_json::{Map, Value};
 use shared_template::Value as Data;
@@ -59,7 +61,8 @@ impl Engine {
     pub(crate) fn of(spec: &Map<String, Value>) -> Result<Self, Problem> {
         let go_template = spec.get("goTemplate").and_then(Value::as_bool).unwrap_or(false);
         let given = spec.get("goTemplateOptions").and_then(Value::as_array);
-        let names: Vec<&str> = given.into_iter().flatten().filter_map(Value::as_str).collect();
+        let names = given.into_iter().flatten().filter_map(Value::as_str).filter(|_| go_template);
+        let names: Vec<&str> = names.collect();
         let options = Options::parse(&names).map_err(|error| Problem {
             path: "spec.goTemplateOptions".to_owned(),
             message: error.to_string(),
@@ -123,7 +126,7 @@ impl Engine {
 
     fn object(&self, path: &str, fields: &Map<String, Value>) -> Result<Tree, Problem> {
         let mut compiled = Vec::with_capacity(fields.len());
-        for (key, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+        for (key, value) in in_walk(path, fields).into_iter().filter(|(_, value)| !value.is_null()) {
             let path = format!("{path}.{key}");
             compiled.push((self.field(&path, key)?, self.tree(&path, value)?));
         }
@@ -198,7 +201,9 @@ impl Engine {
             Tree::Object(fields) => {
                 let mut object = Map::new();
                 for (key, value) in fields {
-                    object.insert(self.render(key, bound)?, self.render_tree(value, bound)?);
+                    // The value first: what it sets is there when the key is rendered, as in Argo CD.
+                    let value = self.render_tree(value, bound)?;
+                    object.insert(self.render(key, bound)?, value);
                 }
                 Value::Object(object)
             }
@@ -226,6 +231,14 @@ impl Tree {
             Self::Fixed(value) => Some(value),
             Self::Text(_) | Self::Array(_) | Self::Object(_) => None,
         }
+    }
+}
+
+/// The fields at a path in the order in which Argo CD renders them, which templates see by what earlier ones have `set`.
+pub(crate) fn in_walk<'v>(path: &str, fields: &'v Map<String, Value>) -> Vec<(&'v String, &'v Value)> {
+    match path.strip_prefix(TEMPLATE) {
+        Some(path) => shape::in_order(path.trim_start_matches('.'), fields),
+        None => fields.iter().collect(),
     }
 }
 

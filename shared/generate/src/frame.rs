@@ -7,7 +7,9 @@
 //! what earlier ones have `set`.
 
 use crate::Problem;
-use crate::engine::{Bound, Engine, Field};
+use crate::engine::{Bound, Engine, Field, in_walk};
+use crate::render::TEMPLATE;
+use crate::shape::leaves_out;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Frame {
     fields: Vec<Field>,
+    /// The places whose field is left out when it is empty.
+    optional: Vec<usize>,
     skeleton: Skeleton,
     /// The same as JSON text.
     json: Vec<Piece>,
@@ -47,7 +51,12 @@ pub(crate) struct Filled {
 impl Frame {
     /// Compiles `value`; none when a key is a template.
     pub(crate) fn of(engine: &Engine, path: &str, value: &Value) -> Result<Option<Self>, Problem> {
-        let mut frame = Self { fields: Vec::new(), skeleton: Skeleton::Fixed(Value::Null), json: Vec::new() };
+        let mut frame = Self {
+            fields: Vec::new(),
+            optional: Vec::new(),
+            skeleton: Skeleton::Fixed(Value::Null),
+            json: Vec::new(),
+        };
         let Some(skeleton) = frame.skeleton(engine, path, value)? else { return Ok(None) };
         write_json(&skeleton, &mut frame.json);
         frame.skeleton = skeleton;
@@ -61,8 +70,12 @@ impl Frame {
                 if field.fixed().is_some() {
                     return Ok(Some(Skeleton::Fixed(value.clone())));
                 }
+                let place = self.fields.len();
                 self.fields.push(field);
-                Skeleton::Place(self.fields.len() - 1)
+                if path.strip_prefix(TEMPLATE).is_some_and(|path| leaves_out(path.trim_start_matches('.'))) {
+                    self.optional.push(place);
+                }
+                Skeleton::Place(place)
             }
             Value::Array(items) => {
                 let mut parts = Vec::with_capacity(items.len());
@@ -80,7 +93,7 @@ impl Frame {
             }
             Value::Object(fields) => {
                 let mut parts = Vec::with_capacity(fields.len());
-                for (key, item) in fields {
+                for (key, item) in in_walk(path, fields) {
                     let path = format!("{path}.{key}");
                     if engine.field(&path, key)?.fixed().is_none() {
                         return Ok(None);
@@ -88,6 +101,7 @@ impl Frame {
                     let Some(part) = self.skeleton(engine, &path, item)? else { return Ok(None) };
                     parts.push((key.clone(), part));
                 }
+                parts.sort_by(|(a, _), (b, _)| a.cmp(b));
                 if parts.iter().all(|(_, part)| part.is_fixed()) {
                     Skeleton::Fixed(value.clone())
                 } else {
@@ -153,6 +167,11 @@ impl Filled {
     fn place(&self, place: usize) -> &str {
         let from = place.checked_sub(1).map_or(0, |before| self.ends[before]) as usize;
         &self.text[from..self.ends[place] as usize]
+    }
+
+    /// Whether a field is empty that is left out when it is.
+    pub(crate) fn has_gap(&self) -> bool {
+        self.frame.optional.iter().any(|place| self.place(*place).is_empty())
     }
 
     /// The string at a path of keys; empty when there is none.

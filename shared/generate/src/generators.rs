@@ -124,7 +124,7 @@ pub(crate) fn top<'a>(
             params: node.filter(sets, &selector),
             template: config.get("template").filter(|template| !template.is_null()),
         });
-        (origin, made)
+        (origin, made.map_err(Stop::of_generation))
     };
     kinds.into_iter().map(produce).collect()
 }
@@ -230,7 +230,7 @@ pub(crate) fn once<'a>(
             }
         };
         let made = given(run, &mut Node::default(), &origin.path, (kind, config, Level::Top), &mut selected);
-        (origin, made)
+        (origin, made.map_err(Stop::of_generation))
     };
     kinds.into_iter().enumerate().map(run_one).collect()
 }

@@ -52,7 +52,7 @@ impl Glob {
 
     /// A pattern for files as bmatcuk/doublestar reads it.
     pub(crate) fn doublestar(pattern: &str) -> Result<Self, BadPattern> {
-        let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
+        let pattern = pattern.strip_prefix("./").unwrap_or(pattern).trim_matches('/');
         let alternatives = braces(pattern)?;
         let compile = |pattern: &String| tokens(pattern, '!', true);
         Ok(Self::of(alternatives.iter().map(compile).collect::<Result<_, _>>()?, false, None))
@@ -85,7 +85,8 @@ impl Glob {
 
     pub(crate) fn matches(&self, path: &str) -> bool {
         let below = |directory: &String| {
-            path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            // Git takes a pattern for a plain name first: `[odd]` is one.
+            path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         self.directory.as_ref().is_some_and(below)
             || self.alternatives.iter().any(|tokens| self.matches_all(tokens, path))

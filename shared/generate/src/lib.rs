@@ -19,9 +19,10 @@
 //!
 //! # Why
 //! Deviations from Argo CD, each towards what was meant: a tag left in a name, destination or project is an error instead of an Application
-//! called `{{name}}`; `<no value>` and `map[…]` there too; clusters and merge come in a fixed order; an unknown generator is an error, and one
-//! that we do not act on is named, instead of generating nothing in silence;
-//! deletions are held by the brake.
+//! called `{{name}}`; `<no value>` and `map[…]` there too; a name that Kubernetes refuses rejects its Application before it is written; clusters
+//! and merge come in a fixed order; an unknown generator is an error, and one that we do not act on is named, instead of generating nothing in
+//! silence; a template or an option that can never work is an error though nothing is to be rendered; deletions are held by the brake.
+//! `tests/argocd.rs` holds the rest to recorded answers of Argo CD 3.5.7, and lists each case that differs.
 
 mod check;
 mod condition;
@@ -43,13 +44,14 @@ mod remedy;
 mod render;
 mod run;
 mod selector;
+mod shape;
 
 pub use condition::conditions;
 pub use expand::{generate, repositories};
 pub use expander::{Expander, Update};
 pub use input::{ClusterInput, GitAnswer, GitRequest, Inputs, Repository};
 pub use outcome::{
-    Changes, Expansion, Frozen, Generated, Held, Outcome, Problem, Reason, Rejected, Unsupported,
+    Changes, Expansion, Failed, Frozen, Generated, Held, Outcome, Problem, Reason, Rejected, Unsupported,
 };
 pub use reconcile::{Existing, reconcile};
 

@@ -189,6 +189,17 @@ impl fmt::Display for Unsupported {
     }
 }
 
+/// What did not work after generation, with the words for the set's condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// Applications could not be created or updated.
+    Write(String),
+    /// Applications could not be deleted; those to write were written.
+    Delete(String),
+    /// The annotation that asks for a refresh could not be taken away.
+    Refresh(String),
+}
+
 /// What writing an expansion changes. Everything is sorted by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {

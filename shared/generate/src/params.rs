@@ -54,7 +54,26 @@ impl Params {
 
     /// Dotted keys and printed values, as post-selectors see them.
     pub(crate) fn flattened(&self) -> BTreeMap<String, String> {
-        flatten(self.map.clone()).into_iter().collect()
+        let mut map = self.map.clone();
+        // Go's lists of maps and of strings are no lists to flatten: those of `flatList` and of a path are one value each.
+        let clusters = if self.typed.clusters { map.remove("clusters") } else { None };
+        let clusters = clusters.map(|clusters| ("clusters".to_owned(), go_string(&clusters)));
+        let mut whole: Vec<_> = clusters.into_iter().collect();
+        for (key, value) in &mut map {
+            let is_prefixed = value.get("path").is_some_and(Value::is_object);
+            let (name, path) = match key.as_str() {
+                _ if is_prefixed => (format!("{key}.path"), &mut value["path"]),
+                "path" => (key.clone(), value),
+                _ => continue,
+            };
+            if let Value::Object(path) = path
+                && path.contains_key("basenameNormalized")
+                && let Some(segments) = path.remove("segments")
+            {
+                whole.push((format!("{name}.segments"), go_string(&segments)));
+            }
+        }
+        flatten(map).into_iter().chain(whole).collect()
     }
 
     /// The names that a template can use, in the form that the mode uses, for messages.

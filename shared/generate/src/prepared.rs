@@ -48,12 +48,14 @@ impl Prepared {
         unsupported.extend(unknown_options(set));
         expansion.unsupported = unsupported.into_iter().collect();
         let after = entries(set).iter().filter_map(generators::requeue).min();
-        let failed = !expansion.problems.is_empty() || !expansion.frozen.is_empty();
-        let again = failed || !expansion.rejected.is_empty() && after.is_none();
-        expansion.requeue_after = if again {
+        expansion.requeue_after = if !expansion.problems.is_empty() {
+            Some(REQUEUE_ON_ERROR)
+        } else if !expansion.frozen.is_empty() {
             Some(after.map_or(REQUEUE_ON_ERROR, |after| after.min(REQUEUE_ON_ERROR)))
-        } else {
+        } else if expansion.rejected.is_empty() {
             after
+        } else {
+            after.or(Some(REQUEUE_ON_ERROR))
         };
     }
 }

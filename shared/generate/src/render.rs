@@ -6,7 +6,7 @@ mod patch;
 use crate::engine::{Bound, Engine, Field, Tree};
 use crate::frame::{Filled, Frame};
 use crate::params::Params;
-use crate::{Problem, Reason, fields};
+use crate::{Problem, Reason, fields, shape};
 use serde_json::{Map, Value, json};
 use shared_model::{DEFAULT_NAMESPACE, RESOURCES_FINALIZER};
 use std::sync::Arc;
@@ -65,13 +65,13 @@ impl Renderer {
 
     /// Compiles the set's template with what the generator's own template puts before it.
     pub(crate) fn program(&self, engine: &Engine, own: Option<&Value>) -> Result<Program, Problem> {
-        let mut template = match own {
+        let template = match own {
             Some(own) => overlay::filled(own, &self.template),
             None => self.template.clone(),
         };
-        overlay::drop_nulls(&mut template);
         let bare = self.assembled(template);
         let mut full = bare.clone();
+        overlay::drop_nulls(&mut full);
         if let Some(metadata) = full.get_mut("metadata").and_then(Value::as_object_mut)
             && self.cascades
             && !metadata.contains_key("finalizers")
@@ -92,7 +92,13 @@ impl Renderer {
     ) -> Result<Rendered, Problem> {
         let bound = engine.bind(params);
         if let Some(frame) = program.frame.as_ref().filter(|_| !params.map.is_empty()) {
-            return Ok(Rendered::Filled(Frame::fill(frame, engine, &bound)?));
+            let filled = Frame::fill(frame, engine, &bound)?;
+            if !filled.has_gap() {
+                return Ok(Rendered::Filled(filled));
+            }
+            let mut application = filled.value();
+            shape::shape(&mut application);
+            return Ok(Rendered::Whole(application));
         }
         let mut application = if params.map.is_empty() {
             program.bare.clone()
@@ -102,6 +108,7 @@ impl Renderer {
         if let Some(patch) = &self.patch {
             self.apply(engine, patch, &mut application, &bound)?;
         }
+        shape::shape(&mut application);
         Ok(Rendered::Whole(application))
     }
 
@@ -125,7 +132,9 @@ impl Renderer {
             }
         }
         let spec = template.remove("spec").filter(Value::is_object).unwrap_or_else(|| json!({}));
-        json!({ "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": metadata, "spec": spec })
+        let mut application = json!({ "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": metadata, "spec": spec });
+        shape::shape(&mut application);
+        application
     }
 
     /// Neither the project nor the namespace can be changed by a patch, so that it cannot break out of the set's bounds.
@@ -151,6 +160,9 @@ impl Renderer {
                 ));
             }
         };
+        if let Some((path, expected)) = shape::misfit(&Value::Object(patch.clone())) {
+            return Err(failed(&format!("{PATCH}{path}"), &format!("must be {expected}"), ""));
+        }
         let project = application.pointer("/spec/project").cloned();
         patch::apply(application, patch)
             .map_err(|(path, message)| failed(&format!("{PATCH}{path}"), message, ""))?;

@@ -46,6 +46,18 @@ pub(crate) enum Stop {
     Failed(Problem),
 }
 
+impl Stop {
+    /// Whatever fails in a generator, a template of its own too, is the generator's failure.
+    pub(crate) fn of_generation(self) -> Self {
+        match self {
+            Self::Needs => Self::Needs,
+            Self::Failed(problem) => {
+                Self::Failed(Problem { reason: Reason::ApplicationGenerationFromParamsError, ..problem })
+            }
+        }
+    }
+}
+
 impl From<Problem> for Stop {
     fn from(problem: Problem) -> Self {
         Self::Failed(problem)

@@ -4,7 +4,9 @@
 //! requirement at all selects everything.
 
 use crate::Problem;
+use crate::check::is_dns_name;
 use crate::fields;
+use crate::generators::clusters::SECRET_TYPE;
 use crate::run::failed;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,6 +47,25 @@ impl Selector {
             requirements.push(requirement(&format!("{path}.matchExpressions[{index}]"), expression)?);
         }
         Ok(Self(requirements))
+    }
+
+    /// Reads the selector of a clusters generator: Kubernetes itself looks it up, so its values must be label values, and the label by which Argo
+    /// CD finds cluster Secrets means them whatever `matchLabels` says.
+    pub(crate) fn of_clusters(path: &str, value: Option<&Value>) -> Result<Self, Problem> {
+        let mut selector = Self::parse(path, value)?;
+        let labels = fields::object(path, fields::object(path, value)?.get("matchLabels"))?.len();
+        for (index, requirement) in selector.0.iter_mut().enumerate() {
+            if index < labels && requirement.key == SECRET_TYPE.0 {
+                requirement.values = vec![SECRET_TYPE.1.to_owned()];
+            }
+            if let Some(value) = requirement.values.iter().find(|value| !is_label_value(value)) {
+                let message =
+                    format!("error converting label selector: `{value}` cannot be the value of a label");
+                let remedy = "use at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends; the entry's own `selector` takes any value";
+                return Err(failed(path, message, remedy));
+            }
+        }
+        Ok(selector)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -116,10 +137,7 @@ fn check_key(path: &str, key: &str) -> Result<(), Problem> {
     let name_fits = name.len() <= 63
         && ends(name)
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    let prefix_fits = prefix.is_none_or(|prefix| {
-        ends(prefix)
-            && prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c))
-    });
+    let prefix_fits = prefix.is_none_or(is_dns_name);
     if name_fits && prefix_fits {
         return Ok(());
     }
@@ -129,4 +147,14 @@ fn check_key(path: &str, key: &str) -> Result<(), Problem> {
         message,
         "use letters, digits, `-`, `_` and `.`, at most 63, with an optional DNS prefix and `/`",
     ))
+}
+
+/// What Kubernetes takes for the value of a label (`validation.IsValidLabelValue`).
+fn is_label_value(value: &str) -> bool {
+    let end = |c: char| c.is_ascii_alphanumeric();
+    value.is_empty()
+        || value.len() <= 63
+            && value.starts_with(end)
+            && value.ends_with(end)
+            && value.chars().all(|c| end(c) || "-_.".contains(c))
 }

@@ -5,7 +5,7 @@ use crate::{expand::Memory, git::chain, index::Object, removal};
 use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::Value;
-use shared_generate::{Changes, Existing, Expansion};
+use shared_generate::{Changes, Existing, Expansion, Failed};
 use shared_model::Kind;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -57,7 +57,7 @@ impl Lines {
         snapshot: &Snapshot,
         changes: &Changes,
         now: Timestamp,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failed> {
         let by_name: BTreeMap<&str, &Arc<Object>> =
             snapshot.existing.iter().map(|stored| (stored.name(), stored)).collect();
         let update = changes.update.iter().filter_map(|object| {
@@ -73,11 +73,18 @@ impl Lines {
         for part in update.chunks(AT_ONCE) {
             failures.extend(join_all(part.iter().map(|(old, object)| self.update(old, object))).await);
         }
+        let mut undeleted = Vec::new();
         for part in changes.delete.chunks(AT_ONCE) {
-            failures.extend(join_all(part.iter().map(|name| self.delete(snapshot, name, now))).await);
+            undeleted.extend(join_all(part.iter().map(|name| self.delete(snapshot, name, now))).await);
         }
-        let failures: Vec<String> = failures.into_iter().flatten().collect();
-        if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+        let said =
+            |failures: Vec<Option<String>>| failures.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        match (said(failures), said(undeleted)) {
+            (unwritten, undeleted) if unwritten.is_empty() && undeleted.is_empty() => Ok(()),
+            (unwritten, undeleted) if unwritten.is_empty() => Err(Failed::Delete(undeleted)),
+            (unwritten, undeleted) if undeleted.is_empty() => Err(Failed::Write(unwritten)),
+            (unwritten, undeleted) => Err(Failed::Write(format!("{unwritten}; {undeleted}"))),
+        }
     }
 
     /// Makes an Application of a set; answers why not.

@@ -15,9 +15,15 @@ use shared_model::{IN_CLUSTER_NAME, IN_CLUSTER_SERVER};
 use std::sync::Arc;
 
 /// The label by which Argo CD knows cluster Secrets; sets select on it to leave the local cluster out.
-const SECRET_TYPE: (&str, &str) = ("argocd.argoproj.io/secret-type", "cluster");
-/// Kubectl's and Argo CD's own marks on a cluster Secret (`util/db/cluster.go`).
-const HIDDEN_ANNOTATIONS: [&str; 2] = ["kubectl.kubernetes.io/last-applied-configuration", "managed-by"];
+pub(crate) const SECRET_TYPE: (&str, &str) = ("argocd.argoproj.io/secret-type", "cluster");
+/// Kubectl's and Argo CD's own marks on a cluster Secret (`applicationset/generators/cluster.go`).
+const HIDDEN_ANNOTATIONS: [&str; 5] = [
+    "argocd.argoproj.io/refresh",
+    "argocd.argoproj.io/hydrate",
+    "argocd.argoproj.io/tracking-id",
+    "argocd.argoproj.io/installation-id",
+    "kubectl.kubernetes.io/last-applied-configuration",
+];
 
 pub(super) fn generate(
     run: &mut Run<'_>,
@@ -27,7 +33,7 @@ pub(super) fn generate(
     emit: &mut Emit<'_>,
 ) -> Result<(), Stop> {
     run.note_unknown_fields(path, config, &["selector", "values", "flatList", "template"]);
-    let selector = Selector::parse(&format!("{path}.selector"), config.get("selector"))?;
+    let selector = Selector::of_clusters(&format!("{path}.selector"), config.get("selector"))?;
     let values = Values::compile(run.engine, path, config)?;
     run.reads.clusters = true;
 
@@ -134,7 +140,8 @@ fn params(cluster: &ClusterInput, typed: &str, go_template: bool) -> Params {
         let mut labels = map(&mut cluster.labels.iter());
         labels.insert(secret_type, Value::from(typed));
         let mut metadata = Map::new();
-        if !annotations.is_empty() {
+        // Those that are hidden leave an empty map behind.
+        if !cluster.annotations.is_empty() {
             metadata.insert("annotations".to_owned(), Value::Object(annotations));
         }
         metadata.insert("labels".to_owned(), Value::Object(labels));

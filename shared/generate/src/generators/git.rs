@@ -13,7 +13,7 @@ use crate::params::Params;
 use crate::run::{Globbing, Run, Stop, cannot_read, failed};
 use crate::{GitAnswer, GitRequest, Problem, fields};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const KNOWN: [&str; 8] = [
@@ -179,6 +179,9 @@ impl Git<'_> {
         }
         let glob = |item| Ok((self.glob(run.globbing, item)?, item));
         let globs: Vec<_> = items.iter().map(glob).collect::<Result<_, Problem>>()?;
+        if run.globbing == Globbing::Doublestar {
+            no_directories(&all, &globs)?;
+        }
         let wanted = wanted(&all, &globs);
         let mut answers = Answers::of(self, run.git, wanted.len());
         let (mut texts, mut waits) = (Vec::with_capacity(wanted.len()), false);
@@ -242,6 +245,10 @@ impl Git<'_> {
 
     fn glob(&self, globbing: Globbing, item: &Item<'_>) -> Result<Glob, Problem> {
         match globbing {
+            Globbing::Pathspec if item.pattern.starts_with('/') => {
+                let message = format!("`{}` is outside of the repository", item.pattern);
+                Err(failed(&item.path, message, "paths start at its root: leave out the first `/`"))
+            }
             Globbing::Pathspec => Ok(Glob::pathspec(item.pattern)),
             Globbing::Doublestar => Glob::doublestar(item.pattern).map_err(|BadPattern| {
                 let message = format!("`{}` is not a valid pattern", item.pattern);
@@ -265,6 +272,19 @@ impl Git<'_> {
     fn mixed_up(&self, request: &GitRequest) -> Stop {
         cannot_read(self.path, request, "the answer is not what was asked for").into()
     }
+}
+
+/// Argo CD's new globbing reads whatever matches as a file, and fails where it is a directory.
+fn no_directories(all: &[String], globs: &[(Glob, &Item<'_>)]) -> Result<(), Problem> {
+    let directories: BTreeSet<&str> =
+        all.iter().flat_map(|path| path.match_indices('/').map(|(end, _)| &path[..end])).collect();
+    for (glob, item) in globs {
+        if let Some(directory) = directories.iter().find(|directory| glob.matches(directory)) {
+            let message = format!("`{}` matches the directory `{directory}`", item.pattern);
+            return Err(failed(&item.path, message, "let it match files only, e.g. `/**/*.yaml` at its end"));
+        }
+    }
+    Ok(())
 }
 
 /// The paths that an item includes and none excludes, in order, each with the first item that includes it. `all` is in order.

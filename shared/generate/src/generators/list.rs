@@ -28,10 +28,15 @@ pub(super) fn generate(
     for (index, element) in elements.iter().enumerate() {
         let at = || format!("{path}.elements[{index}]");
         let Value::Object(element) = element else {
-            emit(known.or(Params::new(fields::object(&at(), Some(element))?.clone())));
+            // Argo CD finds nothing to decode in a null.
+            let fields = if element.is_null() { None } else { Some(fields::object(&at(), Some(element))?) };
+            let remedy = "write `{}` for no parameters, or remove it";
+            let fields = fields.ok_or_else(|| failed(&at(), "the element is null", remedy))?;
+            emit(known.or(Params::new(fields.clone())));
             continue;
         };
-        let taken_as_is = go_template || element.values().all(Value::is_string);
+        let taken_as_is =
+            go_template || element.iter().all(|(key, value)| key != "values" && value.is_string());
         emit(match known.same(element).filter(|_| taken_as_is) {
             Some(known) => known,
             None => known.or(Params::new(if taken_as_is { element.clone() } else { flat(&at(), element)? })),

@@ -36,7 +36,12 @@ pub(super) fn generate(
     if memory.entry != *second {
         **memory = memo::Second { entry: second.clone(), ..memo::Second::default() };
     }
-    let mut second = Second::compile(run, path, second, below)?;
+    if outer.is_empty() {
+        memory.rows.clear();
+        return Ok(());
+    }
+    let is_rendered = outer.iter().any(|outer| !outer.map.is_empty());
+    let mut second = Second::compile(run, path, second, (below, is_rendered))?;
     let known = std::mem::take(&mut memory.rows);
     let outers: Vec<_> = known.iter().map(|row| Arc::clone(&row.outer)).collect();
     let mut aligned = Aligned::new(&outers);
@@ -117,19 +122,28 @@ struct Second<'a> {
 }
 
 impl<'a> Second<'a> {
-    fn compile(run: &mut Run<'_>, matrix: &'a str, entry: &'a Value, level: Level) -> Result<Self, Problem> {
+    fn compile(
+        run: &mut Run<'_>,
+        matrix: &'a str,
+        entry: &'a Value,
+        (level, is_rendered): (Level, bool),
+    ) -> Result<Self, Problem> {
         let path = format!("{matrix}.generators[1]");
         let (kind, config, selector) = single(run, &path, entry)?;
         let path = format!("{path}.{}", kind.key());
         let fields = fields::object(&path, Some(config))?;
-        let has_values = !matches!(kind, Kind::List | Kind::Matrix | Kind::Merge);
+        let has_values = is_rendered && !matches!(kind, Kind::List | Kind::Matrix | Kind::Merge);
         let values = if has_values { Some(Values::compile(run.engine, &path, fields)?) } else { None };
         let mut rest = fields.clone();
         rest.remove("template");
         if has_values {
             rest.remove("values");
         }
-        let tree = run.engine.tree(&path, &Value::Object(rest))?;
+        // Without parameters of the first generator the second stays as it is written.
+        let tree = match is_rendered {
+            true => run.engine.tree(&path, &Value::Object(rest))?,
+            false => Tree::Fixed(Value::Object(rest)),
+        };
         Ok(Self { path, kind, config, selector, tree, values, level, fixed: None, gave: Vec::new() })
     }
 
@@ -297,6 +311,6 @@ fn combined(path: &str, a: &Params, b: &Params) -> Result<Params, Problem> {
 }
 
 /// Every value as Go prints it.
-pub(super) fn printed(map: &Map<String, Value>) -> Map<String, Value> {
+fn printed(map: &Map<String, Value>) -> Map<String, Value> {
     map.iter().map(|(key, value)| (key.clone(), Value::String(go_string(value)))).collect()
 }

@@ -3,7 +3,7 @@
 //! Keys are looked up at the top of the parameters and compared as JSON; a missing one is null and equals null. Sets that two of one generator
 //! share are an error. Sets of later generators that match nothing are dropped.
 
-use super::matrix::{overlay, printed};
+use super::matrix::overlay;
 use super::{Emit, Level, child};
 use crate::memo::{Merged, Node, all_same};
 use crate::params::Params;
@@ -130,7 +130,6 @@ fn override_with(params: &mut Params, over: &Params, go_template: bool) {
         params.typed = params.typed.with(&params.map, over.typed, &over.map);
         overlay(&mut params.map, &over.map);
     } else {
-        params.map = printed(&params.map);
-        params.map.extend(printed(&over.map));
+        params.map.extend(over.map.clone());
     }
 }

@@ -1,7 +1,7 @@
 //! A spec as Argo CD's ApplicationSet controller writes it (`util/argo` `NormalizeApplicationSpec`): blocks that say nothing are left out, so that a
 //! tag that renders empty does not look like a choice.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The Application without an empty `syncPolicy`, and without empty `helm`, `kustomize` and `directory` in its sources.
 pub(super) fn spec(mut application: Value) -> Value {
@@ -15,32 +15,20 @@ pub(super) fn spec(mut application: Value) -> Value {
     if spec.get("syncPolicy").is_some_and(says_nothing) {
         spec.remove("syncPolicy");
     }
-    for key in ["source", "sources"] {
-        match spec.get_mut(key) {
-            Some(Value::Array(sources)) => sources.iter_mut().for_each(source),
-            Some(single) => source(single),
-            None => {}
-        }
+    // Beside sources nobody looks at the single one.
+    match spec.get_mut("sources") {
+        Some(Value::Array(sources)) if !sources.is_empty() => sources.iter_mut().for_each(source),
+        _ => spec.get_mut("source").into_iter().for_each(source),
     }
     application
 }
 
+/// Generated Applications have no empty fields but those that say something, such as a `valuesObject`.
 fn source(source: &mut Value) {
     let Value::Object(fields) = source else { return };
     for key in ["helm", "kustomize", "directory"] {
-        if fields.get(key).is_some_and(|tool| tool.is_object() && is_zero(tool)) {
+        if fields.get(key).and_then(Value::as_object).is_some_and(Map::is_empty) {
             fields.remove(key);
         }
-    }
-}
-
-fn is_zero(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Bool(true) => false,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.values().all(is_zero),
     }
 }

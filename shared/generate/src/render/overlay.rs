@@ -37,7 +37,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Drops the null entries of objects: Go's typed fields read null as absent, and its walker loses those of `valuesObject`.
+/// Drops the null entries of `valuesObject`, the only ones that are left: Argo CD's walker loses them.
 pub(super) fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {

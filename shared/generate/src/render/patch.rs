@@ -2,9 +2,34 @@
 //!
 //! Maps merge, null removes, lists are replaced; `metadata.finalizers` is the one list of an Application with a merge strategy. The directive
 //! `$patch: replace` takes the patch as it is, `$patch: delete` leaves an empty map, `$retainKeys` drops other keys, `$deleteFromPrimitiveList/finalizers`
-//! takes finalizers away; an order of elements means nothing here (k8s.io/apimachinery `strategicpatch`).
+//! takes finalizers away, `$setElementOrder/finalizers` orders them (k8s.io/apimachinery `strategicpatch`).
 
 use serde_json::{Map, Value};
+
+/// The directive that says in which order a list's elements stand.
+const ORDER: &str = "$setElementOrder/";
+
+/// Both lists in one, each item once: those of `order` in that order, the others of `current` before what comes after them there.
+fn joined(current: &[Value], added: &[Value], order: &[Value]) -> Vec<Value> {
+    let all = || current.iter().chain(added.iter().filter(|item| !current.contains(item)));
+    let place = |item: &Value| order.iter().position(|one| one == item);
+    let mut patched: Vec<&Value> = all().filter(|item| place(item).is_some()).collect();
+    patched.sort_by_key(|item| place(item));
+    let was = |item: &Value| current.iter().position(|one| one == item);
+    let mut others = all().filter(|item| place(item).is_none()).peekable();
+    let mut joined = Vec::new();
+    for item in patched {
+        let before = was(item);
+        while let Some(other) =
+            others.next_if(|other| before.is_some_and(|at| was(other).is_some_and(|was| was < at)))
+        {
+            joined.push(other.clone());
+        }
+        joined.push(item.clone());
+    }
+    joined.extend(others.cloned());
+    joined
+}
 
 /// Applies `patch`; on error the path below the patch and the message.
 pub(super) fn apply(
@@ -30,8 +55,18 @@ fn merge(
             target.clear();
             return Ok(());
         }
-        None | Some("merge") => {}
-        Some(_) => return Err((format!("{path}.$patch"), "the directive is not merge, replace or delete")),
+        None => {}
+        Some(_) => return Err((format!("{path}.$patch"), "the directive is not replace or delete")),
+    }
+    let mut order = None;
+    for (key, value) in patch.iter().filter(|(key, _)| key.starts_with(ORDER)) {
+        let field = &key[ORDER.len()..];
+        if target.get(field).is_some_and(|current| !current.is_array()) || !value.is_array() {
+            return Err((format!("{path}.{key}"), "only the elements of a list have an order"));
+        }
+        if path == ".metadata" && field == "finalizers" {
+            order = value.as_array().cloned();
+        }
     }
     if let Some(Value::Array(kept)) = patch.remove("$retainKeys") {
         target.retain(|key, _| kept.iter().any(|kept| kept == key));
@@ -53,8 +88,7 @@ fn merge(
             }
             (Some(Value::Object(current)), Value::Object(patch)) => merge(&path, current, patch)?,
             (Some(Value::Array(current)), Value::Array(added)) if path == ".metadata.finalizers" => {
-                let new: Vec<_> = added.into_iter().filter(|item| !current.contains(item)).collect();
-                current.extend(new);
+                *current = joined(current, &added, order.as_deref().unwrap_or(&added));
             }
             (_, Value::Object(patch)) => {
                 let mut fresh = Map::new();

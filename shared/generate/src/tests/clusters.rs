@@ -139,7 +139,7 @@ fn clusters_selector_is_checked() {
 #[test]
 fn hidden_annotations() {
     let mut world = World::default().cluster("a", &[("l", "1")]);
-    let marks = ["kubectl.kubernetes.io/last-applied-configuration", "managed-by", "team"];
+    let marks = ["kubectl.kubernetes.io/last-applied-configuration", "argocd.argoproj.io/refresh", "team"];
     world.clusters[0].annotations = marks.into_iter().map(|key| (key.to_owned(), "x".to_owned())).collect();
     let spec = spec(
         "- clusters: {selector: {matchLabels: {l: '1'}}}",

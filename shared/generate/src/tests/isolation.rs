@@ -155,6 +155,6 @@ fn a_generator_that_fails_alone_is_in_the_conditions() {
     expect![[r#"
         "ErrorOccurred"="True" "ApplicationGenerationFromParamsError": "spec.generators[1].git.repoURL: cannot read the files of https://git.example/none at `HEAD`: repository not found; the Applications of spec.generators[1].git stay as they are"
         "ParametersGenerated"="False" "ErrorOccurred": "spec.generators[1].git.repoURL: cannot read the files of https://git.example/none at `HEAD`: repository not found; the Applications of spec.generators[1].git stay as they are"
-        "ResourcesUpToDate"="False" "ApplicationGenerationFromParamsError": "spec.generators[1].git.repoURL: cannot read the files of https://git.example/none at `HEAD`: repository not found; the Applications of spec.generators[1].git stay as they are""#]]
+        "ResourcesUpToDate"="False" "ErrorOccurred": "spec.generators[1].git.repoURL: cannot read the files of https://git.example/none at `HEAD`: repository not found; the Applications of spec.generators[1].git stay as they are""#]]
     .assert_eq(&lines.join("\n"));
 }

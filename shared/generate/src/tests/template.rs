@@ -204,36 +204,36 @@ fn template_patch() {
     check(
         &format!("generators: [{{list: {{elements: [{{app: a}}]}}}}]\n{patch}{TEMPLATE}"),
         expect![[r#"
-        {
-          "apiVersion": "argoproj.io/v1alpha1",
-          "kind": "Application",
-          "metadata": {
-            "finalizers": [
-              "resources-finalizer.argocd.argoproj.io",
-              "also"
-            ],
-            "labels": {
-              "a-key": "a"
-            },
-            "name": "a-patched",
-            "namespace": "argocd"
-          },
-          "spec": {
-            "destination": {
-              "name": "eu"
-            },
-            "project": "default",
-            "source": {
-              "repoURL": "r",
-              "targetRevision": "a"
-            },
-            "syncPolicy": {
-              "syncOptions": [
-                "X=1"
-              ]
-            }
-          }
-        }"#]],
+            {
+              "apiVersion": "argoproj.io/v1alpha1",
+              "kind": "Application",
+              "metadata": {
+                "finalizers": [
+                  "also",
+                  "resources-finalizer.argocd.argoproj.io"
+                ],
+                "labels": {
+                  "a-key": "a"
+                },
+                "name": "a-patched",
+                "namespace": "argocd"
+              },
+              "spec": {
+                "destination": {
+                  "name": "eu"
+                },
+                "project": "default",
+                "source": {
+                  "repoURL": "r",
+                  "targetRevision": "a"
+                },
+                "syncPolicy": {
+                  "syncOptions": [
+                    "X=1"
+                  ]
+                }
+              }
+            }"#]],
     );
 }
 
@@ -323,19 +323,22 @@ fn parameters_are_one_object_across_fields() {
 
 #[test]
 fn directives_of_template_patches() {
-    let patch = "templatePatch: |\n  metadata:\n    $setElementOrder/finalizers: [b]\n    $deleteFromPrimitiveList/finalizers: [a]\n    finalizers: [c]\n    labels: {$patch: replace, only: x}\n  spec:\n    source: {$retainKeys: [repoURL], chart: web}\n    destination: {$patch: merge, namespace: other}\n";
+    let patch = "templatePatch: |\n  metadata:\n    $setElementOrder/finalizers: [c, b]\n    $deleteFromPrimitiveList/finalizers: [a]\n    finalizers: [c]\n    labels: {$patch: replace, only: x}\n  spec:\n    source: {$retainKeys: [repoURL], chart: web}\n    destination: {namespace: other}\n";
     let template = TEMPLATE.replace("labels:", "finalizers: [a, b], labels:");
     let spec = format!("generators: [{{list: {{elements: [{{app: a}}]}}}}]\n{patch}{template}");
     let expansion = expand(&set(&spec), &World::default());
     let object =
         expansion.applications.first().unwrap_or_else(|| panic!("{}", super::show(&expansion))).object();
-    assert_eq!(object["metadata"]["finalizers"], serde_json::json!(["b", "c"]));
+    assert_eq!(object["metadata"]["finalizers"], serde_json::json!(["c", "b"]));
     assert_eq!(object["metadata"]["labels"], serde_json::json!({"only": "x"}));
     assert_eq!(object["spec"]["source"], serde_json::json!({"repoURL": "r", "chart": "web"}));
     assert_eq!(object["spec"]["destination"], serde_json::json!({"name": "eu", "namespace": "other"}));
-    let wrong = expand(&set(&spec.replace("$patch: merge", "$patch: erase")), &World::default());
+    let wrong = expand(
+        &set(&spec.replace("{namespace: other}", "{$patch: merge, namespace: other}")),
+        &World::default(),
+    );
     assert_eq!(
         wrong.problems[0].to_string(),
-        "spec.templatePatch.spec.destination.$patch: the directive is not merge, replace or delete"
+        "spec.templatePatch.spec.destination.$patch: the directive is not replace or delete"
     );
 }

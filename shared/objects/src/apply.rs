@@ -3,31 +3,49 @@
 //! It decides what an object becomes when a manager applies a configuration: the fields in it are set and
 //! become the manager's; the fields that the manager applied before and has dropped go, unless someone else
 //! manages them too; a field that would change under another manager's hands is a conflict, which `force`
-//! resolves in the applier's favour. The rules are those of Kubernetes (KEP-555, structured-merge-diff); how
-//! lists and maps merge comes from a [`Schema`].
+//! resolves in the applier's favour. Whoever writes by other means takes the fields that change. The rules,
+//! the form of `managedFields` and the words of refusals are those of Kubernetes 1.34 (KEP-555,
+//! k8s.io/apimachinery `managedfields`, structured-merge-diff); how lists and maps merge comes from a
+//! [`Schema`]. `tests/vectors/apply.jsonl` holds it to the recorded answers of a kube-apiserver.
 //!
-//! It refuses to know schemas of types: values of a wrong type are merged as they are, and defaults are not
-//! filled in.
+//! Invariants: applying the same twice changes nothing, not even a time; no field has two managers that want
+//! different values; what an entry names, the object has. Time is passed in, and kept to the second.
+//!
+//! It refuses to know values' meanings: it fills in no defaults but those of list keys, converts between no
+//! versions (entries of another version than the object's are forgotten, as Kubernetes forgets those that it
+//! no longer serves), and leaves it to the caller to keep what a request does not write, as `status`.
 
 mod kinds;
+mod last_applied;
 mod managers;
-mod merge;
 mod path;
 mod schema;
 mod set;
+mod typed;
+mod update;
+mod words;
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use managers::{Entry, Operation};
-use path::FieldPath;
+use managers::{Entry, Managed, Operation, Owner, Said, whole_second};
+use path::Step;
 pub use schema::Schema;
-use set::{FieldSet, flatten, flatten_strictly};
+use set::{FieldSet, shown};
+use update::{Conflicting, Target};
 
-use crate::{Cause, Status, meta, value};
+use crate::{Cause, FieldError, Resource, Status, meta, value};
 
-pub(crate) use merge::{item_key, merge_items};
-pub(crate) use schema::Shape;
+use path::equal;
+pub(crate) use schema::{Strategy, Type, TypeRef};
+pub(crate) use words::{go, go_type};
+
+/// The longest name of a field manager, in bytes.
+const LONGEST: usize = 128;
+/// Whose entry it is when an object that nobody tracked is applied to.
+const BEFORE: &str = "before-first-apply";
 
 /// Who writes, and how.
 #[derive(Debug, Clone, Copy)]
@@ -47,10 +65,73 @@ pub enum Conflicts {
     Force,
 }
 
-/// What the object becomes when `manager` applies `config`; the same as `live` when nothing changes.
+/// The options of a request that say who writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Options {
+    Create,
+    Update,
+    /// A patch, and whether it says `force`.
+    Patch {
+        force: Option<bool>,
+    },
+    /// An apply patch.
+    Apply,
+}
+
+/// Whether requests may name this field manager and, where they are no applies, `force` something.
 ///
 /// # Errors
-/// 409 that names managers and fields; 400 when the configuration cannot be merged.
+/// 422 that says what is wrong with which option.
+pub fn check_options(manager: &str, options: Options) -> Result<(), Status> {
+    let mut errors = Vec::new();
+    match options {
+        Options::Apply if manager.is_empty() => {
+            errors.push(FieldError::required("fieldManager", "is required for apply patch"));
+        }
+        Options::Patch { force: Some(_) } => {
+            errors.push(FieldError::forbidden("force", "may not be specified for non-apply patch"));
+        }
+        Options::Create | Options::Update | Options::Patch { .. } | Options::Apply => {}
+    }
+    if manager.len() > LONGEST {
+        errors.push(FieldError::too_long("fieldManager", LONGEST));
+    }
+    for (at, letter) in manager.char_indices().filter(|(_, letter)| letter.is_control()) {
+        let why = format!("invalid character U+{:04X} (at position {at})", u32::from(letter));
+        errors.push(FieldError::invalid("fieldManager", manager, why));
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let kind = match options {
+        Options::Create => "CreateOptions",
+        Options::Update => "UpdateOptions",
+        Options::Patch { .. } | Options::Apply => "PatchOptions",
+    };
+    Err(Status::invalid(Resource { group: "meta.k8s.io", kind, plural: "" }, "", &errors))
+}
+
+/// Whether a configuration is for this version of this kind.
+///
+/// # Errors
+/// 400 that names what it is for.
+pub fn check_kind(config: &Value, api_version: &str, kind: &str) -> Result<(), Status> {
+    let text = |field| value::text(config, &[field]);
+    if (text("apiVersion"), text("kind")) == (api_version, kind) {
+        return Ok(());
+    }
+    Err(Status::bad_request(format!("invalid object type: {}", typed_name(config))))
+}
+
+/// What the object becomes when `manager` applies `config`; the same as `live` when nothing changes.
+///
+/// What the request does not write of the object, as its status, may be changed in the answer where `config`
+/// names it, and where nobody manages anything any more, `managedFields` is an empty list: the caller settles
+/// both, as [`meta::update`] does.
+///
+/// # Errors
+/// 409 that names the managers and the fields; 400 or 500 (as Kubernetes has it) when the configuration
+/// cannot be merged; 422 when the manager may not be called so.
 pub fn apply(
     live: Option<&Value>,
     config: &Value,
@@ -59,46 +140,84 @@ pub fn apply(
     schema: &Schema,
     now: Timestamp,
 ) -> Result<Value, Status> {
-    let config = prepare(config, manager, schema)?;
-    let set =
-        FieldSet::owned(flatten_strictly(&config, schema).map_err(|problem| untyped(&config, &problem))?);
-    let Some(live) = live else {
-        let mut object = config;
-        let entry = Entry::new(manager, Operation::Apply, &object, set, now);
-        managers::write(&mut object, vec![entry]);
-        return Ok(object);
+    check_options(manager.name, Options::Apply)?;
+    if value::get(config, &["metadata", "managedFields"]).is_some() {
+        return Err(Status::bad_request("metadata.managedFields must be nil"));
+    }
+    let stripped;
+    let config = if schema.open {
+        stripped = without_nulls(config);
+        &stripped
+    } else {
+        config
     };
-    let mut entries = managers::read(live);
-    let own = entries.iter().position(|e| e.is(manager, Operation::Apply));
-    let before = own.map(|at| entries.remove(at));
+    typed::check(config, schema.root.get()).map_err(|problem| untyped(config, &problem))?;
+    let version = value::text(config, &["apiVersion"]);
+    let target = Target { schema, reset: schema.reset(manager.subresource), version };
+    let nothing = Value::Object(serde_json::Map::new());
+    let mut managed = tracked(live, target, now);
+    let existing = live.is_some();
+    let live = live.unwrap_or(&nothing);
 
-    let mut object = merge::merge(live, &config, schema);
-    let changed = changed(live, &object, schema);
-    let lost = conflicting(&entries, &changed);
-    if conflicts == Conflicts::Refuse && !lost.is_empty() {
-        return Err(refuse(&lost));
-    }
-    for entry in &mut entries {
-        entry.fields.remove(&changed);
-    }
+    let owner = Owner::new(manager, Operation::Apply, version);
+    let before = managed.remove(&owner);
+    let last = before.as_ref().map(|entry| entry.fields.clone()).unwrap_or_default();
+    let mut others = managed.clone();
+    let forced = conflicts == Conflicts::Force;
+    let applied = match target.apply(live, config, &last, &mut others, forced) {
+        Err(lost) => {
+            let lost = last_applied::unforeseen(lost, live, manager, &target);
+            if !lost.is_empty() {
+                return Err(refuse(&lost));
+            }
+            others = managed;
+            target.apply(live, config, &last, &mut others, true)
+        }
+        done => done,
+    };
+    let (mut object, fields) = applied.map_err(|lost| refuse(&lost))?;
 
-    let kept = entries.iter().fold(set.clone(), |all, entry| all.union(&entry.fields));
-    if let Some(before) = &before {
-        merge::prune(&mut object, &before.fields.minus(&kept), &kept, schema);
+    let changed = !equal(live, &object);
+    let time = if changed { Some(whole_second(now)) } else { before.and_then(|entry| entry.time) };
+    let fields = fields.minus(&stripped_fields());
+    if !fields.is_empty() {
+        others.insert(owner, Entry { fields, version: version.to_owned(), time });
     }
-    let gone = FieldSet::owned(flatten(live, schema)).minus(&FieldSet::owned(flatten(&object, schema)));
-    for entry in &mut entries {
-        entry.fields.remove(&gone);
-    }
-    let at = own.unwrap_or(entries.len());
-    entries.insert(at, Entry::continuing(before, Entry::new(manager, Operation::Apply, &object, set, now)));
-    managers::write(&mut object, entries);
+    object = schema.normalised(object);
+    last_applied::keep_up(&mut object, config, manager);
+    managers::write(&mut object, &others, existing);
     Ok(object)
+}
+
+/// The entries of an object that is applied to. One that has none was written when nobody kept track: all of
+/// it is then a manager's of its own.
+fn tracked(live: Option<&Value>, target: Target<'_>, now: Timestamp) -> Managed {
+    let Some(live) = live else { return Managed::new() };
+    let managed = managers::entries(live);
+    if !managed.is_empty() {
+        return target.today(managed);
+    }
+    let mut managed = Managed::new();
+    let fields = target.update(&before_all(target.schema), live, &mut managed).minus(&stripped_fields());
+    if !fields.is_empty() {
+        let owner = Owner::new(Manager { name: BEFORE, subresource: "" }, Operation::Update, target.version);
+        let entry = Entry { fields, version: target.version.to_owned(), time: Some(whole_second(now)) };
+        managed.insert(owner, entry);
+    }
+    managed
+}
+
+/// What an object was before it was.
+fn before_all(schema: &Schema) -> Value {
+    if schema.native { schema.nothing() } else { Value::Object(serde_json::Map::new()) }
 }
 
 /// `new` with the managers of its fields, after `manager` made it from `old` by other means than apply.
 ///
-/// What the request itself says about managers is ignored, but for an empty list, which forgets them all.
+/// What the request itself says about managers counts, unless it cannot be read; a list of one empty entry
+/// (of kinds of Kubernetes' own, also an empty list) forgets them all. An object that nobody keeps track of stays so until it is
+/// applied to, and its `managedFields` are an empty list for [`meta::update`] to take out. Through a
+/// subresource, nothing can be said about managers.
 pub fn track(
     old: Option<&Value>,
     mut new: Value,
@@ -106,49 +225,99 @@ pub fn track(
     schema: &Schema,
     now: Timestamp,
 ) -> Value {
-    let nothing = Value::Null;
-    let old = old.unwrap_or(&nothing);
-    let forget = value::get(&new, &["metadata", "managedFields"])
-        .and_then(Value::as_array)
-        .is_some_and(|list| list.iter().all(|entry| entry.as_object().is_some_and(|e| e.is_empty())));
-    let mut entries = if forget { Vec::new() } else { managers::read(old) };
-    let changed = changed(old, &new, schema);
-    let present = FieldSet::owned(flatten(&new, schema));
-    for entry in &mut entries {
-        entry.fields.remove(&changed);
+    let stored = || old.map(managers::entries).unwrap_or_default();
+    let managed = match managers::read(&new, schema.native) {
+        Said::These(managed) if manager.subresource.is_empty() => managed,
+        Said::Forget if manager.subresource.is_empty() => Managed::new(),
+        Said::These(_) | Said::Forget | Said::Nothing => stored(),
+    };
+    value::metadata_mut(&mut new).remove("managedFields");
+    if managed.is_empty() && old.is_some() {
+        managers::write(&mut new, &managed, true);
+        return new;
     }
-    let own = entries.iter().position(|e| e.is(manager, Operation::Update));
-    let before = own.map(|at| entries.remove(at));
-    let known = before.as_ref().map(|entry| entry.fields.clone()).unwrap_or_default();
-    let fields = known.union(&changed).intersection(&present);
-    let at = own.unwrap_or(entries.len());
-    let entry = Entry::new(manager, Operation::Update, &new, fields, now);
-    // The time is that of the last change, even to a field that was ours before.
-    entries.insert(at, if changed.is_empty() { Entry::continuing(before, entry) } else { entry });
-    managers::write(&mut new, entries);
+    let version = value::text(&new, &["apiVersion"]).to_owned();
+    let target = Target { schema, reset: schema.reset(manager.subresource), version: &version };
+    let before = before_all(schema);
+    let mut managed = target.today(managed);
+    let mut bare = old.unwrap_or(&before).clone();
+    value::metadata_mut(&mut bare).remove("managedFields");
+    let fields = target.update(&bare, &new, &mut managed).minus(&stripped_fields());
+    if !fields.is_empty() {
+        let owner = Owner::new(manager, Operation::Update, &version);
+        let known = managed.remove(&owner).map(|entry| entry.fields).unwrap_or_default();
+        let time = Some(whole_second(now));
+        managed.insert(owner, Entry { fields: known.union(&fields), version: version.clone(), time });
+    }
+    managers::cap(&mut managed);
+    managers::write(&mut new, &managed, old.is_some());
     new
 }
 
-/// The configuration without what apply must not touch.
-fn prepare(config: &Value, manager: Manager<'_>, schema: &Schema) -> Result<Value, Status> {
-    if manager.name.is_empty() {
-        return Err(Status::bad_request(
-            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: \
-             is required for apply patch",
-        ));
+/// Gives `new` the times of `old` where nothing else is different: a write that changes nothing is none.
+pub(crate) fn keep_times(old: &Value, new: &mut Value) {
+    let (before, after) = (managers::entries(old), managers::entries(new));
+    let same = before.len() == after.len()
+        && before
+            .iter()
+            .zip(&after)
+            .all(|((a, x), (b, y))| a == b && x.fields == y.fields && x.version == y.version);
+    if !same || before == after {
+        return;
     }
-    if value::get(config, &["metadata", "managedFields"]).is_some() {
-        return Err(Status::bad_request("metadata.managedFields must be nil"));
+    let mut timed = new.clone();
+    if let Some(entries) = old.pointer("/metadata/managedFields") {
+        value::metadata_mut(&mut timed).insert("managedFields".to_owned(), entries.clone());
     }
-    let mut config = without_nulls(config);
-    let part = value::object_mut(&mut config);
-    if manager.subresource.is_empty() {
-        schema.excluded().iter().for_each(|field| drop(part.remove(*field)));
-    } else {
-        let kept = ["apiVersion", "kind", "metadata", manager.subresource];
-        part.retain(|field, _| kept.contains(&field.as_str()));
+    if timed == *old {
+        *new = timed;
     }
-    Ok(config)
+}
+
+/// The part of an object that `manager` has applied, with what says which object it is; `None` when it has
+/// applied nothing.
+///
+/// Applied again, it changes nothing.
+pub fn extract(object: &Value, manager: Manager<'_>, schema: &Schema) -> Option<Value> {
+    let owner = Owner::new(manager, Operation::Apply, "");
+    let entry = managers::entries(object).remove(&owner)?;
+    let mut part = typed::extract(object, &entry.fields, schema.root.get())
+        .unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    for field in ["apiVersion", "kind"] {
+        if let Some(given) = object.get(field) {
+            value::object_mut(&mut part).insert(field.to_owned(), given.clone());
+        }
+    }
+    for field in ["name", "namespace"] {
+        if let Some(given) = value::get(object, &["metadata", field]) {
+            value::metadata_mut(&mut part).insert(field.to_owned(), given.clone());
+        }
+    }
+    Some(part)
+}
+
+/// What nobody manages: what says which object it is, and what only the server writes.
+fn stripped_fields() -> FieldSet {
+    const OF_METADATA: [&str; 9] = [
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "clusterName",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+    ];
+    let field = |name: &str| Step::Field(name.to_owned());
+    let mut set = FieldSet::default();
+    for name in ["apiVersion", "kind", "metadata"] {
+        set.insert(&[field(name)]);
+    }
+    for name in OF_METADATA {
+        set.insert(&[field("metadata"), field(name)]);
+    }
+    set
 }
 
 /// Who applies `null` asks for nothing.
@@ -163,57 +332,52 @@ fn without_nulls(config: &Value) -> Value {
     }
 }
 
-/// The fields that one has and the other has not, or has otherwise.
-fn changed(old: &Value, new: &Value, schema: &Schema) -> FieldSet {
-    let (old, new) = (flatten(old, schema), flatten(new, schema));
-    let gone = old.keys().filter(|path| !new.contains_key(*path));
-    let other = new.iter().filter(|(path, value)| old.get(*path) != Some(*value)).map(|(path, _)| path);
-    FieldSet::owned(gone.chain(other).map(|path| (path.clone(), None)).collect())
-}
-
-fn conflicting<'a>(entries: &'a [Entry], changed: &FieldSet) -> Vec<(&'a Entry, FieldPath)> {
-    let of =
-        |entry: &'a Entry| entry.fields.intersection(changed).into_paths().map(move |path| (entry, path));
-    entries.iter().flat_map(of).collect()
-}
-
-fn refuse(conflicts: &[(&Entry, FieldPath)]) -> Status {
-    let causes = conflicts.iter().map(|(entry, path)| Cause {
+fn refuse(conflicts: &Conflicting) -> Status {
+    let fields = |set: &FieldSet| set.paths().iter().map(|path| shown(path)).collect::<Vec<_>>();
+    let all: Vec<_> = conflicts
+        .iter()
+        .flat_map(|(owner, set)| fields(set).into_iter().map(move |path| (owner, path)))
+        .collect();
+    let causes = all.iter().map(|(owner, path)| Cause {
         reason: "FieldManagerConflict".to_owned(),
-        message: format!("conflict with {}", entry.describe()),
-        field: path.to_string(),
+        message: format!("conflict with {}", owner.describe()),
+        field: path.clone(),
     });
-    let message = match conflicts {
-        [(entry, path)] => {
-            format!("Apply failed with 1 conflict: conflict with {}: {path}", entry.describe())
+    let message = match all.as_slice() {
+        [(owner, path)] => {
+            format!("Apply failed with 1 conflict: conflict with {}: {path}", owner.describe())
         }
-        _ => format!("Apply failed with {} conflicts: {}", conflicts.len(), by_manager(conflicts)),
+        _ => {
+            let mut lines = Vec::new();
+            for (owner, set) in conflicts {
+                lines.push(format!("conflicts with {}:", owner.describe()));
+                lines.extend(fields(set).into_iter().map(|path| format!("- {path}")));
+            }
+            format!("Apply failed with {} conflicts: {}", all.len(), lines.join("\n"))
+        }
     };
     Status::apply_conflict(message, causes.collect())
 }
 
-fn by_manager(conflicts: &[(&Entry, FieldPath)]) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    let mut last = String::new();
-    for (entry, path) in conflicts {
-        let manager = entry.describe();
-        if manager != last {
-            lines.push(format!("conflicts with {manager}:"));
-            last = manager;
-        }
-        lines.push(format!("- {path}"));
-    }
-    lines.join("\n")
-}
-
 fn untyped(config: &Value, problem: &str) -> Status {
-    Status::bad_request(format!(
-        "failed to create typed patch object ({}/{}; {}, Kind={}): {problem}",
+    Status::unknown_failure(format!(
+        "failed to create typed patch object ({}/{}; {}): {problem}",
         meta::namespace(config),
         meta::name(config),
-        value::text(config, &["apiVersion"]),
-        value::text(config, &["kind"]),
+        typed_name(config),
     ))
+}
+
+/// As in `apps/v1, Kind=Deployment`, `/v1, Kind=Pod`.
+fn typed_name(object: &Value) -> String {
+    let version = value::text(object, &["apiVersion"]);
+    let slash = if version.contains('/') { "" } else { "/" };
+    format!("{slash}{version}, Kind={}", value::text(object, &["kind"]))
+}
+
+/// The paths that conflict, whoever they are with.
+fn all_of(conflicts: &Conflicting) -> BTreeSet<Vec<Step>> {
+    conflicts.iter().flat_map(|(_, set)| set.paths()).collect()
 }
 
 #[cfg(test)]

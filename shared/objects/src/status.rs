@@ -213,6 +213,19 @@ impl Status {
         Self::new(500, "InternalError", format!("Internal error occurred: {message}"))
     }
 
+    /// 422 as answered where Kubernetes says no more than that, with what went wrong as the cause.
+    pub fn generic_invalid(why: String) -> Self {
+        let message = "the server rejected our request due to an error in our request";
+        let cause =
+            Cause { reason: "UnexpectedServerResponse".to_owned(), message: why, field: String::new() };
+        Self::new(422, "Invalid", message).because(vec![cause])
+    }
+
+    /// 500 without a reason: what Kubernetes answers to a failure that it has no name for.
+    pub fn unknown_failure(message: impl Into<String>) -> Self {
+        Self::new(500, "", message)
+    }
+
     /// 503: not now.
     pub fn unavailable(message: &str, retry_after_seconds: u32) -> Self {
         Self::new(503, "ServiceUnavailable", message).retry_after(retry_after_seconds)

@@ -70,7 +70,9 @@ async fn apply_creates_and_names_conflicts() {
     let forced = apply("two", &other, true).await.ok(200);
     assert_eq!(forced["spec"]["project"], "other");
     assert_eq!(again["metadata"]["generation"], 1);
-    server.patch("apply", &path, app("web")).await.refused(400, "BadRequest");
+    server.patch("apply", &path, app("web")).await.refused(422, "Invalid");
+    // How lists of a custom resource merge strategically, nothing says.
+    server.patch("strategic-merge", &path, json!({})).await.refused(415, "UnsupportedMediaType");
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use hub_records::{Stored, resource, rules};
 use hub_store::Revision;
 use serde_json::{Value, json};
 use shared_objects::{
-    Status, apply,
+    Status,
+    apply::{self, Options},
     meta::{self, NewObject},
 };
 
@@ -20,13 +21,14 @@ const TRIES: usize = 8;
 
 /// Stores a new object.
 pub(crate) async fn create(change: &Change<'_>, mut object: Value) -> Result<Changed, Status> {
+    apply::check_options(change.query.get("fieldManager"), Options::Create)?;
     prepare::identify(change, &mut object)?;
     let warnings = check_fields(change.kind, &object, change.validation()?)?;
     namespaces::check(change.records, change.kind, change.namespace).await?;
     prepare::own(change, None, &mut object);
     let manager = change.manager();
     store(change, object, warnings, |object| {
-        Ok(apply::track(None, object, manager, &schema(change.kind).excluding("status"), change.now))
+        Ok(apply::track(None, object, manager, schema(change.kind), change.now))
     })
     .await
 }

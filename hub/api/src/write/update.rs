@@ -13,9 +13,10 @@ use http::header::CONTENT_TYPE;
 use hub_records::{Error, Stored, resource, rules};
 use hub_store::Revision;
 use serde_json::{Value, json};
+use shared_model::gvk;
 use shared_objects::{
     Status,
-    apply::{self, Conflicts, Manager},
+    apply::{self, Conflicts, Manager, Options},
     meta::{self, Part, Updated},
     patch::{self, PatchKind},
     status::MODIFIED,
@@ -26,6 +27,7 @@ const TRIES: usize = 16;
 
 /// Replaces an object, or its status.
 pub(crate) async fn update(change: &Change<'_>, mut object: Value) -> Result<Changed, Status> {
+    apply::check_options(change.query.get("fieldManager"), Options::Update)?;
     prepare::identify(change, &mut object)?;
     let warnings = check_fields(change.kind, &object, change.validation()?)?;
     // A replacement without a version takes what there is, so it is tried on what there is.
@@ -48,7 +50,19 @@ async fn update_once(change: &Change<'_>, object: Value, warnings: Vec<String>) 
 pub(crate) async fn patch(change: &Change<'_>, body: &Bytes) -> Result<Changed, Status> {
     let media_type =
         change.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = PatchKind::of_content_type(media_type)?;
+    // How a list of a custom resource merges strategically, nothing says.
+    let kind = if gvk(change.kind).group.is_empty() {
+        PatchKind::of_content_type(media_type)?
+    } else {
+        PatchKind::of_custom_content_type(media_type)?
+    };
+    let options = match kind {
+        PatchKind::Apply => Options::Apply,
+        PatchKind::Json | PatchKind::Merge | PatchKind::Strategic => Options::Patch {
+            force: (!change.query.get("force").is_empty()).then(|| change.query.is("force")),
+        },
+    };
+    apply::check_options(change.query.get("fieldManager"), options)?;
     let mut wanted = if kind == PatchKind::Apply { body::yaml(body)? } else { body::json(body)? };
     let mut warnings = Vec::new();
     if kind == PatchKind::Apply {
@@ -82,7 +96,7 @@ async fn patch_once(change: &Change<'_>, kind: PatchKind, wanted: &Value) -> Res
     let mut patched = match kind {
         PatchKind::Json => patch::json(&base, wanted)?,
         PatchKind::Merge => patch::merge(&base, wanted)?,
-        PatchKind::Strategic | PatchKind::Apply => patch::strategic(&base, wanted, &schema(change.kind))?,
+        PatchKind::Strategic | PatchKind::Apply => patch::strategic(&base, wanted, schema(change.kind))?,
     };
     // Only a version that the patch itself names is a condition.
     if meta::version(&patched) == meta::version(&base)
@@ -98,16 +112,13 @@ async fn apply_once(change: &Change<'_>, wanted: &Value, warnings: Vec<String>) 
     let subresource = if change.part == Part::Status { "status" } else { "" };
     let manager = Manager { name: change.query.get("fieldManager"), subresource };
     let conflicts = if change.query.is("force") { Conflicts::Force } else { Conflicts::Refuse };
-    let schema = match change.part {
-        Part::Main => schema(change.kind).excluding("status"),
-        Part::Status => schema(change.kind),
-    };
+    let schema = schema(change.kind);
     let found = read(change).await?;
     let mut wanted = wanted.clone();
     prepare::own(change, found.as_ref().map(|(_, base)| base), &mut wanted);
     let wanted = &wanted;
     if let Some((current, base)) = found {
-        let mut merged = apply::apply(Some(&base), wanted, manager, conflicts, &schema, change.now)?;
+        let mut merged = apply::apply(Some(&base), wanted, manager, conflicts, schema, change.now)?;
         if meta::version(wanted).is_empty() {
             without_version(&mut merged);
         }
@@ -116,15 +127,22 @@ async fn apply_once(change: &Change<'_>, wanted: &Value, warnings: Vec<String>) 
     if change.part == Part::Status {
         return Err(missing(change).into());
     }
-    if !meta::version(wanted).is_empty() || !meta::uid(wanted).is_empty() {
-        let why = "the object does not exist (any more), and the request names its version or uid";
-        return Err(Status::conflict(resource(change.kind), change.name, why).into());
+    let uid = meta::uid(wanted);
+    if !uid.is_empty() {
+        let why = format!(
+            "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        );
+        return Err(Status::conflict(resource(change.kind), change.name, &why).into());
     }
     namespaces::check(change.records, change.kind, change.namespace).await?;
-    let applied = apply::apply(None, wanted, manager, conflicts, &schema, change.now)?;
-    let managers = applied["metadata"]["managedFields"].clone();
+    let mut applied = apply::apply(None, wanted, manager, conflicts, schema, change.now)?;
+    // A version is no condition where there is nothing yet.
+    without_version(&mut applied);
+    let managers = applied.pointer("/metadata/managedFields").cloned();
     let created = create::store(change, applied, warnings, |mut object| {
-        object["metadata"]["managedFields"] = managers.clone();
+        if let Some(managers) = &managers {
+            object["metadata"]["managedFields"] = managers.clone();
+        }
         Ok(object)
     });
     created.await.map_err(|status| match status.reason {
@@ -192,17 +210,11 @@ async fn write(
     prepare::identify(change, &mut new)?;
     if change.part == Part::Main {
         prepare::own(change, Some(&current.object.value), &mut new);
-        let asked = new.clone();
-        let updated = updated(change, &current.object, new)?;
-        let schema = schema(change.kind).excluding("status");
-        let tracked = |mut value: Value| {
-            // What the request says of managers counts when it forgets them all.
-            value["metadata"]["managedFields"] = asked["metadata"]["managedFields"].clone();
-            apply::track(Some(&current.object.value), value, change.manager(), &schema, change.now)
-        };
-        return match updated {
+        let schema = schema(change.kind);
+        let tracked = apply::track(Some(&current.object.value), new, change.manager(), schema, change.now);
+        return match updated(change, &current.object, tracked)? {
             Updated::Unchanged => done(change, current.clone(), warnings),
-            Updated::Changed(value) => store(change, current, tracked(value), warnings).await,
+            Updated::Changed(value) => store(change, current, value, warnings).await,
             Updated::Removed(value) => remove(change, current, value, warnings).await,
         };
     }

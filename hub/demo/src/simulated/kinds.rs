@@ -2,6 +2,7 @@
 
 use shared_objects::{
     Resource,
+    apply::Schema,
     discovery::{ApiResource, Subresource},
     meta::Rules,
     names::NameRule,
@@ -66,6 +67,11 @@ impl Kind {
             immutable: &[],
             sealable: if matches!(self.kind, "ConfigMap" | "Secret") { &["data", "binaryData"] } else { &[] },
         }
+    }
+
+    /// How its lists and maps merge.
+    pub(crate) fn schema(&self) -> Schema {
+        Schema::of_kind(self.group, self.kind)
     }
 
     pub(crate) fn api_version(&self) -> String {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use shared_objects::{
     Status,
-    apply::{self, Conflicts, Manager, Schema},
+    apply::{self, Conflicts, Manager, Options, Schema},
     meta::{self, Deleted, Deletion, NewObject, Part, Updated},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -78,6 +78,21 @@ impl Objects {
         self.make(&mut self.inner.lock(), kind, object, now)
     }
 
+    /// Creates an object for a client, whose fields it becomes.
+    pub(crate) fn create_by(
+        &self,
+        kind: Kind,
+        object: Value,
+        manager: &str,
+        now: Timestamp,
+    ) -> Result<Arc<Value>, Status> {
+        apply::check_options(manager, Options::Create)?;
+        let (manager, schema) = (Manager { name: manager, subresource: "" }, kind.schema());
+        let object = schema.normalised(typed(kind, object)?);
+        let object = apply::track(None, object, manager, &schema, now);
+        self.create(kind, object, now)
+    }
+
     fn make(
         &self,
         inner: &mut Inner,
@@ -103,19 +118,6 @@ impl Objects {
         Ok(self.store(inner, key, object))
     }
 
-    /// Replaces an object, or its status.
-    pub(crate) fn update(
-        &self,
-        kind: Kind,
-        ns: &str,
-        name: &str,
-        new: Value,
-        part: Part,
-    ) -> Result<Arc<Value>, Status> {
-        let mut inner = self.inner.lock();
-        self.replace(&mut inner, kind, ns, name, part, |_| Ok(new))
-    }
-
     /// Changes an object by what `change` makes of it.
     pub(crate) fn change(
         &self,
@@ -129,6 +131,24 @@ impl Objects {
         self.replace(&mut inner, kind, ns, name, part, change)
     }
 
+    /// Changes an object for a client by what `change` makes of it; the fields that change become the client's.
+    pub(crate) fn change_by(
+        &self,
+        kind: Kind,
+        ns: &str,
+        name: &str,
+        manager: Manager<'_>,
+        now: Timestamp,
+        change: impl FnOnce(&Value, &Schema) -> Result<Value, Status>,
+    ) -> Result<Arc<Value>, Status> {
+        let schema = kind.schema();
+        self.change(kind, ns, name, part(manager), |old| {
+            let mut new = schema.normalised(typed(kind, change(old, &schema)?)?);
+            meta::default_namespace(&mut new, ns);
+            Ok(apply::track(Some(old), new, manager, &schema, now))
+        })
+    }
+
     /// Server-side apply: creates or changes.
     #[allow(clippy::too_many_arguments, reason = "what one apply request says")]
     pub(crate) fn apply(
@@ -137,17 +157,20 @@ impl Objects {
         ns: &str,
         name: &str,
         config: &Value,
-        manager: &str,
+        manager: Manager<'_>,
         conflicts: Conflicts,
         now: Timestamp,
     ) -> Result<Arc<Value>, Status> {
-        let schema = Schema::of_kind(kind.group, kind.kind);
-        let manager = Manager { name: manager, subresource: "" };
         let mut inner = self.inner.lock();
         let live = inner.objects.get(&key(kind, ns, name)).cloned();
-        let merged = apply::apply(live.as_deref(), config, manager, conflicts, &schema, now)?;
+        if live.is_none() && part(manager) == Part::Status {
+            return Err(Status::not_found(kind.resource(), name));
+        }
+        apply::check_options(manager.name, Options::Apply)?;
+        apply::check_kind(config, &kind.api_version(), kind.kind)?;
+        let merged = apply::apply(live.as_deref(), config, manager, conflicts, &kind.schema(), now)?;
         match live {
-            Some(_) => self.replace(&mut inner, kind, ns, name, Part::Main, |_| Ok(merged)),
+            Some(_) => self.replace(&mut inner, kind, ns, name, part(manager), |_| Ok(merged)),
             None => self.make(&mut inner, kind, merged, now),
         }
     }
@@ -231,6 +254,19 @@ impl Objects {
         inner.log.push(Change { version, kind, before, after: Arc::clone(after), deleted });
         self.version.send_replace(version);
     }
+}
+
+/// The object with what says of which kind it is.
+fn typed(kind: Kind, mut object: Value) -> Result<Value, Status> {
+    let fields = object.as_object_mut().ok_or_else(|| Status::bad_request("an object must be a map"))?;
+    for (field, value) in [("apiVersion", kind.api_version()), ("kind", kind.kind.to_owned())] {
+        fields.entry(field).or_insert_with(|| value.into());
+    }
+    Ok(object)
+}
+
+fn part(manager: Manager<'_>) -> Part {
+    if manager.subresource.is_empty() { Part::Main } else { Part::Status }
 }
 
 fn key(kind: Kind, ns: &str, name: &str) -> Key {

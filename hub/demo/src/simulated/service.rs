@@ -16,9 +16,8 @@ use serde_json::{Value, json};
 use shared_model::LabelSelector;
 use shared_objects::{
     Status,
-    apply::Conflicts,
-    discovery,
-    meta::{self, Part},
+    apply::{self, Conflicts, Manager, Options},
+    discovery, meta,
     patch::{self, PatchKind},
     selector,
 };
@@ -93,17 +92,17 @@ impl Simulated {
                 }
                 Ok(object_answer(
                     StatusCode::CREATED,
-                    &*self.objects.create(kind, object, shared_runtime::now())?,
+                    &*self.objects.create_by(
+                        kind,
+                        object,
+                        manager(request, &fields),
+                        shared_runtime::now(),
+                    )?,
                 ))
             }
-            Target::Object(kind, ns, name) => {
-                let media =
-                    request.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-                let media = media.unwrap_or("application/json");
-                self.object(method, kind, &ns, &name, &fields, media, body)
-            }
-            Target::Status(kind, ns, name) if *method == Method::GET => {
-                Ok(object_answer(StatusCode::OK, &*self.objects.get(kind, &ns, &name)?))
+            Target::Object(kind, ns, name) => self.object(request, (kind, &ns, &name), "", &fields, body),
+            Target::Status(kind, ns, name) if kind.has_status && *method != Method::DELETE => {
+                self.object(request, (kind, &ns, &name), "status", &fields, body)
             }
             Target::Collection(kind, _) | Target::Status(kind, ..) => {
                 Err(Status::method_not_allowed(kind.resource(), method.as_str()))
@@ -111,43 +110,52 @@ impl Simulated {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the parts of one request")]
+    /// A request to one object, or to its status.
     fn object(
         &self,
-        method: &Method,
-        kind: Kind,
-        ns: &str,
-        name: &str,
+        request: &http::request::Parts,
+        (kind, ns, name): (Kind, &str, &str),
+        subresource: &str,
         fields: &BTreeMap<String, String>,
-        media: &str,
         body: &Bytes,
     ) -> Result<Response<Body>, Status> {
         let now = shared_runtime::now();
-        let object = match *method {
+        let manager = Manager { name: manager(request, fields), subresource };
+        let object = match request.method {
             Method::GET => self.objects.get(kind, ns, name)?,
-            Method::PUT => self.objects.update(kind, ns, name, parse(body)?, Part::Main)?,
+            Method::PUT => {
+                apply::check_options(manager.name, Options::Update)?;
+                let new = parse(body)?;
+                self.objects.change_by(kind, ns, name, manager, now, |_, _| Ok(new))?
+            }
             Method::DELETE => {
                 let options = if body.is_empty() { json!({}) } else { parse(body)? };
                 self.objects.delete(kind, ns, name, &options, now)?
             }
             Method::PATCH => {
-                let change = parse(body)?;
+                let media = request.headers.get(http::header::CONTENT_TYPE);
+                let media = media.and_then(|value| value.to_str().ok()).unwrap_or_default();
+                let patch = parse(body)?;
                 match PatchKind::of_content_type(media)? {
                     PatchKind::Apply => {
-                        let manager = fields.get("fieldManager").map_or("unknown", String::as_str);
+                        let name_of_manager = fields.get("fieldManager").map_or("", String::as_str);
+                        let manager = Manager { name: name_of_manager, subresource };
                         let conflicts =
                             if is_set(fields, "force") { Conflicts::Force } else { Conflicts::Refuse };
-                        self.objects.apply(kind, ns, name, &change, manager, conflicts, now)?
+                        self.objects.apply(kind, ns, name, &patch, manager, conflicts, now)?
                     }
-                    PatchKind::Json => {
-                        self.objects.change(kind, ns, name, Part::Main, |old| patch::json(old, &change))?
-                    }
-                    PatchKind::Merge | PatchKind::Strategic => {
-                        self.objects.change(kind, ns, name, Part::Main, |old| patch::merge(old, &change))?
+                    patched => {
+                        let force = fields.get("force").map(|_| is_set(fields, "force"));
+                        apply::check_options(manager.name, Options::Patch { force })?;
+                        self.objects.change_by(kind, ns, name, manager, now, |old, schema| match patched {
+                            PatchKind::Json => patch::json(old, &patch),
+                            PatchKind::Merge => patch::merge(old, &patch),
+                            PatchKind::Strategic | PatchKind::Apply => patch::strategic(old, &patch, schema),
+                        })?
                     }
                 }
             }
-            _ => return Err(Status::method_not_allowed(kind.resource(), method.as_str())),
+            _ => return Err(Status::method_not_allowed(kind.resource(), request.method.as_str())),
         };
         Ok(object_answer(StatusCode::OK, &object))
     }
@@ -191,6 +199,18 @@ impl Simulated {
             ReceiverStream::new(receiver).map(|line| Ok(Frame::data(Bytes::from(format!("{line}\n")))));
         Ok(answer(StatusCode::OK, BodyExt::boxed(StreamBody::new(frames))))
     }
+}
+
+/// Who writes, by the parameter or the client's name.
+fn manager<'a>(request: &'a http::request::Parts, fields: &'a BTreeMap<String, String>) -> &'a str {
+    let agent = request.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let agent = agent.and_then(|agent| agent.split('/').next()).filter(|agent| !agent.is_empty());
+    fields
+        .get("fieldManager")
+        .map(String::as_str)
+        .filter(|name| !name.is_empty())
+        .or(agent)
+        .unwrap_or("unknown")
 }
 
 fn is_set(fields: &BTreeMap<String, String>, name: &str) -> bool {

@@ -1,78 +1,71 @@
-//! The lists and maps of Kubernetes' own kinds, as its OpenAPI marks them (`x-kubernetes-list-type`,
-//! `-map-keys`, `-map-type`).
+//! The types of the kinds that we know: Kubernetes' own, Argo CD's and ours, as a real API server has them.
+//!
+//! The tables are written by `tests/compat/apply-recorder` from the OpenAPI of a kube-apiserver with the CRDs
+//! installed.
 
-use super::Schema;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use super::schema::{Field, Kinds, Map, Schema, Strategy, Type, TypeRef, read};
+
+struct Known {
+    kinds: BTreeMap<(String, String), Schema>,
+    any: Schema,
+}
+
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+    let mut native = Kinds::default();
+    read(include_str!("kinds/kubernetes.types"), &mut native).expect("the table of Kubernetes' types reads");
+    let names: Vec<_> = native.kinds.keys().cloned().collect();
+    let mut all = native;
+    read(include_str!("kinds/argo.types"), &mut all).expect("the table of Argo CD's types reads");
+    read(include_str!("kinds/flotilla.types"), &mut all).expect("the table of our types reads");
+    let any = Schema::new(of_any(&all));
+    let kinds = all.kinds.into_iter().map(|(name, (root, status))| {
+        let mut schema = Schema::new(root);
+        schema.native = names.contains(&name);
+        if status {
+            schema = subresource(schema, &name.1);
+        }
+        (name, schema)
+    });
+    Known { kinds: kinds.collect(), any }
+});
+
+/// What Kubernetes' own strategies leave alone (`GetResetFields`).
+fn subresource(schema: Schema, kind: &str) -> Schema {
+    let schema = schema.with_status();
+    match kind {
+        "Deployment" => schema.not_of_status(&["metadata", "labels"]),
+        "Pod" => schema
+            .not_of_status(&["metadata", "deletionTimestamp"])
+            .not_of_status(&["metadata", "ownerReferences"]),
+        _ => schema,
+    }
+}
+
+/// An object of a kind that has no schema: only its metadata is known.
+fn of_any(all: &Kinds) -> TypeRef {
+    let (some, _) = all.kinds.values().next().expect("the tables have kinds");
+    let map = some.get().map.as_ref().expect("an object is a map");
+    let known = ["apiVersion", "kind", "metadata"];
+    let field = |name: &&str| {
+        ((*name).to_owned(), Field { strategy: Strategy::default(), ..map.fields[*name].clone() })
+    };
+    let map = Map { fields: known.iter().map(field).collect(), rest: Some(TypeRef::Deduced), atomic: false };
+    TypeRef::Of(Arc::new(Type { map: Some(map), ..Type::default() }))
+}
 
 impl Schema {
-    /// The schema of one of Kubernetes' own kinds; of any other, [`Schema::object`].
+    /// The schema of any object: its metadata is that of every object, and everything else is merged as it
+    /// comes, maps by field and lists as wholes.
+    pub fn object() -> Self {
+        KNOWN.any.clone()
+    }
+
+    /// The schema of one of the kinds that we know (whatever its version); of any other,
+    /// [`Schema::object`].
     pub fn of_kind(group: &str, kind: &str) -> Self {
-        let object = Self::object();
-        match (group, kind) {
-            ("", "Pod") => pod(object, "spec").list_map("status.conditions", "type"),
-            (
-                "" | "apps",
-                "ReplicationController" | "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet",
-            ) => {
-                let workload = object.atomic("spec.selector").list_map("status.conditions", "type");
-                pod(workload, "spec.template.spec")
-            }
-            ("batch", "Job") => pod(object.atomic("spec.selector"), "spec.template.spec"),
-            ("batch", "CronJob") => {
-                let job = object.atomic("spec.jobTemplate.spec.selector").atomic("status.active[]");
-                pod(job, "spec.jobTemplate.spec.template.spec")
-            }
-            ("", "Service") => object
-                .atomic("spec.selector")
-                .list_map("spec.ports", "port protocol=TCP")
-                .list_map("status.conditions", "type"),
-            ("", "ServiceAccount") => object.list_map("secrets", "name").atomic("imagePullSecrets[]"),
-            ("", "Namespace" | "Node" | "PersistentVolumeClaim") => object
-                .atomic("spec.selector")
-                .atomic("spec.dataSource")
-                .set("spec.podCIDRs")
-                .list_map("status.conditions", "type")
-                .list_map("status.addresses", "type"),
-            ("rbac.authorization.k8s.io", _) => {
-                object.atomic("roleRef").atomic("aggregationRule.clusterRoleSelectors[]")
-            }
-            ("networking.k8s.io", "NetworkPolicy") => object.atomic("spec.podSelector"),
-            ("policy", "PodDisruptionBudget") => {
-                object.atomic("spec.selector").list_map("status.conditions", "type")
-            }
-            ("autoscaling", "HorizontalPodAutoscaler") => object.list_map("status.conditions", "type"),
-            ("admissionregistration.k8s.io", _) => object.list_map("webhooks", "name"),
-            ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-                object.list_map("status.conditions", "type")
-            }
-            _ => object,
-        }
+        KNOWN.kinds.get(&(group.to_owned(), kind.to_owned())).unwrap_or(&KNOWN.any).clone()
     }
-}
-
-fn pod(mut schema: Schema, at: &str) -> Schema {
-    for containers in ["containers", "initContainers", "ephemeralContainers"] {
-        schema = container(
-            schema.list_map(&format!("{at}.{containers}"), "name"),
-            &format!("{at}.{containers}[]"),
-        );
-    }
-    schema
-        .atomic(&format!("{at}.nodeSelector"))
-        .list_map(&format!("{at}.volumes"), "name")
-        .list_map(&format!("{at}.imagePullSecrets"), "name")
-        .list_map(&format!("{at}.hostAliases"), "ip")
-        .list_map(&format!("{at}.resourceClaims"), "name")
-        .list_map(&format!("{at}.schedulingGates"), "name")
-        .list_map(&format!("{at}.topologySpreadConstraints"), "topologyKey whenUnsatisfiable")
-}
-
-fn container(schema: Schema, at: &str) -> Schema {
-    schema
-        .list_map(&format!("{at}.ports"), "containerPort protocol=TCP")
-        .list_map(&format!("{at}.env"), "name")
-        .list_map(&format!("{at}.volumeMounts"), "mountPath")
-        .list_map(&format!("{at}.volumeDevices"), "devicePath")
-        .list_map(&format!("{at}.resources.claims"), "name")
-        // References are replaced as a whole.
-        .atomic(&format!("{at}.env[].valueFrom.*"))
 }

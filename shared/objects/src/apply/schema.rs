@@ -1,105 +1,277 @@
-//! How the lists and maps of a kind merge. What a schema does not mention merges as Kubernetes merges a field
-//! without markers: maps by field, lists as a whole.
+//! The types of a kind, as far as merging asks: which fields there are, and how lists and maps merge.
+//!
+//! A type may be a scalar, a list and a map at once, where any value may stand. A map has fields that are
+//! declared, and others if it says what they are: that matters, as an other field is managed by itself, and
+//! a declared one only through what is in it. What Kubernetes' engine calls *deduced* is a value of any
+//! shape: its maps merge field by field, its lists are wholes.
+
+mod read;
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
-/// How one place merges, and the places below it.
-#[derive(Debug, Clone, Default)]
+use super::path::Step;
+use super::set::FieldSet;
+pub(crate) use read::{Kinds, read};
+
+/// How the objects of a kind merge.
+#[derive(Debug, Clone)]
 pub struct Schema {
-    shape: Shape,
-    fields: BTreeMap<String, Self>,
-    /// Items of a list, or any other fields of a map.
-    each: Option<Box<Self>>,
-    /// Fields at the top that apply does not touch: subresources.
-    excluded: Vec<&'static str>,
+    pub(super) root: TypeRef,
+    /// What a request to the object itself does not touch, and what one to `status` does not.
+    reset: Reset,
+    /// Whether what has no type is taken as it is (and `null` for nothing), instead of refused.
+    pub(super) open: bool,
+    /// Whether values are held in types of Kubernetes' own, which know no `null`.
+    pub(super) native: bool,
 }
 
-/// How a value merges with another.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) enum Shape {
-    /// A map field by field, a list as a whole.
-    #[default]
-    Plain,
-    /// As a whole, even a map.
+#[derive(Debug, Clone, Default)]
+struct Reset {
+    main: FieldSet,
+    status: FieldSet,
+}
+
+/// A type, or one of the two that contain themselves.
+#[derive(Debug, Clone)]
+pub(crate) enum TypeRef {
+    Of(Arc<Type>),
+    /// Any value, its maps merged by field.
+    Deduced,
+    /// Any value, as a whole.
+    Raw,
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Type {
+    /// As people call it; empty for one without fields.
+    pub(crate) name: String,
+    pub(crate) scalar: Option<Scalar>,
+    pub(crate) list: Option<List>,
+    pub(crate) map: Option<Map>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scalar {
+    Text,
+    Number,
+    Boolean,
+    Any,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct List {
+    pub(crate) items: TypeRef,
+    pub(crate) merge: ListMerge,
+}
+
+/// How a list merges with another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ListMerge {
+    /// As a whole.
     Atomic,
-    /// A list of different scalars.
+    /// As a set of scalars.
     Set,
-    /// A list of maps, told apart by these keys, with the value of a key that is left out.
-    Map(Vec<(String, Option<Value>)>),
+    /// By the fields that tell its items, maps, apart; sorted.
+    Keys(Vec<String>),
 }
 
-static PLAIN: Schema =
-    Schema { shape: Shape::Plain, fields: BTreeMap::new(), each: None, excluded: Vec::new() };
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Map {
+    pub(crate) fields: BTreeMap<String, Field>,
+    /// What other fields are, where there may be some.
+    pub(crate) rest: Option<TypeRef>,
+    /// Whether it merges as a whole.
+    pub(crate) atomic: bool,
+}
+
+/// A declared field.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) of: TypeRef,
+    /// What it is where it is left out.
+    pub(crate) default: Option<Value>,
+    /// What a strategic merge patch does with it.
+    pub(crate) strategy: Strategy,
+}
+
+/// `patchStrategy` and `patchMergeKey` of Kubernetes' own kinds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Strategy {
+    pub(crate) merge: bool,
+    /// Empty for lists of scalars.
+    pub(crate) key: String,
+}
+
+static DEDUCED: LazyLock<Type> = LazyLock::new(|| any(&TypeRef::Deduced, false));
+static RAW: LazyLock<Type> = LazyLock::new(|| any(&TypeRef::Raw, true));
+
+fn any(fields: &TypeRef, atomic: bool) -> Type {
+    Type {
+        name: String::new(),
+        scalar: Some(Scalar::Any),
+        list: Some(List { items: TypeRef::Raw, merge: ListMerge::Atomic }),
+        map: Some(Map { fields: BTreeMap::new(), rest: Some(fields.clone()), atomic }),
+    }
+}
+
+impl TypeRef {
+    pub(crate) fn get(&self) -> &Type {
+        match self {
+            Self::Of(of) => of,
+            Self::Deduced => &DEDUCED,
+            Self::Raw => &RAW,
+        }
+    }
+
+    /// The same with any other field in every map that declares its fields.
+    fn opened(&self) -> Self {
+        let Self::Of(of) = self else { return self.clone() };
+        let list =
+            of.list.as_ref().map(|list| List { items: list.items.opened(), merge: list.merge.clone() });
+        let map = of.map.as_ref().map(|map| {
+            let field = |(name, field): (&String, &Field)| {
+                (name.clone(), Field { of: field.of.opened(), ..field.clone() })
+            };
+            Map {
+                fields: map.fields.iter().map(field).collect(),
+                rest: Some(map.rest.as_ref().map_or(Self::Deduced, Self::opened)),
+                atomic: map.atomic,
+            }
+        });
+        Self::Of(Arc::new(Type { name: of.name.clone(), scalar: of.scalar, list, map }))
+    }
+}
+
+impl Map {
+    /// What the field is; none where it may not be.
+    pub(crate) fn field(&self, name: &str) -> Option<&TypeRef> {
+        self.fields.get(name).map(|field| &field.of).or(self.rest.as_ref())
+    }
+
+    pub(crate) fn declares(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+}
 
 impl Schema {
-    /// A schema in which nothing is marked, not even in metadata.
-    pub fn new() -> Self {
-        Self::default()
+    pub(super) fn new(root: TypeRef) -> Self {
+        Self { root, reset: Reset::default(), open: false, native: false }
     }
 
-    /// The schema of any object: metadata's finalizers are a set, its owners are told apart by uid.
-    pub fn object() -> Self {
-        Self::new().set("metadata.finalizers").list_map("metadata.ownerReferences", "uid")
-    }
-
-    /// Marks the list at `path` (as in `spec.template.spec.containers[].ports`, `*` standing for any field)
-    /// as a list of maps told apart by `keys`: names with spaces between, and their defaults, as in
-    /// `containerPort protocol=TCP`.
+    /// A schema that takes what has no type, and an applied `null` for nothing.
+    ///
+    /// A CRD's own server refuses both: fields that it does not know, and nulls where a type has none. Here
+    /// unknown fields are kept, and told of by other means.
     #[must_use]
-    pub fn list_map(self, path: &str, keys: &str) -> Self {
-        let keys = keys.split_whitespace().map(|key| match key.split_once('=') {
-            Some((name, default)) => (name.to_owned(), Some(Value::from(default))),
-            None => (key.to_owned(), None),
-        });
-        let mut keys: Vec<_> = keys.collect();
-        keys.sort_by(|a, b| a.0.cmp(&b.0));
-        self.mark(path, Shape::Map(keys))
+    pub fn open(&self) -> Self {
+        Self { root: self.root.opened(), open: true, ..self.clone() }
     }
 
-    /// Marks the list at `path` as a set of scalars.
+    /// Leaves a field at the top to requests of its own, as `status` where that is a subresource: what
+    /// requests to the object itself say of it counts for nobody.
     #[must_use]
-    pub fn set(self, path: &str) -> Self {
-        self.mark(path, Shape::Set)
-    }
-
-    /// Marks the map at `path` as one that is replaced as a whole.
-    #[must_use]
-    pub fn atomic(self, path: &str) -> Self {
-        self.mark(path, Shape::Atomic)
-    }
-
-    /// Leaves a field at the top to requests of its own, as `status` where that is a subresource.
-    #[must_use]
-    pub fn excluding(mut self, field: &'static str) -> Self {
-        self.excluded.push(field);
+    pub fn excluding(mut self, field: &str) -> Self {
+        self.reset.main.insert(&[Step::Field(field.to_owned())]);
         self
     }
 
-    fn mark(mut self, path: &str, shape: Shape) -> Self {
-        let path = path.replace("[]", ".[]");
-        let at = path.split('.').fold(&mut self, |at, step| match step {
-            "[]" | "*" => at.each.get_or_insert_default(),
-            name => at.fields.entry(name.to_owned()).or_default(),
-        });
-        at.shape = shape;
+    /// Leaves `status` to requests of its own, and `spec` to those that are none.
+    #[must_use]
+    pub fn with_status(self) -> Self {
+        self.excluding("status").not_of_status(&["spec"])
+    }
+
+    /// Leaves the field at `path` to requests to the object itself.
+    pub(super) fn not_of_status(mut self, path: &[&str]) -> Self {
+        let path: Vec<_> = path.iter().map(|name| Step::Field((*name).to_owned())).collect();
+        self.reset.status.insert(&path);
         self
     }
 
-    pub(crate) fn shape(&self) -> &Shape {
-        &self.shape
+    /// The object as Kubernetes' own types hold it: a declared field that is null is none, an empty list or
+    /// free map is none, and in a map of texts null is the empty text. Of kinds that are not Kubernetes', this
+    /// goes for metadata alone.
+    ///
+    /// A server makes this of every object that it is given; apply does it by itself.
+    #[must_use]
+    pub fn normalised(&self, mut object: Value) -> Value {
+        if self.native {
+            return native(object, self.root.get());
+        }
+        let map = self.root.get().map.as_ref();
+        let of = map.and_then(|map| map.fields.get("metadata"));
+        if let (Some(of), Some(metadata @ Value::Object(_))) = (of, object.get_mut("metadata")) {
+            *metadata = native(metadata.take(), of.of.get());
+        }
+        object
     }
 
-    pub(crate) fn field(&self, name: &str) -> &Self {
-        self.fields.get(name).unwrap_or_else(|| self.items())
+    /// What an object is.
+    pub(crate) fn root_type(&self) -> &Type {
+        self.root.get()
     }
 
-    pub(crate) fn items(&self) -> &Self {
-        self.each.as_deref().unwrap_or(&PLAIN)
+    /// What a request to this subresource does not touch.
+    pub(super) fn reset(&self, subresource: &str) -> &FieldSet {
+        if subresource.is_empty() { &self.reset.main } else { &self.reset.status }
     }
 
-    pub(crate) fn excluded(&self) -> &[&'static str] {
-        &self.excluded
+    /// What the object has before it has anything: the maps that are always there, and nulls.
+    pub(super) fn nothing(&self) -> Value {
+        blank(&self.root)
+    }
+}
+
+fn blank(of: &TypeRef) -> Value {
+    let fields = of.get().map.iter().flat_map(|map| &map.fields);
+    let there = fields.filter_map(|(name, field)| match &field.default {
+        Some(Value::Object(_)) => Some((name.clone(), blank(&field.of))),
+        Some(Value::Null) => Some((name.clone(), Value::Null)),
+        _ => None,
+    });
+    there.collect()
+}
+
+fn native(value: Value, of: &Type) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let Some(map) = &of.map else { return Value::Object(fields) };
+            let kept = fields.into_iter().filter_map(|(name, value)| match (map.field(&name), value) {
+                (Some(of), Value::Null) if !map.declares(&name) && of.get().scalar.is_some() => {
+                    Some((name, Value::from("")))
+                }
+                (_, Value::Null) => None,
+                (Some(of), value) => {
+                    let value = native(value, of.get());
+                    // An empty list of managers says something.
+                    let left_out =
+                        map.declares(&name) && name != "managedFields" && is_left_out(&value, of.get());
+                    (!left_out).then_some((name, value))
+                }
+                (None, value) => Some((name, value)),
+            });
+            kept.collect()
+        }
+        Value::Array(items) => match &of.list {
+            Some(list) => items.into_iter().map(|item| native(item, list.items.get())).collect(),
+            None => Value::Array(items),
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+
+/// Go leaves out empty lists, and empty maps that are no structures.
+fn is_left_out(value: &Value, of: &Type) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => {
+            fields.is_empty()
+                && of.map.as_ref().is_some_and(|map| map.fields.is_empty() && map.rest.is_some())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }

@@ -1,178 +1,157 @@
-//! Sets of fields: computed from a value, and read from and written to `FieldsV1`.
+//! Sets of fields, read from and written to `FieldsV1`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::merge::item_key;
-use super::path::{FieldPath, Step};
-use super::schema::{Schema, Shape};
+use super::path::Step;
+use super::schema::{Type, TypeRef};
 
-/// Fields by path. What is merged as a whole is one field; an item of a list of maps is a field itself, and
-/// so are its fields.
+/// Fields by path: a tree. A field may be in the set, and so may fields below it; neither follows from the
+/// other. Nodes without anything in them are not kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct FieldSet(BTreeSet<FieldPath>);
-
-/// Each field with its value; none for an item, which is only there.
-pub(crate) type Flat<'a> = BTreeMap<FieldPath, Option<&'a Value>>;
-
-/// The fields of a value. A list that is not as the schema says counts as one field.
-pub(crate) fn flatten<'a>(value: &'a Value, schema: &Schema) -> Flat<'a> {
-    let mut flat = Flat::new();
-    walk(value, schema, &mut FieldPath::default(), &mut flat, &mut |_| {});
-    flat
-}
-
-/// The fields of a value, whose lists must be as the schema says.
-pub(crate) fn flatten_strictly<'a>(value: &'a Value, schema: &Schema) -> Result<Flat<'a>, String> {
-    let (mut flat, mut first) = (Flat::new(), None);
-    let mut problem = |text: String| {
-        first.get_or_insert(text);
-    };
-    walk(value, schema, &mut FieldPath::default(), &mut flat, &mut problem);
-    first.map_or(Ok(flat), Err)
-}
-
-fn walk<'a>(
-    value: &'a Value,
-    schema: &Schema,
-    path: &mut FieldPath,
-    flat: &mut Flat<'a>,
-    problem: &mut impl FnMut(String),
-) {
-    match (schema.shape(), value) {
-        (Shape::Plain, Value::Object(map)) if !map.is_empty() => {
-            for (name, value) in map {
-                let step = Step::Field(name.clone());
-                path.at(step, |path| walk(value, schema.field(name), path, flat, problem));
-            }
-        }
-        (shape @ (Shape::Set | Shape::Map(_)), Value::Array(items)) if !items.is_empty() => {
-            match steps(shape, items) {
-                Ok(steps) => {
-                    for (step, item) in steps.into_iter().zip(items) {
-                        path.at(step, |path| walk_item(item, shape, schema, path, flat, problem));
-                    }
-                }
-                Err(text) => {
-                    problem(format!("{path}: {text}"));
-                    flat.insert(path.clone(), Some(value));
-                }
-            }
-        }
-        _ => drop(flat.insert(path.clone(), Some(value))),
-    }
-}
-
-fn walk_item<'a>(
-    item: &'a Value,
-    shape: &Shape,
-    schema: &Schema,
-    path: &mut FieldPath,
-    flat: &mut Flat<'a>,
-    problem: &mut impl FnMut(String),
-) {
-    if *shape != Shape::Set {
-        walk(item, schema.items(), path, flat, problem);
-    }
-    flat.insert(path.clone(), None);
-}
-
-/// How the items of a list are told apart, or why they cannot be.
-fn steps(shape: &Shape, items: &[Value]) -> Result<Vec<Step>, String> {
-    let mut steps: Vec<Step> = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let step = item_key(shape, item).map_err(|problem| format!("element {index}: {problem}"))?;
-        if steps.contains(&step) {
-            return Err(format!("duplicate entries for key {}", FieldPath(vec![step])));
-        }
-        steps.push(step);
-    }
-    Ok(steps)
+pub(crate) struct FieldSet {
+    pub(super) members: BTreeSet<Step>,
+    pub(super) below: BTreeMap<Step, Self>,
 }
 
 impl FieldSet {
-    /// The fields that can have a manager.
-    pub(crate) fn owned(flat: Flat<'_>) -> Self {
-        Self(flat.into_keys().filter(|path| !path.is_system()).collect())
+    /// Adds a field; the whole object (no step) is none.
+    pub(super) fn insert(&mut self, path: &[Step]) {
+        match path {
+            [] => {}
+            [last] => drop(self.members.insert(last.clone())),
+            [first, rest @ ..] => self.below.entry(first.clone()).or_default().insert(rest),
+        }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.below.values().all(Self::is_empty)
     }
 
-    pub(crate) fn contains(&self, path: &FieldPath) -> bool {
-        self.0.contains(path)
+    pub(super) fn contains(&self, path: &[Step]) -> bool {
+        match path {
+            [] => false,
+            [last] => self.members.contains(last),
+            [first, rest @ ..] => self.below.get(first).is_some_and(|below| below.contains(rest)),
+        }
     }
 
-    pub(crate) fn union(&self, other: &Self) -> Self {
-        Self(self.0.union(&other.0).cloned().collect())
+    pub(super) fn union(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        all.members.extend(other.members.iter().cloned());
+        for (step, below) in &other.below {
+            let merged = all.below.get(step).map_or_else(|| below.clone(), |own| own.union(below));
+            all.below.insert(step.clone(), merged);
+        }
+        all
     }
 
-    pub(crate) fn intersection(&self, other: &Self) -> Self {
-        Self(self.0.intersection(&other.0).cloned().collect())
+    pub(super) fn intersection(&self, other: &Self) -> Self {
+        let below = self.below.iter().filter_map(|(step, own)| {
+            let both = own.intersection(other.below.get(step)?);
+            (!both.is_empty()).then(|| (step.clone(), both))
+        });
+        Self { members: self.members.intersection(&other.members).cloned().collect(), below: below.collect() }
     }
 
-    pub(crate) fn minus(&self, other: &Self) -> Self {
-        Self(self.0.difference(&other.0).cloned().collect())
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        let below = self.below.iter().filter_map(|(step, own)| {
+            let left = other.below.get(step).map_or_else(|| own.clone(), |below| own.minus(below));
+            (!left.is_empty()).then(|| (step.clone(), left))
+        });
+        Self { members: self.members.difference(&other.members).cloned().collect(), below: below.collect() }
     }
 
-    pub(crate) fn remove(&mut self, other: &Self) {
-        self.0.retain(|path| !other.contains(path));
+    /// Without the fields of `other` and all that is below them.
+    pub(super) fn without(&self, other: &Self) -> Self {
+        let below = self.below.iter().filter_map(|(step, own)| {
+            if other.members.contains(step) {
+                return None;
+            }
+            let left = other.below.get(step).map_or_else(|| own.clone(), |below| own.without(below));
+            (!left.is_empty()).then(|| (step.clone(), left))
+        });
+        Self { members: self.members.difference(&other.members).cloned().collect(), below: below.collect() }
     }
 
-    pub(crate) fn into_paths(self) -> impl Iterator<Item = FieldPath> {
-        self.0.into_iter()
+    /// With the declared fields that others are below of.
+    pub(super) fn with_declared(&self, of: Option<&Type>) -> Self {
+        let map = of.and_then(|of| of.map.as_ref());
+        let list = of.and_then(|of| of.list.as_ref());
+        let mut all = Self { members: self.members.clone(), below: BTreeMap::new() };
+        for (step, below) in &self.below {
+            let inner = match step {
+                Step::Field(name) => {
+                    if map.is_some_and(|map| map.declares(name)) {
+                        all.members.insert(step.clone());
+                    }
+                    map.and_then(|map| map.field(name))
+                }
+                Step::Key(_) => list.map(|list| &list.items),
+                Step::Value(_) | Step::Index(_) => None,
+            };
+            all.below.insert(step.clone(), below.with_declared(inner.map(TypeRef::get)));
+        }
+        all
+    }
+
+    /// The paths, those of a map or list before those below its fields.
+    pub(super) fn paths(&self) -> Vec<Vec<Step>> {
+        let mut paths = Vec::new();
+        self.walk(&mut Vec::new(), &mut paths);
+        paths
+    }
+
+    fn walk(&self, at: &mut Vec<Step>, paths: &mut Vec<Vec<Step>>) {
+        for step in &self.members {
+            at.push(step.clone());
+            paths.push(at.clone());
+            at.pop();
+        }
+        for (step, below) in &self.below {
+            at.push(step.clone());
+            below.walk(at, paths);
+            at.pop();
+        }
     }
 
     /// As `fieldsV1`.
-    pub(crate) fn to_wire(&self) -> Value {
-        let mut root = Node::default();
-        for path in &self.0 {
-            let node = path.0.iter().fold(&mut root, |at, step| at.below.entry(step.to_wire()).or_default());
-            node.member = true;
+    pub(super) fn to_wire(&self) -> Value {
+        let mut map = Map::new();
+        for step in &self.members {
+            map.insert(step.to_wire(), Value::Object(Map::new()));
         }
-        root.to_wire()
-    }
-
-    /// From `fieldsV1`; parts that cannot be read are left out.
-    pub(crate) fn from_wire(fields: &Value) -> Self {
-        let mut set = Self::default();
-        read(fields, &mut FieldPath::default(), &mut set);
-        set
-    }
-}
-
-fn read(fields: &Value, path: &mut FieldPath, set: &mut FieldSet) {
-    let Some(map) = fields.as_object() else { return };
-    for (name, below) in map {
-        if name == "." {
-            set.0.insert(path.clone());
-        } else if let Some(step) = Step::from_wire(name) {
-            path.at(step, |path| {
-                if below.as_object().is_some_and(|below| below.is_empty()) {
-                    set.0.insert(path.clone());
-                }
-                read(below, path, set);
-            });
-        }
-    }
-}
-
-/// A field of `fieldsV1`.
-#[derive(Default)]
-struct Node {
-    member: bool,
-    below: BTreeMap<String, Self>,
-}
-
-impl Node {
-    fn to_wire(&self) -> Value {
-        let mut map: Map<String, Value> =
-            self.below.iter().map(|(name, node)| (name.clone(), node.to_wire())).collect();
-        if self.member && !map.is_empty() {
-            map.insert(".".to_owned(), Value::Object(Map::new()));
+        for (step, below) in self.below.iter().filter(|(_, below)| !below.is_empty()) {
+            let mut inner = below.to_wire();
+            if let (true, Some(inner)) = (self.members.contains(step), inner.as_object_mut()) {
+                inner.insert(".".to_owned(), Value::Object(Map::new()));
+            }
+            map.insert(step.to_wire(), inner);
         }
         Value::Object(map)
     }
+
+    /// From `fieldsV1`; `None` when a step cannot be read. Steps of kinds that are not known are left out.
+    pub(super) fn from_wire(fields: &Value) -> Option<Self> {
+        let mut set = Self::default();
+        let Some(map) = fields.as_object() else { return Some(set) };
+        for (name, inner) in map.iter().filter(|(name, _)| *name != ".") {
+            let Some(step) = Step::from_wire(name)? else { continue };
+            let below = Self::from_wire(inner)?;
+            let inner = inner.as_object();
+            if below.is_empty() || inner.is_some_and(|inner| inner.contains_key(".")) {
+                set.members.insert(step.clone());
+            }
+            if !below.is_empty() {
+                set.below.insert(step, below);
+            }
+        }
+        Some(set)
+    }
+}
+
+/// A path in words: `.spec.containers[name="app"].image`.
+pub(super) fn shown(path: &[Step]) -> String {
+    path.iter().map(ToString::to_string).collect()
 }

@@ -7,7 +7,7 @@ use super::check::{check, check_change};
 use super::{Rules, finalizers, generation, is_deleting, name, namespace, uid, version};
 use crate::status::MODIFIED;
 use crate::value::{self, copy, metadata_mut, object_mut};
-use crate::{FieldError, Resource, Status, names};
+use crate::{FieldError, Resource, Status, apply, names};
 
 /// The finalizers by which a deletion waits for, or lets go of, what the object owns.
 const FOREGROUND: &str = "foregroundDeletion";
@@ -108,9 +108,15 @@ pub fn update(
         errors.extend(check_change(old, &new, rules));
         valid(&errors, resource, &new)?;
     }
+    // An empty list says that nobody manages anything any more.
+    let managers = value::get(&new, &["metadata", "managedFields"]).and_then(Value::as_array);
+    if managers.is_some_and(Vec::is_empty) {
+        metadata_mut(&mut new).remove("managedFields");
+    }
     if is_deleting(&new) && finalizers(&new).is_empty() {
         return Ok(Updated::Removed(new));
     }
+    apply::keep_times(old, &mut new);
     Ok(if new == *old { Updated::Unchanged } else { Updated::Changed(new) })
 }
 

@@ -1,5 +1,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "cases read better with values")]
 
+mod fuzz;
+
 use serde_json::json;
 
 use super::*;
@@ -11,7 +13,9 @@ fn check(result: Result<Value, Status>, expect: Result<Value, (u16, &str)>) {
         (Ok(found), Ok(expect)) => assert_eq!(found, expect),
         (Err(status), Err((code, words))) => {
             assert_eq!(status.code, code, "{status}");
-            assert!(status.message.contains(words), "{status}");
+            let causes = status.details.iter().flat_map(|details| &details.causes);
+            let mut said = causes.map(|cause| &cause.message).chain([&status.message]);
+            assert!(said.any(|said| said.contains(words)), "{status:?}");
         }
         (result, expect) => panic!("{result:?} instead of {expect:?}"),
     }
@@ -68,7 +72,7 @@ fn json_patches_that_do_not_fit() {
     );
     refused(
         json!({"op": "replace", "path": path, "value": 1}),
-        r#"operation 1: replace operation does not apply: doc is missing path: "/spec/none/x""#,
+        r#"operation 1: replace operation does not apply: doc is missing path: /spec/none/x"#,
     );
     refused(
         json!({"op": "test", "path": "/spec/replicas", "value": 3}),
@@ -76,25 +80,28 @@ fn json_patches_that_do_not_fit() {
     );
     refused(
         json!({"op": "move", "from": path, "path": "/spec/y"}),
-        r#"operation 1: move operation does not apply: doc is missing from path: "/spec/none/x""#,
+        r#"operation 1: move operation does not apply: doc is missing from path: /spec/none/x"#,
     );
     refused(
         json!({"op": "move", "from": "/spec", "path": "/spec/y"}),
-        r#"operation 1: cannot move "/spec" into itself"#,
+        "operation 1: move operation does not apply: doc is missing destination path: /spec/y",
     );
 }
 
 #[test]
 fn json_patches_that_are_none() {
-    check(json(&deployment(), &json!({"spec": {}})), Err((400, "a JSON patch must be a list of operations")));
-    let operation =
-        |operation: Value, words| check(json(&deployment(), &json!([operation])), Err((400, words)));
-    operation(
-        json!({"op": "merge", "path": "/x"}),
-        "error decoding patch: operation 0: unknown variant `merge`",
-    );
-    operation(json!({"op": "remove"}), "operation 0: missing field `path`");
-    operation(json!({"op": "remove", "path": "spec"}), "operation 0: ");
+    let wrong = |patch: Value, words: &str| check(json(&deployment(), &patch), Err((400, words)));
+    let decoding = "error decoding patch: json: cannot unmarshal";
+    wrong(json!({"spec": {}}), &format!("{decoding} object into Go value of type []handlers.jsonPatchOp"));
+    wrong(json!([1]), &format!("{decoding} number into Go value of type handlers.jsonPatchOp"));
+    let path = format!("{decoding} number into Go struct field jsonPatchOp.path of type string");
+    wrong(json!([{"op": "remove", "path": 1}]), &path);
+    let refused =
+        |operation: Value, words| check(json(&deployment(), &json!([operation])), Err((422, words)));
+    refused(json!({"op": "merge", "path": "/x"}), "operation 0: Unexpected kind: merge");
+    refused(json!({"op": "remove"}), "operation 0: remove operation failed to decode path: missing value");
+    refused(json!({"op": "remove", "path": "spec"}), "doc is missing path: \"spec\": missing value");
+    refused(json!({"op": "copy", "path": "/x"}), "copy operation failed to decode from");
     let many = vec![json!({"op": "test", "path": "", "value": 1}); 10_001];
     check(
         json(&deployment(), &many.into()),
@@ -106,7 +113,13 @@ fn json_patches_that_are_none() {
 fn merge_patches() {
     let patch = json!({"spec": {"replicas": 2, "paused": null, "list": ["c"], "new": {"a": 1, "b": null}}});
     check(merge(&deployment(), &patch), Ok(json!({"spec": {"replicas": 2, "list": ["c"], "new": {"a": 1}}})));
-    check(merge(&deployment(), &json!([1])), Err((400, "a merge patch must be a map")));
+    check(
+        merge(&deployment(), &json!([1])),
+        Err((
+            400,
+            "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}",
+        )),
+    );
 }
 
 fn check_strategic(live: Value, patch: Value, expect: Value) {
@@ -145,7 +158,7 @@ fn strategic_directives() {
     check_strategic(
         live.clone(),
         json!({"securityContext": {"$patch": "delete"}}),
-        json!({"containers": [{"name": "a"}]}),
+        json!({"containers": [{"name": "a"}], "securityContext": {}}),
     );
     check_strategic(
         live,
@@ -154,15 +167,36 @@ fn strategic_directives() {
     );
     let object = |finalizers: Value| json!({"metadata": {"finalizers": finalizers}});
     let patch = json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"], "finalizers": ["c"]}});
-    check(strategic(&object(json!(["a", "b"])), &patch, &Schema::object()), Ok(object(json!(["b", "c"]))));
+    check(strategic(&object(json!(["a", "b"])), &patch, &Schema::object()), Ok(object(json!(["c", "b"]))));
 }
 
 #[test]
 fn strategic_patches_that_are_none() {
-    let refused = |patch: Value, words| {
-        check(strategic(&json!({}), &patch, &Schema::of_kind("", "Pod")), Err((400, words)))
+    let pod = json!({"spec": {"containers": [{"name": "a"}], "nodeSelector": {"a": "b"}}});
+    let refused = |patch: Value, code, words| {
+        check(strategic(&pod, &patch, &Schema::of_kind("", "Pod")), Err((code, words)));
     };
-    refused(json!([]), "a strategic merge patch must be a map");
-    refused(json!({"spec": {"$patch": "erase"}}), r#"unknown patch type found: $patch: "erase""#);
-    refused(json!({"spec": {"containers": [{"image": "x"}]}}), r#"omits key field "name""#);
+    refused(json!([]), 400, "json: cannot unmarshal array into Go value of type map[string]interface {}");
+    refused(json!({"spec": {"$patch": "erase"}}), 500, "unknown patch type: erase in map: map[$patch:erase]");
+    let nameless = json!({"spec": {"containers": [{"image": "x"}]}});
+    refused(nameless, 500, "map: map[image:x] does not contain declared merge key: name");
+    refused(json!({"spec": {"$setElementOrder": []}}), 400, "invalid patch format of setElementOrder list");
+    refused(json!({"spec": {"$retainKeys": 1}}), 400, "invalid patch format of retainKeys");
+    refused(json!({"spec": {"containers": [[1]]}}), 500, "list element types are not identical");
+}
+
+#[test]
+fn what_carries_too_much_or_goes_too_deep() {
+    let refused = |patch: Vec<Value>, words| check(json(&deployment(), &patch.into()), Err((422, words)));
+    let doubled = vec![json!({"op": "copy", "from": "/spec/list", "path": "/spec/list/-"}); 10_000];
+    refused(doubled, "are copied and moved");
+    let deeper = |_| json!({"op": "copy", "from": "/spec", "path": "/spec/x"});
+    refused((0..200).map(deeper).collect(), "an object must not be deeper than 100 fields");
+    let mut nested = vec![json!({"op": "add", "path": "/a", "value": {}})];
+    for _ in 0..200 {
+        nested.push(json!({"op": "move", "from": "/a", "path": "/b"}));
+        nested.push(json!({"op": "add", "path": "/a", "value": {}}));
+        nested.push(json!({"op": "move", "from": "/b", "path": "/a/b"}));
+    }
+    refused(nested, "an object must not be deeper than 100 fields");
 }

@@ -126,8 +126,8 @@ impl FieldError {
     pub fn body(&self) -> String {
         let mut body = self.kind.words().to_owned();
         if self.kind.shows_value() {
-            // A text comes out quoted, as Go's %q.
-            body = format!("{body}: {}", self.value);
+            let shown = self.value.as_str().map_or_else(|| self.value.to_string(), quoted);
+            body = format!("{body}: {shown}");
         }
         if !self.detail.is_empty() {
             body = format!("{body}: {}", self.detail);
@@ -138,6 +138,27 @@ impl FieldError {
     pub(crate) fn cause(&self) -> Cause {
         Cause { reason: self.kind.reason().to_owned(), message: self.body(), field: self.field.clone() }
     }
+}
+
+/// A text as Go's `%q` has it.
+fn quoted(text: &str) -> String {
+    let letter = |letter: char| match letter {
+        '"' => "\\\"".to_owned(),
+        '\\' => "\\\\".to_owned(),
+        '\u{7}' => "\\a".to_owned(),
+        '\u{8}' => "\\b".to_owned(),
+        '\u{b}' => "\\v".to_owned(),
+        '\u{c}' => "\\f".to_owned(),
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        control if u32::from(control) < 0x80 && control.is_control() => {
+            format!("\\x{:02x}", u32::from(control))
+        }
+        control if control.is_control() => format!("\\u{:04x}", u32::from(control)),
+        letter => letter.to_string(),
+    };
+    format!("\"{}\"", text.chars().map(letter).collect::<String>())
 }
 
 impl fmt::Display for FieldError {

@@ -3,7 +3,13 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::*;
+use super::super::{
+    Conflicts, FieldSet, Manager, Schema, Status, apply, extract, managers, typed, without_nulls,
+};
+use super::fields;
+use crate::value;
+use jiff::Timestamp;
+use serde_json::Value;
 
 fn config() -> impl Strategy<Value = Value> {
     let maybe = |values: &'static [&'static str]| prop::option::of(prop::sample::select(values));
@@ -15,22 +21,27 @@ fn config() -> impl Strategy<Value = Value> {
         items.dedup_by_key(|item| item.0);
         let items: Vec<_> = items
             .into_iter()
-            .map(|(name, image, tty)| json!({"name": name.to_string(), "image": image, "tty": tty}))
+            .map(|(name, image, dir)| json!({"name": name.to_string(), "image": image, "workingDir": dir}))
             .collect();
         let object = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "finalizers": set, "labels": {"a": a}},
-            "spec": {"b": b, "containers": items, "whole": {"a": a, "b": b}},
+            "spec": {"dnsPolicy": "Default", "hostname": b, "containers": items, "nodeSelector": {"a": a, "b": b}},
         });
-        without_nulls(&object)
+        // Nothing in it is empty.
+        schema().normalised(without_nulls(&object))
     })
 }
 
 fn schema() -> Schema {
-    Schema::of_kind("", "Pod").atomic("spec.whole")
+    Schema::of_kind("", "Pod")
+}
+
+fn manager(name: &str) -> Manager<'_> {
+    Manager { name, subresource: "" }
 }
 
 fn run(live: Option<&Value>, config: &Value, name: &str, conflicts: Conflicts) -> Result<Value, Status> {
-    apply(live, config, Manager { name, subresource: "" }, conflicts, &schema(), Timestamp::UNIX_EPOCH)
+    apply(live, config, manager(name), conflicts, &schema(), Timestamp::UNIX_EPOCH)
 }
 
 fn force(live: Option<&Value>, config: &Value, name: &str) -> Value {
@@ -38,16 +49,30 @@ fn force(live: Option<&Value>, config: &Value, name: &str) -> Value {
 }
 
 /// The fields and their values, whatever the order of lists, and whatever is left empty.
-fn content(object: &Value) -> Vec<(String, String)> {
-    let mut object = object.clone();
+fn content(object: &Value) -> Vec<String> {
+    let mut object = schema().normalised(object.clone());
     value::metadata_mut(&mut object).remove("managedFields");
-    let schema = schema();
-    let flat = flatten(&object, &schema);
-    let empty = |value: &Value| *value == json!({}) || *value == json!([]);
-    let filled = flat.into_iter().filter(|(_, value)| !value.is_some_and(empty));
-    filled
-        .map(|(path, value)| (path.to_string(), value.map(ToString::to_string).unwrap_or_default()))
-        .collect()
+    leaves(&object, &mut String::new())
+}
+
+fn leaves(value: &Value, path: &mut String) -> Vec<String> {
+    let below = |step: String, value: &Value| leaves(value, &mut format!("{path}{step}"));
+    let mut found: Vec<String> = match value {
+        Value::Object(map) => map.iter().flat_map(|(name, value)| below(format!(".{name}"), value)).collect(),
+        Value::Array(items) => {
+            let name = |item: &Value| item.get("name").unwrap_or(item).clone();
+            items.iter().flat_map(|item| below(format!("[{}]", name(item)), item)).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            vec![format!("{path}: {value}")]
+        }
+    };
+    found.sort();
+    found
+}
+
+fn managed(object: &Value) -> FieldSet {
+    managers::entries(object).values().fold(FieldSet::default(), |all, entry| all.union(&entry.fields))
 }
 
 proptest! {
@@ -60,6 +85,10 @@ proptest! {
             prop_assert_eq!(&run(Some(&object), config, "a", Conflicts::Refuse).unwrap(), &object, "applying twice");
             live = Some(object);
         }
+        let nothing = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}});
+        let left = run(live.as_ref(), &nothing, "a", Conflicts::Refuse).unwrap();
+        prop_assert_eq!(content(&left), content(&nothing), "what is dropped goes");
+        prop_assert!(managed(&left).is_empty());
     }
 
     #[test]
@@ -81,5 +110,46 @@ proptest! {
             prop_assert!(found.contains(&field), "{field:?} is missing in {live}");
         }
         prop_assert!(run(Some(&live), &second, "c", Conflicts::Refuse).is_ok(), "the same values are no conflict");
+    }
+
+    #[test]
+    fn whatever_appliers_leave_is_managed_and_there(configs in prop::collection::vec((config(), 0..3_usize), 1..6)) {
+        let mut live = None;
+        for (config, who) in &configs {
+            live = Some(force(live.as_ref(), config, ["a", "b", "c"][*who]));
+        }
+        let object = live.unwrap();
+        let mut bare = object.clone();
+        value::metadata_mut(&mut bare).remove("managedFields");
+        let (all, owned) = (fields(&bare), managed(&object));
+        prop_assert!(all.minus(&owned).is_empty(), "nobody's: {:?} of {object}", all.minus(&owned));
+        let of = schema();
+        let there = all.with_declared(Some(of.root_type()));
+        let gone = owned.with_declared(Some(of.root_type())).minus(&there);
+        // What is left empty goes, and stays its manager's.
+        let empty = gone.paths().iter().all(|path| path.len() == 2);
+        prop_assert!(empty, "not there: {gone:?} in {object}");
+    }
+
+    #[test]
+    fn what_is_extracted_changes_nothing_when_applied(first in config(), second in config()) {
+        let live = force(Some(&force(None, &first, "a")), &second, "b");
+        for name in ["a", "b"] {
+            let Some(part) = extract(&live, manager(name), &schema()) else { continue };
+            prop_assert_eq!(&run(Some(&live), &part, name, Conflicts::Refuse).unwrap(), &live, "{}", part);
+        }
+        let part = extract(&live, manager("b"), &schema()).unwrap_or_default();
+        prop_assert!(content(&second).iter().all(|field| content(&part).contains(field) || field.contains("name")), "{part} of {second}");
+        prop_assert_eq!(extract(&live, manager("c"), &schema()), None);
+    }
+
+    #[test]
+    fn a_merge_has_the_fields_of_both(first in config(), second in config()) {
+        let of = schema();
+        let merged = typed::merge(Some(&first), Some(&second), of.root_type()).unwrap();
+        let both = fields(&first).union(&fields(&second));
+        let missing = both.minus(&fields(&merged));
+        // A map or list that is empty in one is not in the other.
+        prop_assert!(missing.paths().iter().all(|path| path.len() <= 2), "{missing:?}");
     }
 }

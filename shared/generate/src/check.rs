@@ -139,7 +139,7 @@ fn invalid(application: &Rendered, decisive: [&str; 5], is_shaped: bool) -> Opti
     let typed = match application {
         Rendered::Filled(_) if is_shaped => return None,
         Rendered::Filled(filled) => Application::from_value(&filled.value()),
-        Rendered::Whole(value) => Application::from_value(value),
+        Rendered::Whole(value, _) => Application::from_value(value),
     };
     match typed {
         Ok(_) => None,
@@ -168,7 +168,7 @@ fn problem(path: &[&str], message: String, remedy: String, reason: Reason) -> Pr
 fn text<'a>(application: &'a Rendered, path: &[&str]) -> &'a str {
     match application {
         Rendered::Filled(filled) => filled.text(path),
-        Rendered::Whole(value) => text_of(value, path),
+        Rendered::Whole(value, _) => text_of(value, path),
     }
 }
 

@@ -63,11 +63,12 @@ pub fn generate(set: &Value, inputs: &Inputs) -> Outcome {
     if !run.needs.is_empty() {
         return Outcome::Needs(run.needs);
     }
-    let unsupported = run.unsupported;
+    let mut unsupported = run.unsupported;
     let mut expansion = match failures.end(|_| None) {
         Ok(frozen) => Expansion { frozen, ..sorted(candidates) },
         Err(problems) => stopped(problems),
     };
+    unsupported.extend(expansion.applications.iter().filter_map(Generated::lost).cloned());
     prepared.finish(set, unsupported, &mut expansion);
     Outcome::Done(expansion)
 }

@@ -91,7 +91,7 @@ impl Expander {
         if !run.needs.is_empty() {
             return Update::Needs(run.needs);
         }
-        let unsupported = run.unsupported;
+        let mut unsupported = run.unsupported;
         let mut failures = Failures::new(prepared.isolates);
         for (_, origin, one) in &produced {
             failures.add_stop(origin, one);
@@ -135,6 +135,11 @@ impl Expander {
         }
         if done {
             summary.rejected = self.rejected.values().flatten().cloned().collect();
+            if prepared.renderer.patches() {
+                let given = self.by_name.iter().filter(|(name, _)| !self.rejected.contains_key(*name));
+                let given = given.filter_map(|(_, copies)| copies.first());
+                unsupported.extend(given.filter_map(|candidate| candidate.application.lost()).cloned());
+            }
         }
         prepared.finish(set, unsupported, &mut summary);
         self.summary = summary;

@@ -45,6 +45,7 @@ pub struct Generated {
     /// The generator that gave its parameters, such as `spec.generators[0].matrix`.
     pub origin: Arc<str>,
     body: Body,
+    lost: Option<Arc<Unsupported>>,
 }
 
 #[derive(Clone)]
@@ -55,11 +56,16 @@ enum Body {
 
 impl Generated {
     pub(crate) fn new(name: String, origin: &Arc<str>, rendered: Rendered) -> Self {
-        let body = match rendered {
-            Rendered::Filled(filled) => Body::Filled(filled),
-            Rendered::Whole(value) => Body::Json(value.to_string().into()),
+        let (body, lost) = match rendered {
+            Rendered::Filled(filled) => (Body::Filled(filled), None),
+            Rendered::Whole(value, lost) => (Body::Json(value.to_string().into()), lost),
         };
-        Self { name, origin: Arc::clone(origin), body }
+        Self { name, origin: Arc::clone(origin), body, lost: lost.map(|lost| Arc::new(*lost)) }
+    }
+
+    /// What its template patch says that no Application has.
+    pub(crate) fn lost(&self) -> Option<&Unsupported> {
+        self.lost.as_deref()
     }
 
     /// The whole Application, without status and ownerReferences.

@@ -6,7 +6,7 @@ mod patch;
 use crate::engine::{Bound, Engine, Field, Tree};
 use crate::frame::{Filled, Frame};
 use crate::params::Params;
-use crate::{Problem, Reason, fields, shape};
+use crate::{Problem, Reason, Unsupported, fields, shape};
 use serde_json::{Map, Value, json};
 use shared_model::{DEFAULT_NAMESPACE, RESOURCES_FINALIZER};
 use std::sync::Arc;
@@ -39,7 +39,8 @@ pub(crate) struct Program {
 pub(crate) enum Rendered {
     /// What its templates gave, in the frame of its program.
     Filled(Filled),
-    Whole(Value),
+    /// With what of a patch no Application has.
+    Whole(Value, Option<Box<Unsupported>>),
 }
 
 impl Renderer {
@@ -83,6 +84,11 @@ impl Renderer {
         Ok(Program { bare, tree, frame: frame.map(Arc::new) })
     }
 
+    /// Whether Applications are patched.
+    pub(crate) fn patches(&self) -> bool {
+        self.patch.is_some()
+    }
+
     /// The Application of one parameter set. One without parameters is not rendered and gets no finalizer, as in Argo CD.
     pub(crate) fn application(
         &self,
@@ -98,18 +104,19 @@ impl Renderer {
             }
             let mut application = filled.value();
             shape::shape(&mut application);
-            return Ok(Rendered::Whole(application));
+            return Ok(Rendered::Whole(application, None));
         }
         let mut application = if params.map.is_empty() {
             program.bare.clone()
         } else {
             engine.render_tree(&program.tree, &bound)?
         };
-        if let Some(patch) = &self.patch {
-            self.apply(engine, patch, &mut application, &bound)?;
-        }
+        let lost = match &self.patch {
+            Some(patch) => self.apply(engine, patch, &mut application, &bound)?,
+            None => None,
+        };
         shape::shape(&mut application);
-        Ok(Rendered::Whole(application))
+        Ok(Rendered::Whole(application, lost))
     }
 
     fn assembled(&self, template: Value) -> Value {
@@ -144,13 +151,13 @@ impl Renderer {
         patch: &Field,
         application: &mut Value,
         bound: &Bound<'_>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<Box<Unsupported>>, Problem> {
         let text = engine.render(patch, bound)?;
         let parsed = shared_manifest::yaml::parse(&text);
         let patch = match parsed
             .map_err(|error| failed(PATCH, &format!("the rendered patch is not YAML: {error}"), ""))?
         {
-            Value::Null => return Ok(()),
+            Value::Null => return Ok(None),
             Value::Object(patch) => patch,
             Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
                 return Err(failed(
@@ -163,10 +170,19 @@ impl Renderer {
         if let Some((path, expected)) = shape::misfit(&Value::Object(patch.clone())) {
             return Err(failed(&format!("{PATCH}{path}"), &format!("must be {expected}"), ""));
         }
+        let lost = shape::unknown(&Value::Object(patch.clone())).map(|(field, meant)| {
+            let meant = meant.map(|meant| format!("did you mean {meant}? "));
+            Box::new(Unsupported {
+                path: PATCH.to_owned(),
+                message: format!("{field} is no field of an Application and is left out"),
+                remedy: format!("{}take it out of the patch, or mend its name", meant.unwrap_or_default()),
+                hides_applications: false,
+            })
+        });
         let project = application.pointer("/spec/project").cloned();
         patch::apply(application, patch)
             .map_err(|(path, message)| failed(&format!("{PATCH}{path}"), message, ""))?;
-        let Value::Object(patched) = application else { return Ok(()) };
+        let Value::Object(patched) = application else { return Ok(lost) };
         let unpatched = |patched: &mut Map<String, Value>, part: &str, key: &str, value: Option<Value>| {
             let part = patched.entry(part).or_insert_with(|| json!({}));
             if !part.is_object() {
@@ -183,7 +199,7 @@ impl Renderer {
         patched.insert("apiVersion".to_owned(), Value::from("argoproj.io/v1alpha1"));
         patched.insert("kind".to_owned(), Value::from("Application"));
         patched.remove("status");
-        Ok(())
+        Ok(lost)
     }
 }
 

@@ -323,6 +323,34 @@ fn misfits(path: &str, value: &Value, shape: Shape) -> Option<(String, &'static 
     }
 }
 
+/// The first field of an Application, or of a patch of one, that it does not have: its path, and the one that may be meant.
+pub(crate) fn unknown(application: &Value) -> Option<(String, Option<&'static str>)> {
+    unknowns("", application, Object(APPLICATION))
+}
+
+fn unknowns(path: &str, value: &Value, shape: Shape) -> Option<(String, Option<&'static str>)> {
+    match (shape, value) {
+        (List(item), Value::Array(items)) => {
+            let one = |(index, value)| unknowns(&format!("{path}[{index}]"), value, *item);
+            items.iter().enumerate().find_map(one)
+        }
+        (Object(fields), Value::Object(map)) => {
+            map.iter().filter(|(key, _)| !key.starts_with('$')).find_map(|(key, value)| {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                match fields.iter().find(|(known, _, _)| known == key) {
+                    Some((_, _, shape)) => unknowns(&path, value, *shape),
+                    // What only the system writes is in every copy of a live Application.
+                    None if path == "status" || path.starts_with("metadata.") => None,
+                    None => {
+                        Some((path, shared_model::nearest(key, fields.iter().map(|(known, _, _)| *known))))
+                    }
+                }
+            })
+        }
+        _ => None,
+    }
+}
+
 fn shaped(value: &mut Value, shape: Shape) {
     match (shape, value) {
         (Object(fields), Value::Object(map)) => object(map, fields),

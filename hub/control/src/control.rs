@@ -1,10 +1,12 @@
 //! The loop: takes what happened, decides, writes.
 
+mod asks;
 mod deps;
 mod events;
 mod moved;
 mod retries;
 
+use asks::Asks;
 pub use deps::{Config, Deps, Error};
 use events::{Event, watch};
 use moved::Moved;
@@ -107,6 +109,7 @@ struct Loop {
     dirty: BTreeSet<Owner>,
     running: BTreeSet<Owner>,
     retries: Retries,
+    asks: Asks,
     statuses: Statuses,
     calendar: Calendar,
     told: Told,
@@ -199,6 +202,7 @@ impl Control {
             dirty,
             running: BTreeSet::new(),
             retries: Retries::default(),
+            asks: Asks::default(),
             statuses,
             calendar: Calendar::default(),
             told: Told::default(),
@@ -270,7 +274,8 @@ impl Loop {
         let rests = if self.tell.is_empty() { None } else { self.telling.next(now) };
         let tells = self.tells_more.then_some(now).or(rests);
         let put_off = leaves.into_iter().chain(tells).chain(self.traces.next(now));
-        let again = self.retries.next().map(|at| now + at.duration_since(Instant::now()));
+        let again = self.retries.next().into_iter().chain(self.asks.next()).min();
+        let again = again.map(|at| now + at.duration_since(Instant::now()));
         let due = self.live.wake().into_iter().chain(again);
         let next = due.chain(soon).chain(put_off).min();
         let wait =
@@ -360,14 +365,19 @@ impl Loop {
         }
     }
 
+    /// Asks Git again for what an owner follows.
+    fn ask_again(&self, owner: &Owner) {
+        if let Some(evaluation) = self.evaluations.get(owner) {
+            self.git.refresh(&keys_of(&evaluation.references));
+        }
+    }
+
     /// Argo CD's refresh annotations: ask Git now, and take the annotation away.
     async fn refresh_if_asked(&mut self, owner: &Owner) {
         if !self.index.read().owner(owner).is_some_and(|object| object.asks_refresh) {
             return;
         }
-        if let Some(evaluation) = self.evaluations.get(owner) {
-            self.git.refresh(&keys_of(&evaluation.references));
-        }
+        self.ask_again(owner);
         let change = |object: &Value| {
             let mut object = object.clone();
             let annotations = object["metadata"]["annotations"].as_object_mut()?;
@@ -398,8 +408,10 @@ impl Loop {
         if !is_there {
             self.evaluations.remove(&owner);
             self.retries.forget(&owner);
+            self.asks.forget(&owner);
             return;
         }
+        self.asks.wants(&owner, evaluation.requeue, self.git.period(), Instant::now());
         if evaluation.retry {
             self.retries.failed(owner.clone(), Instant::now());
         } else {
@@ -460,6 +472,9 @@ impl Loop {
     async fn step(&mut self, now: Timestamp) {
         self.tells_more = false;
         self.dirty.extend(self.retries.due(Instant::now()));
+        for owner in self.asks.due(Instant::now()) {
+            self.ask_again(&owner);
+        }
         self.evaluate(now);
         self.metrics.work.evaluating.set((self.running.len() + self.dirty.len()) as i64);
         self.metrics.work.leads.set(i64::from(self.lease.is_some()));
@@ -485,6 +500,7 @@ impl Loop {
             let Some(project) = self.index.read().project_of(&owner) else {
                 self.evaluations.remove(&owner);
                 self.retries.forget(&owner);
+                self.asks.forget(&owner);
                 self.live.evaluated(owner);
                 continue;
             };

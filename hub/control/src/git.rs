@@ -129,6 +129,11 @@ impl Git {
         self.wake.notify_one();
     }
 
+    /// How often everything is asked for; zero for never by time.
+    pub(crate) fn period(&self) -> Duration {
+        self.schedule.lock().settings().period
+    }
+
     /// The commit that a revision is known to be.
     pub(crate) fn known(&self, key: &Key) -> Option<CommitId> {
         self.known.borrow().get(key)?.commit.clone()

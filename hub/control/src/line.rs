@@ -40,6 +40,7 @@ use shared_project::windows;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 /// How many Applications of one owner are written or released at once.
@@ -78,6 +79,8 @@ pub(crate) struct Evaluation {
     pub(crate) unrendered: usize,
     /// Something did not work that may work later though nothing is changed.
     pub(crate) retry: bool,
+    /// After which time its generators want their repositories asked again.
+    pub(crate) requeue: Option<Duration>,
 }
 
 /// The clusters as generators see them.
@@ -304,6 +307,7 @@ impl Lines {
         let mut settles = references.is_empty();
         memory.asks(&references);
         evaluation.references.extend(references);
+        evaluation.requeue = expansion.requeue_after;
         let changes = self.changes(snapshot, &expansion, &mut memory);
         self.memories.put(snapshot.object.uid(), memory, &expansion);
         let failure = self.write(snapshot, &changes, now).await.err();

@@ -1,10 +1,13 @@
 # The hub, from the root of the repository: docker build --file deploy/hub.Dockerfile --tag flotilla:0.1.0 .
 # It needs no git: the hub speaks Git's protocol itself. For repositories over SSH it runs `ssh`, which wants a user of its own.
 #
-#   docker run --detach --name flotilla --publish 8443:8443 --publish 8444:8444 --volume flotilla:/var/lib/flotilla flotilla:0.1.0 \
-#       hub --data-dir /var/lib/flotilla --listen 0.0.0.0:8443 --agent-listen 0.0.0.0:8444 \
+#   docker run --detach --name flotilla --publish 8443:8443 --publish 8444:8444 \
+#       --volume flotilla:/var/lib/flotilla --volume flotilla-seal:/var/lib/flotilla-seal flotilla:0.1.0 \
+#       hub --data-dir /var/lib/flotilla --seal-key-file /var/lib/flotilla-seal/seal.key --listen 0.0.0.0:8443 --agent-listen 0.0.0.0:8444 \
 #       --agent-address hub.example.com:8444 --name hub.example.com --metrics-listen 0.0.0.0:9464
 #   docker cp flotilla:/var/lib/flotilla/admin.kubeconfig .      and write server: https://hub.example.com:8443 in it
+# The second volume holds the key that seals the first, and is made at the first start: keep a copy of it, and back the two up apart.
+# In Kubernetes mount a Secret with a key of your own there (defaultMode: 0400): openssl rand -base64 32.
 # Metrics need no token on 9464, so it is not published: let Prometheus reach it by the container network. With one they
 # are at https://hub.example.com:8443/metrics. deploy/metrics.md says more.
 # In a pod of Kubernetes the default seccomp profile forbids user namespaces, so tools that render have no root of their own there:
@@ -26,7 +29,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates openssh-client \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 65532 --user-group --home-dir /var/lib/flotilla --no-create-home --shell /usr/sbin/nologin flotilla \
-    && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/flotilla
+    && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/flotilla /var/lib/flotilla-seal
 COPY --from=build /src/target/release/flotilla /usr/local/bin/flotilla
 COPY --from=tools /tools/helm /tools/kustomize /usr/local/bin/
 # Memory of threads that come and go is shared by two arenas, not kept in eight for each core: see the soak in benches/agent.
@@ -34,7 +37,9 @@ ENV MALLOC_ARENA_MAX=2
 USER 65532:65532
 # Keep this folder: it is everything the hub knows, its certificate authority included.
 VOLUME /var/lib/flotilla
+# And this apart from it: without the key in it nothing of that can be read.
+VOLUME /var/lib/flotilla-seal
 EXPOSE 8443 8444 9464
 ENTRYPOINT ["flotilla"]
 # For a look. Agents elsewhere need --agent-address and --name, as above: arguments replace all of these.
-CMD ["hub", "--data-dir", "/var/lib/flotilla", "--listen", "0.0.0.0:8443", "--agent-listen", "0.0.0.0:8444", "--metrics-listen", "0.0.0.0:9464"]
+CMD ["hub", "--data-dir", "/var/lib/flotilla", "--seal-key-file", "/var/lib/flotilla-seal/seal.key", "--listen", "0.0.0.0:8443", "--agent-listen", "0.0.0.0:8444", "--metrics-listen", "0.0.0.0:9464"]

@@ -8,17 +8,20 @@
 //! 2. While two are trusted, a token that names the old one still lets an agent in: the new one's
 //!    certificate exists a second time, signed by the old one, and the hub shows both.
 //! 3. Whatever moment the process dies at, the folder opens again, in the phase before or after.
+//! 4. Private keys are sealed in their files.
 //!
 //! Why the phase is kept beside the keys and not in the store: it says what the keys are for, so the two
 //! must be backed up and restored as one; a store of yesterday beside keys of today would name keys that
-//! are gone. Hubs that share a store will have to share this folder's content, sealed, as one record.
+//! are gone. Hubs that share a store will have to share this folder's content as one record.
 
 mod folder;
+mod keeping;
 
 use crate::identity;
 use arc_swap::ArcSwap;
 use folder::Ca;
 use jiff::Timestamp;
+use keeping::Keeping;
 use rand::RngCore as _;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
@@ -27,6 +30,7 @@ use rcgen::{
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
 use shared_model::ClusterName;
+use shared_seal::Ring;
 use std::{
     io,
     net::IpAddr,
@@ -100,6 +104,7 @@ pub enum Phase {
 /// The authority, or during a replacement both. Shared; reading it never waits.
 pub struct Authority {
     folder: PathBuf,
+    keeping: Keeping,
     trust_domain: String,
     state: ArcSwap<State>,
     changed: watch::Sender<()>,
@@ -135,15 +140,38 @@ pub struct ServerCertificate {
 }
 
 impl Authority {
-    /// Opens the authority in `folder`, or makes it there. A replacement that was interrupted goes on.
+    /// Opens the authority in `folder`, or makes it there, its keys sealed. A replacement that was interrupted goes on.
     ///
     /// # Errors
     /// When files cannot be read or written, or what is there cannot be used.
+    pub fn sealed(
+        folder: &Path,
+        trust_domain: &str,
+        ring: Arc<Ring>,
+        now: Timestamp,
+    ) -> Result<Self, AuthorityError> {
+        Self::open_as(folder, trust_domain, Keeping::sealed(ring), now)
+    }
+
+    /// The same without sealing: its keys can be read in its files. For tests.
+    ///
+    /// # Errors
+    /// As [`Authority::sealed`].
     pub fn open(folder: &Path, trust_domain: &str, now: Timestamp) -> Result<Self, AuthorityError> {
-        folder::prepare(folder, trust_domain, now)?;
-        let state = State::read(folder)?;
+        Self::open_as(folder, trust_domain, Keeping::plain(), now)
+    }
+
+    fn open_as(
+        folder: &Path,
+        trust_domain: &str,
+        keeping: Keeping,
+        now: Timestamp,
+    ) -> Result<Self, AuthorityError> {
+        folder::prepare(folder, trust_domain, &keeping, now)?;
+        let state = State::read(folder, &keeping)?;
         Ok(Self {
             folder: folder.to_owned(),
+            keeping,
             trust_domain: trust_domain.to_owned(),
             state: ArcSwap::from_pointee(state),
             changed: watch::Sender::new(()),
@@ -282,7 +310,7 @@ impl Authority {
         let name = format!("flotilla {} {now:.0}", self.trust_domain);
         let old = &self.state.load_full();
         let phase = Phase::Introducing { since: now, by: by.to_owned() };
-        self.carry_out(&folder::introduce(&self.folder, &name, old.issuing(), &phase, now)?)
+        self.carry_out(&folder::introduce(&self.folder, &name, old.issuing(), &phase, &self.keeping, now)?)
     }
 
     /// From now on the new authority issues.
@@ -309,21 +337,21 @@ impl Authority {
 
     fn carry_out(&self, steps: &[folder::Step]) -> Result<(), AuthorityError> {
         folder::carry_out(steps)?;
-        self.state.store(Arc::new(State::read(&self.folder)?));
+        self.state.store(Arc::new(State::read(&self.folder, &self.keeping)?));
         self.changed.send_replace(());
         Ok(())
     }
 }
 
 impl State {
-    fn read(folder: &Path) -> Result<Self, AuthorityError> {
-        let old = Ca::read(folder, folder::PRESENT)?;
+    fn read(folder: &Path, keeping: &Keeping) -> Result<Self, AuthorityError> {
+        let old = Ca::read(folder, folder::PRESENT, keeping)?;
         let phase = folder::phase(folder)?;
         let (trusted, cross) = match &phase {
             Phase::Settled => (vec![old], None),
-            Phase::Introducing { .. } => (vec![old, Ca::read(folder, folder::NEXT)?], None),
+            Phase::Introducing { .. } => (vec![old, Ca::read(folder, folder::NEXT, keeping)?], None),
             Phase::Replacing { .. } => {
-                (vec![Ca::read(folder, folder::NEXT)?, old], Some(folder::cross(folder)?))
+                (vec![Ca::read(folder, folder::NEXT, keeping)?, old], Some(folder::cross(folder)?))
             }
         };
         Ok(Self { phase, trusted, cross })

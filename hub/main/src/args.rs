@@ -3,6 +3,7 @@
 mod app;
 mod appset;
 mod decisions;
+mod folder;
 mod simulate;
 mod timeline;
 mod tools;
@@ -11,6 +12,7 @@ pub(crate) use app::{DiffOptions, Differences, Manifests, Offline, Range, Render
 pub(crate) use appset::{Applications as SetOutput, GenerateOptions, LintOptions, SetDiffOptions, SetInputs};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
+pub(crate) use folder::{ResealOptions, RestoreOptions, SealOptions};
 use shared_model::parse_duration;
 use shared_runtime::{otlp, telemetry};
 pub(crate) use simulate::{Output, SimulateOptions};
@@ -140,7 +142,10 @@ pub(crate) struct HubArgs {
     pub(crate) command: Option<HubCommand>,
     #[command(flatten)]
     pub(crate) options: Option<HubOptions>,
-    // Not in `HubOptions`: clap takes optional arguments with a group inside for absent.
+    // Not in `HubOptions`: clap takes optional arguments with a group inside for absent, and what an environment variable
+    // sets in them would ask for the rest of them at every subcommand.
+    #[command(flatten)]
+    pub(crate) seal: SealOptions,
     #[command(flatten)]
     pub(crate) tools: ToolOptions,
 }
@@ -155,19 +160,11 @@ pub(crate) enum HubCommand {
                       adopted when they return."
     )]
     Restore(RestoreOptions),
-}
-
-#[derive(Debug, Group)]
-pub(crate) struct RestoreOptions {
-    /// Take what the agents hold as truth
-    #[arg(long)]
-    pub(crate) adopt: bool,
-    /// Only this cluster (repeatable)
-    #[arg(long = "cluster", value_name = "NAME")]
-    pub(crate) clusters: Vec<String>,
-    /// Print what would be adopted and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    /// Give a stopped hub's data folder a new data key and seal everything in it anew
+    #[command(
+        after_help = "For when somebody may have had the data folder together with its key file. Change the key file first."
+    )]
+    Reseal(ResealOptions),
 }
 
 #[derive(Debug, Group)]

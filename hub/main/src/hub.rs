@@ -1,7 +1,7 @@
 //! `flotilla hub`.
 
 use crate::{
-    args::{HubOptions, ToolOptions},
+    args::{HubOptions, ResealOptions, SealOptions, ToolOptions},
     cli::output,
 };
 use anyhow::Context as _;
@@ -13,8 +13,8 @@ use std::time::Duration;
 
 const DRAIN: Duration = Duration::from_secs(10);
 
-pub(crate) async fn run(options: HubOptions, tools: ToolOptions) -> anyhow::Result<()> {
-    let config = config(options, tools)?;
+pub(crate) async fn run(options: HubOptions, seal: SealOptions, tools: ToolOptions) -> anyhow::Result<()> {
+    let config = config(options, seal, tools)?;
     if let Some(tooling) = &config.tooling {
         tracing::info!("{}", tooling.confine);
     }
@@ -38,7 +38,20 @@ pub(crate) async fn run(options: HubOptions, tools: ToolOptions) -> anyhow::Resu
     Ok(())
 }
 
-fn config(options: HubOptions, tools: ToolOptions) -> anyhow::Result<Config> {
+/// `flotilla hub reseal`.
+pub(crate) async fn reseal(options: ResealOptions) -> anyhow::Result<()> {
+    let ResealOptions { data_dir, seal_key_file } = options;
+    let now = shared_runtime::now();
+    let resealing = tokio::task::spawn_blocking({
+        let data_dir = data_dir.clone();
+        move || hub_serve::reseal(&data_dir, seal_key_file.as_deref(), now)
+    });
+    resealing.await.context("it was interrupted; start it again")??;
+    output::line(&format!("sealed anew: {}", data_dir.display()));
+    Ok(())
+}
+
+fn config(options: HubOptions, seal: SealOptions, tools: ToolOptions) -> anyhow::Result<Config> {
     let mut git_authorities = Vec::new();
     for path in &options.git_ca {
         let text = std::fs::read_to_string(path).with_context(|| format!("--git-ca {}", path.display()))?;
@@ -54,10 +67,12 @@ fn config(options: HubOptions, tools: ToolOptions) -> anyhow::Result<Config> {
     }
     let data_dir = std::path::absolute(&options.data_dir).context("--data-dir")?;
     let tooling = tools.tooling(&data_dir)?;
+    let seal_key_file = seal.seal_key_file.as_deref().map(std::path::absolute).transpose();
     let jitter = options.poll_jitter.unwrap_or(options.poll_interval / 10);
     let poll = Settings { period: options.poll_interval, jitter, ..Settings::default() };
     Ok(Config {
         data_dir,
+        seal_key_file: seal_key_file.context("--seal-key-file")?,
         listen: options.listen,
         metrics_listen: options.metrics_listen,
         agent_listen: options.agent_listen,

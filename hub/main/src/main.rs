@@ -49,9 +49,12 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             HubArgs { command: Some(HubCommand::Restore(options)), .. } => {
                 cli::restore::run(args.connection, options).await
             }
-            HubArgs { command: None, options, tools } => {
+            HubArgs { command: Some(HubCommand::Reseal(options)), .. } => {
+                hub::reseal(options).await.map(|()| ExitCode::SUCCESS)
+            }
+            HubArgs { command: None, options, seal, tools } => {
                 let options = options.context("`flotilla hub` needs --data-dir DIR")?;
-                hub::run(options, tools).await.map(|()| ExitCode::SUCCESS)
+                hub::run(options, seal, tools).await.map(|()| ExitCode::SUCCESS)
             }
         },
         Command::Demo(options) => hub_demo::run(options.config(args::traces()?)?).await,

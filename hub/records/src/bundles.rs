@@ -1,12 +1,19 @@
-//! Rendered bundles on disk: one file each, compressed, named by the digest of what is inside.
+//! Rendered bundles on disk: one file each, compressed, then sealed, named by the digest of what is inside.
+//!
+//! Manifests hold Secrets, so a file tells nothing but the digest and about the size of its bundle. Agents get the
+//! compressed form as it was before sealing, from where they stopped: it is opened whole.
 //!
 //! A bundle is durable (file and folder synced) before [`Bundles::put`] returns, because a release
 //! that names it may be written next (design §8). A crash in between leaves a temporary file that
 //! the next start removes. The calls block: use them off the async workers.
 
+mod form;
+
 use bytes::Bytes;
+use form::Form;
 use parking_lot::Mutex;
 use shared_model::Digest;
+use shared_seal::Ring;
 use std::{
     collections::BTreeSet,
     fs::{self, File},
@@ -43,23 +50,42 @@ pub enum BundleError {
     /// The file's content had another digest. The file is gone, so that it is rendered again.
     #[error("bundle {0} was damaged on disk; it is made again when its application is looked at next")]
     Damaged(Digest),
+    /// It is another data folder's. The file stays.
+    #[error("bundle {0} cannot be opened: {1}; without its file it is rendered again")]
+    Sealed(Digest, shared_seal::Error),
 }
 
 /// The folder of bundles.
 #[derive(Debug, Clone)]
 pub struct Bundles {
     folder: PathBuf,
+    form: Form,
     recent: Arc<Mutex<Vec<(Digest, Bytes)>>>,
     /// Held while a file is found and renewed, put in its place, or found old or damaged and deleted.
     deleting: Arc<Mutex<()>>,
 }
 
 impl Bundles {
-    /// Opens or makes the folder, and removes what a crash left half-written.
+    /// Opens or makes the folder, and removes what a crash left half-written. Bundles that are not sealed yet, or with
+    /// another key of the ring, are sealed with its newest one.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, read or written.
+    pub fn sealed(folder: &Path, ring: Arc<Ring>) -> Result<Self, BundleError> {
+        let bundles = Self::prepare(folder, Form::sealed(ring))?;
+        bundles.form.seal_all(folder)?;
+        Ok(bundles)
+    }
+
+    /// The same without sealing: what is in its files can be read. For tests.
     ///
     /// # Errors
     /// When the folder cannot be made or read.
     pub fn open(folder: &Path) -> Result<Self, BundleError> {
+        Self::prepare(folder, Form::plain())
+    }
+
+    fn prepare(folder: &Path, form: Form) -> Result<Self, BundleError> {
         let failed = |what| move |source| BundleError::Io { path: folder.to_owned(), what, source };
         fs::create_dir_all(folder).map_err(failed("cannot be made"))?;
         for entry in fs::read_dir(folder).map_err(failed("cannot be read"))?.flatten() {
@@ -67,11 +93,11 @@ impl Bundles {
                 fs::remove_file(entry.path()).map_err(failed("cannot be cleaned"))?;
             }
         }
-        Ok(Self { folder: folder.to_owned(), recent: Arc::default(), deleting: Arc::default() })
+        Ok(Self { folder: folder.to_owned(), form, recent: Arc::default(), deleting: Arc::default() })
     }
 
     fn path(&self, digest: &Digest) -> PathBuf {
-        self.folder.join(format!("{}.zst", digest.hex()))
+        self.folder.join(self.form.name(digest))
     }
 
     /// Stores a bundle's canonical bytes; durable when this returns.
@@ -91,7 +117,7 @@ impl Bundles {
         let compressed = zstd::encode_all(bytes, LEVEL).map_err(failed("cannot be compressed"))?;
         let temporary = self.folder.join(format!(".{}.{}", digest.hex(), uuid::Uuid::new_v4()));
         let mut file = File::create(&temporary).map_err(failed("cannot be made"))?;
-        file.write_all(&compressed).map_err(failed("cannot be written"))?;
+        file.write_all(&self.form.written(&digest, &compressed)).map_err(failed("cannot be written"))?;
         file.sync_all().map_err(failed("cannot be synced"))?;
         {
             let _alone = self.deleting.lock();
@@ -116,11 +142,7 @@ impl Bundles {
         let failed = |what| move |source| BundleError::Io { path: self.folder.clone(), what, source };
         let mut count = 0;
         for entry in fs::read_dir(&self.folder).map_err(failed("cannot be read"))?.flatten() {
-            let name = entry.file_name();
-            let digest = name.to_str().and_then(|name| name.strip_suffix(".zst"));
-            let Some(digest) = digest.and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok()) else {
-                continue;
-            };
+            let Some(digest) = self.form.named(&entry.file_name()) else { continue };
             if needed.contains(&digest) {
                 continue;
             }
@@ -144,30 +166,38 @@ impl Bundles {
         if let Some((_, bytes)) = self.recent.lock().iter().find(|(known, _)| known == digest) {
             return Ok(bytes.clone());
         }
-        let bytes = self.read(digest)?;
-        if unpacked(&bytes, digest).is_none() {
-            return Err(self.mend(digest));
-        }
-        self.remember(digest, &bytes);
-        Ok(bytes)
+        let (compressed, _) = self.whole(digest)?;
+        self.remember(digest, &compressed);
+        Ok(compressed)
     }
 
-    /// What is in the file.
-    fn read(&self, digest: &Digest) -> Result<Bytes, BundleError> {
+    /// Both forms of a bundle; a damaged file is gone.
+    fn whole(&self, digest: &Digest) -> Result<(Bytes, Vec<u8>), BundleError> {
+        match self.read(digest) {
+            Err(BundleError::Damaged(_)) => Err(self.mend(digest)),
+            read => read,
+        }
+    }
+
+    /// What is in the file: both forms of the bundle.
+    fn read(&self, digest: &Digest) -> Result<(Bytes, Vec<u8>), BundleError> {
         let path = self.path(digest);
-        fs::read(&path).map(Bytes::from).map_err(|source| {
+        let bytes = fs::read(&path).map_err(|source| {
             if source.kind() == io::ErrorKind::NotFound {
                 return BundleError::Missing(*digest);
             }
             BundleError::Io { path, what: "cannot be read", source }
-        })
+        })?;
+        let compressed = self.form.opened(digest, bytes)?;
+        let bytes = unpacked(&compressed, digest).ok_or(BundleError::Damaged(*digest))?;
+        Ok((compressed, bytes))
     }
 
     /// Has a damaged file gone: while it is there, nobody would render it again.
     fn mend(&self, digest: &Digest) -> BundleError {
         let _alone = self.deleting.lock();
         // Not if it was written again just now.
-        if self.read(digest).is_ok_and(|bytes| unpacked(&bytes, digest).is_none()) {
+        if matches!(self.read(digest), Err(BundleError::Damaged(_))) {
             tracing::warn!(bundle = %digest, "a damaged bundle is removed, to be rendered again");
             if let Err(error) = fs::remove_file(self.path(digest)) {
                 tracing::warn!(bundle = %digest, %error, "it could not be removed");
@@ -213,8 +243,11 @@ impl Bundles {
     pub fn get(&self, digest: &Digest) -> Result<Vec<u8>, BundleError> {
         let known =
             self.recent.lock().iter().find(|(known, _)| known == digest).map(|(_, bytes)| bytes.clone());
-        let compressed = known.map_or_else(|| self.read(digest), Ok)?;
-        let bytes = unpacked(&compressed, digest).ok_or_else(|| self.mend(digest))?;
+        let known = known.and_then(|compressed| Some((unpacked(&compressed, digest)?, compressed)));
+        let (bytes, compressed) = match known {
+            Some(known) => known,
+            None => self.whole(digest).map(|(compressed, bytes)| (bytes, compressed))?,
+        };
         self.remember(digest, &compressed);
         Ok(bytes)
     }

@@ -3,7 +3,14 @@ use hub_store::Memory;
 use jiff::Timestamp;
 use serde_json::json;
 use shared_model::{AppKey, ClusterName, Digest, Kind, RolloutName};
-use std::sync::Arc;
+use shared_seal::Ring;
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 fn records() -> Records {
     Records::new(Arc::new(Memory::new(hub_store::Config::default())))
@@ -96,6 +103,58 @@ fn bundles_are_found_by_digest_and_damage_is_seen() {
     let reopened = Bundles::open(folder.path()).unwrap();
     assert!(matches!(reopened.compressed(&digest), Err(BundleError::Damaged(_))));
     assert!(!reopened.renew(&digest) && matches!(reopened.compressed(&digest), Err(BundleError::Missing(_))));
+}
+
+/// The only file of a folder.
+fn file(folder: &Path) -> (PathBuf, Vec<u8>) {
+    let files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let [path] = &files[..] else { panic!("{files:?}") };
+    (path.clone(), std::fs::read(path).unwrap())
+}
+
+#[test]
+fn sealed_bundles_are_found_by_digest_and_their_files_tell_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ring = |number: u8| Arc::new(Ring::fresh([number; 32]));
+    let open = |ring: &Arc<Ring>| Bundles::sealed(folder.path(), Arc::clone(ring));
+    let (ours, secret) = (ring(1), b"{\"kind\":\"Secret\"}\n");
+    // What was there before anything was sealed, an hour ago.
+    let digest = Bundles::open(folder.path()).unwrap().put(secret).unwrap();
+    let hour = SystemTime::now() - Duration::from_secs(3600);
+    File::options().append(true).open(file(folder.path()).0).unwrap().set_modified(hour).unwrap();
+    let compressed = file(folder.path()).1;
+    assert_eq!(zstd::decode_all(&compressed[..]).unwrap(), secret);
+
+    let bundles = open(&ours).unwrap();
+    let (path, bytes) = file(folder.path());
+    assert_eq!(path.extension().unwrap(), "sealed");
+    assert!(!bytes.windows(compressed.len()).any(|part| part == compressed));
+    assert_eq!(
+        bundles.compressed(&digest).unwrap(),
+        compressed,
+        "agents go on in the middle of what they had"
+    );
+    assert_eq!(open(&ours).unwrap().get(&digest).unwrap(), secret);
+    assert_eq!(
+        open(&ours).unwrap().sweep(&BTreeSet::new(), Duration::from_secs(3000)).unwrap(),
+        1,
+        "its age is lost"
+    );
+    assert_eq!(bundles.put(secret).unwrap(), digest);
+
+    // With another key it stays where it is; with both it is sealed anew.
+    let error = open(&ring(2)).unwrap().get(&digest).unwrap_err();
+    assert!(matches!(error, BundleError::Sealed(..)), "{error}");
+    let both = Arc::new(ours.renewed([2; 32]));
+    assert_eq!(open(&both).unwrap().get(&digest).unwrap(), secret);
+    assert_eq!(open(&ring(2)).unwrap().get(&digest).unwrap(), secret);
+
+    // One bundle under another's name, and a changed one, are damage.
+    let other = open(&ring(2)).unwrap().put(b"{}").unwrap();
+    std::fs::copy(folder.path().join(format!("{}.sealed", other.hex())), &path).unwrap();
+    assert!(matches!(open(&ring(2)).unwrap().compressed(&digest), Err(BundleError::Damaged(_))));
+    assert!(!path.exists(), "it is rendered again when it is missed");
+    assert_eq!(open(&ring(2)).unwrap().get(&other).unwrap(), b"{}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

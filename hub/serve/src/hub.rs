@@ -4,8 +4,9 @@ use crate::{
     access, authority, comparisons,
     folder::{self, FolderError},
     home,
+    kept::{self, Kept},
     metrics::Metrics,
-    questions, webhooks,
+    questions, seal, webhooks,
 };
 use hub_api::{Api, HubInfo, Token};
 use hub_control::{Control, Deps, Retention};
@@ -13,7 +14,7 @@ use hub_gateway::{AGENT_LIFETIME, Authority, AuthorityError, Gateway, KEEPALIVE,
 use hub_records::{BundleError, Bundles, Records};
 use hub_render::Tooling;
 use hub_source::{Repositories, charts::Charts, poll::Settings};
-use hub_store::{Embedded, Measured};
+use hub_store::Measured;
 use shared_history::{Entry, What};
 use shared_runtime::{
     Tasks,
@@ -33,6 +34,8 @@ use tokio::sync::watch;
 pub struct Config {
     /// Everything the hub keeps.
     pub data_dir: PathBuf,
+    /// The file whose key wraps the data folder's; beside that folder when absent.
+    pub seal_key_file: Option<PathBuf>,
     /// The address of the API.
     pub listen: SocketAddr,
     /// The address of a port for metrics alone, without TLS and token; none when absent.
@@ -73,6 +76,7 @@ impl Config {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
             data_dir: data_dir.into(),
+            seal_key_file: None,
             listen: free,
             metrics_listen: None,
             agent_listen: free,
@@ -99,6 +103,9 @@ pub enum Error {
     /// The data folder cannot be used.
     #[error("the data folder cannot be used")]
     Folder(#[from] FolderError),
+    /// The data folder's keys cannot be had.
+    #[error("the data folder cannot be unsealed")]
+    Seal(#[from] seal::Error),
     /// The store cannot be opened.
     #[error("the store cannot be opened")]
     Store(#[from] hub_store::Error),
@@ -150,6 +157,8 @@ pub struct Hub {
     pub links: Links,
     /// The hub's records.
     pub records: Records,
+    /// The hub's bundles.
+    pub bundles: Bundles,
 }
 
 impl Hub {
@@ -162,19 +171,17 @@ impl Hub {
         let metrics = Metrics::default();
         let exposed = metrics.exposed();
         let now = shared_runtime::now();
-        let authority = Authority::open(&config.data_dir.join("ca"), &config.trust_domain, now)?;
-        let authority = Arc::new(authority.with_agent_lifetime(config.agent_lifetime));
-        let store_folder = config.data_dir.join("store");
-        let folder = store_folder.clone();
+        let (at, trust_domain) =
+            ((config.data_dir.clone(), config.seal_key_file.clone()), config.trust_domain.clone());
         let opening =
-            tokio::task::spawn_blocking(move || Embedded::open(&folder, hub_store::Config::default()));
-        let store = opening.await.map_err(|_| Error::Interrupted)??;
+            tokio::task::spawn_blocking(move || kept::open(&at.0, at.1.as_deref(), &trust_domain, now));
+        let Kept { authority, store, bundles } = opening.await.map_err(|_| Error::Interrupted)??;
+        let authority = Arc::new(authority.with_agent_lifetime(config.agent_lifetime));
         metrics.store.follow(&store);
         let records = Records::new(Arc::new(Measured::new(Arc::new(store), metrics.store.clone())));
         // Before anybody can connect.
-        home::check(&records, &store_folder, now).await?;
+        home::check(&records, &config.data_dir.join(kept::STORE), now).await?;
         records.note(vec![started(now)]).await;
-        let bundles = Bundles::open(&config.data_dir.join("bundles"))?;
         let tracing = config.traces.clone().start(metrics.traces.clone(), tasks);
         let gateway = Gateway::build(
             hub_gateway::Config {
@@ -204,7 +211,7 @@ impl Hub {
         let rendering = rendering(&config);
         let deps = Deps {
             records: records.clone(),
-            bundles,
+            bundles: bundles.clone(),
             repositories,
             charts,
             links: links.clone(),
@@ -230,6 +237,7 @@ impl Hub {
             authority: authority.fingerprint(),
             links,
             records,
+            bundles,
         })
     }
 }

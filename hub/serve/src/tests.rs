@@ -3,9 +3,9 @@
 use crate::{Config, Hub};
 use std::path::Path;
 
-/// A hub on ports that are free.
+/// A hub on ports that are free, in a folder below.
 pub(crate) fn config(folder: &Path) -> Config {
-    Config::local(folder, "test")
+    Config::local(folder.join("hub"), "test")
 }
 
 /// What follows a word in the admin's kubeconfig.

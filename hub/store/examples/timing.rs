@@ -1,5 +1,5 @@
-//! How long puts, lists and watches take on this machine's disk: `cargo run --release -p hub-store --example
-//! timing -- FOLDER`.
+//! How long puts, gets, lists and watches take on this machine's disk, of a plain store and of a sealed one:
+//! `cargo run --release -p hub-store --example timing -- FOLDER`.
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 #![allow(clippy::disallowed_methods, reason = "bare tasks: there is no process to drain")]
 
@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hub_store::{Config, Embedded, Error, Page, Revision, Store, Txn};
+use shared_seal::Ring;
 
-const KEYS: usize = 20_000;
+const KEYS: usize = 100_000;
 const SINGLE: usize = 300;
 
 async fn put(store: &Embedded, i: usize) -> Result<(), Error> {
@@ -17,8 +18,8 @@ async fn put(store: &Embedded, i: usize) -> Result<(), Error> {
     store.commit(txn).await.map(drop)
 }
 
-async fn measure(folder: &Path) -> Result<(), Error> {
-    let store = Arc::new(Embedded::open(folder, Config::default())?);
+async fn measure(open: impl Fn() -> Result<Embedded, Error>) -> Result<(), Error> {
+    let store = Arc::new(open()?);
     let from = store.revision().await?;
 
     let start = Instant::now();
@@ -44,6 +45,12 @@ async fn measure(folder: &Path) -> Result<(), Error> {
     println!("{KEYS} durable puts by 100 writers: {:?}", start.elapsed());
 
     let start = Instant::now();
+    for i in 0..KEYS {
+        store.get(&format!("obs/cluster-{:04}/app-{:03}", i / 100, i % 100)).await?;
+    }
+    println!("{KEYS} gets: {:?}", start.elapsed());
+
+    let start = Instant::now();
     let all = store.list("", Page::default()).await?;
     println!("list of {}: {:?}", all.entries.len(), start.elapsed());
 
@@ -61,13 +68,26 @@ async fn measure(folder: &Path) -> Result<(), Error> {
 
     drop((store, watch));
     let start = Instant::now();
-    Embedded::open(folder, Config::default())?;
+    open()?;
     println!("open again, verified: {:?}", start.elapsed());
+    Ok(())
+}
+
+async fn measure_both(folder: &Path) -> Result<(), Error> {
+    let (plain, sealed) = (folder.join("plain"), folder.join("sealed"));
+    let ring = Arc::new(Ring::fresh(rand::random()));
+    println!("plain");
+    measure(|| Embedded::open(&plain, Config::default())).await?;
+    println!("sealed");
+    measure(|| Embedded::sealed(&sealed, Config::default(), Arc::clone(&ring))).await?;
+    let start = Instant::now();
+    Embedded::sealed(&plain, Config::default(), ring)?;
+    println!("the plain one, sealed: {:?}", start.elapsed());
     Ok(())
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).ok_or("give a folder to write to")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
-    Ok(runtime.block_on(measure(Path::new(&folder)))?)
+    Ok(runtime.block_on(measure_both(Path::new(&folder)))?)
 }

@@ -36,6 +36,10 @@ pub enum Error {
     Corrupt { file: PathBuf, reason: String },
     #[error("{} is in format {found}, newer than the {known} of this version: upgrade the hub", file.display())]
     NewerFormat { file: PathBuf, found: u64, known: u64 },
+    #[error("{} is sealed with data key {key}, which is not among those of this data folder: restore the two from one backup", file.display())]
+    OtherKey { file: PathBuf, key: shared_seal::KeyId },
+    #[error("{} is sealed, and was opened without a key", file.display())]
+    Sealed { file: PathBuf },
     #[error("cannot {what} {}", path.display())]
     Io { what: &'static str, path: PathBuf, source: Arc<io::Error> },
     #[error("the store in {} failed and takes no more writes: see to the disk, then restart the hub", folder.display())]
@@ -52,6 +56,8 @@ impl Error {
             | Self::DiskFull { .. }
             | Self::Corrupt { .. }
             | Self::NewerFormat { .. }
+            | Self::OtherKey { .. }
+            | Self::Sealed { .. }
             | Self::Io { .. }
             | Self::Storage { .. }
             | Self::Closed => true,

@@ -6,7 +6,7 @@ mod past;
 mod same;
 mod watching;
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use crate::{Config, Embedded, Memory, Store};
 
@@ -19,5 +19,7 @@ pub(crate) fn run<T>(body: impl Future<Output = T>) -> T {
 pub(crate) fn backends(config: Config) -> (Vec<Box<dyn Store>>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let embedded = Embedded::open(&folder.path().join("store"), config).unwrap();
-    (vec![Box::new(Memory::new(config)), Box::new(embedded)], folder)
+    let ring = Arc::new(shared_seal::Ring::fresh([1; 32]));
+    let sealed = Embedded::sealed(&folder.path().join("sealed"), config, ring).unwrap();
+    (vec![Box::new(Memory::new(config)), Box::new(embedded), Box::new(sealed)], folder)
 }

@@ -4,7 +4,7 @@
 use std::{fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hub_records::{Bundles, Records, keys};
+use hub_records::{Records, keys};
 use hub_render::{Confine, Tooling, confine::Limits, tools::Places};
 use hub_serve::{Config, Hub};
 use hub_source::poll::Settings;
@@ -69,7 +69,7 @@ fn commit(folder: &Path) -> Result<()> {
 
 /// A hub in this process whose tools are confined by the real command.
 struct World {
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     hub: Hub,
     tasks: Tasks,
 }
@@ -102,7 +102,7 @@ impl World {
         };
         let tasks = Tasks::new();
         let hub = Hub::start(config, &tasks).await?;
-        Ok(Self { folder, hub, tasks })
+        Ok(Self { _folder: folder, hub, tasks })
     }
 
     const fn records(&self) -> &Records {
@@ -134,8 +134,7 @@ impl World {
         };
         let spec = self.records().read::<ReleaseSpec>(&keys::release(&release)).await?;
         let (spec, _) = spec.context("no such release")?;
-        let bundles = Bundles::open(&self.folder.path().join("hub/bundles"))?;
-        let bundle = Bundle::from_bytes(&bundles.get(&spec.bundle)?)?;
+        let bundle = Bundle::from_bytes(&self.hub.bundles.get(&spec.bundle)?)?;
         let objects = bundle.into_objects().into_iter().map(|object| object.value().clone());
         Ok((objects.collect(), spec.shown(), status["conditions"].clone()))
     }

@@ -105,7 +105,7 @@ impl Ground {
 fn config(folder: &Path) -> Config {
     Config {
         poll: Settings { period: HOUR, jitter: Duration::ZERO, ..Settings::default() },
-        ..Config::local(folder, "test")
+        ..Config::local(folder.join("hub"), "test")
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! `ca.crt` and `ca.key` are the present authority. During a replacement `next.crt` and `next.key` are the
 //! new one, `next.cross.crt` its certificate signed by the present one, and `phase.json` says what they are
-//! for: a phase begins when that file does. Key files are readable by the hub's user only.
+//! for: a phase begins when that file does. Key files are sealed, and readable by the hub's user only.
 
-use super::{AuthorityError, Phase, authority_params};
+use super::{AuthorityError, Phase, authority_params, keeping::Keeping};
 use jiff::Timestamp;
 use rcgen::{Issuer, KeyPair};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use x509_parser::prelude::FromDer as _;
+use zeroize::Zeroizing;
 
 pub(super) const PRESENT: &str = "ca";
 pub(super) const NEXT: &str = "next";
@@ -46,13 +47,14 @@ pub(super) enum Step {
 }
 
 impl Ca {
-    pub(super) fn read(folder: &Path, name: &str) -> Result<Self, AuthorityError> {
+    pub(super) fn read(folder: &Path, name: &str, keeping: &Keeping) -> Result<Self, AuthorityError> {
         let unusable = |problem: String| AuthorityError::Unusable { path: folder.to_owned(), problem };
         let of = |ending: &'static str| {
             let path = folder.join(format!("{name}.{ending}"));
             fs::read_to_string(&path).map_err(file(&path, "cannot be read"))
         };
-        let (pem, key) = (of("crt")?, of("key")?);
+        let (pem, key) = (of("crt")?, Zeroizing::new(of("key")?));
+        let key = keeping.opened(&key).map_err(|error| unusable(format!("{name}.key: {error}")))?;
         let key = KeyPair::from_pem(&key).map_err(|error| unusable(format!("{name}.key: {error}")))?;
         let wrong = |error: &dyn std::fmt::Display| unusable(format!("{name}.crt: {error}"));
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|error| wrong(&error))?;
@@ -70,8 +72,13 @@ impl Ca {
     }
 }
 
-/// Makes the first authority, or ends what was interrupted.
-pub(super) fn prepare(folder: &Path, trust_domain: &str, now: Timestamp) -> Result<(), AuthorityError> {
+/// Makes the first authority, or ends what was interrupted, and seals the keys that are not.
+pub(super) fn prepare(
+    folder: &Path,
+    trust_domain: &str,
+    keeping: &Keeping,
+    now: Timestamp,
+) -> Result<(), AuthorityError> {
     let at = |name: &str| folder.join(name);
     if stored(folder)?.is_some_and(|stored| stored["phase"] == SETTLING) {
         carry_out(&settle(folder))?;
@@ -83,7 +90,7 @@ pub(super) fn prepare(folder: &Path, trust_domain: &str, now: Timestamp) -> Resu
             let own = authority_params(&format!("flotilla {trust_domain}"), now)?.self_signed(&key)?;
             // As a replacement of nothing: both files are there, or neither.
             carry_out(&[
-                Step::Write(at("next.key"), key.serialize_pem(), 0o600),
+                Step::Write(at("next.key"), keeping.written(&key.serialize_pem().into()), 0o600),
                 Step::Write(at("next.crt"), own.pem(), 0o644),
             ])?;
             carry_out(&settle(folder))?;
@@ -98,7 +105,19 @@ pub(super) fn prepare(folder: &Path, trust_domain: &str, now: Timestamp) -> Resu
         // Of a new authority that was made and never introduced.
         carry_out(&["next.key", "next.crt", CROSS].map(|name| Step::Remove(at(name))))?;
     }
-    Ok(())
+    ["ca.key", "next.key"].iter().try_for_each(|name| seal(&at(name), keeping))
+}
+
+/// Seals a key that was kept in plain text, or with a data key that is replaced. A key that cannot be opened is left for
+/// who reads it to say so.
+fn seal(path: &Path, keeping: &Keeping) -> Result<(), AuthorityError> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => Zeroizing::new(read.map_err(file(path, "cannot be read"))?),
+    };
+    let Some(written) = keeping.anew(&text) else { return Ok(()) };
+    tracing::info!(path = %path.display(), "the authority's key is sealed now");
+    Step::Write(path.to_owned(), written, 0o600).carry_out()
 }
 
 fn stored(folder: &Path) -> Result<Option<serde_json::Value>, AuthorityError> {
@@ -141,13 +160,14 @@ pub(super) fn introduce(
     name: &str,
     old: &Ca,
     phase: &Phase,
+    keeping: &Keeping,
     now: Timestamp,
 ) -> Result<Vec<Step>, AuthorityError> {
     let key = KeyPair::generate()?;
     let params = authority_params(name, now)?;
     let (own, cross) = (params.self_signed(&key)?, params.signed_by(&key, &old.issuer)?);
     Ok(vec![
-        Step::Write(folder.join("next.key"), key.serialize_pem(), 0o600),
+        Step::Write(folder.join("next.key"), keeping.written(&key.serialize_pem().into()), 0o600),
         Step::Write(folder.join("next.crt"), own.pem(), 0o644),
         Step::Write(folder.join(CROSS), cross.pem(), 0o644),
         Step::Write(folder.join(PHASE), json!(phase).to_string(), 0o644),

@@ -2,6 +2,7 @@ use super::*;
 use crate::Certificate;
 use rcgen::CertificateParams;
 use sha2::{Digest as _, Sha256};
+use shared_seal::Ring;
 use std::os::unix::fs::PermissionsExt as _;
 use tempfile::TempDir;
 
@@ -105,7 +106,15 @@ fn a_death_between_any_two_steps_loses_no_authority() {
         |authority| {
             let phase = Phase::Introducing { since: now(), by: "ada".into() };
             let state = authority.state.load_full();
-            folder::introduce(&authority.folder, "flotilla next", state.issuing(), &phase, now()).unwrap()
+            folder::introduce(
+                &authority.folder,
+                "flotilla next",
+                state.issuing(),
+                &phase,
+                &authority.keeping,
+                now(),
+            )
+            .unwrap()
         },
     );
     check_deaths(
@@ -141,4 +150,50 @@ fn half_an_authority_is_an_error_that_says_so() {
         &|place| std::fs::write(place.join("ca.crt"), &foreign).unwrap(),
         "ca.crt is not the certificate of ca.key",
     );
+}
+
+/// The texts of the folder's key files.
+fn keys(place: &Path) -> Vec<String> {
+    let files = ["ca.key", "next.key"].map(|name| place.join(name));
+    files.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect()
+}
+
+#[test]
+fn keys_are_sealed_through_a_replacement_and_what_was_plain_becomes_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("ca");
+    let ring = |number: u8| Arc::new(Ring::fresh([number; 32]));
+    let sealed = |ring: &Arc<Ring>| Authority::sealed(&place, "test", Arc::clone(ring), now());
+    let plain = open(&place);
+    plain.introduce("ada", now()).unwrap();
+    let known = plain.fingerprints();
+    assert!(keys(&place).len() == 2 && keys(&place).iter().all(|key| key.contains("PRIVATE KEY")));
+
+    let ours = ring(1);
+    let check = |authority: &Authority, files: usize| {
+        assert_eq!(keys(&place).len(), files);
+        assert!(keys(&place).iter().all(|key| Ring::is_sealed_text(key) && !key.contains("PRIVATE KEY")));
+        let mode = std::fs::metadata(place.join("ca.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(authority.named(&issued(authority, 1).issuer), Some(authority.fingerprint()));
+    };
+    let authority = sealed(&ours).unwrap();
+    assert_eq!(authority.fingerprints(), known);
+    check(&authority, 2);
+    authority.replace(now()).unwrap();
+    authority.settle().unwrap();
+    check(&authority, 1);
+    authority.introduce("ada", now()).unwrap();
+    check(&sealed(&ours).unwrap(), 2);
+
+    // Both data keys: sealed anew with the newest, so that the old one is not needed.
+    let both = Arc::new(ours.renewed([2; 32]));
+    check(&sealed(&both).unwrap(), 2);
+    let fingerprints = authority.fingerprints();
+    assert_eq!(sealed(&ring(2)).unwrap().fingerprints(), fingerprints);
+    let error = sealed(&ours).unwrap_err().to_string();
+    assert!(error.contains("ca.key: it is sealed with data key"), "{error}");
+    let error = Authority::open(&place, "test", now()).unwrap_err().to_string();
+    assert!(error.contains("ca.key: it is sealed, and was opened without a key"), "{error}");
+    assert_eq!(sealed(&ring(2)).unwrap().fingerprints(), fingerprints, "a refusal changed something");
 }

@@ -4,7 +4,7 @@
 //! - A host whose key is not known is never spoken to, unless the repository is `insecure`.
 //! - Nothing of the user's or the machine's SSH configuration counts, no agent, no other key, no questions.
 //! - The key is in no argument and no environment; it lies in a file of mode 0600 in a folder of mode 0700
-//!   for as long as the program runs. What a crash left of that is removed at the next start.
+//!   for as long as the program runs, in memory where the system has that. What a crash left is removed at the next start.
 //! - The program ends with the conversation, and at its deadline.
 //!
 //! # Why

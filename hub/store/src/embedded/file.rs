@@ -38,8 +38,20 @@ fn make_private(folder: &Path, path: &Path) -> Result<(), Error> {
     }
 }
 
+/// An empty file that only its owner may look into.
+pub(crate) fn private(path: &Path) -> Result<File, Error> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| io_failure("make", path, e))
+}
+
 /// A new file's name is in its folder, and survives a power cut only once the folder is on disk.
-fn sync(folder: &Path) -> Result<(), Error> {
+pub(crate) fn sync(folder: &Path) -> Result<(), Error> {
     File::open(folder)
         .and_then(|f| f.sync_all())
         .map_err(|e| io_failure("write to disk the folder", folder, e))

@@ -130,11 +130,11 @@ fn a_newer_format_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
     let database = file::open(dir.path(), 1 << 20).unwrap();
-    table::set_format_for_test(&database, 2);
+    table::set_format_for_test(&database, 3);
     drop(database);
     check_refused(
         dir.path(),
-        "DIR/store.redb is in format 2, newer than the 1 of this version: upgrade the hub",
+        "DIR/store.redb is in format 3, newer than the 2 of this version: upgrade the hub",
     );
 }
 

@@ -12,8 +12,8 @@ use crate::apply::{Applied, apply};
 use crate::window::Publisher;
 use crate::{Change, Error, Outcome, Revision, Txn};
 
-use super::file;
 use super::table::{Current, set_revision};
+use super::{file, sealing::Sealing};
 
 /// How many commits wait at most before new ones are held back.
 const QUEUE: usize = 1024;
@@ -44,13 +44,15 @@ impl Writer {
         database: Arc<Database>,
         publisher: Arc<Publisher>,
         folder: PathBuf,
-        at: Revision,
+        (at, sealing): (Revision, Sealing),
     ) -> Result<Self, Error> {
         let (requests, receiver) = mpsc::channel(QUEUE);
         let error_folder = folder.clone();
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Thread { database, publisher, folder, last: at, failed: None }.run(receiver))
+            .spawn(move || {
+                Thread { database, publisher, folder, sealing, last: at, failed: None }.run(receiver)
+            })
             .map_err(|e| file::io_failure("start the writing thread for", &error_folder, e))?;
         Ok(Self { requests: Some(requests), thread: Some(thread) })
     }
@@ -93,6 +95,7 @@ struct Thread {
     database: Arc<Database>,
     publisher: Arc<Publisher>,
     folder: PathBuf,
+    sealing: Sealing,
     /// The newest durable revision.
     last: Revision,
     failed: Option<Error>,
@@ -111,7 +114,8 @@ impl Thread {
     }
 
     fn write(&mut self, rows: Vec<Vec<Txn>>) -> Result<Vec<Vec<Outcome>>, Error> {
-        let written = write_group(&self.database, rows, self.last).map_err(|e| self.fail(e))?;
+        let written =
+            write_group(&self.database, &self.sealing, rows, self.last).map_err(|e| self.fail(e))?;
         if let Some(change) = written.changes.last() {
             self.last = change.revision;
         }
@@ -172,11 +176,16 @@ struct Written {
     changes: Vec<Change>,
 }
 
-fn write_group(database: &Database, rows: Vec<Vec<Txn>>, mut last: Revision) -> Result<Written, redb::Error> {
+fn write_group(
+    database: &Database,
+    sealing: &Sealing,
+    rows: Vec<Vec<Txn>>,
+    mut last: Revision,
+) -> Result<Written, redb::Error> {
     let mut written = Written { outcomes: Vec::with_capacity(rows.len()), changes: Vec::new() };
     let write = database.begin_write()?;
     {
-        let mut current = Current::open(&write)?;
+        let mut current = Current::open(&write, sealing)?;
         for row in rows {
             let mut outcomes = Vec::with_capacity(row.len());
             for txn in row {

@@ -2,11 +2,15 @@
 
 use crate::{
     access::{self, Subject, Verb},
+    answer::{self, Answer},
     query::Query,
 };
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
-use shared_model::{Kind, gvk};
-use shared_objects::discovery::ApiResource;
+use sha2::{Digest as _, Sha256};
+use shared_kinds::openapi;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// The version of Kubernetes whose conventions are followed, for clients that look.
 const KUBERNETES: (&str, &str) = ("1", "33");
@@ -23,124 +27,94 @@ pub(crate) fn version(hub: &str) -> Value {
     })
 }
 
+/// The version that OpenAPI documents are of.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// What kubectl accepts for version 2, and what it is answered: `@` may not stand in a Content-Type (kube-openapi's
+/// `pkg/handler/handler.go` answers so too).
+const OPENAPI_V2_PROTOBUF: [&str; 2] = [
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+];
+
+/// The hash of each document of OpenAPI v3, by its name. The documents themselves are made when they are asked for:
+/// clients keep them by their hash.
+static HASHES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    let documents = openapi::documents().into_iter();
+    let hash = |name: String| {
+        let document = openapi::v3(&name, VERSION)?;
+        Some((name, etag(document.to_string().as_bytes())))
+    };
+    documents.filter_map(hash).collect()
+});
+
+fn etag(document: &[u8]) -> String {
+    hex::encode_upper(Sha256::digest(document))
+}
+
 /// `GET /openapi/v3`
-pub(crate) fn openapi_index(resources: &[ApiResource]) -> Value {
-    let mut paths = Map::new();
-    for resource in resources {
-        let path = base(&resource.group, &resource.version);
-        let url = format!("/openapi/v3{path}?hash={}", env!("CARGO_PKG_VERSION"));
-        paths.insert(path.trim_start_matches('/').to_owned(), json!({"serverRelativeURL": url}));
-    }
-    json!({"paths": paths})
+pub(crate) fn openapi_index() -> Value {
+    let entry = |(name, hash): (&String, &String)| {
+        (name.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{name}?hash={hash}")}))
+    };
+    json!({"paths": HASHES.iter().map(entry).collect::<Map<_, _>>()})
 }
 
-fn base(group: &str, version: &str) -> String {
-    if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }
-}
-
-/// `GET /openapi/v3/apis/GROUP/VERSION`; `None` when nothing is served there.
+/// `GET /openapi/v3/NAME`; `None` when there is no such document.
 ///
-/// Objects are free-form here: the hub validates fields itself, and says so by `fieldValidation`.
-pub(crate) fn openapi(group: &str, version: &str) -> Option<Value> {
-    let mut paths = Map::new();
-    let mut schemas = Map::new();
-    for kind in
-        Kind::ALL.into_iter().filter(|kind| (gvk(*kind).group, gvk(*kind).version) == (group, version))
-    {
-        let gvk = gvk(kind);
-        let place = if gvk.namespaced { "/namespaces/{namespace}" } else { "" };
-        let collection = format!("{}{place}/{}", base(group, version), gvk.plural);
-        let object = format!("{collection}/{{name}}");
-        let id = json!({"group": group, "version": version, "kind": gvk.kind});
-        let schema = schema_name(kind);
-        let operation = |verb: &str, parameters: &[&str]| {
-            let parameters: Vec<Value> = parameters.iter().map(|name| parameter(name)).collect();
-            json!({
-                "operationId": format!("{verb}{}", gvk.kind),
-                "parameters": parameters,
-                "responses": {"200": {"description": "OK", "content": {"application/json": {
-                    "schema": {"$ref": format!("#/components/schemas/{schema}")},
-                }}}},
-                "x-kubernetes-action": verb,
-                "x-kubernetes-group-version-kind": id,
-            })
-        };
-        let writes = ["dryRun", "fieldManager", "fieldValidation"];
-        paths.insert(
-            collection,
-            json!({"get": operation("list", &[]), "post": operation("post", &writes), "delete": operation("deletecollection", &["dryRun"])}),
-        );
-        let mut patch = operation("patch", &["dryRun", "fieldManager", "fieldValidation", "force"]);
-        patch["requestBody"] = json!({"content": {
-            "application/json-patch+json": {}, "application/merge-patch+json": {},
-            // Strategic merge patches are served for core kinds, but not announced: kubectl would compute them
-            // from schemas that these documents do not hold. It knows core kinds by itself.
-            "application/apply-patch+yaml": {},
-        }});
-        paths.insert(
-            object,
-            json!({
-                "get": operation("get", &[]), "put": operation("put", &writes), "patch": patch,
-                "delete": operation("delete", &["dryRun"]),
-            }),
-        );
-        schemas.insert(
-            schema,
-            json!({
-                "type": "object",
-                "x-kubernetes-preserve-unknown-fields": true,
-                "x-kubernetes-group-version-kind": [id],
-            }),
-        );
+/// As Kubernetes answers it (kube-openapi's `pkg/handler3`): with its hash in the query it may be kept for ever, with
+/// another one it is somewhere else.
+pub(crate) fn openapi_v3(name: &str, headers: &HeaderMap, query: &Query) -> Option<Answer> {
+    let hash = HASHES.get(name)?;
+    let asked = query.get("hash");
+    if !asked.is_empty() && asked != hash {
+        let mut moved = answer::bytes(StatusCode::MOVED_PERMANENTLY, "application/json", Bytes::new());
+        let place = HeaderValue::from_str(&format!("/openapi/v3/{name}?hash={hash}")).ok()?;
+        moved.headers_mut().insert(header::LOCATION, place);
+        return Some(moved);
     }
-    let known = !paths.is_empty() || ["authorization.k8s.io", "authentication.k8s.io"].contains(&group);
-    known.then(|| {
-        json!({
-            "openapi": "3.0.0",
-            "info": {"title": "Flotilla", "version": env!("CARGO_PKG_VERSION")},
-            "paths": paths,
-            "components": {"schemas": schemas},
-        })
-    })
-}
-
-/// As in `dev.flotilla.v1alpha1.Cluster`.
-fn schema_name(kind: Kind) -> String {
-    let gvk = gvk(kind);
-    let mut parts: Vec<&str> = gvk.group.split('.').filter(|part| !part.is_empty()).collect();
-    parts.reverse();
-    if parts.is_empty() {
-        parts = vec!["io", "k8s", "api", "core"];
+    let mut found = unless_known(headers, hash, "application/json", || {
+        openapi::v3(name, VERSION).map(|document| document.to_string().into_bytes()).unwrap_or_default()
+    });
+    if !asked.is_empty() {
+        found.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, immutable"));
+        let year = std::time::Duration::from_secs(365 * 24 * 60 * 60);
+        let expires = shared_runtime::now() + year;
+        let expires = expires.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        found.headers_mut().insert(header::EXPIRES, HeaderValue::from_str(&expires).ok()?);
     }
-    parts.extend([gvk.version, gvk.kind]);
-    parts.join(".")
+    Some(found)
 }
 
-fn parameter(name: &str) -> Value {
-    let kind = if name == "force" { "boolean" } else { "string" };
-    json!({"name": name, "in": "query", "schema": {"type": kind, "uniqueItems": true}})
-}
-
-/// `GET /openapi/v2`: as little as a client of this form takes.
-pub(crate) fn openapi_v2() -> Value {
-    json!({
-        "swagger": "2.0",
-        "info": {"title": "Flotilla", "version": env!("CARGO_PKG_VERSION")},
-        "paths": {},
-        "definitions": {},
-    })
-}
-
-/// The form of [`openapi_v2`] that kubectl asks for when it meets a kind that is not served here; it gives up on
-/// anything else before it gets to say so. A `Document` of gnostic's `openapiv2/OpenAPIv2.proto`: its fields 1
-/// (`swagger`) and 2 (`info`, with `title` and `version`).
-pub(crate) fn openapi_v2_protobuf() -> Vec<u8> {
-    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-        let length = u8::try_from(bytes.len()).expect("these texts are short");
-        [&[number << 3 | 2, length], bytes].concat()
+/// `GET /openapi/v2`, as JSON or as kubectl's protobuf.
+pub(crate) fn openapi_v2(headers: &HeaderMap) -> Answer {
+    static TAG: LazyLock<String> = LazyLock::new(|| etag(openapi::v2(VERSION).to_string().as_bytes()));
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if OPENAPI_V2_PROTOBUF.iter().any(|kind| accept.contains(kind)) {
+        return unless_known(headers, &TAG, OPENAPI_V2_PROTOBUF[1], || openapi::v2_protobuf(VERSION));
     }
-    let info = [field(1, b"Flotilla"), field(2, env!("CARGO_PKG_VERSION").as_bytes())].concat();
-    [field(1, b"2.0"), field(2, &info)].concat()
+    unless_known(headers, &TAG, "application/json", || openapi::v2(VERSION).to_string().into_bytes())
+}
+
+/// A document, unless the client says that it has it.
+fn unless_known(
+    headers: &HeaderMap,
+    hash: &str,
+    media_type: &'static str,
+    document: impl FnOnce() -> Vec<u8>,
+) -> Answer {
+    let tag = format!("\"{hash}\"");
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let is_known =
+        known.flat_map(|tags| tags.split(',')).any(|one| one.trim().trim_start_matches("W/") == tag);
+    let mut answer = if is_known {
+        answer::bytes(StatusCode::NOT_MODIFIED, media_type, Bytes::new())
+    } else {
+        answer::bytes(StatusCode::OK, media_type, Bytes::from(document()))
+    };
+    let tag = HeaderValue::from_str(&tag).expect("a hash in hex is a header");
+    answer.headers_mut().insert(header::ETAG, tag);
+    answer.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    answer
 }
 
 /// Answers a review; `None` when there is no such one.

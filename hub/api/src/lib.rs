@@ -8,7 +8,7 @@
 //! | `server` | the listener: TLS, HTTP/1.1 and HTTP/2, limits, draining |
 //! | `access` | who asks, and what they may: bearer tokens |
 //! | `route` | which object, kind or document a URL names |
-//! | `kinds` | what is served of each kind: verbs, columns, known fields, validation |
+//! | `kinds` | what is refused of each kind, beyond what `shared_kinds` says it is |
 //! | `view` | what a reader sees: the object, its status, and what its cluster reports |
 //! | `read`, `write`, `watch` | the verbs |
 //! | `feed` | the changes, resolved once for all watchers |

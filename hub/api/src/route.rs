@@ -24,8 +24,8 @@ pub(crate) enum Route {
     Resources { group: String, version: String },
     /// `/openapi/v3`
     OpenApiIndex,
-    /// `/openapi/v3/apis/GROUP/VERSION`
-    OpenApi { group: String, version: String },
+    /// A document below `/openapi/v3`, as in `apis/GROUP/VERSION`
+    OpenApi(String),
     /// `/openapi/v2`
     OpenApiV2,
     /// `/flotilla/v1/info`
@@ -68,10 +68,7 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["apis"] => Route::Groups,
         ["openapi", "v2"] => Route::OpenApiV2,
         ["openapi", "v3"] => Route::OpenApiIndex,
-        ["openapi", "v3", "api", version] => Route::OpenApi { group: String::new(), version: text(version) },
-        ["openapi", "v3", "apis", group, version] => {
-            Route::OpenApi { group: text(group), version: text(version) }
-        }
+        ["openapi", "v3", ref name @ ..] => Route::OpenApi(name.join("/")),
         ["flotilla", "v1", "info"] => Route::Info,
         ["flotilla", "v1", "timeline"] => Route::Timeline,
         ["flotilla", "v1", "notifications"] => Route::Notifications,
@@ -183,7 +180,8 @@ mod tests {
         check("/apis/argoproj.io", Some(Route::Group("argoproj.io".into())));
         let v1 = || (String::new(), "v1".to_owned());
         check("/api/v1", Some(Route::Resources { group: v1().0, version: v1().1 }));
-        check("/openapi/v3/api/v1", Some(Route::OpenApi { group: v1().0, version: v1().1 }));
+        check("/openapi/v3/api/v1", Some(Route::OpenApi("api/v1".into())));
+        check("/openapi/v3", Some(Route::OpenApiIndex));
         check("/", None);
         check("/metrics", Some(Route::Metrics));
     }

@@ -37,13 +37,6 @@ use shared_runtime::{Tasks, metrics::Exposed, now};
 use std::{net::SocketAddr, panic::AssertUnwindSafe};
 use tokio::{sync::watch, time::Instant};
 
-/// What kubectl accepts, and what it is answered: `@` may not stand in a Content-Type (kube-openapi's
-/// `pkg/handler/handler.go` answers so too).
-const OPENAPI_V2_PROTOBUF: [&str; 2] = [
-    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
-    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
-];
-
 /// What every request needs.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -262,13 +255,12 @@ impl Service {
             Route::Groups => Some(discovery::api_group_list(resources)),
             Route::Group(group) => discovery::api_group(resources, group),
             Route::Resources { group, version } => discovery::api_resource_list(resources, group, version),
-            Route::OpenApiIndex => Some(documents::openapi_index(resources)),
-            Route::OpenApi { group, version } => documents::openapi(group, version),
-            Route::OpenApiV2 if accept.contains(OPENAPI_V2_PROTOBUF[0]) => {
-                let document = Bytes::from(documents::openapi_v2_protobuf());
-                return Ok(answer::bytes(StatusCode::OK, OPENAPI_V2_PROTOBUF[1], document));
+            Route::OpenApiIndex => Some(documents::openapi_index()),
+            Route::OpenApi(name) => {
+                let found = documents::openapi_v3(name, asked.headers, asked.query);
+                return found.ok_or_else(Status::no_such_path);
             }
-            Route::OpenApiV2 => Some(documents::openapi_v2()),
+            Route::OpenApiV2 => return Ok(documents::openapi_v2(asked.headers)),
             Route::Info => Some(json!(*self.info.borrow())),
             Route::Health
             | Route::Metrics

@@ -14,7 +14,6 @@
 //! | [`selector`] | which objects a label or field selector picks |
 //! | [`table`] | what `kubectl get` prints |
 //! | [`discovery`] | what the API says it serves |
-//! | [`unknown`] | which fields a kind does not have |
 //! | [`status`] | how refusals are worded |
 //!
 //! The words of refusals are those of Kubernetes where clients and people search for them.
@@ -27,7 +26,6 @@ pub mod patch;
 pub mod selector;
 pub mod status;
 pub mod table;
-pub mod unknown;
 
 mod value;
 

@@ -1,11 +1,9 @@
-//! Which fields a kind has, and what `fieldValidation` does about others.
+//! What `fieldValidation` does about fields that a kind does not have, and what cannot be read whatever it says.
 
 use serde_json::Value;
-use shared_model::{Kind, gvk};
-use shared_objects::{
-    Status,
-    unknown::{self, Fields},
-};
+use shared_kinds::{Unknown, unknown, unreadable};
+use shared_model::Kind;
+use shared_objects::Status;
 
 /// What the query parameter `fieldValidation` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,313 +33,41 @@ impl Validation {
 /// The warnings about fields that the kind does not have.
 ///
 /// # Errors
-/// 400 that names them all, under [`Validation::Strict`].
+/// 400 when the object cannot be read, and under [`Validation::Strict`] one that names them all.
 pub(crate) fn check(kind: Kind, object: &Value, validation: Validation) -> Result<Vec<String>, Status> {
+    checked(kind, object, validation, |_| true)
+}
+
+/// As [`check`], of what a patch made of `base`: what was there before is not told again.
+pub(crate) fn check_patched(
+    kind: Kind,
+    base: &Value,
+    patched: &Value,
+    validation: Validation,
+) -> Result<Vec<String>, Status> {
+    let before = unknown(kind, base);
+    checked(kind, patched, validation, |unknown| !before.contains(unknown))
+}
+
+fn checked(
+    kind: Kind,
+    object: &Value,
+    validation: Validation,
+    is_news: impl Fn(&Unknown) -> bool,
+) -> Result<Vec<String>, Status> {
+    if let Some(why) = unreadable(kind, object) {
+        return Err(Status::bad_request(why));
+    }
     if validation == Validation::Ignore {
         return Ok(Vec::new());
     }
-    let known = fields(kind);
-    let found = unknown::unknown_fields(object, &known);
-    if found.is_empty() {
-        return Ok(Vec::new());
+    let found = unknown(kind, object).into_iter().filter(is_news);
+    let warnings: Vec<String> = found.map(|unknown| unknown.warning()).collect();
+    if validation == Validation::Strict && !warnings.is_empty() {
+        return Err(shared_kinds::refusal(kind, &warnings));
     }
-    let said: Vec<String> = found.iter().map(|path| explain(path, &known)).collect();
-    if validation == Validation::Warn {
-        return Ok(said);
-    }
-    let gvk = gvk(kind);
-    let mut refusal = unknown::refusal(gvk.kind, gvk.version, &found);
-    // The refusal's own words, with what was meant.
-    refusal.message = refusal.message.replace(&unknown::warnings(&found).join(", "), &said.join(", "));
-    Err(refusal)
+    Ok(warnings)
 }
-
-/// As in `unknown field "spec.goTemplat" (did you mean "spec.goTemplate"?)`.
-fn explain(path: &str, known: &Fields) -> String {
-    let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let near = names_at(parent, known).into_iter().filter_map(|candidate| {
-        let distance = distance(name, &candidate);
-        (distance <= 2 && distance < candidate.len()).then_some((distance, candidate))
-    });
-    match near.min() {
-        None => format!("unknown field {path:?}"),
-        Some((_, meant)) => {
-            let meant = if parent.is_empty() { meant } else { format!("{parent}.{meant}") };
-            format!("unknown field {path:?} (did you mean {meant:?}?)")
-        }
-    }
-}
-
-/// The fields that are known at a path.
-fn names_at(path: &str, known: &Fields) -> Vec<String> {
-    let path = path.replace('[', ".[");
-    let mut at = known.clone();
-    for step in path.split('.').filter(|step| !step.is_empty()) {
-        while let Fields::Again(make) = at {
-            at = make();
-        }
-        at = match at {
-            Fields::Object(mut fields) => match fields.remove(step) {
-                Some(inner) => inner,
-                None => return Vec::new(),
-            },
-            Fields::Map(inner) | Fields::List(inner) => *inner,
-            Fields::Any | Fields::Again(_) => return Vec::new(),
-        };
-    }
-    while let Fields::Again(make) = at {
-        at = make();
-    }
-    match at {
-        Fields::Object(fields) => fields.into_keys().collect(),
-        Fields::Any | Fields::Map(_) | Fields::List(_) | Fields::Again(_) => Vec::new(),
-    }
-}
-
-/// How many letters differ (Levenshtein), whatever their case.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
-/// The fields of a kind. Argo CD's kinds: `pkg/apis/application/v1alpha1`, as far down as names are fixed.
-fn fields(kind: Kind) -> Fields {
-    let own: &[&str] = match kind {
-        Kind::Application => {
-            return application().with("status", Fields::Any).with("operation", Fields::Any).object();
-        }
-        Kind::ApplicationSet => return application_set(),
-        Kind::AppProject => &APP_PROJECT,
-        Kind::Cluster => &[
-            "spec.server",
-            "spec.project",
-            "spec.mode",
-            "spec.pause.reason",
-            "spec.pause.by",
-            "spec.pause.for",
-            "spec.pause.at",
-            "spec.adopt.request",
-            "spec.adopt.by",
-            "spec.adopt.at",
-            "spec.retire.drain",
-            "spec.retire.by",
-            "spec.retire.at",
-        ],
-        Kind::FleetRollout => &[
-            "spec.owner",
-            "spec.sequence",
-            "spec.object",
-            "spec.commits",
-            "spec.standing",
-            "spec.plan",
-            "spec.parent",
-            "spec.traceId",
-            "spec.timings",
-        ],
-        Kind::RolloutPolicy => &POLICY,
-        Kind::EnrollmentToken => &[
-            "spec.cluster",
-            "spec.labels.*",
-            "spec.secretHash",
-            "spec.expires",
-            "spec.reenrol",
-            "spec.authority",
-        ],
-        Kind::Namespace => &["spec.finalizers"],
-        Kind::Secret => &["data.*", "stringData.*", "type", "immutable"],
-        Kind::ConfigMap => &["data.*", "binaryData.*", "immutable"],
-        Kind::Event => &EVENT,
-    };
-    Fields::of(own.iter().copied()).with("status", Fields::Any).object()
-}
-
-const SOURCE: [&str; 11] = [
-    "repoURL",
-    "path",
-    "targetRevision",
-    "chart",
-    "ref",
-    "name",
-    "tagPrefix",
-    "helm",
-    "kustomize",
-    "directory",
-    "plugin",
-];
-
-const APPLICATION: [&str; 32] = [
-    "project",
-    "destination.server",
-    "destination.name",
-    "destination.namespace",
-    "sourceHydrator",
-    "syncPolicy.automated.prune",
-    "syncPolicy.automated.selfHeal",
-    "syncPolicy.automated.allowEmpty",
-    "syncPolicy.automated.enabled",
-    "syncPolicy.syncOptions[]",
-    "syncPolicy.retry.limit",
-    "syncPolicy.retry.refresh",
-    "syncPolicy.retry.backoff.duration",
-    "syncPolicy.retry.backoff.factor",
-    "syncPolicy.retry.backoff.maxDuration",
-    "syncPolicy.managedNamespaceMetadata.labels.*",
-    "syncPolicy.managedNamespaceMetadata.annotations.*",
-    "ignoreDifferences[].group",
-    "ignoreDifferences[].kind",
-    "ignoreDifferences[].name",
-    "ignoreDifferences[].namespace",
-    "ignoreDifferences[].jsonPointers",
-    "ignoreDifferences[].jqPathExpressions",
-    "ignoreDifferences[].managedFieldsManagers",
-    "info[].name",
-    "info[].value",
-    "revisionHistoryLimit",
-    "source.directory.recurse",
-    "source.directory.include",
-    "source.directory.exclude",
-    "source.directory.disableExtensionFilter",
-    "source.directory.jsonnet",
-];
-
-fn application() -> Fields {
-    let mut fields = Fields::of([]);
-    let source = |mut fields: Fields, at: &str| {
-        for name in SOURCE {
-            fields = fields.with(&format!("{at}.{name}"), Fields::Any);
-        }
-        fields
-    };
-    fields = source(fields, "spec.source");
-    fields = source(fields, "spec.sources[]");
-    for path in APPLICATION {
-        fields = fields.with(&format!("spec.{path}"), Fields::Any);
-    }
-    fields
-}
-
-fn application_set() -> Fields {
-    let template = |fields: Fields, at: &str| {
-        let mut fields = fields;
-        for name in ["name", "namespace", "labels.*", "annotations.*", "finalizers[]"] {
-            fields = fields.with(&format!("{at}.metadata.{name}"), Fields::Any);
-        }
-        let Fields::Object(mut application) = application() else { return fields };
-        fields.with(&format!("{at}.spec"), application.remove("spec").unwrap_or_default())
-    };
-    let own = [
-        "spec.goTemplate",
-        "spec.goTemplateOptions[]",
-        "spec.templatePatch",
-        "spec.syncPolicy.preserveResourcesOnDeletion",
-        "spec.syncPolicy.applicationsSync",
-        "spec.strategy.type",
-        "spec.strategy.rollingSync.steps[].matchExpressions[].key",
-        "spec.strategy.rollingSync.steps[].matchExpressions[].operator",
-        "spec.strategy.rollingSync.steps[].matchExpressions[].values",
-        "spec.strategy.rollingSync.steps[].maxUpdate",
-        "spec.strategy.deletionOrder",
-        "spec.preservedFields.annotations",
-        "spec.preservedFields.labels",
-        "spec.ignoreApplicationDifferences[].name",
-        "spec.ignoreApplicationDifferences[].jsonPointers",
-        "spec.ignoreApplicationDifferences[].jqPathExpressions",
-        "spec.applyNestedSelectors",
-        // What they hold is expanded later: an unknown generator is named in a condition, with its remedy.
-        "spec.generators[]",
-        "status",
-    ];
-    template(Fields::of(own), "spec.template").object()
-}
-
-const APP_PROJECT: [&str; 17] = [
-    "spec.description",
-    "spec.sourceRepos[]",
-    "spec.destinations[].server",
-    "spec.destinations[].name",
-    "spec.destinations[].namespace",
-    "spec.roles[]",
-    "spec.clusterResourceWhitelist[]",
-    "spec.clusterResourceBlacklist[]",
-    "spec.namespaceResourceWhitelist[]",
-    "spec.namespaceResourceBlacklist[]",
-    "spec.orphanedResources",
-    "spec.syncWindows[]",
-    "spec.signatureKeys[]",
-    "spec.sourceNamespaces[]",
-    "spec.permitOnlyProjectScopedClusters",
-    "spec.destinationServiceAccounts[]",
-    "spec.sourceIntegrity",
-];
-
-const POLICY: [&str; 37] = [
-    "spec.waves[].name",
-    "spec.waves[].match.matchLabels.*",
-    "spec.waves[].match.matchExpressions[].key",
-    "spec.waves[].match.matchExpressions[].operator",
-    "spec.waves[].match.matchExpressions[].values",
-    "spec.waves[].take",
-    "spec.waves[].maxUpdate",
-    "spec.waves[].minProven",
-    "spec.waves[].settle",
-    "spec.waves[].soak",
-    "spec.waves[].deadline",
-    "spec.waves[].maxFailures",
-    "spec.waves[].approval",
-    "spec.waves[].analysis[]",
-    "spec.onFailure",
-    "spec.unreachable.after",
-    "spec.unreachable.action",
-    "spec.unreachable.atMost",
-    "spec.paused",
-    "spec.supersede",
-    "spec.manual",
-    "spec.windows[].kind",
-    "spec.windows[].schedule",
-    "spec.windows[].duration",
-    "spec.windows[].applications[]",
-    "spec.windows[].clusters[]",
-    "spec.windows[].namespaces[]",
-    "spec.windows[].manualSync",
-    "spec.windows[].timeZone",
-    "spec.windows[].andOperator",
-    "spec.windows[].description",
-    "spec.windows[].syncOverrun",
-    "spec.windows[].clusterSelector",
-    "spec.windows[].name",
-    "spec.windows[].from",
-    "spec.windows[].until",
-    "spec.dependsOn[]",
-];
-
-const EVENT: [&str; 15] = [
-    "involvedObject",
-    "reason",
-    "message",
-    "source",
-    "firstTimestamp",
-    "lastTimestamp",
-    "count",
-    "type",
-    "eventTime",
-    "series",
-    "action",
-    "related",
-    "reportingComponent",
-    "reportingInstance",
-    "note",
-];
 
 #[cfg(test)]
 mod tests;

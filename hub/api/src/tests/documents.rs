@@ -47,8 +47,43 @@ async fn open_api_announces_field_validation() {
     let document = server.get(&url).await.ok(200);
     let parameters = &document["paths"]["/apis/flotilla.dev/v1alpha1/clusters/{name}"]["patch"]["parameters"];
     assert!(parameters.as_array().unwrap().iter().any(|p| p["name"] == "fieldValidation"), "{parameters}");
+    let cluster = &document["components"]["schemas"]["dev.flotilla.v1alpha1.Cluster"]["properties"]["spec"];
+    assert_eq!(cluster["properties"]["mode"]["enum"], json!(["Enforce", "Observe"]));
     assert_eq!(server.get("/openapi/v2").await.ok(200)["swagger"], "2.0");
+    for name in ["api", "apis", "version", "apis/argoproj.io"] {
+        assert_eq!(server.get(&format!("/openapi/v3/{name}")).await.ok(200)["openapi"], "3.0.0", "{name}");
+    }
+    server.get("/openapi/v3/apis/nothing.io/v1").await.refused(404, "NotFound");
     assert!(server.get("/version").await.ok(200)["gitVersion"].as_str().unwrap().contains("flotilla"));
+}
+
+#[tokio::test]
+async fn open_api_is_kept_by_its_hash() {
+    let server = server().await;
+    let index = server.get("/openapi/v3").await.ok(200);
+    let url = index["paths"]["api/v1"]["serverRelativeURL"].as_str().unwrap().to_owned();
+    let hash = url.split_once("?hash=").unwrap().1.to_owned();
+    let send = async |url: &str, known: &str| {
+        let request = server.request("GET", url).header("if-none-match", known);
+        request.send().await.unwrap()
+    };
+    let header = |answer: &reqwest::Response, name: &str| {
+        answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+    };
+    let kept = send(&url, "").await;
+    assert_eq!((kept.status().as_u16(), header(&kept, "etag")), (200, format!("\"{hash}\"")));
+    assert_eq!(header(&kept, "cache-control"), "public, immutable");
+    assert!(header(&kept, "expires").ends_with(" GMT"), "{:?}", kept.headers());
+    let plain = send("/openapi/v3/api/v1", &format!("\"{hash}\"")).await;
+    assert_eq!((plain.status().as_u16(), header(&plain, "cache-control")), (304, String::new()));
+    // Redirects are followed: another hash leads to the right one.
+    let moved = send("/openapi/v3/api/v1?hash=AA", "").await;
+    assert_eq!((moved.status().as_u16(), moved.url().query()), (200, Some(format!("hash={hash}").as_str())));
+    let request = server.request("GET", "/openapi/v2");
+    let kind = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    let binary = request.header("accept", kind).send().await.unwrap();
+    assert_eq!(header(&binary, "content-type"), "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+    assert!(binary.bytes().await.unwrap().starts_with(b"\x0a\x032.0"), "not gnostic's Document");
 }
 
 #[tokio::test]

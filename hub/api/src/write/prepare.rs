@@ -166,9 +166,7 @@ fn secret(object: &mut Value) {
             }));
         }
     }
-    if fields.get("type").is_none_or(Value::is_null) {
-        fields.insert("type".to_owned(), json!("Opaque"));
-    }
+    shared_kinds::fill(Kind::Secret, object);
 }
 
 /// Refuses an object that no backend of the store could hold.

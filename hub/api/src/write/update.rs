@@ -3,7 +3,7 @@
 use super::{Change, Changed, create, prepare, status};
 use crate::{
     body,
-    kinds::{check_fields, schema, validate},
+    kinds::{check_fields, check_patched, schema, validate},
     list, namespaces,
     options::failed,
     view::{self, Parts},
@@ -104,7 +104,7 @@ async fn patch_once(change: &Change<'_>, kind: PatchKind, wanted: &Value) -> Res
     {
         without_version(&mut patched);
     }
-    let warnings = check_fields(change.kind, &patched, change.validation()?)?;
+    let warnings = check_patched(change.kind, &base, &patched, change.validation()?)?;
     write(change, &current, patched, warnings).await
 }
 

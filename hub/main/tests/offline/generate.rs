@@ -359,7 +359,7 @@ fn faults_are_said_with_file_line_and_field_and_nothing_is_printed() {
         "clusters: {selector: {matchLabels: {env: prod}}}",
         "clutsers: {}",
         &expect![[r#"
-        error: bad.yaml, line 10: ApplicationSet fleet: spec.generators[0].matrix.generators[1].clutsers: unknown generator `clutsers`: did you mean `clusters`?
+        error: bad.yaml, line 10: ApplicationSet in version "v1alpha1" cannot be handled as a ApplicationSet: strict decoding error: unknown field "spec.generators[0].matrix.generators[1].clutsers" (did you mean "spec.generators[0].matrix.generators[1].clusters"?)
     "#]],
     );
     fault(

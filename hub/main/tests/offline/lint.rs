@@ -83,7 +83,7 @@ fn a_set_in_order_has_no_findings() {
 fn findings_have_file_line_rule_and_remedy() {
     let wrong = SET
         .replace("name: '{{.path.basename}}-{{.name}}'", "name: '{{.path.basename}}-{{.nmae}}'")
-        .replace("labels: {tier: '{{.values.tier}}'}", "labels: {prio: 1}")
+        .replace("labels: {tier: '{{.values.tier}}'}", "labels: {prio: '1'}")
         .replace("{env: prod}", "{evn: prod}")
         .replace("  annotations: {flotilla.dev/rollout-policy: careful}\n", "");
     let place = fleet(&wrong);
@@ -92,12 +92,16 @@ fn findings_have_file_line_rule_and_remedy() {
         set.yaml:14: warning unknown-label: spec.generators[0].matrix.generators[1].clusters.selector.matchLabels.evn: no given cluster has the label evn: did you mean `env`
         set.yaml:15: warning unused-value: spec.generators[0].matrix.generators[1].clusters.values.tier: nothing reads `.values.tier`: remove it, or use it in the template: {{.values.tier}}
         set.yaml:18: error unknown-key: spec.template.metadata.name: `.nmae` is not given by spec.generators[0].matrix, the whole set fails (missingkey=error): did you mean .name; this generator gives: .name, .nameNormalized, .path.basename, .path.basenameNormalized, .path.path, .path.segments, .project, .server, .values.tier
-        set.yaml:19: error wrong-type: spec.template.metadata.labels.prio: must be a text, is a number: put it in quotes
         set.yaml:24: warning unpinned-prune: spec.template.spec.syncPolicy.automated.prune: `main` moves: a commit there that loses manifests deletes their objects, and nothing stages it: give the set waves (strategy.rollingSync, or the annotation flotilla.dev/rollout-policy), or pin targetRevision to a tag or commit
-        2 errors, 4 warnings in 1 ApplicationSet
+        1 error, 4 warnings in 1 ApplicationSet
+    "#]]);
+    let wrong = wrong.replace("{prio: '1'}", "{prio: 1}");
+    fleet(&wrong).check(LINE, 1, &expect![[r#"
+        set.yaml:19: error invalid-object: ApplicationSet.argoproj.io "fleet" is invalid: spec.template.metadata.labels.prio: Invalid value: "integer": spec.template.metadata.labels.prio in body must be of type string: "integer"
+        1 error, 0 warnings in 0 ApplicationSets
     "#]]);
     place.check(
-        &format!("{LINE} --allow unknown-key,wrong-type,expansion-fails -o json"),
+        &format!("{LINE} --allow unknown-key,expansion-fails -o json"),
         0,
         &expect![[r#"
             [
@@ -145,7 +149,7 @@ fn findings_have_file_line_rule_and_remedy() {
             0 errors, 4 warnings in 1 ApplicationSet
         "#]],
     );
-    let output = place.flotilla(&format!("{LINE} --allow unknown-key,wrong-type,expansion-fails --strict"));
+    let output = place.flotilla(&format!("{LINE} --allow unknown-key,expansion-fails --strict"));
     assert_eq!(output.status.code(), Some(1));
 }
 

@@ -1,7 +1,7 @@
 //! The JSONPath of printer columns, as far as they use it: `.spec.name`, `['a.b/c']`, `[0]`,
 //! `[?(@.type=="Ready")]`.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use serde_json::Value;
 
@@ -30,6 +30,16 @@ impl FromStr for JsonPath {
 
     fn from_str(text: &str) -> Result<Self, InvalidPath> {
         Self::parse(text)
+    }
+}
+
+impl fmt::Display for JsonPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|step| match step {
+            Step::Field(name) => write!(f, ".{}", name.replace('\\', "\\\\").replace('.', "\\.")),
+            Step::Index(index) => write!(f, "[{index}]"),
+            Step::Where(path, text) => write!(f, "[?(@.{}==\"{text}\")]", path.join(".")),
+        })
     }
 }
 

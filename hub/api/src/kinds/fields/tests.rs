@@ -30,10 +30,31 @@ fn a_typo_is_refused_with_its_path_and_what_was_meant() {
 }
 
 #[test]
+fn what_cannot_be_read_is_refused_whatever_is_asked_for() {
+    let map = json!({"metadata": {"name": "x"}, "data": {"x": 1}});
+    for validation in [Validation::Strict, Validation::Warn, Validation::Ignore] {
+        assert_eq!(
+            check(Kind::ConfigMap, &map, validation).unwrap_err().message,
+            "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: \
+             json: cannot unmarshal number into Go struct field ConfigMap.data of type string"
+        );
+    }
+}
+
+#[test]
+fn a_patch_is_told_of_what_is_its_own() {
+    let base = json!({"spec": {"old": 1}});
+    let patched = json!({"spec": {"old": 1, "new": 1}});
+    let told = check_patched(Kind::Cluster, &base, &patched, Validation::Warn).unwrap();
+    assert_eq!(told, ["unknown field \"spec.new\""]);
+    assert!(check_patched(Kind::Cluster, &base, &base, Validation::Strict).unwrap().is_empty());
+}
+
+#[test]
 fn what_argo_cd_knows_is_known() {
     let application = json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "a"},
-        "operation": {"sync": {}}, "status": {"any": 1},
+        "operation": {"sync": {}}, "status": {"sync": {"status": "Synced"}, "cluster": "eu"},
         "spec": {
             "project": "default", "destination": {"name": "eu"}, "revisionHistoryLimit": 3,
             "source": {"repoURL": "x", "helm": {"valueFiles": []}, "directory": {"recurse": true}},

@@ -18,31 +18,25 @@ fn check(kind: Kind, object: Value, expect: &[&str]) {
 #[test]
 fn argo_kinds_as_their_crds() {
     check(Kind::Application, json!({"spec": {"project": "a", "destination": {}}}), &[]);
-    check(Kind::Application, json!({}), &["spec: Required value"]);
     check(
         Kind::Application,
         json!({"spec": {"sources": {}}}),
         &[
             "spec.destination: Required value",
             "spec.project: Required value",
-            "spec.sources: Invalid value: \"object\": must be a list",
+            "spec.sources: Invalid value: \"object\": spec.sources in body must be of type array: \"object\"",
         ],
     );
-    check(Kind::ApplicationSet, json!({"spec": {"generators": [], "template": {}}}), &[]);
     check(
         Kind::ApplicationSet,
-        json!({"spec": {"generators": {"list": {}}}}),
-        &["spec.template: Required value", "spec.generators: Invalid value: \"object\": must be a list"],
+        json!({"spec": {"generators": [], "template": {"metadata": {}, "spec": {"destination": {}, "project": ""}}}}),
+        &[],
     );
-    check(
-        Kind::ApplicationSet,
-        json!({"spec": {"generators": ["git"], "template": {}}}),
-        &["spec.generators[0]: Invalid value: \"string\": must be a map, as in {list: {elements: []}}"],
-    );
+    check(Kind::AppProject, json!({}), &["spec: Required value"]);
 }
 
 #[test]
-fn own_kinds() {
+fn types_and_meaning_are_told_together() {
     check(Kind::Cluster, json!({"spec": {"pause": {"for": "2h"}, "mode": "Observe"}}), &[]);
     check(
         Kind::Cluster,
@@ -52,28 +46,51 @@ fn own_kinds() {
             "spec.pause.for: Invalid value: \"soon\": must be a duration such as 90s, 15m or 2h",
         ],
     );
+    // What is of another type is told once.
+    check(
+        Kind::Cluster,
+        json!({"spec": {"pause": {"for": 5}}}),
+        &[
+            "spec.pause.for: Invalid value: \"integer\": spec.pause.for in body must be of type string: \"integer\"",
+        ],
+    );
     check(Kind::RolloutPolicy, json!({"spec": {"waves": [{"name": "a"}]}}), &[]);
     check(
         Kind::RolloutPolicy,
-        json!({"spec": {"waves": [{"name": "a"}, {"name": "a", "maxUpdate": "lots"}]}}),
+        json!({"spec": {"waves": [{"name": "a", "maxUpdate": "lots"}, {"name": "b", "match": {"matchExpressions": [{"key": "a", "operator": "Is"}]}}]}}),
         &[
-            "spec.waves[1].name: Forbidden: `a` names an earlier wave too",
-            "spec.waves[1].maxUpdate: Forbidden: expected a count such as 3 or a share such as 20%",
+            "spec.waves[0].maxUpdate: Forbidden: expected a count such as 3 or a share such as 20%",
+            "spec.waves[1].match.matchExpressions[0].operator: Forbidden: `Is` is not an operator: use In, NotIn, Exists or DoesNotExist",
         ],
+    );
+    check(
+        Kind::RolloutPolicy,
+        json!({"spec": {"waves": [{"name": "a"}, {"name": "a", "soak": "soon"}]}}),
+        &["spec.waves[1]: Duplicate value: {\"name\":\"a\"}"],
     );
     check(
         Kind::EnrollmentToken,
         json!({"spec": {"cluster": "eu", "secretHash": "secret", "expires": "soon"}}),
         &[
+            "spec.expires: Invalid value: \"soon\": spec.expires in body must be of type date-time: \"soon\"",
             "spec.secretHash: Invalid value: \"…\": must be the SHA-256 of the secret in lowercase hex",
-            "spec.expires: Invalid value: \"soon\": must be a time such as 2026-01-31T12:00:00Z",
         ],
     );
+}
+
+#[test]
+fn keys_of_secrets_and_settings_are_names_of_files() {
+    let form = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
     check(
-        Kind::Secret,
-        json!({"data": {"password": 1234}}),
-        &["data[password]: Invalid value: \"number\": must be a text: put it in quotes"],
+        Kind::ConfigMap,
+        json!({"data": {"a b": "x", "..": "a", "k": "1"}, "binaryData": {"k": "aGk="}}),
+        &[
+            "data[..]: Invalid value: \"..\": must not be '..'",
+            &format!("data[a b]: Invalid value: \"a b\": {form}"),
+            "data[k]: Invalid value: \"k\": duplicate of key present in binaryData",
+        ],
     );
+    check(Kind::Secret, json!({"data": {"": "aGk="}}), &[&format!("data[]: Invalid value: \"\": {form}")]);
 }
 
 #[test]

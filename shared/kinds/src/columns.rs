@@ -5,26 +5,36 @@ use serde_json::Value;
 use shared_model::{Cluster, Kind, duration};
 use shared_objects::table::{Cell, Column, JsonPath};
 
-/// The columns of a kind.
-pub(crate) fn columns(kind: Kind) -> Vec<Column> {
+/// The columns of a kind. Argo CD's kinds have its own first and in its order (`manifests/crds`); what Flotilla adds
+/// stands behind them, with `-o wide` only.
+pub fn columns(kind: Kind) -> Vec<Column> {
     let own = match kind {
-        Kind::Application => vec![
-            text("Sync Status", ".status.sync.status"),
-            text("Health Status", ".status.health.status"),
-            wide("Revision", ".status.sync.revision"),
-            wide("Project", ".spec.project"),
-            wide("Cluster", ".status.cluster"),
-            Column { priority: 1, ..made("Paused", paused_application) },
-            Column { priority: 1, ..made("Rollout", rollout_of) },
-        ],
-        Kind::ApplicationSet => {
-            vec![
-                number("Applications", ".status.resourcesCount"),
-                made("Rollout", rollout_phase),
-                wide("Waits For", ".status.rollout.message"),
-            ]
+        Kind::Application => {
+            return vec![
+                Column::name(),
+                text("Sync Status", ".status.sync.status"),
+                text("Health Status", ".status.health.status"),
+                Column { priority: 10, ..text("Revision", ".status.sync.revision") },
+                Column { priority: 10, ..text("Project", ".spec.project") },
+                wide("Cluster", ".status.cluster"),
+                Column { priority: 1, ..made("Paused", paused_application) },
+                Column { priority: 1, ..made("Rollout", rollout_of) },
+                // Argo CD shows none.
+                Column { priority: 1, ..Column::age() },
+            ];
         }
-        Kind::AppProject => vec![text("Description", ".spec.description")],
+        Kind::ApplicationSet => {
+            return vec![
+                Column::name(),
+                Column::age(),
+                Column { priority: 1, ..number("Applications", ".status.resourcesCount") },
+                Column { priority: 1, ..made("Rollout", rollout_phase) },
+                wide("Waits For", ".status.rollout.message"),
+            ];
+        }
+        Kind::AppProject => {
+            return vec![Column::name(), Column::age(), wide("Description", ".spec.description")];
+        }
         Kind::Cluster => vec![
             made("State", |cluster, _| match cluster.pointer("/status/identity/revoked") {
                 Some(_) => "Revoked".into(),

@@ -62,20 +62,23 @@ fn tokens_say_how_long_they_work() {
 
 #[test]
 fn argo_cds_kinds_have_its_columns() {
-    let names: Vec<_> =
-        columns(Kind::Application).into_iter().map(|column| (column.name, column.priority)).collect();
-    assert_eq!(
-        names,
-        [
-            ("Name", 0),
-            ("Sync Status", 0),
-            ("Health Status", 0),
-            ("Revision", 1),
-            ("Project", 1),
-            ("Cluster", 1),
-            ("Paused", 1),
-            ("Rollout", 1),
-            ("Age", 0),
-        ]
-    );
+    let names = |kind| {
+        let columns = columns(kind).into_iter();
+        columns.map(|column| (column.name, column.priority)).collect::<Vec<_>>()
+    };
+    let application = [
+        ("Name", 0),
+        ("Sync Status", 0),
+        ("Health Status", 0),
+        ("Revision", 10),
+        ("Project", 10),
+        ("Cluster", 1),
+        ("Paused", 1),
+        ("Rollout", 1),
+        ("Age", 1),
+    ];
+    assert_eq!(names(Kind::Application), application);
+    let set = [("Name", 0), ("Age", 0), ("Applications", 1), ("Rollout", 1), ("Waits For", 1)];
+    assert_eq!(names(Kind::ApplicationSet), set);
+    assert_eq!(names(Kind::AppProject), [("Name", 0), ("Age", 0), ("Description", 1)]);
 }

@@ -19,9 +19,9 @@ const CA: &str = include_str!("authority.pem");
 
 #[track_caller]
 fn check(place: &Place, environment: &[(&str, &str)], line: &str, code: i32, parts: &[&str]) {
-    let output =
-        command(place.0.path(), line).envs(environment.iter().copied()).output().expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let output = command(place.0.path(), line).envs(environment.iter().copied()).output().expect("it starts");
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{line}\n{said}");
     for part in parts {
         assert!(said.contains(part), "{line}: {part} in {said}");
@@ -41,10 +41,28 @@ fn a_way_is_found_as_kubectl_finds_it() {
     let away = "cannot be reached; is `flotilla hub` running there? context";
     check(&place, &several, "app list", 1, &[away, "context one of config", "--context chooses another"]);
     check(&place, &several, "app list --context two", 1, &[away, "context two of second/config"]);
-    check(&place, &several, "app list --context three", 1, &["has no context `three` (it has one, cloud, two)"]);
+    check(
+        &place,
+        &several,
+        "app list --context three",
+        1,
+        &["has no context `three` (it has one, cloud, two)"],
+    );
     check(&place, &several, "app list --kubeconfig config --context two", 1, &["(it has one, cloud)"]);
-    check(&place, &several, "cluster get eu-1 --context cloud", 1, &["a program gives its credentials (exec)"]);
-    check(&place, &[], "app list", 1, &["there is no kubeconfig", ".kube/config: `flotilla login --server URL`"]);
+    check(
+        &place,
+        &several,
+        "cluster get eu-1 --context cloud",
+        1,
+        &["a program gives its credentials (exec)"],
+    );
+    check(
+        &place,
+        &[],
+        "app list",
+        1,
+        &["there is no kubeconfig", ".kube/config: `flotilla login --server URL`"],
+    );
     place.write(&[(".kube/config", CONFIG), (".kube/ca.pem", CA)]);
     check(&place, &[], "app list", 1, &[away, ".kube/config leads there"]);
     check(&place, &[("KUBECONFIG", "")], "app list", 1, &[away]);

@@ -55,8 +55,8 @@ fn head(app: &Value) -> Vec<(&'static str, String)> {
         (release, of) => format!("{} of {of}", hub_show::short(release)),
     };
     lines.push(("RELEASE", release));
-    lines.push(("SYNC", with(text(app, "/status/sync/status"), operation(app))));
-    lines.push(("HEALTH", with(text(app, "/status/health/status"), get("/status/health/message"))));
+    lines.push(("SYNC", with(text(app, "/status/sync/status"), &operation(app))));
+    lines.push(("HEALTH", with(text(app, "/status/health/status"), text(app, "/status/health/message"))));
     if !text(app, "/status/rollout/name").is_empty() {
         let wave = match text(app, "/status/rollout/wave") {
             "" => String::new(),
@@ -79,7 +79,7 @@ fn project(app: &Value) -> String {
 }
 
 /// A word with what there is to say of it.
-fn with(word: &str, said: String) -> String {
+fn with(word: &str, said: &str) -> String {
     if said.is_empty() { word.to_owned() } else { format!("{word}: {said}") }
 }
 

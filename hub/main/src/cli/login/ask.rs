@@ -3,7 +3,7 @@
 use crate::cli::output;
 use anyhow::{Context as _, bail};
 use std::{
-    io::{BufRead as _, IsTerminal as _, Read as _, stdin},
+    io::{self, BufRead as _, IsTerminal as _, Read as _, stdin},
     path::Path,
     process::{Command, Stdio},
 };
@@ -24,11 +24,12 @@ pub(super) async fn token(file: Option<&Path>, server: &str) -> anyhow::Result<S
             shown_again();
             line?.unwrap_or_default()
         }
-        Some(_) | None => {
+        Some(_) | None => blocking(|| {
             let mut text = String::new();
-            stdin().lock().take(LONGEST).read_to_string(&mut text).context("the standard input")?;
-            text
-        }
+            stdin().lock().take(LONGEST).read_to_string(&mut text).map(|_| text)
+        })
+        .await
+        .context("the standard input")?,
     };
     sound(&text)
 }
@@ -53,13 +54,17 @@ pub(super) async fn line(question: &str) -> anyhow::Result<Option<String>> {
     if !question.is_empty() {
         output::note(question);
     }
-    // Beside the loop: an interrupt ends the wait.
-    let line = tokio::task::spawn_blocking(|| {
+    let line = blocking(|| {
         let mut line = String::new();
         stdin().lock().read_line(&mut line).map(|_| line)
     });
-    let line = line.await?.context("the answer cannot be read")?;
+    let line = line.await.context("the answer cannot be read")?;
     Ok(Some(line.trim().to_owned()))
+}
+
+/// Reads beside the loop, so that an interrupt ends the wait.
+async fn blocking(read: impl FnOnce() -> io::Result<String> + Send + 'static) -> anyhow::Result<String> {
+    Ok(tokio::task::spawn_blocking(read).await??)
 }
 
 fn hide() {

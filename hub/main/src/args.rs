@@ -2,17 +2,28 @@
 
 mod app;
 mod appset;
+mod cluster;
+mod connection;
 mod decisions;
 mod folder;
+mod login;
+mod printing;
 mod simulate;
 mod timeline;
 mod tools;
 
-pub(crate) use app::{DiffOptions, Differences, Manifests, Offline, Range, RenderOptions};
+pub(crate) use app::{
+    AppCommand, Applications, DiffOptions, Differences, Goals, Manifests, Offline, Range, RenderOptions,
+    WaitOptions,
+};
 pub(crate) use appset::{Applications as SetOutput, GenerateOptions, LintOptions, SetDiffOptions, SetInputs};
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
-pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
+pub(crate) use cluster::ClusterCommand;
+pub(crate) use connection::Connection;
+pub(crate) use decisions::{Approve, Expedite, Pause, Plain, RolloutCommand, Status, Undo, Which, Why};
 pub(crate) use folder::{ResealOptions, RestoreOptions, SealOptions};
+pub(crate) use login::LoginOptions;
+pub(crate) use printing::{Form, Listing, Printing};
 use shared_model::parse_duration;
 use shared_runtime::{otlp, telemetry};
 pub(crate) use simulate::{Output, SimulateOptions};
@@ -32,7 +43,7 @@ const SHORTEST_LIFETIME: Duration = Duration::from_secs(10);
 /// Multi-cluster GitOps in waves: Argo CD's ApplicationSets, released over a fleet canary first.
 #[derive(Debug, Parser)]
 #[command(name = "flotilla", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed (the text says why), 2 wrong command line.")]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -48,13 +59,15 @@ pub(crate) enum Command {
     Hub(Box<HubArgs>),
     /// See it work: a hub, a Git repository and twelve simulated clusters in one process
     Demo(DemoOptions),
-    /// Join, list, pause, resume, revoke and retire clusters
+    /// Sign in to a hub: check a token and write a context for it into the kubeconfig
+    Login(Box<LoginOptions>),
+    /// Join, list, show, pause, resume, observe, revoke and retire clusters
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// See and replace the hub's certificate authority
     #[command(subcommand)]
     Authority(AuthorityCommand),
-    /// List, sync, render, compare, pause, resume and forget Applications
+    /// List, show, sync, wait for, render, compare, pause, resume and forget Applications
     #[command(subcommand)]
     App(AppCommand),
     /// Expand, compare and check ApplicationSets; list them and approve the deletions that they hold
@@ -87,19 +100,22 @@ pub(crate) enum Command {
     },
 }
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed, the text says why and what to try next; of the `diff` and `lint` commands: differences, findings
+  2    wrong command line; of the `diff` and `lint` commands: failed as well
+  3    `rollout watch`: the rollout halted or was aborted
+  4    `rollout watch`: it was rolled back
+  5    `rollout watch`: a newer one took its place
+  124  `app wait`: not in --timeout
+  130  interrupted";
+
 const COMPLETION: &str = "\
 bash: flotilla completion bash > ~/.local/share/bash-completion/completions/flotilla
 zsh: flotilla completion zsh > \"${fpath[1]}/_flotilla\"
 fish: flotilla completion fish > ~/.config/fish/completions/flotilla.fish
 powershell: flotilla completion powershell | Out-String | Invoke-Expression";
-
-/// How to reach the hub.
-#[derive(Debug, Clone, Group)]
-pub(crate) struct Connection {
-    /// The hub's kubeconfig (made by `flotilla hub` as admin.kubeconfig in its data folder)
-    #[arg(long, global = true, env = "KUBECONFIG", value_name = "FILE")]
-    pub(crate) kubeconfig: Option<PathBuf>,
-}
 
 #[derive(Debug, Clone, Group)]
 pub(crate) struct Log {
@@ -254,84 +270,6 @@ impl DemoOptions {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ClusterCommand {
-    /// Print the one command that joins a cluster
-    Token {
-        /// The cluster's name on the hub
-        #[arg(long)]
-        name: String,
-        /// Labels that it gets, e.g. env=prod,region=eu
-        #[arg(long, value_name = "K=V,...", default_value = "")]
-        labels: String,
-        /// How long the token works
-        #[arg(long, value_name = "TIME", default_value = "24h", value_parser = duration)]
-        expires: Duration,
-        /// Replace the identity of a cluster that has joined before
-        #[arg(long)]
-        reenrol: bool,
-    },
-    /// List clusters: connected, paused, acknowledged
-    #[command(visible_alias = "ls")]
-    List {
-        /// Only those with these labels, e.g. env=prod
-        #[arg(long, short = 'l', value_name = "SELECTOR")]
-        selector: Option<String>,
-    },
-    /// Show one cluster: connection, pauses, what holds it, what is pinned there
-    Status {
-        /// The cluster
-        name: String,
-    },
-    /// What a cluster's agent told last of what happened there, the newest last
-    Events {
-        /// The cluster
-        name: String,
-    },
-    /// Leave a cluster alone: nothing is applied, healed or pruned there until it is resumed
-    Pause {
-        /// The cluster
-        name: String,
-        /// How long, e.g. 2h; until resumed when left out
-        #[arg(long = "for", value_name = "TIME", value_parser = some_duration)]
-        duration: Option<Duration>,
-        /// Why, for the people who meet it, e.g. INC-7
-        #[arg(long, default_value = "")]
-        reason: String,
-    },
-    /// End the hub's pause of a cluster
-    Resume {
-        /// The cluster
-        name: String,
-    },
-    /// End the identity of a cluster's agent: its stream is cut and its certificates are refused
-    ///
-    /// What runs in the cluster stays, and its agent goes on healing it. `cluster token --reenrol` lets the
-    /// cluster come back, with its position in every rollout.
-    Revoke {
-        /// The cluster
-        name: String,
-        /// Why, for the people who meet it, e.g. INC-7
-        #[arg(long, default_value = "")]
-        reason: String,
-    },
-    /// Take a cluster out of the fleet: its identity ends, its Applications go, what runs there stays
-    ///
-    /// With --drain, everything that the hub put there is removed first, bit by bit; this shows how far that is,
-    /// and the hub goes on without it. A drain that waits for a cluster is given up by asking again without
-    /// --drain.
-    Retire {
-        /// The cluster
-        name: String,
-        /// Remove what the hub put there first
-        #[arg(long)]
-        drain: bool,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
     /// List the sinks: what each is told, when a message arrived last, and what is wrong
     #[command(visible_alias = "ls")]
@@ -365,69 +303,6 @@ pub(crate) enum AuthorityCommand {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum AppCommand {
-    /// List Applications with cluster, sync, health and what they wait for
-    #[command(visible_alias = "ls")]
-    List {
-        #[command(flatten)]
-        namespace: Namespace,
-    },
-    /// Print the manifests of Applications and ApplicationSets, with no hub
-    Render(Box<RenderOptions>),
-    /// Show what an apply would change in the clusters, or what two revisions differ in
-    Diff(Box<DiffOptions>),
-    /// Apply an Application's release now (manual sync)
-    Sync {
-        /// The Application
-        name: String,
-        #[command(flatten)]
-        namespace: Namespace,
-    },
-    /// Delete an Application although its cluster cannot be reached
-    ///
-    /// What it put there stays. When the cluster returns, its agent is told to give the application up without
-    /// its objects; an Application of the same name made until then takes them over.
-    Forget {
-        /// The Application
-        name: String,
-        #[command(flatten)]
-        namespace: Namespace,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
-    /// Leave Applications alone: nothing is released, applied, healed or pruned until they are resumed
-    Pause {
-        #[command(flatten)]
-        applications: Applications,
-        /// How long, e.g. 1h; until resumed when left out
-        #[arg(long = "for", value_name = "TIME", value_parser = some_duration)]
-        duration: Option<Duration>,
-        /// Why, for the people who meet it, e.g. INC-7
-        #[arg(long, default_value = "")]
-        reason: String,
-    },
-    /// End the pause of Applications
-    Resume {
-        #[command(flatten)]
-        applications: Applications,
-    },
-}
-
-/// Which Applications.
-#[derive(Debug, Group)]
-pub(crate) struct Applications {
-    /// The Applications
-    #[arg(required_unless_present = "selector", conflicts_with = "selector", value_name = "NAME")]
-    pub(crate) names: Vec<String>,
-    /// All those with these labels instead, e.g. team=shop
-    #[arg(long, short = 'l', value_name = "SELECTOR")]
-    pub(crate) selector: Option<String>,
-    #[command(flatten)]
-    pub(crate) namespace: Namespace,
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum AppsetCommand {
     /// Print the Applications that ApplicationSets of files come to
     Generate(Box<GenerateOptions>),
@@ -437,10 +312,7 @@ pub(crate) enum AppsetCommand {
     Lint(Box<LintOptions>),
     /// List ApplicationSets with the deletions that they hold
     #[command(visible_alias = "ls")]
-    List {
-        #[command(flatten)]
-        namespace: Namespace,
-    },
+    List(Listing),
     /// Let the deletions happen that an ApplicationSet holds
     #[command(visible_alias = "approve-deletions")]
     Approve {
@@ -500,56 +372,7 @@ pub(crate) struct FreezeOptions {
     pub(crate) reason: String,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum RolloutCommand {
-    /// Show one rollout: waves, gates with who and why, what it waits for, decisions
-    #[command(display_order = 21)]
-    Status(Status),
-    /// Say of each member that waits what it waits for, a sentence each
-    #[command(display_order = 22)]
-    Why(Why),
-    /// Draw the waves of a rollout as they go, until it ends
-    ///
-    /// Where the output is no terminal, a line for each change.
-    #[command(
-        display_order = 23,
-        after_help = "Exit codes: 0 done, 3 halted or aborted, 4 rolled back, 5 superseded, 130 interrupted."
-    )]
-    Watch(Which),
-    /// Approve a wave that waits for a person
-    #[command(display_order = 24)]
-    Approve(Approve),
-    /// Hold a rollout: nothing is released, no wave opens, newer commits wait
-    #[command(display_order = 25)]
-    Pause(Pause),
-    /// End a pause, or let newer commits follow a rollout that was taken back
-    #[command(display_order = 26)]
-    Resume(Plain),
-    /// Stop a rollout for good: members keep what they run
-    #[command(display_order = 27)]
-    Abort(Plain),
-    /// Let a rollout that halted or was taken back try again
-    #[command(display_order = 28)]
-    Retry(Plain),
-    /// Take a rollout back: members return to what was proven on each before, newest wave first
-    ///
-    /// Newer commits wait until `rollout resume`, unless --no-pin.
-    #[command(display_order = 29)]
-    Undo(Undo),
-    /// Release clusters ahead of their wave, unproven: a permission of its own
-    #[command(display_order = 30)]
-    Expedite(Expedite),
-    /// List rollouts with phase, progress and what they wait for
-    #[command(visible_alias = "ls")]
-    List {
-        #[command(flatten)]
-        namespace: Namespace,
-    },
-    /// Try the next rollout in virtual time: its waves, how long it takes, and what it puts at risk
-    Simulate(Box<SimulateOptions>),
-}
-
-#[derive(Debug, Group)]
+#[derive(Debug, Clone, Group)]
 pub(crate) struct Namespace {
     /// The namespace on the hub
     #[arg(long, short = 'n', default_value = shared_model::DEFAULT_NAMESPACE)]

@@ -1,6 +1,6 @@
 //! The `flotilla` command: a hub, a demo, and the command line for both.
 //!
-//! Exit codes: 0 done; 1 it failed, the text says why and what to do; 2 the command line is wrong.
+//! Exit codes: 0 done; 1 it failed, the text says why and what to do; 2 the command line is wrong; others are in `--help`.
 
 mod args;
 mod cli;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     shared_runtime::install_crypto();
     let args = Args::parse();
     // What these leave behind may be dropped: a tool that still runs ends with the process.
-    let brief = matches!(args.command, Command::App(_) | Command::Appset(_));
+    let brief = matches!(args.command, Command::App(_) | Command::Appset(_) | Command::Login(_));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => {
@@ -58,6 +58,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
         },
         Command::Demo(options) => hub_demo::run(options.config(args::traces()?)?).await,
+        Command::Login(options) => cli::login::run(args.connection, *options).await,
         Command::Cluster(command) => cli::cluster::run(args.connection, command).await,
         Command::Authority(command) => cli::authority::run(args.connection, command).await,
         Command::App(command) => cli::app::run(args.connection, command).await,

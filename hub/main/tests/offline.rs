@@ -2,6 +2,8 @@
 
 #[path = "offline/generate.rs"]
 mod generate;
+#[path = "offline/kubeconfig.rs"]
+mod kubeconfig;
 #[path = "offline/lint.rs"]
 mod lint;
 #[path = "offline/set_diff.rs"]
@@ -92,6 +94,7 @@ fn command(folder: &Path, line: &str) -> Command {
         .args(line.split_whitespace())
         .current_dir(folder)
         .env_remove("KUBECONFIG")
+        .env("HOME", folder)
         .env("RUST_BACKTRACE", "0");
     command.stdin(Stdio::null());
     command
@@ -336,7 +339,7 @@ fn revisions_differ_and_exit_codes_say_so() {
     );
     fleet.commit("second");
     fleet.check(
-        &format!("{line} v1..main --context 0"),
+        &format!("{line} v1..main --unified 0"),
         1,
         &expect![[r#"
         3 clusters: eu-1, eu-2, eu-3
@@ -364,7 +367,7 @@ fn revisions_differ_and_exit_codes_say_so() {
     // An Application that comes with its folder.
     fleet.write(&[("repo/apps/api/a.yaml", &map("api", "one"))]);
     fleet.check(
-        &format!("{line} main.. --context 0"),
+        &format!("{line} main.. --unified 0"),
         1,
         &expect![[r#"
         3 clusters: eu-1, eu-2, eu-3
@@ -404,7 +407,7 @@ fn wrong_command_lines_say_what_to_write() {
         ("app diff web --revisions main", "write A..B"),
         ("app diff web --revisions HEAD~1..", "git rev-parse 'HEAD~1'"),
         ("app diff web --revision a --revisions b..c", "cannot be used with"),
-        ("app diff web", "no kubeconfig is given"),
+        ("app diff web", "there is no kubeconfig"),
         ("app diff -f app.yaml --revisions main..", "name the folder to compare with by --repo URL=DIR"),
     ] {
         let output = fleet.flotilla(line);

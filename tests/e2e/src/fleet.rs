@@ -100,6 +100,8 @@ struct Member {
 pub struct Said {
     /// Whether it exited with 0.
     pub success: bool,
+    /// What it exited with; none when a signal ended it.
+    pub code: Option<i32>,
     /// What it printed, standard output first.
     pub text: String,
 }
@@ -595,5 +597,5 @@ pub fn alone(command: &mut Command, home: &Path) {
 async fn said(mut command: tokio::process::Command) -> Result<Said> {
     let output = tokio::time::timeout(SOON, command.output()).await.context("it does not end")??;
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    Ok(Said { success: output.status.success(), text: text.concat() })
+    Ok(Said { success: output.status.success(), code: output.status.code(), text: text.concat() })
 }

@@ -136,7 +136,7 @@ Blast radius: 3 of 3 applications, 3 of 3 clusters
   canary   1 of 1     0       1         0         eu-1
   rest     2 of 2     1       1         0         eu-2, us-1
 ";
-    check("appset diff -f both.yaml --context 0", 1, changed)?;
+    check("appset diff -f both.yaml --unified 0", 1, changed)?;
     // Nothing of it moved anything.
     assert_eq!(names(&hub).await?, "web-eu-1 web-eu-2");
     Ok(())

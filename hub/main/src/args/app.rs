@@ -1,8 +1,127 @@
-//! `flotilla app render` and `flotilla app diff`.
+//! `flotilla app`.
 
-use super::{Namespace, ToolOptions};
+use super::{Listing, Namespace, Printing, ToolOptions, duration, some_duration};
 use crate::cli::app::Repo;
-use clap::{Args as Group, ValueEnum, ValueHint};
+use clap::{Args as Group, Subcommand, ValueEnum, ValueHint};
+use std::time::Duration;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppCommand {
+    /// List Applications with cluster, sync, health and what they wait for
+    #[command(visible_alias = "ls")]
+    List(Listing),
+    /// Show one Application: where it comes from and goes, its release, sync, health, and what it waits for
+    Get {
+        /// The Application
+        name: String,
+        #[command(flatten)]
+        namespace: Namespace,
+        #[command(flatten)]
+        printing: Printing,
+    },
+    /// The releases that an Application had: by which rollout, when, and whether they were proven
+    History {
+        /// The Application
+        name: String,
+        #[command(flatten)]
+        namespace: Namespace,
+        #[command(flatten)]
+        printing: Printing,
+    },
+    /// Wait until Applications are synced and healthy
+    #[command(
+        after_help = "Without --sync and --health it waits for both. A release that failed on its cluster ends it; so does an \
+                      Application that is gone.\n\n\
+                      Exit codes: 0 done, 1 failed, 2 wrong command line, 124 not in --timeout, 130 interrupted."
+    )]
+    Wait(Box<WaitOptions>),
+    /// Print the manifests of Applications and ApplicationSets, with no hub
+    Render(Box<RenderOptions>),
+    /// Show what an apply would change in the clusters, or what two revisions differ in
+    Diff(Box<DiffOptions>),
+    /// Apply an Application's release now (manual sync)
+    Sync {
+        /// The Application
+        name: String,
+        #[command(flatten)]
+        namespace: Namespace,
+    },
+    /// Delete an Application although its cluster cannot be reached
+    ///
+    /// What it put there stays. When the cluster returns, its agent is told to give the application up without
+    /// its objects; an Application of the same name made until then takes them over.
+    Forget {
+        /// The Application
+        name: String,
+        #[command(flatten)]
+        namespace: Namespace,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Leave Applications alone: nothing is released, applied, healed or pruned until they are resumed
+    Pause {
+        #[command(flatten)]
+        applications: Applications,
+        /// How long, e.g. 1h; until resumed when left out
+        #[arg(long = "for", value_name = "TIME", value_parser = some_duration)]
+        duration: Option<Duration>,
+        /// Why, for the people who meet it, e.g. INC-7
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// End the pause of Applications
+    Resume {
+        #[command(flatten)]
+        applications: Applications,
+    },
+}
+
+/// Which Applications.
+#[derive(Debug, Group)]
+pub(crate) struct Applications {
+    /// The Applications
+    #[arg(required_unless_present = "selector", conflicts_with = "selector", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// All those with these labels instead, e.g. team=shop
+    #[arg(long, short = 'l', value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+    #[command(flatten)]
+    pub(crate) namespace: Namespace,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct WaitOptions {
+    #[command(flatten)]
+    pub(crate) applications: Applications,
+    #[command(flatten)]
+    pub(crate) goals: Goals,
+    /// How long at most, e.g. 30s; 0 for no end
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Default, Group)]
+pub(crate) struct Goals {
+    /// Until its cluster runs the release that is to run there
+    #[arg(long)]
+    pub(crate) sync: bool,
+    /// Until it is healthy
+    #[arg(long)]
+    pub(crate) health: bool,
+    /// Until the release is one of this commit: its id, or the beginning of it
+    #[arg(long, value_name = "COMMIT", value_parser = commit)]
+    pub(crate) revision: Option<String>,
+}
+
+fn commit(text: &str) -> Result<String, String> {
+    if text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("write a commit's id or at least seven digits of it, e.g. $(git rev-parse HEAD)".to_owned())
+    }
+}
 
 /// How to read sources without a hub.
 #[derive(Debug, Clone, Group)]
@@ -93,8 +212,8 @@ pub(crate) struct DiffOptions {
     #[arg(long, value_name = "A..B", value_parser = range)]
     pub(crate) revisions: Option<Range>,
     /// Lines around a difference
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub(crate) context: usize,
+    #[arg(long, short = 'U', value_name = "N", default_value_t = 3)]
+    pub(crate) unified: usize,
     /// How to print differences
     #[arg(long, short = 'o', value_enum, default_value_t = Differences::Text)]
     pub(crate) output: Differences,

@@ -83,8 +83,8 @@ pub(crate) struct SetDiffOptions {
     #[command(flatten)]
     pub(crate) namespace: Namespace,
     /// Lines around a difference
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub(crate) context: usize,
+    #[arg(long, short = 'U', value_name = "N", default_value_t = 3)]
+    pub(crate) unified: usize,
     /// How to print it
     #[arg(long, short = 'o', value_enum, default_value_t = super::Output::Text)]
     pub(crate) output: super::Output,

@@ -1,8 +1,54 @@
 //! What `flotilla rollout` takes: which rollout, and what a person decides about it.
 
-use super::{Namespace, duration};
-use clap::{Args as Group, ValueEnum};
+use super::{Listing, Namespace, Printing, SimulateOptions, duration};
+use clap::{Args as Group, Subcommand};
 use std::time::Duration;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RolloutCommand {
+    /// Show one rollout: waves, gates with who and why, what it waits for, decisions
+    #[command(display_order = 21)]
+    Status(Status),
+    /// Say of each member that waits what it waits for, a sentence each
+    #[command(display_order = 22)]
+    Why(Why),
+    /// Draw the waves of a rollout as they go, until it ends
+    ///
+    /// Where the output is no terminal, a line for each change.
+    #[command(
+        display_order = 23,
+        after_help = "Exit codes: 0 done, 3 halted or aborted, 4 rolled back, 5 superseded, 130 interrupted."
+    )]
+    Watch(Which),
+    /// Approve a wave that waits for a person
+    #[command(display_order = 24)]
+    Approve(Approve),
+    /// Hold a rollout: nothing is released, no wave opens, newer commits wait
+    #[command(display_order = 25)]
+    Pause(Pause),
+    /// End a pause, or let newer commits follow a rollout that was taken back
+    #[command(display_order = 26)]
+    Resume(Plain),
+    /// Stop a rollout for good: members keep what they run
+    #[command(display_order = 27)]
+    Abort(Plain),
+    /// Let a rollout that halted or was taken back try again
+    #[command(display_order = 28)]
+    Retry(Plain),
+    /// Take a rollout back: members return to what was proven on each before, newest wave first
+    ///
+    /// Newer commits wait until `rollout resume`, unless --no-pin.
+    #[command(display_order = 29)]
+    Undo(Undo),
+    /// Release clusters ahead of their wave, unproven: a permission of its own
+    #[command(display_order = 30)]
+    Expedite(Expedite),
+    /// List rollouts with phase, progress and what they wait for
+    #[command(visible_alias = "ls")]
+    List(Listing),
+    /// Try the next rollout in virtual time: its waves, how long it takes, and what it puts at risk
+    Simulate(Box<SimulateOptions>),
+}
 
 /// Which rollout is meant.
 #[derive(Debug, Group)]
@@ -99,27 +145,19 @@ pub(crate) struct Why {
     /// Only this Application
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<String>,
+    #[command(flatten)]
+    pub(crate) printing: Printing,
 }
 
 #[derive(Debug, Group)]
 pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) which: Which,
-    /// How to print it
-    #[arg(long, short = 'o', value_enum, default_value_t = Form::Text)]
-    pub(crate) output: Form,
+    #[command(flatten)]
+    pub(crate) printing: Printing,
     /// Where traces are shown, with {traceID} in it [default: what the hub's settings say]
     #[arg(long, env = "FLOTILLA_TRACE_URL", value_name = "URL")]
     pub(crate) trace_url: Option<String>,
-}
-
-/// How an answer is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Form {
-    /// For people
-    Text,
-    /// The FleetRollout as the hub serves it
-    Json,
 }
 
 fn some_duration(text: &str) -> Result<Duration, String> {

@@ -1,20 +1,49 @@
 //! `flotilla app`.
 
 mod diff;
+mod get;
+mod history;
 pub(super) mod offline;
 mod pause;
 mod render;
+mod wait;
 
 pub(crate) use offline::places::Repo;
 
 use crate::{
     args::{AppCommand, Connection},
-    cli::{client::Hub, confirm::confirm, output},
+    cli::{
+        client::Hub,
+        confirm::confirm,
+        listing::{self, Shown},
+        output,
+        printing::When,
+    },
 };
 use anyhow::bail;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared_model::{Kind, RESOURCES_FINALIZER};
 use std::process::ExitCode;
+
+/// What a list shows.
+const LISTED: Shown = Shown {
+    kind: Kind::Application,
+    columns: &[
+        ("NAMESPACE", When::AllNamespaces),
+        ("NAME", When::Always),
+        ("PROJECT", When::Wide),
+        ("CLUSTER", When::Always),
+        ("SYNC", When::Always),
+        ("HEALTH", When::Always),
+        ("REVISION", When::Wide),
+        ("ROLLOUT", When::Always),
+        ("OF", When::Wide),
+        ("WAITS FOR", When::Always),
+    ],
+    row,
+    first: "`kubectl apply -f` an Application or an ApplicationSet.",
+};
 
 pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::Result<ExitCode> {
     if let AppCommand::Render(options) = command {
@@ -27,19 +56,22 @@ pub(crate) async fn run(connection: Connection, command: AppCommand) -> anyhow::
     match command {
         // Above.
         AppCommand::Render(_) | AppCommand::Diff(_) => {}
-        AppCommand::List { namespace } => {
-            let apps = hub.list(Kind::Application, &namespace.namespace, None).await?;
-            let rows: Vec<Vec<String>> = apps.iter().map(row).collect();
-            if rows.is_empty() {
-                output::note("No Applications yet. `kubectl apply -f` an Application or an ApplicationSet.");
-            } else {
-                output::table(&["NAME", "CLUSTER", "SYNC", "HEALTH", "ROLLOUT", "WAITS FOR"], &rows);
-            }
+        AppCommand::List(listing) => listing::list(&hub, &listing, LISTED).await?,
+        AppCommand::Get { name, namespace, printing } => {
+            get::show(&hub, &namespace.namespace, &name, printing).await?;
         }
+        AppCommand::History { name, namespace, printing } => {
+            history::show(&hub, &namespace.namespace, &name, printing).await?;
+        }
+        AppCommand::Wait(options) => return Box::pin(wait::run(&hub, &options)).await,
         AppCommand::Sync { name, namespace } => {
             let patch = json!({"operation": {"initiatedBy": {"username": "flotilla"}, "sync": {}}});
             hub.merge(Kind::Application, &namespace.namespace, &name, &patch).await?;
             output::line(&format!("application {name} will apply its release"));
+            output::note(&format!(
+                "`flotilla app wait {name} -n {}` waits until it is synced and healthy.",
+                namespace.namespace
+            ));
         }
         AppCommand::Forget { name, namespace, yes } => {
             forget(&hub, &name, &namespace.namespace, yes).await?;
@@ -135,8 +167,41 @@ fn others(app: &Value) -> Vec<&str> {
     names.filter(|name| !name.starts_with(RESOURCES_FINALIZER)).collect()
 }
 
-fn row(app: &Value) -> Vec<String> {
-    let text = |pointer: &str| app.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+fn row(app: &Value, _: Timestamp) -> Vec<String> {
+    let text = |pointer: &str| text(app, pointer).to_owned();
+    vec![
+        text("/metadata/namespace"),
+        text("/metadata/name"),
+        text("/spec/project"),
+        text("/status/cluster"),
+        text("/status/sync/status"),
+        text("/status/health/status"),
+        revisions(&app["status"]["sync"])
+            .iter()
+            .map(|one| hub_show::short(one))
+            .collect::<Vec<_>>()
+            .join(","),
+        text("/status/rollout/state"),
+        text("/status/rollout/name"),
+        waits_for(app),
+    ]
+}
+
+/// A text in an object; empty when there is none.
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// `revision` or `revisions`, whichever there is.
+fn revisions(of: &Value) -> Vec<&str> {
+    match (of["revision"].as_str(), of["revisions"].as_array()) {
+        (Some(one), _) => vec![one],
+        (None, several) => several.into_iter().flatten().filter_map(Value::as_str).collect(),
+    }
+}
+
+/// What an Application waits for, or what is wrong with it.
+fn waits_for(app: &Value) -> String {
     let conditions = app.pointer("/status/conditions").and_then(Value::as_array);
     let conditions = conditions.map(Vec::as_slice).unwrap_or_default();
     // What a person chose explains everything else.
@@ -144,18 +209,10 @@ fn row(app: &Value) -> Vec<String> {
     let chosen =
         chosen.iter().find_map(|kind| conditions.iter().find(|condition| condition["type"] == *kind));
     let problem = chosen.or(conditions.first()).and_then(|condition| condition["message"].as_str());
-    let waits = match text("/status/rollout/message") {
-        waits if waits.is_empty() => problem.unwrap_or_default().to_owned(),
-        waits => waits,
-    };
-    vec![
-        text("/metadata/name"),
-        text("/status/cluster"),
-        text("/status/sync/status"),
-        text("/status/health/status"),
-        text("/status/rollout/state"),
-        waits,
-    ]
+    match text(app, "/status/rollout/message") {
+        "" => problem.unwrap_or_default().to_owned(),
+        waits => waits.to_owned(),
+    }
 }
 
 #[cfg(test)]

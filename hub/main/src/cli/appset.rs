@@ -8,41 +8,51 @@ mod staging;
 
 use crate::{
     args::{AppsetCommand, Connection},
-    cli::{client::Hub, output},
+    cli::{
+        client::Hub,
+        listing::{self, Shown},
+        output,
+        printing::When,
+    },
 };
 use anyhow::bail;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared_model::{APPROVE_DELETIONS_ANNOTATION, Kind};
 use std::process::ExitCode;
+
+/// What a list shows.
+const LISTED: Shown = Shown {
+    kind: Kind::ApplicationSet,
+    columns: &[
+        ("NAMESPACE", When::AllNamespaces),
+        ("NAME", When::Always),
+        ("APPLICATIONS", When::Always),
+        ("ROLLOUT", When::Always),
+        ("PHASE", When::Wide),
+        ("HOLDS", When::Always),
+    ],
+    row,
+    first: "`kubectl apply -f` one.",
+};
 
 pub(crate) async fn run(connection: Connection, command: AppsetCommand) -> anyhow::Result<ExitCode> {
     match command {
         AppsetCommand::Generate(options) => Box::pin(generate::run(*options)).await,
         AppsetCommand::Diff(options) => Ok(Box::pin(diff::run(connection, *options)).await),
         AppsetCommand::Lint(options) => Ok(Box::pin(lint::run(*options)).await),
-        AppsetCommand::List { namespace } => list(&Hub::connect(connection)?, &namespace.namespace).await,
+        AppsetCommand::List(listing) => {
+            listing::list(&Hub::connect(connection)?, &listing, LISTED).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         AppsetCommand::Approve { name, namespace } => {
             approve(&Hub::connect(connection)?, &name, &namespace.namespace).await
         }
     }
 }
 
-async fn list(hub: &Hub, namespace: &str) -> anyhow::Result<ExitCode> {
-    let sets = hub.list(Kind::ApplicationSet, namespace, None).await?;
-    let rows: Vec<Vec<String>> = sets.iter().map(row).collect();
-    if rows.is_empty() {
-        output::note("No ApplicationSets yet. `kubectl apply -f` one.");
-    } else {
-        output::table(&["NAME", "APPLICATIONS", "ROLLOUT", "HOLDS"], &rows);
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
 async fn approve(hub: &Hub, name: &str, namespace: &str) -> anyhow::Result<ExitCode> {
-    let sets = hub.list(Kind::ApplicationSet, namespace, None).await?;
-    let Some(set) = sets.iter().find(|set| set["metadata"]["name"] == name) else {
-        bail!("there is no ApplicationSet `{name}` in namespace {namespace}");
-    };
+    let set = hub.read(Kind::ApplicationSet, namespace, name).await?;
     let conditions = set.pointer("/status/conditions").and_then(Value::as_array);
     let held = conditions.into_iter().flatten().find(|condition| condition["type"] == "DeletionsHeld");
     let Some(message) = held.and_then(|held| held["message"].as_str()) else {
@@ -61,7 +71,7 @@ async fn approve(hub: &Hub, name: &str, namespace: &str) -> anyhow::Result<ExitC
 }
 
 /// A set with what it holds back, or what its own deletion waits for.
-fn row(set: &Value) -> Vec<String> {
+fn row(set: &Value, _: Timestamp) -> Vec<String> {
     let text = |pointer: &str| set.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let conditions = set.pointer("/status/conditions").and_then(Value::as_array);
     let holds = |kind: &str| {
@@ -70,9 +80,11 @@ fn row(set: &Value) -> Vec<String> {
         Some(condition["message"].as_str().unwrap_or_default().to_owned())
     };
     vec![
+        text("/metadata/namespace"),
         text("/metadata/name"),
         set.pointer("/status/resourcesCount").and_then(Value::as_u64).unwrap_or_default().to_string(),
         text("/status/rollout/name"),
+        text("/status/rollout/phase"),
         holds("DeletionHeld").or_else(|| holds("DeletionsHeld")).unwrap_or_default(),
     ]
 }
@@ -90,7 +102,11 @@ mod tests {
                 "conditions": [{"type": "DeletionsHeld", "status": "True", "message": "3 of 12 Applications would be deleted"}],
             },
         });
-        assert_eq!(row(&set), ["fleet", "12", "fleet-3", "3 of 12 Applications would be deleted"]);
-        assert_eq!(row(&json!({"metadata": {"name": "new"}})), ["new", "0", "", ""]);
+        let now = Timestamp::UNIX_EPOCH;
+        assert_eq!(
+            row(&set, now),
+            ["", "fleet", "12", "fleet-3", "", "3 of 12 Applications would be deleted"]
+        );
+        assert_eq!(row(&json!({"metadata": {"name": "new"}}), now), ["", "new", "0", "", "", ""]);
     }
 }

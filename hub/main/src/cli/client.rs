@@ -1,7 +1,12 @@
 //! Requests to the hub's API.
 
-use crate::{args::Connection, cli::kubeconfig};
-use anyhow::{Context as _, bail};
+mod explained;
+
+use crate::{
+    args::Connection,
+    cli::kubeconfig::{self, Way},
+};
+use anyhow::{Context as _, anyhow};
 use reqwest::{Certificate, Client, Method, StatusCode};
 use serde_json::Value;
 use shared_model::{Kind, gvk};
@@ -17,6 +22,8 @@ const LONGEST_ANSWER: Duration = Duration::from_secs(180);
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) code: StatusCode,
+    /// Whether it is about an object that the hub has or has not.
+    of_object: bool,
     said: String,
 }
 
@@ -34,6 +41,8 @@ pub(crate) struct Hub {
     client: Client,
     server: String,
     token: String,
+    /// Where the way to it was found, for people: `context flotilla of ~/.kube/config`.
+    origin: String,
 }
 
 impl fmt::Debug for Hub {
@@ -43,10 +52,15 @@ impl fmt::Debug for Hub {
 }
 
 impl Hub {
+    #[allow(clippy::needless_pass_by_value, reason = "a command has no further use for it")]
     pub(crate) fn connect(connection: Connection) -> anyhow::Result<Self> {
-        let way = kubeconfig::read(connection.kubeconfig)?;
+        Self::by(kubeconfig::read(&connection)?)
+    }
+
+    /// By a way that is known already.
+    pub(crate) fn by(way: Way) -> anyhow::Result<Self> {
         let authorities = Certificate::from_pem_bundle(&way.authority_pem)
-            .context("the kubeconfig's certificate authority")?;
+            .with_context(|| format!("the certificate authority of {}", way.origin))?;
         let client = Client::builder()
             .tls_certs_only(authorities)
             .connect_timeout(Duration::from_secs(10))
@@ -54,7 +68,7 @@ impl Hub {
             .no_proxy()
             .build()
             .context("TLS could not be set up")?;
-        Ok(Self { client, server: way.server, token: way.token })
+        Ok(Self { client, server: way.server, token: way.token, origin: way.origin })
     }
 
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -74,7 +88,8 @@ impl Hub {
 
     /// One object.
     pub(crate) async fn read(&self, kind: Kind, namespace: &str, name: &str) -> anyhow::Result<Value> {
-        self.get(&format!("{}/{name}", collection(kind, namespace))).await
+        let found = self.get(&object(kind, namespace, name)).await;
+        self.explained(found, kind, namespace, name).await
     }
 
     /// One object, if there is one.
@@ -84,7 +99,7 @@ impl Hub {
         namespace: &str,
         name: &str,
     ) -> anyhow::Result<Option<Value>> {
-        match self.read(kind, namespace, name).await {
+        match self.get(&object(kind, namespace, name)).await {
             Ok(object) => Ok(Some(object)),
             Err(error) => match error.downcast_ref::<Refused>() {
                 Some(refused) if refused.code == StatusCode::NOT_FOUND => Ok(None),
@@ -95,7 +110,8 @@ impl Hub {
 
     /// Asks for an object's deletion; it may wait for others.
     pub(crate) async fn delete(&self, kind: Kind, namespace: &str, name: &str) -> anyhow::Result<Value> {
-        self.send(Method::DELETE, &format!("{}/{name}", collection(kind, namespace)), None).await
+        let done = self.send(Method::DELETE, &object(kind, namespace, name), None).await;
+        self.explained(done, kind, namespace, name).await
     }
 
     pub(crate) async fn create(&self, kind: Kind, namespace: &str, object: &Value) -> anyhow::Result<Value> {
@@ -110,11 +126,12 @@ impl Hub {
         name: &str,
         patch: &Value,
     ) -> anyhow::Result<Value> {
-        let path = format!("{}/{name}", collection(kind, namespace));
-        self.send(Method::PATCH, &path, Some(("application/merge-patch+json", patch))).await
+        let path = object(kind, namespace, name);
+        let done = self.send(Method::PATCH, &path, Some(("application/merge-patch+json", patch))).await;
+        self.explained(done, kind, namespace, name).await
     }
 
-    /// The items of a kind.
+    /// The items of a kind; of all namespaces where that is empty.
     pub(crate) async fn list(
         &self,
         kind: Kind,
@@ -123,8 +140,7 @@ impl Hub {
     ) -> anyhow::Result<Vec<Value>> {
         let mut path = collection(kind, namespace);
         if let Some(selector) = selector {
-            let encoded: String = selector.bytes().map(|byte| format!("%{byte:02X}")).collect();
-            path = format!("{path}?labelSelector={encoded}");
+            path = format!("{path}?labelSelector={}", encoded(selector));
         }
         let mut list = self.get(&path).await?;
         Ok(list["items"].as_array_mut().map(std::mem::take).unwrap_or_default())
@@ -138,10 +154,12 @@ impl Hub {
     ) -> anyhow::Result<()> {
         let request = self.client.get(format!("{}{path}", self.server)).bearer_auth(&self.token);
         // A watch lasts as long as the hub lets it.
-        let mut answer = request.timeout(LONGEST_WATCH).send().await.context("the hub cannot be reached")?;
+        let mut answer = request.timeout(LONGEST_WATCH).send().await.with_context(|| self.unreachable())?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(Refused { code: status, said: answer.text().await.unwrap_or_default() }.into());
+            let text = answer.text().await.unwrap_or_default();
+            let value: Value = serde_json::from_str(&text).unwrap_or_default();
+            return Err(self.refused(status, &value, &text));
         }
         let mut rest = Vec::new();
         while let Some(chunk) = answer.chunk().await.context("the hub's answer broke off")? {
@@ -163,25 +181,44 @@ impl Hub {
     }
 
     async fn answered(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-        let answer = request.bearer_auth(&self.token).send().await.with_context(|| {
-            format!("the hub at {} cannot be reached; is `flotilla hub` running there?", self.server)
-        })?;
+        let answer = request.bearer_auth(&self.token).send().await.with_context(|| self.unreachable())?;
         let status = answer.status();
         let text = answer.text().await.context("the hub's answer broke off")?;
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
         if status.is_success() {
             return Ok(value);
         }
+        Err(self.refused(status, &value, &text))
+    }
+
+    /// What a refusal comes to, from its Status.
+    fn refused(&self, code: StatusCode, value: &Value, text: &str) -> anyhow::Error {
         let said = value["message"].as_str().unwrap_or(text.trim()).to_owned();
-        if status == StatusCode::UNAUTHORIZED {
-            bail!(
-                "the hub does not know the kubeconfig's token ({said}); take the admin.kubeconfig of this hub's data folder"
-            );
+        if code == StatusCode::UNAUTHORIZED {
+            return anyhow!("{}", explained::unknown_token(&self.server, &self.origin, &said));
         }
-        Err(Refused { code: status, said }.into())
+        // A hub says which object it does not have.
+        let of_object = value.pointer("/details/name").is_some();
+        let said = if code == StatusCode::NOT_FOUND && !of_object {
+            explained::no_hub(&self.server, &self.origin, &said)
+        } else {
+            said
+        };
+        Refused { code, of_object, said }.into()
     }
 }
 
+/// A word for a URL.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// The path of an object.
+pub(crate) fn object(kind: Kind, namespace: &str, name: &str) -> String {
+    format!("{}/{name}", collection(kind, namespace))
+}
+
+/// The path of a kind's objects; of all namespaces where that is empty.
 pub(crate) fn collection(kind: Kind, namespace: &str) -> String {
     let gvk = gvk(kind);
     let root = if gvk.group.is_empty() {
@@ -189,7 +226,7 @@ pub(crate) fn collection(kind: Kind, namespace: &str) -> String {
     } else {
         format!("/apis/{}/{}", gvk.group, gvk.version)
     };
-    if gvk.namespaced {
+    if gvk.namespaced && !namespace.is_empty() {
         format!("{root}/namespaces/{namespace}/{}", gvk.plural)
     } else {
         format!("{root}/{}", gvk.plural)

@@ -1,8 +1,12 @@
 //! `flotilla cluster`.
 
 use crate::{
-    args::{ClusterCommand, Connection},
-    cli::{client::Hub, output},
+    args::{ClusterCommand, Connection, Printing},
+    cli::{
+        client::Hub,
+        output,
+        printing::{self, Column, Layout, When},
+    },
 };
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -16,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod observe;
 mod retire;
 mod status;
 
@@ -31,9 +36,10 @@ pub(crate) async fn run(connection: Connection, command: ClusterCommand) -> anyh
             let labels = parse_labels("--labels", &labels)?;
             token(&hub, &name, &labels, expires, reenrol).await?;
         }
-        ClusterCommand::Status { name } => status::show(&hub, &name).await?,
+        ClusterCommand::Get { name, printing } => status::show(&hub, &name, printing).await?,
+        ClusterCommand::Observe { name, off, yes } => observe::observe(&hub, &name, off, yes).await?,
         ClusterCommand::Events { name } => status::events(&hub, &name).await?,
-        ClusterCommand::List { selector } => list(&hub, selector.as_deref()).await?,
+        ClusterCommand::List { selector, printing } => list(&hub, selector.as_deref(), printing).await?,
         ClusterCommand::Pause { name, duration, reason } => pause(&hub, &name, duration, &reason).await?,
         ClusterCommand::Resume { name } => resume(&hub, &name).await?,
         ClusterCommand::Retire { name, drain, yes } => retire::retire(&hub, &name, drain, yes).await?,
@@ -137,17 +143,38 @@ fn fingerprint(pem: &str) -> anyhow::Result<String> {
     Ok(hex::encode(Sha256::digest(der)))
 }
 
-async fn list(hub: &Hub, selector: Option<&str>) -> anyhow::Result<()> {
+/// What a list shows.
+const COLUMNS: &[Column] = &[
+    ("NAME", When::Always),
+    ("STATE", When::Always),
+    ("PAUSED", When::Always),
+    ("KUBERNETES", When::Always),
+    ("AGENT", When::Wide),
+    ("SINCE", When::Wide),
+    ("CERTIFICATE ENDS", When::Wide),
+    ("LABELS", When::Always),
+];
+
+async fn list(hub: &Hub, selector: Option<&str>, printing: Printing) -> anyhow::Result<()> {
     let clusters = hub.list(Kind::Cluster, "", selector).await?;
+    if let Some(lines) = printing::several(printing.output, Kind::Cluster, &clusters) {
+        lines.iter().for_each(|line| output::line(line));
+        return Ok(());
+    }
     if clusters.is_empty() {
-        output::note(
-            "No clusters yet. `flotilla cluster token --name eu-1` prints the command that joins one.",
-        );
+        output::note(&match selector {
+            None => {
+                "No clusters yet. `flotilla cluster token --name eu-1` prints the command that joins one."
+                    .to_owned()
+            }
+            Some(selector) => format!("No clusters with the labels {selector}; without -l all are listed."),
+        });
         return Ok(());
     }
     let now = shared_runtime::now();
     let rows: Vec<Vec<String>> = clusters.iter().map(|cluster| row(cluster, now)).collect();
-    output::table(&["NAME", "STATE", "PAUSED", "KUBERNETES", "LABELS"], &rows);
+    let layout = Layout { printing, all_namespaces: false };
+    layout.table(COLUMNS, &rows).iter().for_each(|line| output::line(line));
     for cluster in &clusters {
         if let Some(hint) = unacknowledged(cluster, now) {
             output::note(&hint);
@@ -182,6 +209,9 @@ fn row(cluster: &Value, now: Timestamp) -> Vec<String> {
         state,
         paused(cluster, now),
         text("/status/facts/kubernetesVersion"),
+        text("/status/connection/agentVersion"),
+        status::time(&text("/status/connection/since")),
+        status::time(&text("/status/identity/expiresAt")),
         labels.join(","),
     ]
 }

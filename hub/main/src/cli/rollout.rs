@@ -10,13 +10,36 @@ mod why;
 
 use crate::{
     args::{Connection, RolloutCommand},
-    cli::{client::Hub, output},
+    cli::{
+        client::Hub,
+        listing::{self, Shown},
+        printing::When,
+    },
 };
 use jiff::Timestamp;
 use serde_json::Value;
 use shared_model::Kind;
 use shared_rollout::HeldUp;
 use std::process::ExitCode;
+
+pub(crate) use status::time;
+
+/// What a list shows.
+const LISTED: Shown = Shown {
+    kind: Kind::FleetRollout,
+    columns: &[
+        ("NAMESPACE", When::AllNamespaces),
+        ("NAME", When::Always),
+        ("PHASE", When::Always),
+        ("PROVEN", When::Always),
+        ("OWNER", When::Wide),
+        ("STARTED", When::Wide),
+        ("COMMIT", When::Wide),
+        ("WAITS FOR", When::Always),
+    ],
+    row,
+    first: "The first follows the first Application.",
+};
 
 pub(crate) async fn run(connection: Connection, command: RolloutCommand) -> anyhow::Result<ExitCode> {
     if let RolloutCommand::Simulate(options) = command {
@@ -25,7 +48,7 @@ pub(crate) async fn run(connection: Connection, command: RolloutCommand) -> anyh
     let hub = Hub::connect(connection)?;
     match command {
         RolloutCommand::Simulate(_) => {}
-        RolloutCommand::List { namespace } => list(&hub, &namespace.namespace).await?,
+        RolloutCommand::List(listing) => listing::list(&hub, &listing, LISTED).await?,
         RolloutCommand::Status(asked) => status::show(&hub, &asked).await?,
         RolloutCommand::Why(asked) => why::tell(&hub, &asked).await?,
         RolloutCommand::Watch(which) => return watch::run(&hub, &which).await,
@@ -40,18 +63,6 @@ pub(crate) async fn run(connection: Connection, command: RolloutCommand) -> anyh
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(hub: &Hub, namespace: &str) -> anyhow::Result<()> {
-    let rollouts = hub.list(Kind::FleetRollout, namespace, None).await?;
-    let now = shared_runtime::now();
-    let rows: Vec<Vec<String>> = rollouts.iter().map(|rollout| row(rollout, now)).collect();
-    if rows.is_empty() {
-        output::note("No rollouts yet: the first follows the first Application.");
-    } else {
-        output::table(&["NAME", "PHASE", "PROVEN", "WAITS FOR"], &rows);
-    }
-    Ok(())
-}
-
 fn row(rollout: &Value, now: Timestamp) -> Vec<String> {
     let waves = rollout.pointer("/status/waves").and_then(Value::as_array);
     let sum = |field: &str| waves.into_iter().flatten().filter_map(|wave| wave[field].as_u64()).sum::<u64>();
@@ -61,7 +72,17 @@ fn row(rollout: &Value, now: Timestamp) -> Vec<String> {
     if paused.is_ok_and(|paused| paused.is_active(now)) {
         phase.push_str(" (paused)");
     }
-    vec![text(rollout, "/metadata/name"), phase, progress, text(rollout, "/status/waitsFor")]
+    let owner = format!("{}/{}", text(rollout, "/spec/owner/kind"), text(rollout, "/spec/owner/name"));
+    vec![
+        text(rollout, "/metadata/namespace"),
+        text(rollout, "/metadata/name"),
+        phase,
+        progress,
+        owner,
+        time(&text(rollout, "/status/started")),
+        hub_show::short(&text(rollout, "/spec/commits/0/commit")),
+        text(rollout, "/status/waitsFor"),
+    ]
 }
 
 /// A text in an object; empty when there is none.

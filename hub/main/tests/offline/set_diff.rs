@@ -100,7 +100,7 @@ fn a_template_changes_every_application_alike() {
     let fleet = fleet();
     fleet.write(&[("next.yaml", &SET.replace("targetRevision: main}", "targetRevision: v2}"))]);
     fleet.check(
-        "appset diff -f next.yaml policy.yaml --against set.yaml --clusters clusters.yaml --repo repo --context 1",
+        "appset diff -f next.yaml policy.yaml --against set.yaml --clusters clusters.yaml --repo repo --unified 1",
         1,
         &expect![[r#"
             ApplicationSet argocd/fleet: 0 added, 6 changed, 0 removed, 0 equal
@@ -178,7 +178,7 @@ fn waves_are_those_of_the_set_where_it_has_no_policy() {
     let fleet = fleet();
     let bare = SET.replace("  annotations: {flotilla.dev/rollout-policy: careful}\n", "");
     let next = |set: &str| set.replace("namespace: '{{.path.basename}}'", "namespace: shop");
-    let line = "appset diff -f next.yaml --against old.yaml --clusters clusters.yaml --repo repo --context 0";
+    let line = "appset diff -f next.yaml --against old.yaml --clusters clusters.yaml --repo repo --unified 0";
     fleet.write(&[("old.yaml", &bare), ("next.yaml", &next(&bare))]);
     fleet.check(
         line,
@@ -287,9 +287,9 @@ fn wrong_command_lines_say_what_to_write() {
     let fleet = fleet();
     for (line, part) in [
         ("appset diff", "<NAME>..."),
-        ("appset diff fleet", "no kubeconfig is given"),
+        ("appset diff fleet", "there is no kubeconfig"),
         ("appset diff fleet -f set.yaml", "cannot be used with"),
-        ("appset diff -f set.yaml", "no kubeconfig is given"),
+        ("appset diff -f set.yaml", "there is no kubeconfig"),
         (
             "appset diff -f set.yaml --against hub --revisions main.. --repo repo",
             "leave --against-clusters, --revisions",

@@ -5,6 +5,7 @@
 
 mod back;
 mod bad_input;
+mod commands;
 mod deployed;
 mod gates;
 mod identity;

@@ -39,7 +39,7 @@ pub(super) async fn run(connection: Connection, options: DiffOptions) -> ExitCod
 fn tell(compared: &[Compared], sides: &Sides, options: &DiffOptions) -> ExitCode {
     match options.output {
         Differences::Text => {
-            show::text(compared, sides, options.context).iter().for_each(|line| output::line(line))
+            show::text(compared, sides, options.unified).iter().for_each(|line| output::line(line))
         }
         Differences::Json => output::line(&show::json(compared)),
     }

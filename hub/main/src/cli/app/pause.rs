@@ -83,7 +83,7 @@ fn annotation(text: Option<&str>) -> Value {
     json!({"metadata": {"annotations": {PAUSE_ANNOTATION: text}}})
 }
 
-async fn names(hub: &Hub, applications: &Applications) -> anyhow::Result<Vec<String>> {
+pub(super) async fn names(hub: &Hub, applications: &Applications) -> anyhow::Result<Vec<String>> {
     let Some(selector) = &applications.selector else { return Ok(applications.names.clone()) };
     let found = hub.list(Kind::Application, &applications.namespace.namespace, Some(selector)).await?;
     let names: Vec<String> =

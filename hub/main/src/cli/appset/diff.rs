@@ -36,7 +36,7 @@ pub(super) async fn run(connection: Connection, options: SetDiffOptions) -> Exit
 fn tell(compared: &[Compared], options: &SetDiffOptions) -> ExitCode {
     match options.output {
         Output::Text => {
-            show::text(compared, options.context).iter().for_each(|line| output::line(line));
+            show::text(compared, options.unified).iter().for_each(|line| output::line(line));
         }
         Output::Json => output::line(&show::json(compared)),
     }

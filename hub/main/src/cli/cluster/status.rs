@@ -1,7 +1,10 @@
-//! `flotilla cluster status` and `flotilla cluster events`.
+//! `flotilla cluster get` and `flotilla cluster events`.
 
 use super::{paused, unacknowledged};
-use crate::cli::{client::Hub, output};
+use crate::{
+    args::Printing,
+    cli::{client::Hub, output, printing},
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use shared_model::{Kind, gvk};
@@ -9,8 +12,12 @@ use shared_model::{Kind, gvk};
 /// Where Applications live whose pins are shown.
 const ALL: &str = "";
 
-pub(super) async fn show(hub: &Hub, name: &str) -> anyhow::Result<()> {
+pub(super) async fn show(hub: &Hub, name: &str, printing: Printing) -> anyhow::Result<()> {
     let cluster = hub.read(Kind::Cluster, "", name).await?;
+    if let Some(lines) = printing::one(printing.output, Kind::Cluster, &cluster) {
+        lines.iter().for_each(|line| output::line(line));
+        return Ok(());
+    }
     let kind = gvk(Kind::Application);
     let all = hub.get(&format!("/apis/{}/{}/{}", kind.group, kind.version, kind.plural)).await?;
     let applications = all["items"].as_array().cloned().unwrap_or_default();

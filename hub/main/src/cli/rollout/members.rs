@@ -1,12 +1,12 @@
 //! All members of a rollout, page by page.
 
 use crate::cli::client::{Hub, collection};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared_model::{HealthStatus, Kind};
 
 /// A member as the hub serves it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Member {
     /// Its namespace and name.
@@ -32,7 +32,7 @@ pub(super) struct Member {
 }
 
 /// What was last proven on a member before the rollout.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Before {
     /// Abbreviated.
     pub(super) release: String,

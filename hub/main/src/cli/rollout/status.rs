@@ -2,8 +2,8 @@
 
 use super::{decide::wave_name, name, text};
 use crate::{
-    args::{Form, Status},
-    cli::{client::Hub, output},
+    args::Status,
+    cli::{client::Hub, output, printing},
 };
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -13,13 +13,12 @@ use shared_project::{Settings, settings};
 
 pub(super) async fn show(hub: &Hub, asked: &Status) -> anyhow::Result<()> {
     let rollout = name::find(hub, &asked.which).await?;
-    match asked.output {
-        Form::Json => output::line(&format!("{rollout:#}")),
-        Form::Text => {
-            let url = trace_url(hub, asked, &text(&rollout, "/spec/traceId")).await?;
-            lines(&rollout, url.as_deref()).iter().for_each(|line| output::line(line));
-        }
+    if let Some(lines) = printing::one(asked.printing.output, Kind::FleetRollout, &rollout) {
+        lines.iter().for_each(|line| output::line(line));
+        return Ok(());
     }
+    let url = trace_url(hub, asked, &text(&rollout, "/spec/traceId")).await?;
+    lines(&rollout, url.as_deref()).iter().for_each(|line| output::line(line));
     Ok(())
 }
 
@@ -39,7 +38,7 @@ async fn trace_url(hub: &Hub, asked: &Status, trace: &str) -> anyhow::Result<Opt
 }
 
 /// A time to the second, as people read it.
-pub(super) fn time(text: &str) -> String {
+pub(crate) fn time(text: &str) -> String {
     let seconds = text.parse::<Timestamp>().and_then(|at| at.round(jiff::Unit::Second));
     seconds.map_or_else(|_| text.to_owned(), |at| at.to_string())
 }

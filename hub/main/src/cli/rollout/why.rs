@@ -5,10 +5,12 @@ use super::{
     name, text,
 };
 use crate::{
-    args::Why,
-    cli::{client::Hub, output},
+    args::{Form, Why},
+    cli::{client::Hub, output, printing},
 };
 use anyhow::bail;
+use serde_json::json;
+use shared_model::Kind;
 
 pub(super) async fn tell(hub: &Hub, asked: &Why) -> anyhow::Result<()> {
     let rollout = name::find(hub, &asked.which).await?;
@@ -19,6 +21,11 @@ pub(super) async fn tell(hub: &Hub, asked: &Why) -> anyhow::Result<()> {
         let which = asked.cluster.as_ref().map(|cluster| format!("on cluster {cluster}"));
         let which = which.or(asked.app.clone()).unwrap_or_default();
         bail!("no member of {name} is {which}; `flotilla rollout why {name}` names those that wait");
+    }
+    let waiting = concerned.iter().filter(|member| !member.waits_for.is_empty()).copied();
+    if let Some(lines) = formed(asked.printing.output, &waiting.collect::<Vec<_>>())? {
+        lines.iter().for_each(|line| output::line(line));
+        return Ok(());
     }
     let told = sentences(&concerned);
     told.iter().for_each(|sentence| output::line(sentence));
@@ -39,6 +46,19 @@ fn concerns(member: &Member, asked: &Why) -> bool {
     };
     asked.cluster.as_ref().is_none_or(|cluster| member.cluster == *cluster)
         && asked.app.as_ref().is_none_or(app)
+}
+
+/// The members that wait, in a form for programs; `None` in those for people.
+fn formed(form: Form, waiting: &[&Member]) -> anyhow::Result<Option<Vec<String>>> {
+    if form == Form::Name {
+        let name = |member: &&Member| {
+            let name = member.application.split('/').next_back().unwrap_or_default();
+            printing::name(Kind::Application, &json!({"metadata": {"name": name}}))
+        };
+        return Ok(Some(waiting.iter().map(name).collect()));
+    }
+    let items = serde_json::to_value(waiting)?;
+    Ok(printing::document(form, &json!({"apiVersion": "v1", "kind": "List", "items": items})))
 }
 
 /// A sentence per member that waits.

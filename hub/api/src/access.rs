@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
-use shared_objects::Status;
+use shared_objects::{Status, status::Resource};
 use std::fmt;
 
 /// A bearer token that the hub accepts, and whose it is.
@@ -57,6 +57,21 @@ pub(crate) fn subject(headers: &HeaderMap, tokens: &[Token]) -> Result<Subject, 
     });
     let found = found.ok_or_else(Status::unauthorized)?;
     Ok(Subject { user: found.user.clone(), groups: found.groups.clone() })
+}
+
+/// Refuses to act for somebody else: the hub does not know yet who may, and must not do it as who asks.
+pub(crate) fn impersonates(headers: &HeaderMap) -> Result<(), Status> {
+    match headers.keys().find(|name| name.as_str().starts_with("impersonate-")) {
+        None => Ok(()),
+        Some(name) => {
+            let nothing = Resource { group: "", kind: "", plural: "" };
+            let why = format!(
+                "the hub acts for nobody else, and the request carries {name:?}: ask without --as, with the token of \
+                 who shall act"
+            );
+            Err(Status::forbidden(nothing, "", &why))
+        }
+    }
 }
 
 fn bearer(header: &str) -> Option<&str> {

@@ -1,6 +1,8 @@
 //! What requests ask for beside the object: selectors, forms of the answer, versions; and failures in the
 //! API's words.
 
+pub(crate) mod rules;
+
 use crate::query::Query;
 use http::{HeaderMap, header};
 use hub_records::{Error, resource};

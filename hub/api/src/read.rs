@@ -150,9 +150,10 @@ fn document(kind: Kind, objects: &[Value], metadata: Value, form: Form, now: Tim
 pub(crate) fn limit(query: &Query) -> Result<Option<usize>, Status> {
     match query.get("limit") {
         "" | "0" => Ok(None),
+        // Less than nothing is no limit, as Kubernetes has it.
         text => text
-            .parse()
-            .map(Some)
+            .parse::<i64>()
+            .map(|limit| usize::try_from(limit).ok().filter(|limit| *limit > 0))
             .map_err(|_| Status::bad_request(format!("limit: {text:?} is not a number"))),
     }
 }

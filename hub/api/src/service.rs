@@ -3,7 +3,7 @@
 use crate::{
     access::{self, Subject, Token},
     answer::{self, Answer},
-    body,
+    body::{self, Unread},
     comparisons::{self, Comparer},
     decisions, documents,
     feed::Feed,
@@ -11,7 +11,7 @@ use crate::{
     kinds, members,
     metrics::{Metrics, verb},
     notifications,
-    options::{Selector, failed},
+    options::{Selector, failed, rules},
     query::Query,
     questions::{self, Asker},
     read,
@@ -73,10 +73,12 @@ impl Service {
     pub(crate) async fn handle(&self, request: Request<Incoming>) -> Answer {
         let began = Instant::now();
         let (head, incoming) = request.into_parts();
+        let mut incoming = Unread::new(incoming);
         let query = Query::parse(head.uri.query().unwrap_or_default());
         let route = route::parse(head.uri.path());
         let verb = verb(&head.method, route.as_ref(), &query);
-        let answered = AssertUnwindSafe(self.answer(&head, incoming, &query, route)).catch_unwind().await;
+        let answered =
+            AssertUnwindSafe(self.answer(&head, &mut incoming, &query, route)).catch_unwind().await;
         let answer = match answered {
             Ok(Ok(answer)) => answer,
             Ok(Err(status)) => answer::status(&status),
@@ -84,6 +86,7 @@ impl Service {
                 answer::status(&Status::internal("a request could not be answered; the hub's log says why"))
             }
         };
+        incoming.discard(&head.headers).await;
         self.metrics.answered(verb, answer.status().as_u16(), began.elapsed());
         answer
     }
@@ -91,7 +94,7 @@ impl Service {
     async fn answer(
         &self,
         request::Parts { method, uri, headers, extensions, .. }: &request::Parts,
-        incoming: Incoming,
+        incoming: &mut Unread,
         query: &Query,
         route: Option<Route>,
     ) -> Result<Answer, Status> {
@@ -106,6 +109,7 @@ impl Service {
         }
         // Before the body: strangers are not read.
         let subject = access::subject(headers, &self.tokens)?;
+        access::impersonates(headers)?;
         let route = route.ok_or_else(Status::no_such_path)?;
         let records = self.records.on_behalf_of(&subject.user);
         let (path, subject) = (uri.path(), &subject);
@@ -122,7 +126,7 @@ impl Service {
             }
             Route::Review(plural) => {
                 only(&asked, &Method::POST)?;
-                let review = body::object(headers, &body::read(incoming).await?)?;
+                let review = body::object(headers, &incoming.read().await?)?;
                 let review = documents::review(&plural, review, subject).ok_or_else(Status::no_such_path)?;
                 Ok(answer::json(StatusCode::CREATED, &review))
             }
@@ -137,12 +141,12 @@ impl Service {
             }
             Route::NotifyTest(name) => {
                 only(&asked, &Method::POST)?;
-                let body = options(headers, &body::read(incoming).await?)?;
+                let body = options(headers, &incoming.read().await?)?;
                 Ok(answer::ok(&notifications::test(self.notify.as_ref(), subject, &name, &body).await?))
             }
             Route::Compare(cluster) => {
                 only(&asked, &Method::POST)?;
-                let body = options(headers, &body::read(incoming).await?)?;
+                let body = options(headers, &incoming.read().await?)?;
                 let compared =
                     comparisons::post(self.comparer.as_ref(), &self.records, subject, &cluster, &body)
                         .await?;
@@ -172,7 +176,7 @@ impl Service {
     async fn below(
         &self,
         asked: &Asked<'_>,
-        incoming: Incoming,
+        incoming: &mut Unread,
         kind: Kind,
         (namespace, name): (&str, &str),
         subresource: &str,
@@ -189,7 +193,7 @@ impl Service {
             }
             (Kind::FleetRollout, "decisions") => {
                 only(asked, &Method::POST)?;
-                let body = body::object(asked.headers, &body::read(incoming).await?)?;
+                let body = body::object(asked.headers, &incoming.read().await?)?;
                 let change = Self::change(asked, kind, (namespace, name), Part::Main);
                 Ok(answer::json(StatusCode::CREATED, &decisions::post(&change, body).await?))
             }
@@ -211,13 +215,18 @@ impl Service {
     }
 
     /// What is asked of identities.
-    async fn identity(&self, asked: &Asked<'_>, incoming: Incoming, route: &Route) -> Result<Answer, Status> {
+    async fn identity(
+        &self,
+        asked: &Asked<'_>,
+        incoming: &mut Unread,
+        route: &Route,
+    ) -> Result<Answer, Status> {
         if *route == Route::Authority && *asked.method == Method::GET {
             let report = identities::authority(self.keeper.as_ref(), asked.subject, Wish::Show).await?;
             return Ok(answer::ok(&report));
         }
         only(asked, &Method::POST)?;
-        let body = options(asked.headers, &body::read(incoming).await?)?;
+        let body = options(asked.headers, &incoming.read().await?)?;
         let changed = if let Route::Revoke(name) = route {
             let reason = body["reason"].as_str().unwrap_or_default();
             identities::revoke(&self.records, asked.subject, name, reason, now()).await?
@@ -283,7 +292,7 @@ impl Service {
     async fn collection(
         &self,
         asked: &Asked<'_>,
-        incoming: Incoming,
+        incoming: &mut Unread,
         kind: Kind,
         namespace: Option<&str>,
     ) -> Result<Answer, Status> {
@@ -293,15 +302,18 @@ impl Service {
         self.feed.wake().await;
         match *asked.method {
             Method::GET | Method::HEAD if watches => {
+                rules::watch(asked.query)?;
                 self.watch(asked, kind, Selector::parse(asked.query, namespace)?).await
             }
             Method::GET | Method::HEAD => {
+                rules::list(asked.query)?;
                 read::list(&self.records, kind, namespace, asked.headers, asked.query, now()).await
             }
             Method::POST => {
                 let change = Self::change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
                 let changed = async {
-                    let object = body::object(asked.headers, &body::read(incoming).await?)?;
+                    rules::write("CreateOptions", asked.query)?;
+                    let object = body::object(asked.headers, &incoming.read().await?)?;
                     if namespace.is_none() && shared_model::gvk(kind).namespaced {
                         return Err(Status::bad_request(
                             "an object of this kind is created in a namespace: POST to it there",
@@ -311,11 +323,18 @@ impl Service {
                 };
                 self.changed("create", &change, changed.await)
             }
+            // All at once within one namespace only, and Namespaces one by one, as Kubernetes has it: a path that
+            // was cut short must not take a fleet.
+            Method::DELETE if kind == Kind::Namespace => Err(not_allowed(asked, kind)),
+            Method::DELETE if namespace.is_none() && shared_model::gvk(kind).namespaced => {
+                Err(Status::no_such_path())
+            }
             Method::DELETE => {
                 let change = Self::change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
                 let changed = async {
                     let selector = Selector::parse(asked.query, namespace)?;
-                    let options = options(asked.headers, &body::read(incoming).await?)?;
+                    let options = options(asked.headers, &incoming.read().await?)?;
+                    rules::delete(asked.query, &options)?;
                     write::delete_all(&change, &selector, &options).await
                 };
                 self.changed("deletecollection", &change, changed.await)
@@ -327,7 +346,7 @@ impl Service {
     async fn object(
         &self,
         asked: &Asked<'_>,
-        incoming: Incoming,
+        incoming: &mut Unread,
         kind: Kind,
         (namespace, name): (&str, &str),
         part: Part,
@@ -339,18 +358,23 @@ impl Service {
             }
             Method::PUT => {
                 let changed = async {
-                    let object = body::object(asked.headers, &body::read(incoming).await?)?;
+                    rules::write("UpdateOptions", asked.query)?;
+                    let object = body::object(asked.headers, &incoming.read().await?)?;
                     write::update(&change, object).await
                 };
                 self.changed("update", &change, changed.await)
             }
             Method::PATCH => {
-                let changed = async { write::patch(&change, &body::read(incoming).await?).await };
+                let changed = async {
+                    rules::patch(asked.query, &body::media_type(asked.headers))?;
+                    write::patch(&change, &incoming.read().await?).await
+                };
                 self.changed("patch", &change, changed.await)
             }
             Method::DELETE if part == Part::Main => {
                 let changed = async {
-                    let options = options(asked.headers, &body::read(incoming).await?)?;
+                    let options = options(asked.headers, &incoming.read().await?)?;
+                    rules::delete(asked.query, &options)?;
                     write::delete(&change, &options).await
                 };
                 self.changed("delete", &change, changed.await)

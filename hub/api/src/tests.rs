@@ -6,6 +6,7 @@ mod identities;
 mod limits;
 mod metrics;
 mod reading;
+mod refusing;
 mod timeline;
 mod watching;
 mod webhooks;

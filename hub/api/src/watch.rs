@@ -63,11 +63,6 @@ pub(crate) async fn watch(
         query.get("timeoutSeconds").parse().ok().filter(|s| *s > 0).map_or(LASTS, Duration::from_secs);
     let from = version(query)?.filter(|revision| *revision > Revision::ZERO);
     let initial = query.is("sendInitialEvents");
-    if initial && query.get("resourceVersionMatch") != "NotOlderThan" {
-        return Err(Status::bad_request(
-            "sendInitialEvents needs resourceVersionMatch=NotOlderThan (meta.k8s.io ListOptions)",
-        ));
-    }
     let awake = feed.watched();
     feed.wake().await;
     let mut watcher = Watcher {

@@ -99,13 +99,12 @@ pub(crate) fn delete(query: &Query, body: &Value) -> Result<(), Status> {
         let policy = Some(query.get("propagationPolicy")).filter(|policy| !policy.is_empty());
         (policy, query.has("orphanDependents"), query.all("dryRun").collect())
     } else {
-        let dry = match &body["dryRun"] {
-            Value::Null => Vec::new(),
-            Value::Array(values) if values.iter().all(Value::is_string) => {
-                values.iter().filter_map(Value::as_str).collect()
-            }
-            _ => return Err(Status::bad_request("DeleteOptions: dryRun must be a list, as in [All]")),
-        };
+        let given = &body["dryRun"];
+        let texts = given.as_array().filter(|values| values.iter().all(Value::is_string));
+        if texts.is_none() && !given.is_null() {
+            return Err(Status::bad_request("DeleteOptions: dryRun must be a list, as in [All]"));
+        }
+        let dry = texts.into_iter().flatten().filter_map(Value::as_str).collect();
         (body["propagationPolicy"].as_str(), !body["orphanDependents"].is_null(), dry)
     };
     let mut errors = Vec::new();

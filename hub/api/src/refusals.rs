@@ -78,10 +78,7 @@ fn no_pods(subresource: &str) -> String {
 /// What a path asks for that a cluster would have: the plural, and what of it.
 fn of_clusters(path: &str) -> Option<(&'static str, Option<&'static str>)> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let rest = match parts[..] {
-        ["api", _, ref rest @ ..] | ["apis", _, _, ref rest @ ..] => rest,
-        _ => return None,
-    };
+    let (["api", _, rest @ ..] | ["apis", _, _, rest @ ..]) = &parts[..] else { return None };
     let rest = match rest {
         ["namespaces", _, rest @ ..] if !rest.is_empty() => rest,
         rest => rest,

@@ -332,9 +332,7 @@ impl Sizes {
     pub(crate) fn learn(&self, kind: Kind, all: bool, found: usize) {
         let mut sizes = self.0.lock();
         let known = sizes.get(&kind).copied();
-        if all {
-            sizes.insert(kind, found);
-        } else if known.is_some_and(|known| found > known) {
+        if all || known.is_some_and(|known| found > known) {
             sizes.insert(kind, found);
         }
     }

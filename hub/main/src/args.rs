@@ -11,7 +11,7 @@ mod tools;
 
 pub(crate) use app::{DiffOptions, Differences, Manifests, Offline, Range, RenderOptions};
 pub(crate) use appset::{Applications as SetOutput, GenerateOptions, LintOptions, SetDiffOptions, SetInputs};
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap::{Args as Group, Parser, Subcommand};
 pub(crate) use decisions::{Approve, Expedite, Form, Pause, Plain, Status, Undo, Which, Why};
 pub(crate) use folder::{ResealOptions, RestoreOptions, SealOptions};
 pub(crate) use log::{AUDIT_IN_LOG, Log};
@@ -431,17 +431,6 @@ pub(crate) enum AppsetCommand {
         #[command(flatten)]
         namespace: Namespace,
     },
-}
-
-/// A filter that lets audit lines through, unless it names them: nobody silences them by asking for fewer lines.
-fn with_audit(filter: &str) -> String {
-    let names =
-        |directive: &str| directive.split(['=', '[']).next().is_some_and(|target| target.trim() == "audit");
-    match filter {
-        "" => String::new(),
-        filter if filter.split(',').any(names) => filter.to_owned(),
-        filter => format!("{filter},audit=info"),
-    }
 }
 
 #[derive(Debug, Group)]

@@ -20,7 +20,7 @@ pub(crate) async fn run(
     tools: ToolOptions,
     api_runtime: Option<Handle>,
 ) -> anyhow::Result<()> {
-    let config = Config { api_runtime, ..config(options, seal, tools)? };
+    let config = Config { api_runtime, ..config(options, &seal, tools)? };
     if let Some(tooling) = &config.tooling {
         tracing::info!("{}", tooling.confine);
     }
@@ -71,7 +71,7 @@ fn audit(options: &HubOptions) -> anyhow::Result<AuditLog> {
     })
 }
 
-fn config(options: HubOptions, seal: SealOptions, tools: ToolOptions) -> anyhow::Result<Config> {
+fn config(options: HubOptions, seal: &SealOptions, tools: ToolOptions) -> anyhow::Result<Config> {
     let mut git_authorities = Vec::new();
     for path in &options.git_ca {
         let text = std::fs::read_to_string(path).with_context(|| format!("--git-ca {}", path.display()))?;

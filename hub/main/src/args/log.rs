@@ -27,10 +27,10 @@ impl Log {
     /// The demo and the command line show their own lines; a hub logs.
     pub(crate) fn config(&self, command: &Command) -> telemetry::Config {
         let quiet = !matches!(command, Command::Hub(hub) if hub.command.is_none());
-        let filter = match command {
-            _ if self.log.is_empty() && quiet => "off".to_owned(),
-            Command::Hub(_) if !quiet => with_audit(&self.log),
-            _ => self.log.clone(),
+        let filter = match (self.log.as_str(), quiet) {
+            ("", true) => "off".to_owned(),
+            (filter, true) => filter.to_owned(),
+            (filter, false) => with_audit(filter),
         };
         let format = match self.log_format {
             LogFormat::Text => telemetry::Format::Text,

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use sha2::{Digest as _, Sha256};
-use shared_objects::Status;
+use shared_objects::{Status, status::Resource};
 use std::fmt;
 
 /// A bearer token that the hub accepts, and whose it is.
@@ -50,13 +50,32 @@ pub(crate) fn allowed(subject: &Subject, verb: Verb) -> bool {
 /// Who the request's token belongs to.
 pub(crate) fn subject(headers: &HeaderMap, tokens: &[Token]) -> Result<Subject, Status> {
     let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
-    let hash = hex::encode(Sha256::digest(given.ok_or_else(Status::unauthorized)?.as_bytes()));
+    given.and_then(|token| of_token(token, tokens)).ok_or_else(Status::unauthorized)
+}
+
+/// Who a token belongs to.
+pub(crate) fn of_token(token: &str, tokens: &[Token]) -> Option<Subject> {
+    let hash = hex::encode(Sha256::digest(token.as_bytes()));
     // Every token is compared, in full: how long it takes tells nothing.
     let found = tokens.iter().fold(None, |found, token| {
         if same(token.hash.as_bytes(), hash.as_bytes()) { Some(token) } else { found }
     });
-    let found = found.ok_or_else(Status::unauthorized)?;
-    Ok(Subject { user: found.user.clone(), groups: found.groups.clone() })
+    found.map(|found| Subject { user: found.user.clone(), groups: found.groups.clone() })
+}
+
+/// Refuses to act for somebody else: the hub does not know yet who may, and must not do it as who asks.
+pub(crate) fn impersonates(headers: &HeaderMap) -> Result<(), Status> {
+    match headers.keys().find(|name| name.as_str().starts_with("impersonate-")) {
+        None => Ok(()),
+        Some(name) => {
+            let nothing = Resource { group: "", kind: "", plural: "" };
+            let why = format!(
+                "the hub acts for nobody else, and the request carries {name:?}: ask without --as, with the token of \
+                 who shall act"
+            );
+            Err(Status::forbidden(nothing, "", &why))
+        }
+    }
 }
 
 fn bearer(header: &str) -> Option<&str> {

@@ -4,7 +4,7 @@
 //! than the one that is to run there, also `spec`, a release's spec, and `bundle`, its bundle's bytes, zstd and base64. The
 //! answer is `{"changes": [{"object", "before", "after", "note"}], "same", "leftOut"}`, values of Secrets masked by the agent.
 
-use crate::{access::Subject, options::failed};
+use crate::options::failed;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use hub_records::{Records, resource};
@@ -42,7 +42,6 @@ pub type Comparer = mpsc::Sender<Comparison>;
 pub(crate) async fn post(
     comparer: Option<&Comparer>,
     records: &Records,
-    subject: &Subject,
     cluster: &str,
     body: &Value,
 ) -> Result<Value, Status> {
@@ -51,8 +50,6 @@ pub(crate) async fn post(
     if records.get(Kind::Cluster, "", cluster).await.map_err(failed)?.is_none() {
         return Err(Status::not_found(resource(Kind::Cluster), cluster));
     }
-    let with = if release.is_some() { "a release of the request" } else { "its release" };
-    tracing::info!(target: "audit", by = %subject.user, verb = "compare", kind = "Cluster", name = cluster, %application, with, "a request to read");
     let (answer, answered) = oneshot::channel();
     let comparison = Comparison { cluster: ClusterName::new(cluster), application, release, answer };
     let _stopping = comparer.send(comparison).await;

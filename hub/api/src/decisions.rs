@@ -11,6 +11,7 @@ mod body;
 
 use crate::{
     access::{self, Verb},
+    audit::Line,
     list,
     options::failed,
     view,
@@ -27,28 +28,11 @@ use shared_rollout::{Decided, Decision, Head, MemberRecord, decide};
 /// How often a decision is tried again when the planner comes in between.
 const TRIES: usize = 32;
 
-/// Takes a decision; answers the rollout as it stands after it. Leaves the audit line.
-pub(crate) async fn post(change: &Change<'_>, body: Value) -> Result<Value, Status> {
-    let decided = body::decided(body, &change.subject.user, change.now);
-    let verb = decided.as_ref().map_or("decide", |decided| word(&decided.what));
-    let answer = match decided {
-        Ok(decided) => take(change, &decided).await,
-        Err(status) => Err(status),
-    };
-    let outcome = answer.as_ref().map_or_else(|status| status.reason, |_| "ok");
-    tracing::info!(
-        target: "audit",
-        by = %change.subject.user,
-        verb,
-        kind = "FleetRollout",
-        namespace = change.namespace,
-        name = change.name,
-        subresource = "decisions",
-        dry_run = !change.query.get("dryRun").is_empty(),
-        outcome,
-        "a request to change"
-    );
-    answer
+/// Takes a decision; answers the rollout as it stands after it.
+pub(crate) async fn post(change: &Change<'_>, body: Value, line: &Line) -> Result<Value, Status> {
+    let decided = body::decided(body, &change.subject.user, change.now)?;
+    line.action(word(&decided.what));
+    take(change, &decided).await
 }
 
 async fn take(change: &Change<'_>, decided: &Decided) -> Result<Value, Status> {

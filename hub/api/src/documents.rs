@@ -1,7 +1,6 @@
-//! What the API says of itself: discovery, OpenAPI, version, reviews.
+//! What the API says of itself: discovery, OpenAPI, version.
 
 use crate::{
-    access::{self, Subject, Verb},
     answer::{self, Answer},
     query::Query,
 };
@@ -10,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use shared_kinds::openapi;
+use shared_objects::discovery::ApiResource;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 /// The version of Kubernetes whose conventions are followed, for clients that look.
@@ -117,52 +117,39 @@ fn unless_known(
     answer
 }
 
-/// Answers a review; `None` when there is no such one.
-pub(crate) fn review(plural: &str, mut asked: Value, subject: &Subject) -> Option<Value> {
-    let (kind, status) = match plural {
-        "selfsubjectaccessreviews" => ("SelfSubjectAccessReview", access_review(&asked, subject)),
-        "selfsubjectrulesreviews" => (
-            "SelfSubjectRulesReview",
-            json!({
-                "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-                "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-                "incomplete": false,
-            }),
-        ),
-        "selfsubjectreviews" => {
-            ("SelfSubjectReview", json!({"userInfo": {"username": subject.user, "groups": subject.groups}}))
+/// `GET /`: every document that is served.
+pub(crate) fn paths(resources: &[ApiResource]) -> Value {
+    let mut paths: Vec<String> =
+        ["/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
+            .into_iter()
+            .chain([
+                "/healthz/ping",
+                "/healthz/store",
+                "/livez/ping",
+                "/readyz/ping",
+                "/readyz/store",
+                "/api",
+                "/apis",
+            ])
+            .chain([
+                "/flotilla/v1/authority",
+                "/flotilla/v1/info",
+                "/flotilla/v1/notifications",
+                "/flotilla/v1/timeline",
+            ])
+            .map(str::to_owned)
+            .collect();
+    for resource in resources {
+        let ApiResource { group, version, .. } = resource;
+        let versions =
+            if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+        if !resource.group.is_empty() {
+            paths.push(format!("/apis/{}", resource.group));
         }
-        _ => return None,
-    };
-    let group =
-        if kind == "SelfSubjectReview" { "authentication.k8s.io/v1" } else { "authorization.k8s.io/v1" };
-    asked["apiVersion"] = json!(group);
-    asked["kind"] = json!(kind);
-    asked["status"] = status;
-    Some(asked)
-}
-
-fn access_review(asked: &Value, subject: &Subject) -> Value {
-    let attributes = &asked["spec"]["resourceAttributes"];
-    let expedites = attributes["verb"] == "expedite" && attributes["resource"] == "fleetrollouts";
-    if expedites && !access::allowed(subject, Verb::Expedite) {
-        return json!({"allowed": false, "reason": "admins and the group flotilla:expedite may"});
+        paths.push(format!("/openapi/v3{versions}"));
+        paths.push(versions);
     }
-    json!({"allowed": true, "reason": "every subject of the hub may do this"})
-}
-
-/// The answer of `/healthz` and the like, with `?verbose` a line per check. Refused plans are a defect and no
-/// reason to send nobody here: the hub goes on with every other line.
-pub(crate) fn health(path: &str, query: &Query, violations: u64) -> String {
-    if query.has("verbose") {
-        let plans = match violations {
-            0 => "[+]plans ok".to_owned(),
-            count => format!(
-                "[-]plans {count} would have broken an invariant and were refused: the hub's log says which"
-            ),
-        };
-        format!("[+]ping ok\n[+]store ok\n{plans}\n{} check passed\n", path.trim_matches('/'))
-    } else {
-        "ok".to_owned()
-    }
+    paths.sort();
+    paths.dedup();
+    json!({"paths": paths})
 }

@@ -22,6 +22,17 @@ pub enum Wish {
     GoOn,
 }
 
+impl Wish {
+    /// As audit lines name it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Show => "show",
+            Self::Rotate => "rotate",
+            Self::GoOn => "go on",
+        }
+    }
+}
+
 /// A wish, on its way to the keeper of the authority.
 #[derive(Debug)]
 pub struct Wanted {
@@ -45,12 +56,8 @@ pub(crate) async fn authority(
     let keeper = keeper.ok_or_else(Status::no_such_path)?;
     let (answer, answered) = oneshot::channel();
     let by = subject.user.clone();
-    let _stopping = keeper.send(Wanted { wish, by: by.clone(), answer }).await;
+    let _stopping = keeper.send(Wanted { wish, by, answer }).await;
     let answered = answered.await.map_err(|_| Status::unavailable("the hub is stopping", 1))?;
-    if wish != Wish::Show {
-        let outcome = if answered.is_ok() { "ok" } else { "refused" };
-        tracing::info!(target: "audit", by, verb = ?wish, kind = "Authority", outcome, "a request to change");
-    }
     answered.map_err(Status::unprocessable)
 }
 
@@ -81,12 +88,6 @@ pub(crate) async fn revoke(
         }
     };
     let changed = records.modify_status(Kind::Cluster, "", name, change).await.map_err(failed);
-    let outcome = match &changed {
-        Ok(Some(_)) if joined => "ok",
-        Ok(_) => "refused",
-        Err(status) => status.reason,
-    };
-    tracing::info!(target: "audit", by = %subject.user, verb = "revoke", kind = "Cluster", name, outcome, "a request to change");
     let status = changed?.ok_or_else(|| Status::not_found(resource(Kind::Cluster), name))?;
     if joined {
         Ok(status)

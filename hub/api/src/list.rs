@@ -51,7 +51,8 @@ pub(crate) async fn page(
     let listing = records.store().list(&prefix, page).await?;
     let next = listing.entries.last().filter(|_| listing.more).map(|entry| entry.key.clone());
     let last = listing.entries.last().map(|entry| entry.key.clone()).filter(|_| listing.more);
-    let mut statuses = statuses(records, &prefix, after.as_deref(), last.as_deref()).await?;
+    let count = listing.entries.len();
+    let mut statuses = statuses(records, &prefix, after.as_deref(), last.as_deref(), count).await?;
     let mut parts = Vec::with_capacity(listing.entries.len());
     for entry in &listing.entries {
         let Some(object) = Stored::from_entry(entry) else { continue };
@@ -69,19 +70,20 @@ fn beside(key: &str) -> String {
     format!("{}{}", keys::STATUSES, key.strip_prefix(keys::OBJECTS).unwrap_or(key))
 }
 
-/// The statuses of the objects after one key and up to another.
+/// The statuses of the objects after one key and up to another, which are `count`.
 async fn statuses(
     records: &Records,
     prefix: &str,
     after: Option<&str>,
     upto: Option<&str>,
+    count: usize,
 ) -> Result<BTreeMap<String, (Value, Revision)>, Error> {
     let prefix = beside(prefix);
     let upto = upto.map(beside);
     let mut after = after.map(beside);
     let mut found = BTreeMap::new();
     loop {
-        let limit = upto.is_some().then_some(500);
+        let limit = upto.is_some().then_some(count.max(1));
         let listing = records.store().list(&prefix, Page { after: after.take(), limit }).await?;
         let passed =
             listing.entries.last().is_some_and(|last| upto.as_ref().is_some_and(|upto| last.key >= *upto));

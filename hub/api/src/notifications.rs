@@ -2,7 +2,7 @@
 //!
 //! What a sink is, and how it is sent to, hub/notify knows.
 
-use crate::access::Subject;
+use crate::audit::Line;
 use hub_notify::Handle;
 use serde_json::Value;
 use shared_notify::Event;
@@ -17,7 +17,7 @@ pub(crate) async fn list(notify: Option<&Handle>) -> Result<Value, Status> {
 /// What a sink would be sent: `{"event": "halted", "send": false}`.
 pub(crate) async fn test(
     notify: Option<&Handle>,
-    subject: &Subject,
+    line: &Line,
     name: &str,
     body: &Value,
 ) -> Result<Value, Status> {
@@ -29,10 +29,6 @@ pub(crate) async fn test(
         }
     };
     let send = body["send"].as_bool().unwrap_or_default();
-    let answer = notify.test(name, event, send).await;
-    if send {
-        let outcome = if answer.is_ok() { "ok" } else { "refused" };
-        tracing::info!(target: "audit", by = %subject.user, verb = "test", kind = "Notification", name, outcome, "a request to change");
-    }
-    answer.map_err(Status::unprocessable)
+    line.action(if send { "send" } else { "show" });
+    notify.test(name, event, send).await.map_err(Status::unprocessable)
 }

@@ -1,6 +1,8 @@
 //! What requests ask for beside the object: selectors, forms of the answer, versions; and failures in the
 //! API's words.
 
+pub(crate) mod rules;
+
 use crate::query::Query;
 use http::{HeaderMap, header};
 use hub_records::{Error, resource};
@@ -111,7 +113,7 @@ impl Form {
         for range in accept.split(',').map(str::trim).filter(|range| !range.is_empty()) {
             let mut parts = range.split(';').map(str::trim);
             let media_type = parts.next().unwrap_or_default();
-            if !["application/json", "application/*", "*/*"].contains(&media_type) {
+            if !["application/json", "application/yaml", "application/*", "*/*"].contains(&media_type) {
                 refused = true;
                 continue;
             }
@@ -137,7 +139,11 @@ impl Form {
                 Some(_) => refused = true,
             }
         }
-        if refused { Err(Status::not_acceptable(&["application/json"])) } else { Ok(Self::Object) }
+        if refused {
+            Err(Status::not_acceptable(&["application/json", "application/yaml"]))
+        } else {
+            Ok(Self::Object)
+        }
     }
 }
 

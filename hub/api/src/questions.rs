@@ -5,7 +5,7 @@
 //!
 //! It says no more than whoever may write an ApplicationSet sees of a repository by what it expands to, and nothing is followed by it.
 
-use crate::access::Subject;
+use crate::audit::Line;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared_generate::{GitAnswer, GitRequest};
@@ -85,11 +85,11 @@ pub fn answers(said: Value, questions: usize) -> Option<Vec<GitAnswer>> {
 }
 
 /// Has questions asked; answers what Git said.
-pub(crate) async fn post(asker: Option<&Asker>, subject: &Subject, body: &Value) -> Result<Value, Status> {
+pub(crate) async fn post(asker: Option<&Asker>, line: &Line, body: &Value) -> Result<Value, Status> {
     let asker = asker.ok_or_else(Status::no_such_path)?;
     let asked = asked(body)?;
-    let repositories: BTreeSet<&str> = asked.iter().map(GitRequest::repo_url).collect();
-    tracing::info!(target: "audit", by = %subject.user, verb = "read", kind = "Git", ?repositories, questions = asked.len(), "a request to read");
+    let repositories: BTreeSet<&str> = asked.iter().map(|asked| bare(asked.repo_url())).collect();
+    line.name(&repositories.into_iter().collect::<Vec<_>>().join(" "));
     let (answer, answered) = oneshot::channel();
     let _stopping = asker.send(Questions { asked, answer }).await;
     let said = answered.await.map_err(|_| Status::unavailable("the hub is stopping", 1))?;
@@ -100,6 +100,14 @@ pub(crate) async fn post(asker: Option<&Asker>, subject: &Subject, body: &Value)
         GitAnswer::Failed(why) => Answer::Failed(why),
     };
     Ok(json!({"answers": said.into_iter().map(plain).collect::<Vec<_>>()}))
+}
+
+/// The address of a repository without what may be secret in it: who asks, and a query.
+fn bare(url: &str) -> &str {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.find('/').unwrap_or(rest.len());
+    rest[..host].rfind('@').map_or(rest, |at| &rest[at + 1..])
 }
 
 fn asked(body: &Value) -> Result<Vec<GitRequest>, Status> {
@@ -125,6 +133,7 @@ fn asked(body: &Value) -> Result<Vec<GitRequest>, Status> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::AuditLog;
 
     #[test]
     fn what_is_asked_is_read_or_refused() {
@@ -156,18 +165,28 @@ mod tests {
             let Questions { answer, .. } = asked.recv().await.expect("a question");
             answer.send(given).expect("somebody waits");
         };
-        let subject = Subject { user: "ada".to_owned(), groups: Vec::new() };
+        let line = Line::begin(&AuditLog::none(), "create", None, None, &http::HeaderMap::new(), false);
         let file = |path: &str| GitRequest::File {
             repo_url: "r".into(),
             revision: "main".into(),
             path: path.into(),
         };
         let body = questions(&[file("a"), file("b")]);
-        let (said, ()) = futures::future::join(post(Some(&asker), &subject, &body), answering).await;
+        let (said, ()) = futures::future::join(post(Some(&asker), &line, &body), answering).await;
         let said = said.unwrap();
         assert_eq!(answers(said.clone(), 2), Some(all));
         assert_eq!(answers(said, 3), None);
-        let closed = post(None, &subject, &body).await.unwrap_err();
+        let closed = post(None, &line, &body).await.unwrap_err();
         assert_eq!(closed.code, 404);
+    }
+
+    #[test]
+    fn what_is_told_of_an_address_is_not_secret() {
+        let check = |url: &str, expect: &str| assert_eq!(bare(url), expect);
+        check("https://me:hunter2@git.example.org/web.git?token=hunter2", "git.example.org/web.git");
+        check("https://git.example.org/a@b", "git.example.org/a@b");
+        check("git@git.example.org:web.git", "git.example.org:web.git");
+        check("ssh://git@git.example.org/web", "git.example.org/web");
+        check("/srv/web", "/srv/web");
     }
 }

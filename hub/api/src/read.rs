@@ -1,24 +1,28 @@
 //! get and list.
 
 use crate::{
-    answer::{self, Answer},
-    kinds, list,
+    answer::{self, Answer, Encoding},
+    gzip, kinds, list,
+    listing::{self, Item, Listing},
     options::{Form, Selector, failed, partial, version},
     query::Query,
-    view,
+    seats::{Seat, Sizes},
+    view::{self, Parts},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures::stream;
 use http::HeaderMap;
 use hub_records::{Records, keys, resource};
 use hub_store::{Page, Revision};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared_model::{Kind, gvk};
+use shared_model::Kind;
 use shared_objects::{Status, table};
+use std::collections::VecDeque;
 
-/// How many records of the store one page reads at most, whatever the selector leaves of them.
-const PAGE: usize = 5000;
+/// How many records of the store are read, and held, at once.
+const PAGE: usize = 500;
 
 /// One object.
 pub(crate) async fn get(
@@ -78,81 +82,145 @@ impl Continue {
     }
 }
 
+/// What a list is made with, beside the request.
+pub(crate) struct Sources<'a> {
+    pub(crate) records: &'a Records,
+    /// How many objects there are of each kind, as far as lists have shown.
+    pub(crate) sizes: &'a Sizes,
+    /// Kept until the client has the list.
+    pub(crate) seat: Option<Seat>,
+}
+
 /// The objects of a kind, in one namespace or all.
 pub(crate) async fn list(
-    records: &Records,
+    sources: Sources<'_>,
     kind: Kind,
     namespace: Option<&str>,
     headers: &HeaderMap,
     query: &Query,
     now: Timestamp,
 ) -> Result<Answer, Status> {
+    let Sources { records, sizes, seat } = sources;
     let form = Form::of(headers, query)?;
     let selector = Selector::parse(query, namespace)?;
     let limit = limit(query)?;
     check_version(records, query).await?;
     let prefix = namespace.map_or_else(|| keys::objects(kind), |ns| keys::objects_in(kind, ns));
     let token = Continue::parse(query.get("continue"), &prefix)?;
-    let mut after = token.as_ref().map(|token| token.after.clone());
-    let mut revision = token.map(|token| Revision(token.revision));
-    let mut objects = Vec::new();
-    let next = loop {
-        // Nothing says how many of the page the selector leaves.
-        let wanted = if selector.is_everything() {
-            limit.map_or(PAGE, |limit| limit.min(PAGE))
-        } else {
-            PAGE.min(500)
-        };
-        let page = Page { after: after.take(), limit: Some(wanted) };
-        let listed = list::page(records, kind, namespace, page).await.map_err(failed)?;
-        revision.get_or_insert(listed.revision);
-        for parts in listed.parts {
-            let key = keys::object(kind, parts.object.namespace(), parts.object.name());
-            let object = view::view(kind, parts);
-            if selector.matches(&object) {
-                objects.push((key, object));
-            }
-        }
-        match (limit, listed.next) {
-            (Some(limit), next) if objects.len() >= limit => {
-                let cut = objects.len() > limit;
-                objects.truncate(limit);
-                let last = objects.last().map(|(key, _)| key.clone());
-                break if cut { last } else { next };
-            }
-            (_, None) => break None,
-            (_, next) => after = next,
-        }
+    let whole = token.is_none();
+    let mut cursor = Cursor {
+        records: records.clone(),
+        sizes: sizes.clone(),
+        kind,
+        selector,
+        limit,
+        prefix,
+        after: token.as_ref().map(|token| token.after.clone()),
+        revision: token.map(|token| Revision(token.revision)),
+        whole,
+        read: 0,
+        page: VecDeque::new(),
+        more: true,
+        given: 0,
+        last: None,
     };
-    let revision = revision.unwrap_or_default();
-    let mut metadata = json!({"resourceVersion": revision.to_string()});
-    if let Some(next) = next {
-        metadata["continue"] = json!(Continue::encode(revision, &next, &prefix));
-    }
-    let objects: Vec<Value> = objects.into_iter().map(|(_, object)| object).collect();
-    Ok(answer::ok(&document(kind, &objects, metadata, form, now)))
+    // Before anything is answered: the list's version is that of its first objects.
+    cursor.fill().await?;
+    let listing = Listing {
+        kind,
+        form,
+        encoding: Encoding::of(headers),
+        gzip: gzip::accepted(headers),
+        revision: cursor.revision.unwrap_or_default(),
+        paged: limit.is_some(),
+        now,
+        items: stream::try_unfold(cursor, |mut cursor| async move {
+            Ok(cursor.next().await?.map(|item| (item, cursor)))
+        }),
+        seat,
+    };
+    listing::answer(listing).await
 }
 
-fn document(kind: Kind, objects: &[Value], metadata: Value, form: Form, now: Timestamp) -> Value {
-    let gvk = gvk(kind);
-    match form {
-        Form::Table(include) => table::table(objects, &kinds::columns(kind), metadata, include, now),
-        Form::Object => {
-            json!({"kind": format!("{}List", gvk.kind), "apiVersion": gvk.api_version(), "metadata": metadata, "items": objects})
+/// The objects of a list, read a page at a time as they are wanted.
+struct Cursor {
+    records: Records,
+    sizes: Sizes,
+    kind: Kind,
+    selector: Selector,
+    limit: Option<usize>,
+    prefix: String,
+    after: Option<String>,
+    /// That of the first page; later ones may be newer.
+    revision: Option<Revision>,
+    /// Whether it began with the first object.
+    whole: bool,
+    read: usize,
+    page: VecDeque<Parts>,
+    /// Whether the store has more behind the page.
+    more: bool,
+    given: usize,
+    /// The key of the last object that was given.
+    last: Option<String>,
+}
+
+impl Cursor {
+    /// Reads the next page, if there is one.
+    async fn fill(&mut self) -> Result<(), Status> {
+        // Nothing says how many of the page the selector leaves.
+        let left = self.limit.map_or(PAGE, |limit| limit - self.given);
+        let wanted = if self.selector.is_everything() { left.min(PAGE) } else { PAGE };
+        let page = Page { after: self.after.take(), limit: Some(wanted) };
+        let namespace = self.selector.namespace.as_deref();
+        let listed = list::page(&self.records, self.kind, namespace, page).await.map_err(failed)?;
+        self.revision.get_or_insert(listed.revision);
+        self.read += listed.parts.len();
+        self.page = listed.parts.into();
+        self.more = listed.next.is_some();
+        self.after = listed.next;
+        if !self.more && self.whole {
+            self.sizes.learn(self.kind, self.selector.namespace.is_none(), self.read);
         }
-        Form::Metadata => {
-            let items: Vec<Value> = objects.iter().map(partial).collect();
-            json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": items})
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Result<Option<Item>, Status> {
+        let full = self.limit.is_some_and(|limit| self.given >= limit);
+        if full && (self.more || !self.page.is_empty()) {
+            let last = self.last.take().expect("a full page has a last object");
+            (self.limit, self.more) = (None, false);
+            self.page.clear();
+            return Ok(Some(Item::Next(Continue::encode(
+                self.revision.unwrap_or_default(),
+                &last,
+                &self.prefix,
+            ))));
         }
+        while self.page.is_empty() {
+            if !self.more {
+                return Ok(None);
+            }
+            self.fill().await?;
+        }
+        let parts = self.page.pop_front().expect("it is not empty");
+        let key = keys::object(self.kind, parts.object.namespace(), parts.object.name());
+        let object = view::view(self.kind, parts);
+        if !self.selector.matches(&object) {
+            return Ok(Some(Item::Skipped));
+        }
+        self.given += 1;
+        self.last = Some(key);
+        Ok(Some(Item::Object(object)))
     }
 }
 
 pub(crate) fn limit(query: &Query) -> Result<Option<usize>, Status> {
     match query.get("limit") {
         "" | "0" => Ok(None),
+        // Less than nothing is no limit, as Kubernetes has it.
         text => text
-            .parse()
-            .map(Some)
+            .parse::<i64>()
+            .map(|limit| usize::try_from(limit).ok().filter(|limit| *limit > 0))
             .map_err(|_| Status::bad_request(format!("limit: {text:?} is not a number"))),
     }
 }

@@ -1,11 +1,16 @@
 //! Which object, kind or document a URL names.
 
-use crate::query::decode;
+use crate::{
+    audit::{Named, short},
+    query::decode,
+};
 use shared_model::{Kind, gvk};
 
 /// What a URL names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
+    /// `/`
+    Paths,
     /// `/healthz` and the like.
     Health,
     /// `/metrics`
@@ -44,8 +49,8 @@ pub(crate) enum Route {
     Compare(String),
     /// `/flotilla/v1/git`
     Git,
-    /// A review of the authorization or authentication group, by its plural.
-    Review(String),
+    /// A review of the authorization or authentication group, by its plural; of one namespace where it is there.
+    Review { plural: String, namespace: Option<String> },
     /// All objects of a kind, in a namespace or all of them.
     Collection { kind: Kind, namespace: Option<String> },
     /// One object; `namespace` is empty for cluster-scoped kinds.
@@ -54,6 +59,16 @@ pub(crate) enum Route {
     Below { kind: Kind, namespace: String, name: String, subresource: String },
 }
 
+/// The reviews that are answered, by their plurals.
+const REVIEWS: [&str; 6] = [
+    "selfsubjectaccessreviews",
+    "selfsubjectrulesreviews",
+    "subjectaccessreviews",
+    "localsubjectaccessreviews",
+    "selfsubjectreviews",
+    "tokenreviews",
+];
+
 /// Reads a URL's path; `None` when it names nothing that is served.
 pub(crate) fn parse(path: &str) -> Option<Route> {
     let parts: Vec<String> =
@@ -61,6 +76,7 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let text = |text: &str| text.to_owned();
     Some(match parts[..] {
+        [] => Route::Paths,
         ["healthz" | "readyz" | "livez", ..] => Route::Health,
         ["metrics"] => Route::Metrics,
         ["version"] => Route::Version,
@@ -82,12 +98,74 @@ pub(crate) fn parse(path: &str) -> Option<Route> {
         ["apis", group] => Route::Group(text(group)),
         ["apis", group, version] => Route::Resources { group: text(group), version: text(version) },
         ["apis", "authorization.k8s.io" | "authentication.k8s.io", "v1", plural] => {
-            Route::Review(text(plural))
+            Route::Review { plural: text(plural), namespace: None }
+        }
+        ["apis", "authorization.k8s.io", "v1", "namespaces", namespace, plural] => {
+            Route::Review { plural: text(plural), namespace: Some(text(namespace)) }
         }
         ["api", version, ref rest @ ..] => objects("", version, rest)?,
         ["apis", group, version, ref rest @ ..] => objects(group, version, rest)?,
         _ => return None,
     })
+}
+
+impl Route {
+    /// What it names, as audit lines tell it: nothing of it but names of objects is the client's.
+    pub(crate) fn named(&self) -> Named {
+        let of = |kind: Kind, namespace: &str, name: &str, subresource: &str| {
+            let gvk = gvk(kind);
+            Named {
+                group: gvk.group.to_owned(),
+                version: gvk.version.to_owned(),
+                resource: gvk.plural.to_owned(),
+                subresource: short(subresource),
+                namespace: short(namespace),
+                name: short(name),
+            }
+        };
+        let document = |path: &str, name: &str| Named {
+            resource: path.to_owned(),
+            name: short(name),
+            ..Named::default()
+        };
+        match self {
+            Self::Collection { kind, namespace } => {
+                of(*kind, namespace.as_deref().unwrap_or_default(), "", "")
+            }
+            Self::Object { kind, namespace, name } => of(*kind, namespace, name, ""),
+            Self::Below { kind, namespace, name, subresource } => {
+                // What is not served may be anything.
+                let known =
+                    ["status", "scale", "events", "members", "decisions"].contains(&subresource.as_str());
+                of(*kind, namespace, name, if known { subresource } else { "(not served)" })
+            }
+            Self::Paths => document("/", ""),
+            Self::Health => document("/healthz", ""),
+            Self::Metrics => document("/metrics", ""),
+            Self::Webhook => document("/api/webhook", ""),
+            Self::Version => document("/version", ""),
+            Self::CoreVersions => document("/api", ""),
+            Self::Groups | Self::Group(_) => document("/apis", ""),
+            Self::Resources { .. } => document("/apis/GROUP/VERSION", ""),
+            Self::OpenApiIndex | Self::OpenApi(_) => document("/openapi/v3", ""),
+            Self::OpenApiV2 => document("/openapi/v2", ""),
+            Self::Info => document("/flotilla/v1/info", ""),
+            Self::Timeline => document("/flotilla/v1/timeline", ""),
+            Self::Notifications => document("/flotilla/v1/notifications", ""),
+            Self::NotifyTest(name) => document("/flotilla/v1/notifications/test", name),
+            Self::Authority => document("/flotilla/v1/authority", ""),
+            Self::Revoke(name) => document("/flotilla/v1/clusters/revoke", name),
+            Self::Git => document("/flotilla/v1/git", ""),
+            Self::Compare(name) => document("/flotilla/v1/clusters/compare", name),
+            Self::Review { plural, namespace } => {
+                let known = REVIEWS.iter().find(|known| **known == plural.as_str());
+                Named {
+                    namespace: short(namespace.as_deref().unwrap_or_default()),
+                    ..document(known.unwrap_or(&"(not served)"), "")
+                }
+            }
+        }
+    }
 }
 
 fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Route> {
@@ -182,7 +260,13 @@ mod tests {
         check("/api/v1", Some(Route::Resources { group: v1().0, version: v1().1 }));
         check("/openapi/v3/api/v1", Some(Route::OpenApi("api/v1".into())));
         check("/openapi/v3", Some(Route::OpenApiIndex));
-        check("/", None);
+        check("/", Some(Route::Paths));
+        let review = |plural: &str, namespace: Option<&str>| {
+            Some(Route::Review { plural: plural.into(), namespace: namespace.map(str::to_owned) })
+        };
+        check("/apis/authentication.k8s.io/v1/tokenreviews", review("tokenreviews", None));
+        let path = "/apis/authorization.k8s.io/v1/namespaces/a/localsubjectaccessreviews";
+        check(path, review("localsubjectaccessreviews", Some("a")));
         check("/metrics", Some(Route::Metrics));
     }
 }

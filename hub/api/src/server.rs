@@ -2,6 +2,7 @@
 
 use crate::{
     access::Token,
+    audit::AuditLog,
     comparisons::Comparer,
     feed::Feed,
     identities::Keeper,
@@ -9,13 +10,15 @@ use crate::{
     metrics::Metrics,
     namespaces,
     questions::Asker,
+    seats::{Limits, Seats, Sizes, Watches},
+    sent::{Streams, guarded},
     service::Service,
     webhooks::{Door, Webhooks},
 };
 use hub_records::Records;
 use hyper::service::service_fn;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
 use prometheus_client::metrics::counter::Counter;
@@ -29,6 +32,7 @@ use shared_runtime::{Tasks, metrics::Exposed};
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
+    runtime::Handle,
     sync::watch,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -42,6 +46,8 @@ const DRAIN: Duration = Duration::from_secs(5);
 const CONNECTIONS: usize = 4096;
 /// The most requests at once on one HTTP/2 connection; watches count.
 const STREAMS: u32 = 1000;
+/// How many bytes of answers wait for a connection's client.
+const SENDING: usize = 256 << 10;
 
 /// How the API is served.
 #[derive(Debug)]
@@ -68,6 +74,13 @@ pub struct Config {
     pub metrics: Metrics,
     /// What `/metrics` shows.
     pub exposed: Exposed,
+    /// Where audit lines go.
+    pub audit: AuditLog,
+    /// How much is done at once.
+    pub limits: Limits,
+    /// Where requests are worked on, so that no flood of them takes the turns of whoever calls [`Api::build`]; there as
+    /// well, when absent.
+    pub runtime: Option<Handle>,
 }
 
 /// What a hub says of itself at `/flotilla/v1/info`.
@@ -149,7 +162,6 @@ impl Api {
         namespaces::ensure(&records, shared_runtime::now()).await?;
         let start = records.store().revision().await.map_err(hub_records::Error::from)?;
         let (feed, fill) = Feed::new(records.clone(), start);
-        tasks.spawn_until_stopped("feed", fill);
         let service = Arc::new(Service {
             address,
             tokens: config.tokens,
@@ -160,15 +172,26 @@ impl Api {
             webhooks: config.webhooks.map(Door::new),
             notify: config.notify,
             violations: config.violations,
-            metrics: config.metrics,
             exposed: config.exposed,
             records,
             feed,
             resources: kinds::resources(),
             tasks: tasks.clone(),
+            audit: config.audit,
+            seats: Seats::new(&config.limits, config.metrics.clone()),
+            sizes: Sizes::default(),
+            watches: Watches::new(&config.limits),
+            limits: config.limits,
+            metrics: config.metrics,
         });
         let stopped = tasks.stopped();
-        tasks.clone().spawn("api", accept(listener, acceptor, service, tasks, stopped));
+        let runtime = config.runtime.unwrap_or_else(Handle::current);
+        let stop = tasks.token().clone();
+        let fill = async move {
+            let _stopped = stop.run_until_cancelled(fill).await;
+        };
+        tasks.spawn_on("feed", fill, &runtime);
+        tasks.clone().spawn_on("api", accept(listener, acceptor, service, tasks, stopped), &runtime);
         Ok(Self { address })
     }
 }
@@ -191,12 +214,13 @@ async fn accept(
     stopped: impl Future<Output = ()>,
 ) {
     let connections = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
+    let mut builder = Builder::new(Streams);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(SENDING);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        .max_send_buf_size(SENDING)
         .keep_alive_interval(Some(Duration::from_secs(30)))
         .keep_alive_timeout(Duration::from_secs(20));
     tokio::pin!(stopped);
@@ -229,10 +253,10 @@ async fn accept(
 
 /// Serves one connection until it ends. When the hub stops, requests under way may end, within limits.
 async fn serve(
-    builder: &Builder<TokioExecutor>,
+    builder: &Builder<Streams>,
     stream: TlsStream<TcpStream>,
     service: Arc<Service>,
-    stopped: impl Future<Output = ()>,
+    stopped: impl Future<Output = ()> + Send,
     peer: SocketAddr,
 ) {
     let handle = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
@@ -241,19 +265,25 @@ async fn serve(
         async move { Ok::<_, Infallible>(service.handle(request).await) }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), handle);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(DRAIN, connection).await {
-                Ok(ended) => ended,
-                Err(_) => return tracing::warn!(%peer, "requests did not end in time"),
+    let driven = async {
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stopped => {
+                connection.as_mut().graceful_shutdown();
+                match tokio::time::timeout(DRAIN, connection).await {
+                    Ok(ended) => ended,
+                    Err(_) => return tracing::warn!(%peer, "requests did not end in time"),
+                }
             }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, error, "a connection ended early");
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, error, "a connection ended early");
+    // Of HTTP/1.1 the connection is the one stream; those of HTTP/2 are guarded one by one.
+    if guarded(driven).await.is_none() {
+        tracing::debug!(%peer, "a connection's client did not take its answer in time");
     }
 }
 

@@ -3,28 +3,32 @@
 use crate::{
     access::{self, Subject, Token},
     answer::{self, Answer},
-    body,
+    audit::{AuditLog, Line},
+    body::{self, Unread},
     comparisons::{self, Comparer},
     decisions, documents,
     feed::Feed,
+    front,
+    health::Health,
     identities::{self, Keeper, Wish},
     kinds, members,
-    metrics::{Metrics, verb},
+    metrics::Metrics,
     notifications,
-    options::{Selector, failed},
+    options::{Selector, failed, rules},
     query::Query,
     questions::{self, Asker},
-    read,
-    route::{self, Route},
+    read, refusals,
+    reviews::{self, Known},
+    route::Route,
+    seats::{Limits, Seat, Seats, Sizes, Watches},
     server::HubInfo,
     timeline, watch as watching, webhooks,
     write::{self, Change, Changed},
 };
 use bytes::Bytes;
-use futures::FutureExt as _;
-use http::{HeaderMap, Method, Request, StatusCode, header, request};
+use http::{HeaderMap, Method, StatusCode, header, request};
 use hub_records::{Records, resource};
-use hyper::body::Incoming;
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use serde_json::{Value, json};
 use shared_model::Kind;
@@ -34,8 +38,8 @@ use shared_objects::{
     meta::{self, Part},
 };
 use shared_runtime::{Tasks, metrics::Exposed, now};
-use std::{net::SocketAddr, panic::AssertUnwindSafe};
-use tokio::{sync::watch, time::Instant};
+use std::net::SocketAddr;
+use tokio::sync::watch;
 
 /// What every request needs.
 #[derive(Debug)]
@@ -55,6 +59,11 @@ pub(crate) struct Service {
     pub(crate) feed: Feed,
     pub(crate) resources: Vec<ApiResource>,
     pub(crate) tasks: Tasks,
+    pub(crate) audit: AuditLog,
+    pub(crate) limits: Limits,
+    pub(crate) seats: Seats,
+    pub(crate) sizes: Sizes,
+    pub(crate) watches: Watches,
 }
 
 /// A request without its body.
@@ -66,37 +75,23 @@ struct Asked<'a> {
     subject: &'a Subject,
     /// What the subject changes is told in the history.
     records: Records,
+    line: &'a Line,
+    /// Given up when the request is answered, or taken along by what goes on after that.
+    seat: Mutex<Option<Seat>>,
 }
 
 impl Service {
-    /// Answers one request. A panic answers 500 and harms no other request.
-    pub(crate) async fn handle(&self, request: Request<Incoming>) -> Answer {
-        let began = Instant::now();
-        let (head, incoming) = request.into_parts();
-        let query = Query::parse(head.uri.query().unwrap_or_default());
-        let route = route::parse(head.uri.path());
-        let verb = verb(&head.method, route.as_ref(), &query);
-        let answered = AssertUnwindSafe(self.answer(&head, incoming, &query, route)).catch_unwind().await;
-        let answer = match answered {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(status)) => answer::status(&status),
-            Err(_) => {
-                answer::status(&Status::internal("a request could not be answered; the hub's log says why"))
-            }
-        };
-        self.metrics.answered(verb, answer.status().as_u16(), began.elapsed());
-        answer
-    }
-
-    async fn answer(
+    /// What a request asks for, or why it is refused.
+    pub(crate) async fn answer(
         &self,
         request::Parts { method, uri, headers, extensions, .. }: &request::Parts,
-        incoming: Incoming,
+        incoming: &mut Unread,
         query: &Query,
         route: Option<Route>,
+        line: &Line,
     ) -> Result<Answer, Status> {
         if route == Some(Route::Health) {
-            return self.health(uri.path(), query).await;
+            return Ok(self.health(uri.path(), query).await);
         }
         if route == Some(Route::Webhook)
             && let Some(door) = &self.webhooks
@@ -106,10 +101,17 @@ impl Service {
         }
         // Before the body: strangers are not read.
         let subject = access::subject(headers, &self.tokens)?;
-        let route = route.ok_or_else(Status::no_such_path)?;
+        line.by(&subject);
+        access::impersonates(headers)?;
+        let route = route.ok_or_else(|| refusals::unserved(uri.path()))?;
+        // Before the body as well: those who wait hold nothing of it.
+        let seat = match front::seats(method, &route, query, &self.sizes) {
+            Some((class, width)) => Some(self.seats.take(class, width, &subject.user).await?),
+            None => None,
+        };
         let records = self.records.on_behalf_of(&subject.user);
         let (path, subject) = (uri.path(), &subject);
-        let asked = Asked { method, path, headers, query, subject, records };
+        let asked = Asked { method, path, headers, query, subject, records, line, seat: Mutex::new(seat) };
         match route {
             Route::Collection { kind, namespace } => {
                 self.collection(&asked, incoming, kind, namespace.as_deref()).await
@@ -120,10 +122,12 @@ impl Service {
             Route::Below { kind, namespace, name, subresource } => {
                 self.below(&asked, incoming, kind, (&namespace, &name), &subresource).await
             }
-            Route::Review(plural) => {
+            Route::Review { plural, namespace } => {
                 only(&asked, &Method::POST)?;
-                let review = body::object(headers, &body::read(incoming).await?)?;
-                let review = documents::review(&plural, review, subject).ok_or_else(Status::no_such_path)?;
+                let review = body::object(headers, &incoming.read().await?)?;
+                let known = Known { subject, tokens: &self.tokens, resources: &self.resources };
+                let which = (plural.as_str(), namespace.as_deref());
+                let review = reviews::answer(known, which, review, now())?;
                 Ok(answer::json(StatusCode::CREATED, &review))
             }
             Route::Metrics => self.scrape(&asked),
@@ -137,24 +141,24 @@ impl Service {
             }
             Route::NotifyTest(name) => {
                 only(&asked, &Method::POST)?;
-                let body = options(headers, &body::read(incoming).await?)?;
-                Ok(answer::ok(&notifications::test(self.notify.as_ref(), subject, &name, &body).await?))
+                let body = options(headers, &incoming.read().await?)?;
+                Ok(answer::ok(&notifications::test(self.notify.as_ref(), line, &name, &body).await?))
             }
             Route::Compare(cluster) => {
                 only(&asked, &Method::POST)?;
-                let body = options(headers, &body::read(incoming).await?)?;
+                let body = options(headers, &incoming.read().await?)?;
                 let compared =
-                    comparisons::post(self.comparer.as_ref(), &self.records, subject, &cluster, &body)
-                        .await?;
+                    comparisons::post(self.comparer.as_ref(), &self.records, &cluster, &body).await?;
                 Ok(answer::ok(&compared))
             }
             Route::Git => {
                 only(&asked, &Method::POST)?;
-                let body = options(headers, &body::read(incoming).await?)?;
-                Ok(answer::ok(&questions::post(self.asker.as_ref(), subject, &body).await?))
+                let body = options(headers, &incoming.read().await?)?;
+                Ok(answer::ok(&questions::post(self.asker.as_ref(), line, &body).await?))
             }
             Route::Revoke(_) | Route::Authority => self.identity(&asked, incoming, &route).await,
-            Route::Health
+            Route::Paths
+            | Route::Health
             | Route::Webhook
             | Route::Version
             | Route::CoreVersions
@@ -172,7 +176,7 @@ impl Service {
     async fn below(
         &self,
         asked: &Asked<'_>,
-        incoming: Incoming,
+        incoming: &mut Unread,
         kind: Kind,
         (namespace, name): (&str, &str),
         subresource: &str,
@@ -189,14 +193,14 @@ impl Service {
             }
             (Kind::FleetRollout, "decisions") => {
                 only(asked, &Method::POST)?;
-                let body = body::object(asked.headers, &body::read(incoming).await?)?;
+                let body = body::object(asked.headers, &incoming.read().await?)?;
                 let change = Self::change(asked, kind, (namespace, name), Part::Main);
-                Ok(answer::json(StatusCode::CREATED, &decisions::post(&change, body).await?))
+                Ok(answer::json(StatusCode::CREATED, &decisions::post(&change, body, asked.line).await?))
             }
             (_, "status") if kinds::has_status(kind) => {
                 self.object(asked, incoming, kind, (namespace, name), Part::Status).await
             }
-            _ => Err(Status::no_such_path()),
+            _ => Err(refusals::below(kind, subresource)),
         }
     }
 
@@ -211,27 +215,36 @@ impl Service {
     }
 
     /// What is asked of identities.
-    async fn identity(&self, asked: &Asked<'_>, incoming: Incoming, route: &Route) -> Result<Answer, Status> {
+    async fn identity(
+        &self,
+        asked: &Asked<'_>,
+        incoming: &mut Unread,
+        route: &Route,
+    ) -> Result<Answer, Status> {
         if *route == Route::Authority && *asked.method == Method::GET {
             let report = identities::authority(self.keeper.as_ref(), asked.subject, Wish::Show).await?;
             return Ok(answer::ok(&report));
         }
         only(asked, &Method::POST)?;
-        let body = options(asked.headers, &body::read(incoming).await?)?;
+        let body = options(asked.headers, &incoming.read().await?)?;
         let changed = if let Route::Revoke(name) = route {
             let reason = body["reason"].as_str().unwrap_or_default();
+            asked.line.action("revoke");
             identities::revoke(&self.records, asked.subject, name, reason, now()).await?
         } else {
             let wish = identities::wish(&body)?;
+            asked.line.action(wish.word());
             identities::authority(self.keeper.as_ref(), asked.subject, wish).await?
         };
         Ok(answer::ok(&changed))
     }
 
-    async fn health(&self, path: &str, query: &Query) -> Result<Answer, Status> {
-        self.records.store().revision().await.map_err(|error| failed(error.into()))?;
-        let text = documents::health(path, query, self.violations.get());
-        Ok(answer::bytes(StatusCode::OK, "text/plain; charset=utf-8", Bytes::from(text)))
+    async fn health(&self, path: &str, query: &Query) -> Answer {
+        let store = self.records.store().revision().await;
+        if let Err(error) = &store {
+            tracing::error!(%error, "the store failed");
+        }
+        Health { store: store.is_ok(), violations: self.violations.get() }.answer(path, query)
     }
 
     fn scrape(&self, asked: &Asked<'_>) -> Result<Answer, Status> {
@@ -262,6 +275,7 @@ impl Service {
             }
             Route::OpenApiV2 => return Ok(documents::openapi_v2(asked.headers)),
             Route::Info => Some(json!(*self.info.borrow())),
+            Route::Paths => Some(documents::paths(resources)),
             Route::Health
             | Route::Metrics
             | Route::Timeline
@@ -272,7 +286,7 @@ impl Service {
             | Route::Compare(_)
             | Route::Git
             | Route::Authority
-            | Route::Review(_)
+            | Route::Review { .. }
             | Route::Collection { .. }
             | Route::Object { .. }
             | Route::Below { .. } => None,
@@ -283,7 +297,7 @@ impl Service {
     async fn collection(
         &self,
         asked: &Asked<'_>,
-        incoming: Incoming,
+        incoming: &mut Unread,
         kind: Kind,
         namespace: Option<&str>,
     ) -> Result<Answer, Status> {
@@ -293,15 +307,23 @@ impl Service {
         self.feed.wake().await;
         match *asked.method {
             Method::GET | Method::HEAD if watches => {
+                rules::watch(asked.query)?;
                 self.watch(asked, kind, Selector::parse(asked.query, namespace)?).await
             }
             Method::GET | Method::HEAD => {
-                read::list(&self.records, kind, namespace, asked.headers, asked.query, now()).await
+                rules::list(asked.query)?;
+                let sources = read::Sources {
+                    records: &self.records,
+                    sizes: &self.sizes,
+                    seat: asked.seat.lock().take(),
+                };
+                read::list(sources, kind, namespace, asked.headers, asked.query, now()).await
             }
             Method::POST => {
                 let change = Self::change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
                 let changed = async {
-                    let object = body::object(asked.headers, &body::read(incoming).await?)?;
+                    rules::write("CreateOptions", asked.query)?;
+                    let object = body::object(asked.headers, &incoming.read().await?)?;
                     if namespace.is_none() && shared_model::gvk(kind).namespaced {
                         return Err(Status::bad_request(
                             "an object of this kind is created in a namespace: POST to it there",
@@ -309,16 +331,23 @@ impl Service {
                     }
                     write::create(&change, object).await
                 };
-                self.changed("create", &change, changed.await)
+                answered(asked, changed.await)
+            }
+            // All at once within one namespace only, and Namespaces one by one, as Kubernetes has it: a path that
+            // was cut short must not take a fleet.
+            Method::DELETE if kind == Kind::Namespace => Err(not_allowed(asked, kind)),
+            Method::DELETE if namespace.is_none() && shared_model::gvk(kind).namespaced => {
+                Err(Status::no_such_path())
             }
             Method::DELETE => {
                 let change = Self::change(asked, kind, (namespace.unwrap_or_default(), ""), Part::Main);
                 let changed = async {
                     let selector = Selector::parse(asked.query, namespace)?;
-                    let options = options(asked.headers, &body::read(incoming).await?)?;
+                    let options = options(asked.headers, &incoming.read().await?)?;
+                    rules::delete(asked.query, &options)?;
                     write::delete_all(&change, &selector, &options).await
                 };
-                self.changed("deletecollection", &change, changed.await)
+                answered(asked, changed.await)
             }
             _ => Err(not_allowed(asked, kind)),
         }
@@ -327,7 +356,7 @@ impl Service {
     async fn object(
         &self,
         asked: &Asked<'_>,
-        incoming: Incoming,
+        incoming: &mut Unread,
         kind: Kind,
         (namespace, name): (&str, &str),
         part: Part,
@@ -339,28 +368,39 @@ impl Service {
             }
             Method::PUT => {
                 let changed = async {
-                    let object = body::object(asked.headers, &body::read(incoming).await?)?;
+                    rules::write("UpdateOptions", asked.query)?;
+                    let object = body::object(asked.headers, &incoming.read().await?)?;
                     write::update(&change, object).await
                 };
-                self.changed("update", &change, changed.await)
+                answered(asked, changed.await)
             }
             Method::PATCH => {
-                let changed = async { write::patch(&change, &body::read(incoming).await?).await };
-                self.changed("patch", &change, changed.await)
+                let changed = async {
+                    rules::patch(asked.query, &body::media_type(asked.headers))?;
+                    write::patch(&change, &incoming.read().await?).await
+                };
+                answered(asked, changed.await)
             }
             Method::DELETE if part == Part::Main => {
                 let changed = async {
-                    let options = options(asked.headers, &body::read(incoming).await?)?;
+                    let options = options(asked.headers, &incoming.read().await?)?;
+                    rules::delete(asked.query, &options)?;
                     write::delete(&change, &options).await
                 };
-                self.changed("delete", &change, changed.await)
+                answered(asked, changed.await)
             }
             _ => Err(not_allowed(asked, kind)),
         }
     }
 
     async fn watch(&self, asked: &Asked<'_>, kind: Kind, selector: Selector) -> Result<Answer, Status> {
-        let sources = (&self.records, self.feed.clone(), self.metrics.watching());
+        let sources = watching::Sources {
+            records: &self.records,
+            feed: self.feed.clone(),
+            counted: self.metrics.watching(),
+            place: self.watches.enter(&asked.subject.user)?,
+            seat: asked.seat.lock().take(),
+        };
         watching::watch(sources, kind, selector, asked.headers, asked.query, self.tasks.stopped()).await
     }
 
@@ -382,44 +422,18 @@ impl Service {
             now: now(),
         }
     }
+}
 
-    /// Leaves the audit line and makes the answer.
-    fn changed(
-        &self,
-        verb: &str,
-        change: &Change<'_>,
-        changed: Result<Changed, Status>,
-    ) -> Result<Answer, Status> {
-        let named = changed
-            .as_ref()
-            .ok()
-            .map(|changed| meta::name(&changed.document))
-            .filter(|name| !name.is_empty());
-        let outcome = match &changed {
-            Ok(changed) if changed.created => "created",
-            Ok(_) => "ok",
-            Err(status) => status.reason,
-        };
-        let (resource, part) =
-            (resource(change.kind), if change.part == Part::Status { "status" } else { "" });
-        tracing::info!(
-            target: "audit",
-            by = %change.subject.user,
-            verb,
-            kind = resource.kind,
-            namespace = change.namespace,
-            name = if change.name.is_empty() { named.unwrap_or_default() } else { change.name },
-            subresource = part,
-            dry_run = !change.query.get("dryRun").is_empty(),
-            outcome,
-            "a request to change"
-        );
-        let changed = changed?;
-        let code = if changed.created { StatusCode::CREATED } else { StatusCode::OK };
-        let mut answer = answer::json(code, &changed.document);
-        changed.warnings.iter().for_each(|warning| answer::warn(&mut answer, warning));
-        Ok(answer)
+/// The answer to a change.
+fn answered(asked: &Asked<'_>, changed: Result<Changed, Status>) -> Result<Answer, Status> {
+    let changed = changed?;
+    if changed.created {
+        asked.line.name(meta::name(&changed.document));
     }
+    let code = if changed.created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut answer = answer::json(code, &changed.document);
+    changed.warnings.iter().for_each(|warning| answer::warn(&mut answer, warning));
+    Ok(answer)
 }
 
 fn only(asked: &Asked<'_>, method: &Method) -> Result<(), Status> {

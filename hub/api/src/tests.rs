@@ -1,17 +1,21 @@
 //! The whole API in one process: a real TLS listener, and a client that speaks HTTP to it.
 
+mod auditing;
 mod decisions;
 mod documents;
 mod identities;
 mod limits;
 mod metrics;
+mod outgoing;
 mod reading;
+mod refusing;
+mod reviewing;
 mod timeline;
 mod watching;
 mod webhooks;
 mod writing;
 
-use crate::{Api, Config, HubInfo, Token, listen};
+use crate::{Api, AuditLog, Config, HubInfo, Limits, Token, listen};
 use hub_records::Records;
 use hub_store::Memory;
 use serde_json::{Value, json};
@@ -34,6 +38,22 @@ struct Server {
     authority: rustls::pki_types::CertificateDer<'static>,
     records: Records,
     tasks: Tasks,
+    audited: Audited,
+}
+
+/// The audit lines so far.
+#[derive(Debug, Clone, Default)]
+struct Audited(Arc<parking_lot::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Audited {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Drop for Server {
@@ -51,6 +71,19 @@ async fn on(store: hub_store::Config) -> Server {
 }
 
 async fn with(store: hub_store::Config, webhooks: Option<crate::Webhooks>) -> Server {
+    start(store, webhooks, Limits::default(), None).await
+}
+
+async fn limited(limits: Limits) -> Server {
+    start(hub_store::Config::default(), None, limits, None).await
+}
+
+async fn start(
+    store: hub_store::Config,
+    webhooks: Option<crate::Webhooks>,
+    limits: Limits,
+    runtime: Option<tokio::runtime::Handle>,
+) -> Server {
     shared_runtime::install_crypto();
     let records = Records::new(Arc::new(Memory::new(store)));
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
@@ -65,6 +98,7 @@ async fn with(store: hub_store::Config, webhooks: Option<crate::Webhooks>) -> Se
     let deps = hub_notify::Deps { records: records.clone(), metrics: hub_notify::Metrics::default() };
     let notify = hub_notify::build(hub_notify::Config { exclusive: true }, deps, &tasks);
     let metrics = crate::Metrics::default();
+    let audited = Audited::default();
     let config = Config {
         certificate: crate::fixed(vec![made.cert.der().clone()], &key).unwrap(),
         keeper: None,
@@ -83,6 +117,9 @@ async fn with(store: hub_store::Config, webhooks: Option<crate::Webhooks>) -> Se
             trust_domain: "example.org".to_owned(),
         })
         .1,
+        audit: AuditLog::to(audited.clone()),
+        limits,
+        runtime,
     };
     let api = Api::build(config, listener, records.clone(), tasks.clone()).await.unwrap();
     let authority = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
@@ -93,6 +130,7 @@ async fn with(store: hub_store::Config, webhooks: Option<crate::Webhooks>) -> Se
         url: format!("https://{}", api.address),
         records,
         tasks,
+        audited,
     }
 }
 

@@ -12,11 +12,12 @@
 
 mod room;
 
-use crate::{answer, answer::Answer};
+use crate::{
+    answer::{self, Answer},
+    body::Unread,
+};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use room::{GiveWay, Room};
 use serde_json::Value;
 use shared_objects::Status;
@@ -89,7 +90,7 @@ impl Door {
         &self,
         method: &Method,
         headers: HeaderMap,
-        body: Incoming,
+        body: &mut Unread,
         source: IpAddr,
     ) -> Result<Answer, Status> {
         if method != Method::POST {
@@ -110,7 +111,12 @@ impl Door {
         })
     }
 
-    async fn deliver(&self, headers: HeaderMap, body: Incoming, source: IpAddr) -> Result<Verdict, Status> {
+    async fn deliver(
+        &self,
+        headers: HeaderMap,
+        body: &mut Unread,
+        source: IpAddr,
+    ) -> Result<Verdict, Status> {
         let limit = *self.webhooks.limit.borrow();
         let (body, _room) = self.read(body, limit).await?;
         let (answer, answered) = oneshot::channel();
@@ -121,7 +127,7 @@ impl Door {
     }
 
     /// Reads a body.
-    async fn read(&self, mut body: Incoming, limit: usize) -> Result<(Bytes, OwnedSemaphorePermit), Status> {
+    async fn read(&self, body: &mut Unread, limit: usize) -> Result<(Bytes, OwnedSemaphorePermit), Status> {
         let mut place = self.room.enter();
         place.grow(1).await.map_err(|GiveWay| gave_way())?;
         let (mut read, mut total) = (Vec::new(), 0);

@@ -6,6 +6,7 @@ mod cluster;
 mod connection;
 mod decisions;
 mod folder;
+mod log;
 mod login;
 mod printing;
 mod simulate;
@@ -17,15 +18,16 @@ pub(crate) use app::{
     WaitOptions,
 };
 pub(crate) use appset::{Applications as SetOutput, GenerateOptions, LintOptions, SetDiffOptions, SetInputs};
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap::{Args as Group, Parser, Subcommand};
 pub(crate) use cluster::ClusterCommand;
 pub(crate) use connection::Connection;
 pub(crate) use decisions::{Approve, Expedite, Pause, Plain, RolloutCommand, Status, Undo, Which, Why};
 pub(crate) use folder::{ResealOptions, RestoreOptions, SealOptions};
+pub(crate) use log::{AUDIT_IN_LOG, Log};
 pub(crate) use login::LoginOptions;
 pub(crate) use printing::{Form, Listing, Printing};
 use shared_model::parse_duration;
-use shared_runtime::{otlp, telemetry};
+use shared_runtime::otlp;
 pub(crate) use simulate::{Output, SimulateOptions};
 use std::{
     net::SocketAddr,
@@ -117,38 +119,9 @@ zsh: flotilla completion zsh > \"${fpath[1]}/_flotilla\"
 fish: flotilla completion fish > ~/.config/fish/completions/flotilla.fish
 powershell: flotilla completion powershell | Out-String | Invoke-Expression";
 
-#[derive(Debug, Clone, Group)]
-pub(crate) struct Log {
-    /// What to log, e.g. info,hub_control=debug
-    #[arg(long, global = true, env = "FLOTILLA_LOG", value_name = "FILTER", default_value = "")]
-    log: String,
-    /// How a log line looks
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
-
 /// What the standard `OTEL_*` variables say of traces.
 pub(crate) fn traces() -> Result<otlp::Choice, otlp::InvalidSetting> {
     otlp::Choice::read(|name| std::env::var(name).ok(), "flotilla-hub", env!("CARGO_PKG_VERSION"))
-}
-
-impl Log {
-    /// The demo and the command line show their own lines; a hub logs.
-    pub(crate) fn config(&self, command: &Command) -> telemetry::Config {
-        let quiet = !matches!(command, Command::Hub(hub) if hub.command.is_none());
-        let filter = if self.log.is_empty() && quiet { "off".to_owned() } else { self.log.clone() };
-        let format = match self.log_format {
-            LogFormat::Text => telemetry::Format::Text,
-            LogFormat::Json => telemetry::Format::Json,
-        };
-        telemetry::Config { filter, format }
-    }
 }
 
 #[derive(Debug, Group)]
@@ -236,6 +209,15 @@ pub(crate) struct HubOptions {
     /// How many entries the timeline has at most; the oldest go first
     #[arg(long, value_name = "N", default_value_t = 200_000)]
     pub(crate) history_entries: usize,
+    /// Where the API's audit lines go, one for each request: `log`, among the log's lines; `none`; `-`, standard output; or a file
+    #[arg(long, env = "FLOTILLA_AUDIT_LOG", value_name = "FILE", default_value = AUDIT_IN_LOG)]
+    pub(crate) audit_log: String,
+    /// How many MiB an audit file has before it is put aside as FILE.1
+    #[arg(long, value_name = "MIB", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) audit_log_size: u64,
+    /// How many audit files are kept beside the newest
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) audit_log_files: usize,
 }
 
 #[derive(Debug, Group)]

@@ -1,20 +1,26 @@
 //! `flotilla hub`.
 
 use crate::{
-    args::{HubOptions, ResealOptions, SealOptions, ToolOptions},
+    args::{AUDIT_IN_LOG, HubOptions, ResealOptions, SealOptions, ToolOptions},
     cli::output,
 };
 use anyhow::Context as _;
-use hub_serve::{Config, Hub, Retention};
+use hub_serve::{AuditLog, Config, Hub, Retention, Rotating};
 use hub_source::poll::Settings;
 use jiff::SignedDuration;
 use shared_runtime::Tasks;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
+use tokio::runtime::Handle;
 
 const DRAIN: Duration = Duration::from_secs(10);
 
-pub(crate) async fn run(options: HubOptions, seal: SealOptions, tools: ToolOptions) -> anyhow::Result<()> {
-    let config = config(options, seal, tools)?;
+pub(crate) async fn run(
+    options: HubOptions,
+    seal: SealOptions,
+    tools: ToolOptions,
+    api_runtime: Option<Handle>,
+) -> anyhow::Result<()> {
+    let config = Config { api_runtime, ..config(options, &seal, tools)? };
     if let Some(tooling) = &config.tooling {
         tracing::info!("{}", tooling.confine);
     }
@@ -51,7 +57,21 @@ pub(crate) async fn reseal(options: ResealOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn config(options: HubOptions, seal: SealOptions, tools: ToolOptions) -> anyhow::Result<Config> {
+/// Where audit lines go.
+fn audit(options: &HubOptions) -> anyhow::Result<AuditLog> {
+    Ok(match options.audit_log.as_str() {
+        AUDIT_IN_LOG => AuditLog::log(),
+        "none" => AuditLog::none(),
+        "-" => AuditLog::to(std::io::stdout()),
+        path => {
+            let most = options.audit_log_size.saturating_mul(1 << 20);
+            let file = Rotating::open(Path::new(path), most, options.audit_log_files);
+            AuditLog::to(file.with_context(|| format!("--audit-log {path}"))?)
+        }
+    })
+}
+
+fn config(options: HubOptions, seal: &SealOptions, tools: ToolOptions) -> anyhow::Result<Config> {
     let mut git_authorities = Vec::new();
     for path in &options.git_ca {
         let text = std::fs::read_to_string(path).with_context(|| format!("--git-ca {}", path.display()))?;
@@ -65,6 +85,7 @@ fn config(options: HubOptions, seal: SealOptions, tools: ToolOptions) -> anyhow:
     {
         anyhow::bail!("--agent-address `{address}` is not HOST:PORT, e.g. hub.example.com:8444");
     }
+    let audit = audit(&options)?;
     let data_dir = std::path::absolute(&options.data_dir).context("--data-dir")?;
     let tooling = tools.tooling(&data_dir)?;
     let seal_key_file = seal.seal_key_file.as_deref().map(std::path::absolute).transpose();
@@ -92,5 +113,7 @@ fn config(options: HubOptions, seal: SealOptions, tools: ToolOptions) -> anyhow:
         agent_lifetime: options.agent_certificate_lifetime,
         traces: crate::args::traces()?,
         tooling: Some(tooling),
+        audit,
+        api_runtime: None,
     })
 }

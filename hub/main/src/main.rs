@@ -9,7 +9,8 @@ mod hub;
 use anyhow::Context as _;
 use args::{Args, Command, HubArgs, HubCommand};
 use clap::Parser as _;
-use std::{process::ExitCode, time::Duration};
+use std::{io, process::ExitCode, time::Duration};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 /// How long work that nobody waits for any more may take to end.
 const LEAVING: Duration = Duration::from_millis(200);
@@ -22,10 +23,15 @@ fn main() -> ExitCode {
     let args = Args::parse();
     // What these leave behind may be dropped: a tool that still runs ends with the process.
     let brief = matches!(args.command, Command::App(_) | Command::Appset(_) | Command::Login(_));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ended = match runtime {
-        Ok(runtime) => {
-            let ended = runtime.block_on(run(args));
+    let serves = matches!(args.command, Command::Hub(_));
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let api = if serves { api_runtime().map(Some) } else { Ok(None) };
+    let ended = match runtime.and_then(|runtime| Ok((runtime, api?))) {
+        Ok((runtime, api)) => {
+            let ended = runtime.block_on(run(args, api.as_ref().map(Runtime::handle)));
+            if let Some(api) = api {
+                api.shutdown_timeout(LEAVING);
+            }
             if brief {
                 runtime.shutdown_timeout(LEAVING);
             }
@@ -42,7 +48,18 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> anyhow::Result<ExitCode> {
+/// The threads of the API's requests: fewer than the machine has cores, where it has more than one. However many clients
+/// ask for however much, the loops have threads of their own and a core to run them on.
+fn api_runtime() -> io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.saturating_sub(1).max(1);
+    // The store is read on the others.
+    let blocking = threads + 1;
+    let mut builder = Builder::new_multi_thread();
+    builder.thread_name("api").worker_threads(threads).max_blocking_threads(blocking).enable_all().build()
+}
+
+async fn run(args: Args, api: Option<&Handle>) -> anyhow::Result<ExitCode> {
     shared_runtime::telemetry::init(&args.log.config(&args.command))?;
     match args.command {
         Command::Hub(hub) => match *hub {
@@ -54,7 +71,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
             HubArgs { command: None, options, seal, tools } => {
                 let options = options.context("`flotilla hub` needs --data-dir DIR")?;
-                hub::run(options, seal, tools).await.map(|()| ExitCode::SUCCESS)
+                hub::run(options, seal, tools, api.cloned()).await.map(|()| ExitCode::SUCCESS)
             }
         },
         Command::Demo(options) => hub_demo::run(options.config(args::traces()?)?).await,

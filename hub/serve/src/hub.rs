@@ -8,7 +8,7 @@ use crate::{
     metrics::Metrics,
     questions, seal, webhooks,
 };
-use hub_api::{Api, HubInfo, Token};
+use hub_api::{Api, AuditLog, HubInfo, Limits, Token};
 use hub_control::{Control, Deps, Retention};
 use hub_gateway::{AGENT_LIFETIME, Authority, AuthorityError, Gateway, KEEPALIVE, LOST_AFTER, Links};
 use hub_records::{BundleError, Bundles, Records};
@@ -27,7 +27,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{runtime::Handle, sync::watch};
 
 /// How a hub runs.
 #[derive(Debug, Clone)]
@@ -68,6 +68,10 @@ pub struct Config {
     pub traces: otlp::Choice,
     /// What charts and overlays are rendered with; without it only plain directories are.
     pub tooling: Option<Tooling>,
+    /// Where the API's audit lines go.
+    pub audit: AuditLog,
+    /// Where the API's requests are worked on; beside everything else when absent.
+    pub api_runtime: Option<Handle>,
 }
 
 impl Config {
@@ -93,6 +97,8 @@ impl Config {
             history: Retention::default(),
             traces: otlp::Choice::default(),
             tooling: None,
+            audit: AuditLog::log(),
+            api_runtime: None,
         }
     }
 }
@@ -310,6 +316,9 @@ async fn api(
         violations: metrics.control.violations.clone(),
         metrics: metrics.api.clone(),
         exposed,
+        audit: config.audit.clone(),
+        limits: Limits::default(),
+        runtime: config.api_runtime.clone(),
     };
     Api::build(api, listener, records.clone(), tasks.clone()).await?;
     Ok(address)

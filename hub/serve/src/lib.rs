@@ -34,6 +34,7 @@ mod webhooks;
 pub use folder::FolderError;
 pub use home::Error as HomeError;
 pub use hub::{Config, Error, Hub};
+pub use hub_api::{AuditLog, Rotating};
 pub use hub_control::Retention;
 pub use reseal::reseal;
 pub use seal::Error as SealError;

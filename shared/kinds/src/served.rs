@@ -80,7 +80,10 @@ pub fn resources() -> Vec<ApiResource> {
     let reviews = [
         ("authorization.k8s.io", "SelfSubjectAccessReview"),
         ("authorization.k8s.io", "SelfSubjectRulesReview"),
+        ("authorization.k8s.io", "SubjectAccessReview"),
+        ("authorization.k8s.io", "LocalSubjectAccessReview"),
         ("authentication.k8s.io", "SelfSubjectReview"),
+        ("authentication.k8s.io", "TokenReview"),
     ];
     let reviews = reviews.map(|(group, kind)| ApiResource {
         group: group.to_owned(),
@@ -88,6 +91,7 @@ pub fn resources() -> Vec<ApiResource> {
         kind: kind.to_owned(),
         plural: format!("{}s", kind.to_lowercase()),
         singular: kind.to_lowercase(),
+        namespaced: kind == "LocalSubjectAccessReview",
         verbs: vec!["create".to_owned()],
         ..ApiResource::default()
     });
@@ -135,7 +139,12 @@ fn resource(kind: Kind) -> ApiResource {
         singular: gvk.kind.to_lowercase(),
         short_names: owned(short_names(kind)),
         namespaced: gvk.namespaced,
-        verbs: owned(&VERBS),
+        verbs: VERBS
+            .into_iter()
+            // Namespaces go one by one, as in Kubernetes.
+            .filter(|verb| kind != Kind::Namespace || *verb != "deletecollection")
+            .map(str::to_owned)
+            .collect(),
         categories: owned(categories(kind)),
         subresources: if has_status(kind) { vec![status] } else { Vec::new() }
             .into_iter()

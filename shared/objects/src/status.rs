@@ -150,6 +150,11 @@ impl Status {
         Self::new(406, "NotAcceptable", format!("only the following media types are accepted: {types}"))
     }
 
+    /// 408: the request did not come in time.
+    pub fn late(message: impl Into<String>) -> Self {
+        Self::new(408, "Timeout", message)
+    }
+
     /// 409: the name is taken.
     pub fn already_exists(resource: Resource<'_>, name: &str) -> Self {
         let message = format!("{} \"{name}\" already exists", resource.qualified());

@@ -124,6 +124,12 @@ impl IncludeObject {
     }
 }
 
+/// The row of one object.
+pub fn row(object: &Value, columns: &[Column], include: IncludeObject, now: Timestamp) -> Value {
+    let cells: Vec<_> = columns.iter().map(|column| column.value(object, now)).collect();
+    json!({"cells": cells, "object": include.of(object)})
+}
+
 /// The table of some objects. `list_metadata` is that of the list: resourceVersion, continue,
 /// remainingItemCount.
 pub fn table<'a>(
@@ -133,13 +139,7 @@ pub fn table<'a>(
     include: IncludeObject,
     now: Timestamp,
 ) -> Value {
-    let rows: Vec<_> = objects
-        .into_iter()
-        .map(|object| {
-            let cells: Vec<_> = columns.iter().map(|column| column.value(object, now)).collect();
-            json!({"cells": cells, "object": include.of(object)})
-        })
-        .collect();
+    let rows: Vec<_> = objects.into_iter().map(|object| row(object, columns, include, now)).collect();
     let definitions: Vec<_> = columns.iter().map(Column::definition).collect();
     let mut table = json!({
         "kind": "Table",

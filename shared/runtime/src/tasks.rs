@@ -1,7 +1,7 @@
 //! Tasks with names, that end together.
 
 use std::{future::Future, time::Duration};
-use tokio::task::JoinHandle;
+use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
@@ -34,6 +34,15 @@ impl Tasks {
         F::Output: Send + 'static,
     {
         self.tracker.spawn(future.instrument(tracing::info_span!("task", task = name)))
+    }
+
+    /// Starts a task of this group on another runtime, as [`Tasks::spawn`] does on the caller's.
+    pub fn spawn_on<F>(&self, name: &'static str, future: F, runtime: &Handle) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.tracker.spawn_on(future.instrument(tracing::info_span!("task", task = name)), runtime)
     }
 
     /// Starts a task that is dropped where it waits when the group stops.

@@ -53,6 +53,9 @@ async fn hub(control_plane: ControlPlane) -> Result<Hub> {
             trust_domain: "example.org".to_owned(),
         })
         .1,
+        audit: hub_api::AuditLog::none(),
+        limits: hub_api::Limits::default(),
+        runtime: None,
     };
     let tasks = Tasks::new();
     let records = Records::new(Arc::new(Memory::new(hub_store::Config::default())));
@@ -377,5 +380,42 @@ async fn kubectl_is_told_of_every_wrong_type_and_field() -> Result<()> {
     kubectl.apply(&[APPLICATION, CLUSTER, SECRET].join("---")).await?;
     let shown = kubectl.run(&["get", "app,clusters,secrets,namespaces", "-o", "yaml"]).await?;
     kubectl.run_with_input(&["replace", "--validate=strict", "--dry-run=server", "-f", "-"], &shown).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn kubectl_is_told_who_may_what_and_where_to_ask_instead() -> Result<()> {
+    let Some(control_plane) = control_plane() else { return Ok(()) };
+    let hub = hub(control_plane).await?;
+    let kubectl = &hub.kubectl;
+    kubectl.apply(APPLICATION).await?;
+    let refused = async |arguments: &[&str]| match kubectl.run(arguments).await {
+        Ok(said) => Err(anyhow::anyhow!("{arguments:?} was not refused: {said}")),
+        Err(error) => Ok(format!("{error:#}")),
+    };
+    let said = refused(&["get", "app", "--as=bob"]).await?;
+    ensure!(said.contains("the hub acts for nobody else"), "{said}");
+    let said = refused(&["get", "--raw", "/api/v1/namespaces/default/pods/web/log"]).await?;
+    ensure!(said.contains("kubectl --context CLUSTER logs"), "{said}");
+    let said = refused(&["get", "--raw", "/apis/apps/v1/deployments"]).await?;
+    ensure!(said.contains("the hub has no deployments"), "{said}");
+    refused(&["delete", "--raw", "/apis/argoproj.io/v1alpha1/applications"]).await?;
+    assert_eq!(kubectl.run(&["get", "app", "-o", "name"]).await?, "application.argoproj.io/web\n");
+
+    let me = kubectl.run(&["auth", "whoami"]).await?;
+    ensure!(["ada", "UID", "system:authenticated"].iter().all(|part| me.contains(part)), "{me}");
+    ensure!(refused(&["auth", "can-i", "get", "pods"]).await?.contains("no"));
+    refused(&["auth", "can-i", "create", "applications", "--subresource=exec"]).await?;
+    assert_eq!(kubectl.run(&["auth", "can-i", "patch", "app", "--subresource=status"]).await?.trim(), "yes");
+    let rules = kubectl.run(&["auth", "can-i", "--list"]).await?;
+    ensure!(rules.contains("applications.argoproj.io") && rules.contains("/openapi/*"), "{rules}");
+
+    ensure!(kubectl.run(&["get", "--raw", "/"]).await?.contains("/apis/argoproj.io/v1alpha1"));
+    let health = kubectl.run(&["get", "--raw", "/readyz?verbose&exclude=store"]).await?;
+    ensure!(
+        health.contains("[+]store excluded: ok") && health.ends_with("readyz check passed\n"),
+        "{health}"
+    );
+    ensure!(refused(&["get", "--raw", "/readyz/nothing"]).await?.contains("could not find"));
     Ok(())
 }

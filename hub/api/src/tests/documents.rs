@@ -14,14 +14,6 @@ async fn nothing_is_answered_to_strangers_but_health() {
     }
 }
 
-#[test]
-fn health_counts_the_plans_that_were_refused() {
-    let verbose = crate::query::Query::parse("verbose");
-    let said = |violations| crate::documents::health("/readyz", &verbose, violations);
-    assert_eq!(said(0), "[+]ping ok\n[+]store ok\n[+]plans ok\nreadyz check passed\n");
-    assert!(said(3).contains("[-]plans 3 would have broken an invariant"), "{}", said(3));
-}
-
 #[tokio::test]
 async fn discovery_lists_every_kind_plainly_and_at_once() {
     let server = server().await;
@@ -91,9 +83,9 @@ async fn the_hub_says_how_it_is_reached() {
     let server = server().await;
     let info = server.get("/flotilla/v1/info").await.ok(200);
     assert_eq!((&info["agentAddress"], &info["trustDomain"]), (&json!("hub:8444"), &json!("example.org")));
-    let review = json!({"spec": {"resourceAttributes": {"verb": "get"}}});
+    let review = json!({"spec": {"resourceAttributes": {"group": "flotilla.dev", "resource": "clusters", "verb": "get"}}});
     let answer = server.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review).await.ok(201);
     assert_eq!(answer["status"]["allowed"], true);
     let who = server.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json!({})).await.ok(201);
-    assert_eq!(who["status"]["userInfo"], json!({"username": "ada", "groups": ["admins"]}));
+    assert_eq!(who["status"]["userInfo"]["username"], "ada");
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 /// What `/metrics` says.
-async fn scrape(server: &Server) -> String {
+pub(super) async fn scrape(server: &Server) -> String {
     server.get("/metrics").await.ok(200).as_str().unwrap().to_owned()
 }
 

@@ -45,6 +45,35 @@ async fn lists_go_page_by_page_at_the_version_of_the_first() {
 }
 
 #[tokio::test]
+async fn a_list_of_more_than_one_page_of_the_store_is_whole() {
+    let server = server().await;
+    for n in 0..1100 {
+        let object = json!({"metadata": {"name": format!("m-{n:04}"), "namespace": "argocd", "labels": {"last": (n >= 1090).to_string()}}});
+        server.records.create(Kind::ConfigMap, object, shared_runtime::now()).await.unwrap();
+    }
+    let names = |list: &Value| -> Vec<String> {
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all: Vec<String> = (0..1100).map(|n| format!("m-{n:04}")).collect();
+    assert_eq!(names(&server.get(MAPS).await.ok(200)), all);
+    assert_eq!(names(&server.get("/api/v1/configmaps?limit=0").await.ok(200)), all);
+    let some = server.get(&format!("{MAPS}?limit=1001")).await.ok(200);
+    assert_eq!(names(&some), all[..1001]);
+    let next = some["metadata"]["continue"].as_str().unwrap();
+    let rest = server.get(&format!("{MAPS}?limit=1001&continue={next}")).await.ok(200);
+    assert_eq!((names(&rest).as_slice(), &rest["metadata"]["continue"]), (&all[1001..], &Value::Null));
+    // A page is full when the selector has found enough, however much it had to read.
+    let last = server.get(&format!("{MAPS}?labelSelector=last%3Dtrue&limit=4")).await.ok(200);
+    assert_eq!(names(&last), all[1090..1094]);
+    let next = last["metadata"]["continue"].as_str().unwrap();
+    let rest =
+        server.get(&format!("{MAPS}?labelSelector=last%3Dtrue&limit=50&continue={next}")).await.ok(200);
+    assert_eq!(names(&rest), all[1094..]);
+    assert_eq!(server.table(MAPS).await["rows"].as_array().unwrap().len(), 1100);
+}
+
+#[tokio::test]
 async fn selectors_pick() {
     let server = server().await;
     for (name, ring) in [("a", "canary"), ("b", "rest"), ("c", "rest")] {

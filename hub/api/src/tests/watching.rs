@@ -98,7 +98,7 @@ async fn initial_events_end_with_a_bookmark() {
     let bookmark = watch.expect("BOOKMARK", "").await;
     assert_eq!(bookmark["metadata"]["annotations"]["k8s.io/initial-events-end"], "true");
     assert_eq!(bookmark["kind"], "ConfigMap");
-    server.get(&format!("{MAPS}?watch=1&sendInitialEvents=true")).await.refused(400, "BadRequest");
+    server.get(&format!("{MAPS}?watch=1&sendInitialEvents=true")).await.refused(422, "Invalid");
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ async fn a_typo_is_refused_told_or_kept() {
     );
     assert_eq!(told.ok(201)["spec"]["goTemplat"], true);
     assert!(post("Ignore").await.warnings.is_empty());
-    post("Maybe").await.refused(400, "BadRequest");
+    post("Maybe").await.refused(422, "Invalid");
     server.get(&format!("{sets}/web")).await.refused(404, "NotFound");
     let empty = json!({"metadata": {"name": "web"}, "spec": {"generators": {}}});
     let said = server.post(sets, empty).await;

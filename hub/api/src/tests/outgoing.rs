@@ -81,7 +81,7 @@ async fn a_watcher_that_falls_behind_is_told_410_when_it_reads_again() {
     while let Some(frame) = tokio::time::timeout(WITHIN, watch.frame()).await.unwrap() {
         read.extend_from_slice(frame.unwrap().data_ref().unwrap());
     }
-    let last = read.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).next_back().unwrap();
+    let last = read.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap();
     let last: Value = serde_json::from_slice(last).unwrap();
     assert_eq!((&last["type"], &last["object"]["code"]), (&json!("ERROR"), &json!(410)));
     assert_eq!(last["object"]["reason"], "Expired");

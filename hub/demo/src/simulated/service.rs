@@ -144,7 +144,7 @@ impl Simulated {
                             if is_set(fields, "force") { Conflicts::Force } else { Conflicts::Refuse };
                         self.objects.apply(kind, ns, name, &patch, manager, conflicts, now)?
                     }
-                    patched => {
+                    patched @ (PatchKind::Json | PatchKind::Merge | PatchKind::Strategic) => {
                         let force = fields.get("force").map(|_| is_set(fields, "force"));
                         apply::check_options(manager.name, Options::Patch { force })?;
                         self.objects.change_by(kind, ns, name, manager, now, |old, schema| match patched {

@@ -71,7 +71,11 @@ fn audit(options: &HubOptions) -> anyhow::Result<AuditLog> {
     })
 }
 
-fn config(options: HubOptions, seal: &SealOptions, tools: ToolOptions) -> anyhow::Result<Config> {
+fn config(
+    options: HubOptions,
+    SealOptions { seal_key_file }: SealOptions,
+    tools: ToolOptions,
+) -> anyhow::Result<Config> {
     let mut git_authorities = Vec::new();
     for path in &options.git_ca {
         let text = std::fs::read_to_string(path).with_context(|| format!("--git-ca {}", path.display()))?;
@@ -88,7 +92,7 @@ fn config(options: HubOptions, seal: &SealOptions, tools: ToolOptions) -> anyhow
     let audit = audit(&options)?;
     let data_dir = std::path::absolute(&options.data_dir).context("--data-dir")?;
     let tooling = tools.tooling(&data_dir)?;
-    let seal_key_file = seal.seal_key_file.as_deref().map(std::path::absolute).transpose();
+    let seal_key_file = seal_key_file.map(std::path::absolute).transpose();
     let jitter = options.poll_jitter.unwrap_or(options.poll_interval / 10);
     let poll = Settings { period: options.poll_interval, jitter, ..Settings::default() };
     Ok(Config {

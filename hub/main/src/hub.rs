@@ -20,7 +20,7 @@ pub(crate) async fn run(
     tools: ToolOptions,
     api_runtime: Option<Handle>,
 ) -> anyhow::Result<()> {
-    let config = Config { api_runtime, ..config(options, &seal, tools)? };
+    let config = Config { api_runtime, ..config(options, seal, tools)? };
     if let Some(tooling) = &config.tooling {
         tracing::info!("{}", tooling.confine);
     }

@@ -2,7 +2,8 @@
 
 use crate::{
     answer::{self, Answer, Encoding},
-    gzip, kinds, list,
+    gzip, kinds,
+    list::{self, At},
     listing::{self, Item, Listing},
     options::{Form, Selector, failed, partial, version},
     query::Query,
@@ -12,7 +13,7 @@ use crate::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures::stream;
 use http::HeaderMap;
-use hub_records::{Records, keys, resource};
+use hub_records::{Error, Records, keys, resource};
 use hub_store::{Page, Revision};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -104,10 +105,11 @@ pub(crate) async fn list(
     let form = Form::of(headers, query)?;
     let selector = Selector::parse(query, namespace)?;
     let limit = limit(query)?;
-    check_version(records, query).await?;
+    let exact = exact(records, query, limit).await?;
     let prefix = namespace.map_or_else(|| keys::objects(kind), |ns| keys::objects_in(kind, ns));
     let token = Continue::parse(query.get("continue"), &prefix)?;
-    let whole = token.is_none();
+    let whole = token.is_none() && exact.is_none();
+    let at = token.as_ref().map(|token| Revision(token.revision)).or(exact);
     let mut cursor = Cursor {
         records: records.clone(),
         sizes: sizes.clone(),
@@ -116,7 +118,7 @@ pub(crate) async fn list(
         limit,
         prefix,
         after: token.as_ref().map(|token| token.after.clone()),
-        revision: token.map(|token| Revision(token.revision)),
+        at: at.map_or(At::Newest, At::Exactly),
         whole,
         read: 0,
         page: VecDeque::new(),
@@ -131,7 +133,7 @@ pub(crate) async fn list(
         form,
         encoding: Encoding::of(headers),
         gzip: gzip::accepted(headers),
-        revision: cursor.revision.unwrap_or_default(),
+        revision: cursor.revision(),
         paged: limit.is_some(),
         now,
         items: stream::try_unfold(cursor, |mut cursor| async move {
@@ -151,8 +153,8 @@ struct Cursor {
     limit: Option<usize>,
     prefix: String,
     after: Option<String>,
-    /// That of the first page; later ones may be newer.
-    revision: Option<Revision>,
+    /// After the first page: as it was then.
+    at: At,
     /// Whether it began with the first object.
     whole: bool,
     read: usize,
@@ -172,8 +174,10 @@ impl Cursor {
         let wanted = if self.selector.is_everything() { left.min(PAGE) } else { PAGE };
         let page = Page { after: self.after.take(), limit: Some(wanted) };
         let namespace = self.selector.namespace.as_deref();
-        let listed = list::page(&self.records, self.kind, namespace, page).await.map_err(failed)?;
-        self.revision.get_or_insert(listed.revision);
+        let listed = list::page(&self.records, self.kind, namespace, page, self.at).await.map_err(gone)?;
+        if !matches!(self.at, At::About(_)) {
+            self.at = At::About(listed.revision);
+        }
         self.read += listed.parts.len();
         self.page = listed.parts.into();
         self.more = listed.next.is_some();
@@ -184,17 +188,21 @@ impl Cursor {
         Ok(())
     }
 
+    /// That of the first page.
+    fn revision(&self) -> Revision {
+        match self.at {
+            At::About(revision) | At::Exactly(revision) => revision,
+            At::Newest => Revision::ZERO,
+        }
+    }
+
     async fn next(&mut self) -> Result<Option<Item>, Status> {
         let full = self.limit.is_some_and(|limit| self.given >= limit);
         if full && (self.more || !self.page.is_empty()) {
             let last = self.last.take().expect("a full page has a last object");
             (self.limit, self.more) = (None, false);
             self.page.clear();
-            return Ok(Some(Item::Next(Continue::encode(
-                self.revision.unwrap_or_default(),
-                &last,
-                &self.prefix,
-            ))));
+            return Ok(Some(Item::Next(Continue::encode(self.revision(), &last, &self.prefix))));
         }
         while self.page.is_empty() {
             if !self.more {
@@ -225,17 +233,28 @@ pub(crate) fn limit(query: &Query) -> Result<Option<usize>, Status> {
     }
 }
 
-/// The store reads its newest state only: an exact older version is gone, a newer one has to come.
-async fn check_version(records: &Records, query: &Query) -> Result<(), Status> {
-    let Some(asked) = version(query)?.filter(|revision| *revision > Revision::ZERO) else { return Ok(()) };
+/// The older state that is asked for; `None` for the newest. With a limit, a version alone asks for exactly that one, as
+/// Kubernetes has it.
+async fn exact(records: &Records, query: &Query, limit: Option<usize>) -> Result<Option<Revision>, Status> {
+    let Some(asked) = version(query)?.filter(|revision| *revision > Revision::ZERO) else { return Ok(None) };
     let newest = records.store().revision().await.map_err(|error| failed(error.into()))?;
     if asked > newest {
         return Err(Status::revision_too_new(asked.0, newest.0));
     }
-    if query.get("resourceVersionMatch") == "Exact" && asked != newest {
-        return Err(Status::expired(format!(
-            "the resource version {asked} is not kept for reading: list without resourceVersionMatch=Exact"
-        )));
+    let is_exact = match query.get("resourceVersionMatch") {
+        "Exact" => true,
+        "" => limit.is_some(),
+        _ => false,
+    };
+    Ok(Some(asked).filter(|_| is_exact && query.get("continue").is_empty()))
+}
+
+/// A state that is not kept any more.
+fn gone(error: Error) -> Status {
+    match error {
+        Error::Store(hub_store::Error::Compacted { from, oldest }) => Status::expired(format!(
+            "the state at resource version {from} is not kept any more, the oldest is {oldest}: list again from the beginning, without continue and resourceVersion"
+        )),
+        error => failed(error),
     }
-    Ok(())
 }

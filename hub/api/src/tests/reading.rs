@@ -17,31 +17,69 @@ async fn every_hub_starts_with_its_namespaces() {
     assert_eq!(said, "namespaces \"nope\" not found");
 }
 
+/// Names, what they hold, and where the next page starts.
+fn shown(page: &Value) -> (Vec<String>, Option<String>) {
+    let items = page["items"].as_array().unwrap().iter();
+    let one = |map: &Value| {
+        format!(
+            "{}={}",
+            map["metadata"]["name"].as_str().unwrap(),
+            map["data"]["a"].as_str().unwrap_or("-")
+        )
+    };
+    (items.map(one).collect(), page["metadata"]["continue"].as_str().map(str::to_owned))
+}
+
 #[tokio::test]
-async fn lists_go_page_by_page_at_the_version_of_the_first() {
+async fn all_pages_of_a_list_show_the_state_of_the_first() {
     let server = server().await;
     for name in ["a", "b", "c", "d", "e"] {
         server.post(MAPS, map(name)).await.ok(201);
     }
-    let mut seen = Vec::new();
     let first = server.get(&format!("{MAPS}?limit=2")).await.ok(200);
+    // Everything changes in between.
     server.post(MAPS, map("f")).await.ok(201);
-    let mut page = first.clone();
+    server.delete(&format!("{MAPS}/c")).await.ok(200);
+    server.patch("merge", &format!("{MAPS}/d"), json!({"data": {"a": "new"}})).await.ok(200);
+    server.patch("merge", &format!("{MAPS}/a"), json!({"data": {"a": "new"}})).await.ok(200);
+    let (mut seen, mut page) = (Vec::new(), first.clone());
     loop {
         assert_eq!(version(&page), version(&first));
-        seen.extend(
-            page["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|m| m["metadata"]["name"].as_str().unwrap().to_owned()),
-        );
-        let Some(next) = page["metadata"]["continue"].as_str() else { break };
+        let (names, next) = shown(&page);
+        seen.extend(names);
+        let Some(next) = next else { break };
         page = server.get(&format!("{MAPS}?limit=2&continue={next}")).await.ok(200);
     }
-    assert_eq!(seen, ["a", "b", "c", "d", "e", "f"]);
+    assert_eq!(seen, ["a=b", "b=b", "c=b", "d=b", "e=b"]);
+    // So does whoever asks for that version, and nobody else.
+    let then = version(&first);
+    let exact =
+        server.get(&format!("{MAPS}?resourceVersion={then}&resourceVersionMatch=Exact")).await.ok(200);
+    assert_eq!((shown(&exact).0, version(&exact)), (seen.clone(), then));
+    let limited = server.get(&format!("{MAPS}?resourceVersion={then}&limit=4")).await.ok(200);
+    assert_eq!((shown(&limited).0.as_slice(), version(&limited)), (&seen[..4], then));
+    let newest = server.get(&format!("{MAPS}?resourceVersion={then}")).await.ok(200);
+    assert_eq!(shown(&newest).0, ["a=new", "b=b", "d=new", "e=b", "f=b"]);
     server.get(&format!("{MAPS}?continue=garbage")).await.refused(400, "BadRequest");
     server.get(&format!("{MAPS}?resourceVersion=999999")).await.refused(504, "Timeout");
+}
+
+#[tokio::test]
+async fn a_state_that_is_not_kept_any_more_is_expired() {
+    let server = on(hub_store::Config { window_changes: 2, ..hub_store::Config::default() }).await;
+    for name in ["a", "b", "c"] {
+        server.post(MAPS, map(name)).await.ok(201);
+    }
+    let first = server.get(&format!("{MAPS}?limit=1")).await.ok(200);
+    let (_, next) = shown(&first);
+    for name in ["d", "e", "f"] {
+        server.post(MAPS, map(name)).await.ok(201);
+    }
+    let said =
+        server.get(&format!("{MAPS}?limit=1&continue={}", next.unwrap())).await.refused(410, "Expired");
+    assert!(said.contains("list again from the beginning"), "{said}");
+    let exact = format!("{MAPS}?resourceVersion={}&resourceVersionMatch=Exact", version(&first));
+    server.get(&exact).await.refused(410, "Expired");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::PAGE;
 use crate::{
     feed::Event,
-    list,
+    list::{self, At},
     options::failed,
     seats::Seat,
     view::{self, Parts},
@@ -52,7 +52,7 @@ impl Initial {
     /// Reads the next page.
     pub(super) async fn read(&mut self) -> Result<(), Status> {
         let page = Page { after: self.after.take(), limit: Some(PAGE) };
-        let listed = list::page(&self.records, self.kind, self.namespace.as_deref(), page);
+        let listed = list::page(&self.records, self.kind, self.namespace.as_deref(), page, At::Newest);
         let listed = listed.await.map_err(failed)?;
         if self.told.last().is_some_and(|(_, revision)| *revision == listed.revision) {
             self.told.pop();

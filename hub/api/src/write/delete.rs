@@ -2,7 +2,8 @@
 
 use super::{Change, Changed, prepare};
 use crate::{
-    list, namespaces,
+    list::{self, At},
+    namespaces,
     options::{Selector, failed},
     view::{self, Parts},
 };
@@ -164,7 +165,9 @@ pub(crate) async fn delete_all(
     options: &Value,
 ) -> Result<Changed, Status> {
     let namespace = selector.namespace.as_deref();
-    let listed = list::page(change.records, change.kind, namespace, Page::default()).await.map_err(failed)?;
+    let listed = list::page(change.records, change.kind, namespace, Page::default(), At::Newest)
+        .await
+        .map_err(failed)?;
     let mut items = Vec::new();
     for parts in listed.parts {
         let object = view::view(change.kind, parts);

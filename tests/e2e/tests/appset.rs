@@ -173,7 +173,7 @@ Blast radius: 2 of 2 applications, 2 of 3 clusters
 note: argocd/other: Application web-eu-1 is on the hub already and is not this set's: it would be refused
 ";
     check("appset diff -f other.yaml", 1, taken)?;
-    let gone = "error: applicationsets.argoproj.io \"gone\" not found\n";
+    let gone = "error: there is no ApplicationSet `gone` in namespace argocd; `flotilla appset list -n argocd` shows what there is\n";
     check("appset diff gone --clusters clusters.yaml", 2, gone)?;
     Ok(())
 }

@@ -21,11 +21,7 @@ async fn every_hub_starts_with_its_namespaces() {
 fn shown(page: &Value) -> (Vec<String>, Option<String>) {
     let items = page["items"].as_array().unwrap().iter();
     let one = |map: &Value| {
-        format!(
-            "{}={}",
-            map["metadata"]["name"].as_str().unwrap(),
-            map["data"]["a"].as_str().unwrap_or("-")
-        )
+        format!("{}={}", map["metadata"]["name"].as_str().unwrap(), map["data"]["a"].as_str().unwrap_or("-"))
     };
     (items.map(one).collect(), page["metadata"]["continue"].as_str().map(str::to_owned))
 }

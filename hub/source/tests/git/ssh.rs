@@ -2,6 +2,7 @@
 
 use crate::{proxy::Proxy, sshd, sshd::Sshd, *};
 use hub_source::Credentials;
+use sha2::{Digest as _, Sha256};
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt as _, time::Duration};
 
 struct Ssh {
@@ -37,9 +38,19 @@ impl Ssh {
 
     /// Nothing that `ssh` read is left.
     fn is_clean(&self) {
-        let left = folders(&self.fixture.folder.path().join("mirrors"), "ssh-");
+        let mirrors = self.fixture.folder.path().join("mirrors");
+        let left = [folders(&mirrors, "ssh-"), secrets(&mirrors)].concat();
         assert!(left.is_empty(), "{left:?}");
     }
+}
+
+/// The folders of keys that a hub with these mirrors has now: outside of them, in memory.
+fn secrets(mirrors: &Path) -> Vec<std::path::PathBuf> {
+    let whole = mirrors.canonicalize().unwrap();
+    let digest = hex::encode(Sha256::digest(whole.as_os_str().as_encoded_bytes()));
+    let prefix = format!("flotilla-ssh-{}-", &digest[..16]);
+    let places = [Path::new("/dev/shm").to_owned(), std::env::temp_dir()];
+    places.iter().filter(|place| place.is_dir()).flat_map(|place| folders(place, &prefix)).collect()
 }
 
 async fn check_reads(ssh: &Ssh, credentials: &Credentials) {
@@ -151,8 +162,8 @@ async fn files_of_ssh_are_for_us_only_and_go() {
     let mut asking = tokio::task::JoinSet::new();
     asking.spawn(async move { hasty.resolve(&url, "main", Some(&credentials)).await });
     let (_connection, _) = tokio::task::spawn_blocking(move || silent.accept()).await.unwrap().unwrap();
-    let written = folders(&mirrors, "ssh-");
-    assert_eq!(written.len(), 1, "{written:?}");
+    let written = secrets(&mirrors);
+    assert_eq!((written.len(), folders(&mirrors, "ssh-").len()), (1, 0), "{written:?}");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&written[0]), 0o700);
     assert_eq!(mode(&written[0].join("key")), 0o600);
@@ -161,6 +172,9 @@ async fn files_of_ssh_are_for_us_only_and_go() {
     ssh.is_clean();
     // What a crash left goes at the next start.
     fs::create_dir(mirrors.join("ssh-1-1")).unwrap();
+    let name = written[0].file_name().unwrap().to_str().unwrap().to_owned();
+    fs::create_dir(written[0].with_file_name(format!("{name}-of-a-crash"))).unwrap();
+    assert_eq!(secrets(&mirrors).len(), 1);
     Repositories::build(self::config(&ssh.fixture.folder)).unwrap();
     ssh.is_clean();
 }

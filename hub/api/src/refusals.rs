@@ -3,11 +3,12 @@
 //! The hub's API is that of Kubernetes, and there are no Pods behind it: whoever asks it for one is told where they are. The
 //! codes are Kubernetes' own (404), so that clients that try many things go on.
 
+use serde_json::{Value, json};
 use shared_model::{Kind, gvk};
 use shared_objects::Status;
 
 /// What clusters have and the hub has not, that people ask for first.
-const OF_CLUSTERS: [&str; 22] = [
+const OF_CLUSTERS: [&str; 21] = [
     "pods",
     "nodes",
     "services",
@@ -28,12 +29,25 @@ const OF_CLUSTERS: [&str; 22] = [
     "ingresses",
     "networkpolicies",
     "horizontalpodautoscalers",
-    "customresourcedefinitions",
     "leases",
 ];
 /// What is asked of a running container.
 const OF_PODS: [&str; 9] =
     ["exec", "attach", "portforward", "proxy", "log", "ephemeralcontainers", "eviction", "binding", "resize"];
+
+/// Where CustomResourceDefinitions are listed: kubectl looks there when it does not know a kind, and gives up on an error. The
+/// hub's kinds have none.
+pub(crate) const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+
+/// The list of them.
+pub(crate) fn definitions() -> Value {
+    json!({
+        "kind": "CustomResourceDefinitionList",
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "metadata": {"resourceVersion": "1"},
+        "items": [],
+    })
+}
 
 /// The refusal of a path that is not served.
 pub(crate) fn unserved(path: &str) -> Status {

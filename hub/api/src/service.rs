@@ -103,6 +103,9 @@ impl Service {
         let subject = access::subject(headers, &self.tokens)?;
         line.by(&subject);
         access::impersonates(headers)?;
+        if route.is_none() && method == Method::GET && uri.path() == refusals::DEFINITIONS {
+            return Ok(answer::ok(&refusals::definitions()));
+        }
         let route = route.ok_or_else(|| refusals::unserved(uri.path()))?;
         // Before the body as well: those who wait hold nothing of it.
         let seat = match front::seats(method, &route, query, &self.sizes) {

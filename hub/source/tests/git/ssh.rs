@@ -45,7 +45,7 @@ impl Ssh {
 }
 
 /// The folders of keys that a hub with these mirrors has now: outside of them, in memory.
-fn secrets(mirrors: &Path) -> Vec<std::path::PathBuf> {
+fn secrets(mirrors: &Path) -> Vec<PathBuf> {
     let whole = mirrors.canonicalize().unwrap();
     let digest = hex::encode(Sha256::digest(whole.as_os_str().as_encoded_bytes()));
     let prefix = format!("flotilla-ssh-{}-", &digest[..16]);

@@ -200,7 +200,10 @@ fn merged(set: &Value, current: &Value, generated: &Value, owner: &Value) -> Val
 fn is_by_people(object: &Value, annotation: &str) -> bool {
     let managers = object.pointer("/metadata/managedFields").and_then(Value::as_array);
     let field = format!("f:{annotation}");
-    managers.into_iter().flatten().any(|manager| {
+    // All that was there when somebody first applied to it is that one's, whoever wrote it.
+    let mut people =
+        managers.into_iter().flatten().filter(|manager| manager["manager"] != "before-first-apply");
+    people.any(|manager| {
         let owned = &manager["fieldsV1"]["f:metadata"]["f:annotations"];
         !owned[&field].is_null()
     })

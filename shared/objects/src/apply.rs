@@ -220,19 +220,43 @@ fn before_all(schema: &Schema) -> Value {
 /// subresource, nothing can be said about managers.
 pub fn track(
     old: Option<&Value>,
-    mut new: Value,
+    new: Value,
     manager: Manager<'_>,
     schema: &Schema,
     now: Timestamp,
 ) -> Value {
+    written(old, new, (manager, false), schema, now)
+}
+
+/// As [`track`], for a store whose own writes nobody keeps track of: the first request that changes such an object begins with
+/// that, so that what people changed in it is known from then on.
+pub fn track_from_now(
+    old: Option<&Value>,
+    new: Value,
+    manager: Manager<'_>,
+    schema: &Schema,
+    now: Timestamp,
+) -> Value {
+    written(old, new, (manager, true), schema, now)
+}
+
+fn written(
+    old: Option<&Value>,
+    mut new: Value,
+    (manager, begins): (Manager<'_>, bool),
+    schema: &Schema,
+    now: Timestamp,
+) -> Value {
     let stored = || old.map(managers::entries).unwrap_or_default();
-    let managed = match managers::read(&new, schema.native) {
+    let said = managers::read(&new, schema.native);
+    let begins = begins && matches!(said, Said::Nothing) && stored().is_empty();
+    let managed = match said {
         Said::These(managed) if manager.subresource.is_empty() => managed,
         Said::Forget if manager.subresource.is_empty() => Managed::new(),
         Said::These(_) | Said::Forget | Said::Nothing => stored(),
     };
     value::metadata_mut(&mut new).remove("managedFields");
-    if managed.is_empty() && old.is_some() {
+    if managed.is_empty() && old.is_some() && !begins {
         managers::write(&mut new, &managed, true);
         return new;
     }

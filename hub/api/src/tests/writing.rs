@@ -370,3 +370,16 @@ async fn what_is_marked_immutable_stays_as_it_is() {
     let data = json!({"data": {"a": "c"}});
     server.patch("merge", &format!("{MAPS}/sealed"), data).await.refused(422, "Invalid");
 }
+
+#[tokio::test]
+async fn what_people_change_in_what_the_hub_made_is_known_to_be_theirs() {
+    let server = server().await;
+    let made = json!({"metadata": {"name": "web", "namespace": "argocd", "annotations": {"a": "1"}}, "data": {"a": "b"}});
+    server.records.create(shared_model::Kind::ConfigMap, made, shared_runtime::now()).await.unwrap();
+    let path = format!("{MAPS}/web");
+    let patched =
+        server.patch("merge", &path, json!({"metadata": {"annotations": {"b": "2"}}})).await.ok(200);
+    let managers = patched["metadata"]["managedFields"].as_array().unwrap();
+    let owned = &managers[0]["fieldsV1"]["f:metadata"]["f:annotations"];
+    assert_eq!((managers.len(), &owned["f:b"], &owned["f:a"]), (1, &json!({}), &Value::Null), "{patched}");
+}

@@ -211,7 +211,9 @@ async fn write(
     if change.part == Part::Main {
         prepare::own(change, Some(&current.object.value), &mut new);
         let schema = schema(change.kind);
-        let tracked = apply::track(Some(&current.object.value), new, change.manager(), schema, change.now);
+        // What the hub itself wrote has no managers; what people change in it must have (a pause, for one).
+        let before = Some(&current.object.value);
+        let tracked = apply::track_from_now(before, new, change.manager(), schema, change.now);
         return match updated(change, &current.object, tracked)? {
             Updated::Unchanged => done(change, current.clone(), warnings),
             Updated::Changed(value) => store(change, current, value, warnings).await,

@@ -251,10 +251,10 @@ async fn exact(records: &Records, query: &Query, limit: Option<usize>) -> Result
 
 /// A state that is not kept any more.
 fn gone(error: Error) -> Status {
-    match error {
-        Error::Store(hub_store::Error::Compacted { from, oldest }) => Status::expired(format!(
+    if let Error::Store(hub_store::Error::Compacted { from, oldest }) = &error {
+        return Status::expired(format!(
             "the state at resource version {from} is not kept any more, the oldest is {oldest}: list again from the beginning, without continue and resourceVersion"
-        )),
-        error => failed(error),
+        ));
     }
+    failed(error)
 }
